@@ -1,0 +1,141 @@
+"""Files that are either old or complete.
+
+Nothing appears under the final name before its last byte is on disk; a failure or a
+kill leaves the former file as it was. Where the file system can do it, the bytes have
+no name at all until then, so that a kill leaves no plaintext behind.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from kmstool.errors import OutputError
+
+# What open(O_TMPFILE) or linkat from /proc answers where the kernel or the file system has neither.
+_NO_TMPFILE = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}
+
+
+def write(path: Path, data: bytes, *, replace: bool = False, mode: int = 0o600) -> None:
+    """Write `data` to `path` at once; see `create` for what is promised and raised."""
+    with create(path, replace=replace, mode=mode) as out:
+        out.write(data)
+
+
+@contextmanager
+def create(path: Path, *, replace: bool = False, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Give a file to write to that becomes `path` when the block ends without an exception.
+
+    `mode` holds whatever the umask says. A symbolic link under that name is replaced,
+    never followed. Raises `OutputError` if the name exists and `replace` is false, and
+    for every fault of the file system.
+    """
+    _check_target(path, replace=replace)
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise fault(path, error) from error
+    try:
+        with _unnamed_or_temporary(folder, path) as (descriptor, temporary):
+            try:
+                os.fchmod(descriptor, mode)
+                with os.fdopen(descriptor, "wb", closefd=False) as out:
+                    yield out
+                os.fsync(descriptor)
+                _publish(folder, descriptor, temporary, path.name, replace=replace)
+                os.fsync(folder)
+            except OSError as error:
+                raise fault(path, error) from error
+    finally:
+        os.close(folder)
+
+
+def fault(path: Path, error: OSError) -> OutputError:
+    """Translate a fault of the file system into an error that names the file and the way out."""
+    hints = {
+        errno.EEXIST: "choose another name, or add --force to replace it",
+        errno.ENOSPC: "free some space and run the command again; nothing was changed",
+        errno.EDQUOT: "free some space and run the command again; nothing was changed",
+        errno.EACCES: "choose a folder that you may write to",
+        errno.EPERM: "choose a folder that you may write to",
+        errno.EROFS: "choose a folder that you may write to",
+        errno.ENOENT: "make the folder first",
+    }
+    reason = "it exists already" if error.errno == errno.EEXIST else (error.strerror or "unknown fault").lower()
+    return OutputError(f"cannot write {path}: {reason}", hint=hints.get(error.errno or 0))
+
+
+def _check_target(path: Path, *, replace: bool) -> None:
+    try:
+        found = os.lstat(path)
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return
+        raise fault(path, error) from error
+    if not replace:
+        raise fault(path, FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)))
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
+        raise OutputError(f"cannot write {path}: it is not a regular file", hint="use - and a redirection instead")
+
+
+@contextmanager
+def _unnamed_or_temporary(folder: int, path: Path) -> Iterator[tuple[int, str | None]]:
+    """Give (descriptor, temporary name or None); close and remove them afterwards."""
+    temporary = None
+    try:
+        descriptor = _open_unnamed(folder)
+        if descriptor is None:
+            temporary = f".{path.name[:200]}.{secrets.token_hex(8)}"
+            descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+    except OSError as error:
+        raise fault(path, error) from error
+    try:
+        yield descriptor, temporary
+    finally:
+        os.close(descriptor)
+        if temporary is not None:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=folder)
+
+
+def _open_unnamed(folder: int) -> int | None:
+    if not hasattr(os, "O_TMPFILE") or not os.path.isdir("/proc/self/fd"):
+        return None
+    try:
+        return os.open(".", os.O_TMPFILE | os.O_RDWR, 0o600, dir_fd=folder)
+    except OSError as error:
+        if error.errno in _NO_TMPFILE:
+            return None
+        raise
+
+
+def _publish(folder: int, descriptor: int, temporary: str | None, name: str, *, replace: bool) -> None:
+    """Give the finished file its name, in one step that cannot overwrite unless asked to."""
+    if temporary is None:
+        source = f"/proc/self/fd/{descriptor}"
+        if not replace:
+            _link(source, name, folder)
+            return
+        # A file without a name can only be linked, never renamed over another one.
+        temporary = f".{name[:200]}.{secrets.token_hex(8)}"
+        _link(source, temporary, folder)
+    elif not replace:
+        _link(temporary, name, folder)
+        return
+    try:
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        os.unlink(temporary, dir_fd=folder)
+        raise
+
+
+def _link(source: str, name: str, folder: int) -> None:
+    # The descriptors are given for an absolute source too: without one CPython calls link(2),
+    # which does not follow the /proc link to the file.
+    os.link(source, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)

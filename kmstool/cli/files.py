@@ -1,0 +1,80 @@
+"""How commands read their input and write their output: files, pipes and terminals."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kmstool.errors import InputError, OutputError, UsageError
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What was read, and from where."""
+
+    data: bytes = field(repr=False)
+    piped: bool
+    inode: tuple[int, int] | None
+
+
+def read(name: str | None, limit: int, too_long: str, hint: str) -> Input:
+    """Read FILE, or stdin for None and `-`, up to `limit` bytes.
+
+    Raises `InputError` for what cannot be read and, with `too_long` and `hint`, for more;
+    `UsageError` rather than wait for a terminal that nobody named.
+    """
+    if name is None and sys.stdin.isatty():
+        raise UsageError(
+            "no FILE was named and stdin is a terminal", hint="name a file, pipe data in, or say - to type"
+        )
+    piped = name in (None, STDIN)
+    try:
+        descriptor = os.dup(0) if piped else os.open(str(name), os.O_RDONLY | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            found = os.fstat(descriptor)
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise InputError(f"cannot read {name or 'stdin'}: {(error.strerror or '').lower()}") from error
+    if len(data) > limit:
+        size = f"{found.st_size:,}" if found.st_size > limit else f"over {limit:,}"
+        raise InputError(too_long.format(size=size), hint=hint)
+    return Input(data, piped, None if piped else (found.st_dev, found.st_ino))
+
+
+def write(data: bytes, out: str | None, *, force: bool = False, source: Input | None = None) -> None:
+    """Write to the file `out` (0600, all or nothing), or to stdout for None and `-`.
+
+    Raises `OutputError` for a file that exists and was not to be replaced, for every fault
+    of the file system, and for binary data on a terminal unless `-` was said.
+    """
+    if out is not None and out != STDIN:
+        _refuse_same(out, source)
+        from kmstool import atomic
+
+        atomic.write(Path(out), data, replace=force)
+        return
+    if out is None and sys.stdout.isatty() and not _is_text(data):
+        raise OutputError("binary data is not written to a terminal", hint="use -o FILE, a pipe, or -o - to force it")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _refuse_same(out: str, source: Input | None) -> None:
+    try:
+        found = os.stat(out)
+    except OSError:
+        return
+    if source and source.inode == (found.st_dev, found.st_ino):
+        raise UsageError(f"{out} is input and output", hint="write to another file and rename it afterwards")
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return all(char.isprintable() or char in "\t\r\n" for char in data.decode())
+    except UnicodeDecodeError:
+        return False

@@ -1,0 +1,161 @@
+"""`kmstool key`: the life of customer master keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kmstool.cli import options, output
+from kmstool.cli.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from kmstool.kms.client import Key
+
+_ARGUMENT = click.argument("key_name", metavar="KEY")
+
+
+class Usage(click.Choice[str]):
+    """A key usage by its short name or in the API's spelling."""
+
+    def __init__(self) -> None:
+        super().__init__(options.USAGES)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the API's spelling."""
+        from kmstool.keys import usage_of
+
+        return usage_of(value)
+
+
+@click.group(cls=options.Group)
+def key() -> None:
+    """Create, list and name keys.
+
+    KEY is a key id, its first 8 or more characters, an alias, alias/NAME, or one
+    of these behind a region or a profile: REGION:NAME, profile/PROFILE/NAME.
+    """
+
+
+@key.command(example="kmstool key create --alias demo")
+@click.option("--alias", required=True, metavar="NAME", help="Name of the key: 1 to 60 letters, digits, - and _.")
+@click.option("--usage", type=Usage(), default="symmetric", show_default=True, help="What the key is for.")
+@click.option("--external", is_flag=True, help="The key material will be imported.")
+@click.option("--description", default="", metavar="TEXT", help="Free text, at most 1,024 bytes.")
+@click.option("--tag", "tags", multiple=True, metavar="K=V", help="Tag of the key; repeatable.")
+@pass_session
+def create(session: Session, alias: str, usage: str, external: bool, description: str, tags: tuple[str, ...]) -> None:
+    """Create a key and print its id."""
+    created = session.client().create_key(
+        alias, usage=usage, external=external, description=description, tags=options.pairs(tags, "tag")
+    )
+    if created.tag_code:
+        session.note(f"the key was created, but its tags were not set: {created.tag_message}")
+    output.answer(session, created.answer, lambda: print(created.key_id))
+
+
+@key.command("list", example="kmstool key list --state enabled")
+@click.option("--state", type=click.Choice(options.STATES), help="Only keys in this state.")
+@click.option("--usage", type=Usage(), help="Only keys for this purpose.")
+@click.option("--search", metavar="TEXT", help="Only keys with this in their alias or id.")
+@click.option("--origin", type=click.Choice(["kms", "external"]), help="Only keys with material of this origin.")
+@click.option("--owner", type=click.Choice(["user", "product"]), default="user", show_default=True, help="Whose keys.")
+@click.option("--tag", "tags", multiple=True, metavar="K=V", help="Only keys with this tag; repeatable.")
+@pass_session
+def list_keys(session: Session, owner: str, **filters: Any) -> None:
+    """List all keys of the region."""
+    found = list(session.client().list_keys(Role=int(owner == "product"), **_filters(**filters)))
+    answer = {"TotalCount": len(found), "KeyMetadatas": [dict(key.answer) for key in found]}
+    rows = [(key.alias, key.state, _usage_name(key.usage), output.time(key.created_unix), key.key_id) for key in found]
+    headings = ("ALIAS", "STATE", "USAGE", "CREATED", "KEY ID")
+    output.answer(session, answer, lambda: output.table(session, headings, rows))
+
+
+@key.command(example="kmstool key show demo")
+@_ARGUMENT
+@pass_session
+def show(session: Session, key_name: str) -> None:
+    """Show all that KMS says of a key."""
+    client, key_id = session.key(key_name)
+    found = client.describe_key(key_id)
+    output.answer(session, {"KeyMetadata": dict(found.answer)}, lambda: output.fields(_fields(found)))
+
+
+@key.command(example="kmstool key rename demo demo-2")
+@_ARGUMENT
+@click.argument("alias")
+@pass_session
+def rename(session: Session, key_name: str, alias: str) -> None:
+    """Give a key another alias."""
+    client, key_id = session.key(key_name)
+    client.update_alias(key_id, alias)
+    session.note(f"the key {key_id} has the alias {alias} now")
+
+
+@key.command(example="kmstool key describe demo 'secrets of the demo'")
+@_ARGUMENT
+@click.argument("text")
+@pass_session
+def describe(session: Session, key_name: str, text: str) -> None:
+    """Replace the description of a key."""
+    client, key_id = session.key(key_name)
+    client.update_description(key_id, text)
+    session.note(f"the key {key_id} has a new description")
+
+
+@key.command(example="kmstool key algorithms")
+@pass_session
+def algorithms(session: Session) -> None:
+    """List the key usages that the region offers."""
+    answer = session.client().algorithms()
+    rows = [
+        (_usage_name(item["KeyUsage"]), item["Algorithm"], item["KeyUsage"])
+        for group in ("SymmetricAlgorithms", "AsymmetricAlgorithms", "AsymmetricSignVerifyAlgorithms")
+        for item in answer.get(group) or []
+    ]
+    output.answer(session, answer, lambda: output.table(session, ("USAGE", "ALGORITHM", "API NAME"), rows))
+
+
+def _filters(
+    state: str | None, usage: str | None, search: str | None, origin: str | None, tags: tuple[str, ...]
+) -> dict[str, Any]:
+    filters: dict[str, Any] = {}
+    if state:
+        filters["KeyState"] = options.STATES.index(state) + 1
+    if usage:
+        filters["KeyUsage"] = usage
+    if search:
+        filters["SearchKeyAlias"] = search
+    if origin:
+        filters["Origin"] = {"kms": "TENCENT_KMS", "external": "EXTERNAL"}[origin]
+    if tags:
+        filters["TagFilters"] = [
+            {"TagKey": name, "TagValue": [value]} for name, value in options.pairs(tags, "tag").items()
+        ]
+    return filters
+
+
+def _usage_name(usage: str) -> str:
+    from kmstool.keys import USAGES
+
+    return next((name for name, spelling in USAGES.items() if spelling == usage), usage)
+
+
+def _fields(key: Key) -> dict[str, str]:
+    answer = key.answer
+    rotation = f"every {answer.get('RotateDays')} days, next {output.time(answer['NextRotateTime'])}"
+    return {
+        "alias": key.alias,
+        "key id": key.key_id,
+        "state": key.state,
+        "usage": f"{_usage_name(key.usage)} ({key.usage})",
+        "description": key.description or "-",
+        "created": output.time(key.created_unix),
+        "origin": key.origin,
+        "owner": key.owner,
+        "rotation": rotation if answer.get("KeyRotationEnabled") else "off",
+        "last rotated": output.time(answer.get("LastRotateTime") or 0),
+        "deletion": output.time(answer.get("DeletionDate") or 0),
+        "valid to": output.time(answer.get("ValidTo") or 0),
+        "resource": answer.get("ResourceId") or "-",
+    }

@@ -1,0 +1,131 @@
+"""Options that many commands share, and the click classes that accept the global ones anywhere.
+
+`kmstool --profile local key list` and `kmstool key list --profile local` are the same;
+the later one wins where both are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+# The short names of `kmstool.keys.USAGES`, written out so that `--help` need not import it.
+USAGES = (
+    "symmetric", "rsa-2048", "sm2", "sign-sm2", "sign-rsa-2048", "sign-rsa-3072", "sign-ecc", "sign-ecc-p384",
+    "kyber", "dilithium",
+)  # fmt: skip
+STATES = ("enabled", "disabled", "pending-delete", "pending-import", "archived")
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    if value is not None and ctx.obj is not None:
+        setattr(ctx.obj.settings, str(param.name), value)
+
+
+def _global(name: str, text: str, **settings: Any) -> click.Option:
+    return click.Option([name], help=text, expose_value=False, callback=_remember, default=None, **settings)
+
+
+def _flag(name: str, text: str) -> click.Option:
+    return _global(name, text, is_flag=True, flag_value=True, type=bool)
+
+
+GLOBAL = (
+    _global("--profile", "Profile to use: which KMS, region and key.", metavar="NAME"),
+    _global("--region", "Region of the keys.", metavar="REGION"),
+    _global("--format", "Output for people, or the API's answer.", type=click.Choice(["text", "json"])),
+    _global("--query", "Print only what this JMESPath expression selects.", metavar="JMESPATH"),
+    _flag("--yes", "Answer yes to every question."),
+    _flag("--dry-run", "Show the change that would be asked for, and make none."),
+    _flag("--no-input", "Never ask anything."),
+    _flag("--quiet", "Print no notes."),
+    _flag("--verbose", "Report each call to KMS."),
+    _flag("--debug", "Show where an unexpected error came from."),
+    _flag("--no-color", "Use no colours."),
+)
+
+
+class _GlobalOptions(click.Command):
+    """Accepts the global options, shows them at the root only, and ends help with an example."""
+
+    def __init__(self, *args: Any, example: str = "", **settings: Any) -> None:
+        settings.setdefault("context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 100})
+        super().__init__(*args, **settings)
+        self.example = example
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the command's own parameters, the global options and `--help`."""
+        own = super().get_params(ctx)
+        return [*own[:-1], *GLOBAL, own[-1]]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options; away from the root, the global ones are only pointed to."""
+        shown = [
+            param
+            for param in self.get_params(ctx)
+            if isinstance(param, click.Option) and (ctx.parent is None or param not in GLOBAL)
+        ]
+        records = [record for option in shown if (record := option.get_help_record(ctx)) is not None]
+        with formatter.section("Options"):
+            formatter.write_dl(records)
+        if isinstance(self, click.Group):
+            self.format_commands(ctx, formatter)
+        if ctx.parent is not None:
+            formatter.write_paragraph()
+            formatter.write_text("Global options, accepted here too: kmstool --help")
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example."""
+        if self.example:
+            with formatter.section("Example"):
+                formatter.write(f"{'':>{formatter.current_indent}}{self.example}\n")
+
+
+class Command(_GlobalOptions):
+    """A command of kmstool; `example` is one line that the tests run."""
+
+
+class Group(_GlobalOptions, click.Group):
+    """A group of kmstool's commands."""
+
+    command_class = Command
+
+
+def key_option(function: Decorated) -> Decorated:
+    """Add `--key`."""
+    return click.option("--key", metavar="KEY", help="Key id, alias or REGION:NAME; else the profile's key.")(function)
+
+
+def context_option(function: Decorated) -> Decorated:
+    """Add `--context`, as a tuple of K=V words."""
+    return click.option(
+        "--context", metavar="K=V", multiple=True, help="Encryption context, bound to the data; repeatable."
+    )(function)
+
+
+def input_argument(function: Decorated) -> Decorated:
+    """Add FILE: None for stdin."""
+    return click.argument("file", required=False, metavar="[FILE]")(function)
+
+
+def output_options(function: Decorated) -> Decorated:
+    """Add `-o, --out FILE` and `--force`."""
+    function = click.option("--force", is_flag=True, help="Replace an existing output file.")(function)
+    return click.option("-o", "--out", metavar="FILE", help="Write here instead of stdout; - forces stdout.")(function)
+
+
+def pairs(words: tuple[str, ...], what: str) -> dict[str, str]:
+    """Parse repeated `K=V` words of another option than `--context`; raise `UsageError`."""
+    from kmstool.errors import UsageError
+
+    found: dict[str, str] = {}
+    for word in words:
+        name, separator, value = word.partition("=")
+        if not separator or not name or name in found:
+            raise UsageError(f"{what} {word!r} is not of the form NAME=VALUE with a new name")
+        found[name] = value
+    return found

@@ -1,0 +1,83 @@
+"""Answers on stdout: text for people, or the API's own field names as JSON.
+
+Text from outside is never sent to a terminal with its control characters.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kmstool.cli.session import Session
+
+
+def answer(session: Session, fields: Mapping[str, Any], text: Callable[[], None]) -> None:
+    """Print an answer as the user asked for it: JSON, a selection, or by calling `text`."""
+    if session.settings.query:
+        _selection(session, fields)
+    elif session.settings.format == "json":
+        print_json(fields)
+    else:
+        text()
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def table(session: Session, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows: aligned and with headings on a terminal, tab-separated without them elsewhere."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join(printable(cell) for cell in row))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in headings:
+        drawn.add_column(heading, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(printable(cell)) for cell in row))
+    Console(no_color=session.settings.no_color or None).print(drawn)
+
+
+def fields(rows: Mapping[str, str]) -> None:
+    """Print one thing as lines `name: value`, aligned."""
+    width = max(len(name) for name in rows) + 1
+    for name, value in rows.items():
+        print(f"{name + ':':<{width}} {printable(value)}".rstrip())
+
+
+def printable(text: str) -> str:
+    """Return text with every control character written as an escape sequence."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def time(unix: int) -> str:
+    """Return a time in Unix seconds as UTC in ISO 8601, or a dash for 0."""
+    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if unix else "-"
+
+
+def _selection(session: Session, fields: Mapping[str, Any]) -> None:
+    import jmespath
+    from jmespath.exceptions import JMESPathError
+
+    from kmstool.errors import UsageError
+
+    try:
+        selected = jmespath.search(session.settings.query, fields)
+    except JMESPathError as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"--query is no JMESPath expression: {reason}", hint="see https://jmespath.org") from error
+    if isinstance(selected, str) and session.settings.format != "json":
+        print(printable(selected))
+    else:
+        print_json(selected)

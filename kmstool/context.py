@@ -1,0 +1,52 @@
+"""The encryption context: string pairs that are bound to a ciphertext and are not secret.
+
+KMS compares the text of a context byte for byte, so there is exactly one text for
+one set of pairs here (API page of Encrypt: a JSON object of at most 1,024 characters).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from kmstool.errors import InputError, UsageError
+
+MAX_CHARACTERS = 1024
+
+
+def from_options(pairs: Iterable[str]) -> dict[str, str]:
+    """Parse `K=V` words; the value may hold further equals signs.
+
+    Raises `UsageError` for a word without `=`, an empty name or a name given twice.
+    """
+    context: dict[str, str] = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or not name:
+            raise UsageError(
+                f"context {pair!r} is not of the form NAME=VALUE", hint="for example --context app=billing"
+            )
+        if name in context:
+            raise UsageError(f"context name {name!r} is given twice", hint="give each name once")
+        context[name] = value
+    return context
+
+
+def canonical(context: Mapping[str, str]) -> str:
+    """Return the one text of a context: JSON, names sorted, no blanks; empty for no pairs.
+
+    Raises `InputError` over 1,024 characters, and for text that is not Unicode.
+    """
+    if not context:
+        return ""
+    text = json.dumps(dict(context), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError("the context holds bytes that are not UTF-8") from error
+    if len(text) > MAX_CHARACTERS:
+        raise InputError(
+            f"the context is {len(text):,} characters as JSON; KMS takes at most {MAX_CHARACTERS:,}",
+            hint="use shorter names and values",
+        )
+    return text

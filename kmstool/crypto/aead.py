@@ -1,0 +1,53 @@
+"""Authenticated encryption with a fresh random nonce in front: nonce ‖ ciphertext ‖ tag.
+
+AES-GCM (NIST SP 800-38D) and SM4-GCM (RFC 8998 section 2). Random 96-bit nonces bound
+one key to 2^32 messages; callers that could come near that must derive keys.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Literal
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from kmstool.errors import IntegrityError
+
+Algorithm = Literal["AES_256", "SM4"]
+
+KEY_BYTES: dict[Algorithm, int] = {"AES_256": 32, "SM4": 16}
+NONCE_BYTES = 12
+TAG_BYTES = 16
+
+
+def seal(algorithm: Algorithm, key: bytes, plaintext: bytes, associated: bytes) -> bytes:
+    """Encrypt and authenticate; the result is 28 bytes longer than the plaintext."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    if algorithm == "AES_256":
+        return nonce + AESGCM(key).encrypt(nonce, plaintext, associated)
+    encryptor = Cipher(algorithms.SM4(key), modes.GCM(nonce)).encryptor()
+    encryptor.authenticate_additional_data(associated)
+    ciphertext = encryptor.update(plaintext) + encryptor.finalize()
+    return nonce + ciphertext + encryptor.tag
+
+
+def unseal(algorithm: Algorithm, key: bytes, sealed: bytes, associated: bytes) -> bytes:
+    """Return the plaintext of `seal`. Raises `IntegrityError` for anything that is not its exact output."""
+    if len(sealed) < NONCE_BYTES + TAG_BYTES:
+        raise IntegrityError("the ciphertext is cut short")
+    nonce, body = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+    try:
+        if algorithm == "AES_256":
+            return AESGCM(key).decrypt(nonce, body, associated)
+        decryptor = Cipher(algorithms.SM4(key), modes.GCM(nonce, body[-TAG_BYTES:])).decryptor()
+        decryptor.authenticate_additional_data(associated)
+        return decryptor.update(body[:-TAG_BYTES]) + decryptor.finalize()
+    except InvalidTag as error:
+        raise IntegrityError("the ciphertext was altered, or is under another key or context") from error
+
+
+def encode_parts(*parts: bytes) -> bytes:
+    """Join byte strings so that no two different lists give the same result (each after its u32 length)."""
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)

@@ -1,0 +1,147 @@
+"""Actions of symmetric cryptography: Encrypt, Decrypt, ReEncrypt, data keys that are not kept, random bytes."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+from kmstool import context, keys, protocol
+from kmstool.server import blobs, cmks
+from kmstool.server.call import Call, Handler, refuse
+
+MAX_RANDOM_BYTES = 1024
+_KEY_SPECS = {"AES_128": 16, "AES_256": 32}
+
+
+def encrypt(call: Call) -> dict[str, Any]:
+    """Encrypt 1 to 4,096 bytes."""
+    cmk = _usable(call, call.params["KeyId"], "Encrypt")
+    text = _context(call, "EncryptionContext")
+    return {"KeyId": cmk.key_id, "CiphertextBlob": _seal(call, cmk, _plaintext(call), text)}
+
+
+def decrypt(call: Call) -> dict[str, Any]:
+    """Open a blob; the key is named in it."""
+    _refuse_wrapping(call)
+    blob = blobs.parse(call.vault(), call.params["CiphertextBlob"])
+    cmk = _usable(call, blob.key_id, "Decrypt")
+    plaintext = _unseal(call, cmk, blob, _context(call, "EncryptionContext"))
+    return {"KeyId": cmk.key_id, "Plaintext": protocol.encode(plaintext)}
+
+
+def re_encrypt(call: Call) -> dict[str, Any]:
+    """Move a blob to another key, context or newer version, or say that it is there already."""
+    text = call.params["CiphertextBlob"]
+    blob = blobs.parse(call.vault(), text)
+    source = _usable(call, blob.key_id, "Decrypt")
+    destination = _usable(call, call.params.get("DestinationKeyId") or source.key_id, "Encrypt")
+    before, after = _context(call, "SourceEncryptionContext"), _context(call, "DestinationEncryptionContext")
+    plaintext = _unseal(call, source, blob, before)
+    current = blob.key_id == destination.key_id and blob.version == destination.version
+    unchanged = current and before == after
+    return {
+        "CiphertextBlob": text if unchanged else _seal(call, destination, plaintext, after),
+        "KeyId": destination.key_id,
+        "SourceKeyId": source.key_id,
+        "ReEncrypted": not unchanged,
+    }
+
+
+def generate_data_key(call: Call) -> dict[str, Any]:
+    """Make a data key and return it both in clear and encrypted."""
+    if call.params.get("IsHostedByKms", 0):
+        raise refuse("UnsupportedOperation", "hosted data keys are not served yet")
+    _refuse_wrapping(call)
+    cmk = _usable(call, call.params["KeyId"], "GenerateDataKey")
+    data_key = secrets.token_bytes(_data_key_bytes(call))
+    return {
+        "KeyId": cmk.key_id,
+        "Plaintext": protocol.encode(data_key),
+        "CiphertextBlob": _seal(call, cmk, data_key, _context(call, "EncryptionContext")),
+        "DataKeyId": "",
+        "TagCode": 0,
+        "TagMsg": "",
+    }
+
+
+def generate_random(call: Call) -> dict[str, Any]:
+    """Make 1 to 1,024 random bytes."""
+    return {"Plaintext": protocol.encode(secrets.token_bytes(_random_bytes(call)))}
+
+
+def _usable(call: Call, key_id: str, action: str) -> cmks.Cmk:
+    cmk = cmks.load(call, key_id)
+    cmks.check_usage(cmk, keys.SYMMETRIC)
+    cmks.check_state(cmk, action)
+    return cmk
+
+
+def _seal(call: Call, cmk: cmks.Cmk, plaintext: bytes, text: str) -> str:
+    algorithm, material = cmks.material(call, cmk, cmk.version)
+    return blobs.seal(call.vault(), cmk.key_id, cmk.version, algorithm, material, plaintext, text)
+
+
+def _unseal(call: Call, cmk: cmks.Cmk, blob: blobs.Blob, text: str) -> bytes:
+    algorithm, material = cmks.material(call, cmk, blob.version)
+    return blobs.unseal(call.vault(), blob, algorithm, material, text)
+
+
+def _plaintext(call: Call) -> bytes:
+    try:
+        plaintext = protocol.decode(call.params["Plaintext"])
+    except ValueError as error:
+        raise refuse("InvalidParameterValue.InvalidPlaintext", "the plaintext is not base64") from error
+    if not 1 <= len(plaintext) <= protocol.MAX_PLAINTEXT_BYTES:
+        raise refuse(
+            "InvalidParameterValue.InvalidPlaintext",
+            f"the plaintext is {len(plaintext)} bytes, 1 to {protocol.MAX_PLAINTEXT_BYTES} are possible",
+        )
+    return plaintext
+
+
+def _context(call: Call, field: str) -> str:
+    """Return the text of a context, compared byte for byte later; it must be an object of strings."""
+    text: str = call.params.get(field, "")
+    if not text:
+        return ""
+    if len(text) > context.MAX_CHARACTERS:
+        raise refuse("InvalidParameter", f"{field} is over {context.MAX_CHARACTERS} characters")
+    try:
+        text.encode()
+        pairs = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise refuse("InvalidParameter", f"{field} is not JSON") from error
+    if not isinstance(pairs, dict) or not all(isinstance(value, str) for value in pairs.values()):
+        raise refuse("InvalidParameter", f"{field} is not an object of strings")
+    return text
+
+
+def _data_key_bytes(call: Call) -> int:
+    if "NumberOfBytes" in call.params:
+        return _random_bytes(call)
+    spec = call.params.get("KeySpec", "")
+    if spec not in _KEY_SPECS:
+        raise refuse("InvalidParameter", f"KeySpec {spec!r} is not AES_128 or AES_256, and NumberOfBytes is not given")
+    return _KEY_SPECS[spec]
+
+
+def _random_bytes(call: Call) -> int:
+    count: int = call.params["NumberOfBytes"]
+    if not 1 <= count <= MAX_RANDOM_BYTES:
+        raise refuse("InvalidParameter", f"NumberOfBytes is {count}, 1 to {MAX_RANDOM_BYTES} are possible")
+    return count
+
+
+def _refuse_wrapping(call: Call) -> None:
+    if call.params.get("EncryptionPublicKey") or call.params.get("EncryptionAlgorithm"):
+        raise refuse("UnsupportedOperation", "answers wrapped under a public key are not served yet")
+
+
+ACTIONS = {
+    "Encrypt": Handler(encrypt),
+    "Decrypt": Handler(decrypt),
+    "ReEncrypt": Handler(re_encrypt),
+    "GenerateDataKey": Handler(generate_data_key),
+    "GenerateRandom": Handler(generate_random),
+}

@@ -1,0 +1,228 @@
+"""Actions on customer master keys: create, describe, list, rename."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from kmstool import keys
+from kmstool.crypto.aead import KEY_BYTES
+from kmstool.server import cmks
+from kmstool.server.call import Call, Handler, refuse
+
+CMK_LIMIT = 10_000
+MAX_DESCRIPTION_BYTES = 1024
+MAX_PAGE = 200
+MAX_KEY_IDS = 100
+
+_TYPE_EXTERNAL = 2
+_GREGORIAN_EPOCH = 0x01B21DD213814000
+_LISTED = ("Enabled", "Disabled", "PendingImport")
+_STATE_FILTER = (None, "Enabled", "Disabled", "PendingDelete", "PendingImport", "Archived")
+_ORIGINS = ("ALL", "TENCENT_KMS", "EXTERNAL")
+
+
+def create_key(call: Call) -> dict[str, Any]:
+    """Make a key with fresh material, or one that waits for its import."""
+    usage = call.params.get("KeyUsage") or keys.SYMMETRIC
+    kind = call.params.get("Type", 1)
+    alias = _free_alias(call, None)
+    description = _description(call)
+    _check_offered(call, usage, kind)
+    tags = _tags(call)
+    if call.db.execute("SELECT count(*) FROM cmk WHERE region = ?", (call.region.name,)).fetchone()[0] >= CMK_LIMIT:
+        raise refuse("LimitExceeded.CmkLimitExceeded", f"the region has {CMK_LIMIT:,} keys, the most there can be")
+    external = kind == _TYPE_EXTERNAL
+    cmk = cmks.Cmk(
+        region=call.region.name,
+        key_id=new_key_id(call.now),
+        alias=alias,
+        description=description,
+        state="PendingImport" if external else "Enabled",
+        usage=usage,
+        origin="EXTERNAL" if external else "TENCENT_KMS",
+        owner="user",
+        created=call.now,
+        version=0 if external else 1,
+    )
+    cmks.insert(call, cmk)
+    if not external:
+        cmks.add_material(call, cmk, call.region.algorithm, secrets.token_bytes(KEY_BYTES[call.region.algorithm]))
+    call.db.executemany("INSERT INTO tag VALUES (?, ?, ?)", [(cmk.key_id, *tag) for tag in tags.items()])
+    return {
+        "KeyId": cmk.key_id,
+        "Alias": cmk.alias,
+        "CreateTime": cmk.created,
+        "Description": cmk.description,
+        "KeyState": cmk.state,
+        "KeyUsage": cmk.usage,
+        "TagCode": 0,
+        "TagMsg": "ok",
+        "HsmClusterId": "",
+    }
+
+
+def describe_key(call: Call) -> dict[str, Any]:
+    """Tell all about one key."""
+    return {"KeyMetadata": cmks.metadata(call, cmks.load(call, call.params["KeyId"]))}
+
+
+def describe_keys(call: Call) -> dict[str, Any]:
+    """Tell all about up to 100 keys."""
+    found = [cmks.load(call, key_id) for key_id in key_ids(call)]
+    return {"KeyMetadatas": [cmks.metadata(call, cmk) for cmk in found]}
+
+
+def list_keys(call: Call) -> dict[str, Any]:
+    """List the ids of the keys that can be used, or could be soon."""
+    found = [cmk for cmk in cmks.newest_first(call) if cmk.state in _LISTED and _owned(call, cmk)]
+    return {"Keys": [{"KeyId": cmk.key_id} for cmk in page(call, found)], "TotalCount": len(found)}
+
+
+def list_key_detail(call: Call) -> dict[str, Any]:
+    """List keys with all about them, filtered; without KeyUsage only symmetric ones, as in the cloud."""
+    wanted = _filter(call)
+    found = [cmk for cmk in cmks.newest_first(call) if wanted(cmk)]
+    if call.params.get("OrderType", 0) == 1:
+        found.reverse()
+    return {"TotalCount": len(found), "KeyMetadatas": [cmks.metadata(call, cmk) for cmk in page(call, found)]}
+
+
+def update_alias(call: Call) -> dict[str, Any]:
+    """Give a key another alias; its own is no conflict."""
+    cmk = cmks.load(call, call.params["KeyId"])
+    cmks.check_state(cmk, call.action)
+    alias = _free_alias(call, cmk.key_id)
+    call.db.execute("UPDATE cmk SET alias = ? WHERE key_id = ?", (alias, cmk.key_id))
+    return {}
+
+
+def update_description(call: Call) -> dict[str, Any]:
+    """Replace a key's description."""
+    cmk = cmks.load(call, call.params["KeyId"])
+    cmks.check_state(cmk, call.action)
+    call.db.execute("UPDATE cmk SET description = ? WHERE key_id = ?", (_description(call), cmk.key_id))
+    return {}
+
+
+def new_key_id(now: int) -> str:
+    """Return a version-1 UUID of the given second, with a random clock sequence and node (RFC 9562 section 5.1).
+
+    The cloud's ids have this form; their node part begins with 5254, the prefix of a virtual network card.
+    """
+    ticks = _GREGORIAN_EPOCH + now * 10_000_000 + secrets.randbelow(10_000_000)
+    sequence = secrets.randbits(14)
+    node = 0x525400000000 | secrets.randbits(32)
+    fields = (ticks & 0xFFFFFFFF, ticks >> 32 & 0xFFFF, ticks >> 48, sequence >> 8, sequence & 0xFF, node)
+    return str(uuid.UUID(fields=fields, version=1))
+
+
+def page(call: Call, found: list[Any]) -> list[Any]:
+    """Cut out what Offset and Limit ask for (default 10, at most 200)."""
+    offset, limit = call.params.get("Offset", 0), call.params.get("Limit", 10)
+    if limit > MAX_PAGE:
+        raise refuse("InvalidParameter", f"Limit is {limit}, at most {MAX_PAGE} is possible")
+    return found[offset : offset + limit]
+
+
+def key_ids(call: Call) -> list[str]:
+    """Return the KeyIds of a request: 1 to 100, none twice."""
+    ids: list[str] = call.params["KeyIds"]
+    if not 1 <= len(ids) <= MAX_KEY_IDS:
+        raise refuse("InvalidParameter", f"KeyIds has {len(ids)} entries, 1 to {MAX_KEY_IDS} are possible")
+    if len(set(ids)) != len(ids):
+        raise refuse("InvalidParameterValue.DuplicatedKeyId", "a key id is given twice")
+    return ids
+
+
+def _free_alias(call: Call, owner: str | None) -> str:
+    alias: str = call.params["Alias"]
+    if not keys.is_alias(alias) or alias.startswith("kms-"):
+        raise refuse("InvalidParameterValue.InvalidAlias", f"the alias {alias!r} is malformed or reserved")
+    row = call.db.execute("SELECT key_id FROM cmk WHERE region = ? AND alias = ?", (call.region.name, alias)).fetchone()
+    if row and row[0] != owner:
+        raise refuse("InvalidParameterValue.AliasAlreadyExists", f"the alias {alias!r} is taken by {row[0]}")
+    return alias
+
+
+def _description(call: Call) -> str:
+    description: str = call.params.get("Description", "")
+    size = len(description.encode("utf-8", "surrogatepass"))
+    if size > MAX_DESCRIPTION_BYTES:
+        raise refuse(
+            "InvalidParameter", f"the description is {size} bytes, at most {MAX_DESCRIPTION_BYTES} are possible"
+        )
+    return description
+
+
+def _check_offered(call: Call, usage: str, kind: int) -> None:
+    if usage not in keys.USAGES.values():
+        raise refuse("InvalidParameterValue.InvalidKeyUsage", f"there is no key usage {usage!r}")
+    if kind not in (1, _TYPE_EXTERNAL) or (kind == _TYPE_EXTERNAL and usage != keys.SYMMETRIC):
+        raise refuse("InvalidParameterValue.InvalidType", f"Type {kind} is not possible for {usage}")
+    if usage != keys.SYMMETRIC:
+        raise refuse(
+            "UnsupportedOperation.UnsupportedKeyUsageInCurrentRegion", f"{usage} is not offered in {call.region.name}"
+        )
+
+
+def _tags(call: Call) -> dict[str, str]:
+    given: list[dict[str, str]] = call.params.get("Tags", [])
+    tags = {tag["TagKey"]: tag["TagValue"] for tag in given}
+    if len(tags) != len(given):
+        raise refuse("InvalidParameterValue.TagKeysDuplicated", "a tag key is given twice")
+    return tags
+
+
+def _filter(call: Call) -> Callable[[cmks.Cmk], bool]:
+    params = call.params
+    state: int = params.get("KeyState", 0)
+    origin: str = params.get("Origin") or "ALL"
+    usage: str = params.get("KeyUsage") or keys.SYMMETRIC
+    search: str = params.get("SearchKeyAlias", "").lower()
+    if state >= len(_STATE_FILTER):
+        raise refuse("InvalidParameter", f"KeyState {state} is not one of 0 to {len(_STATE_FILTER) - 1}")
+    if origin not in _ORIGINS:
+        raise refuse("InvalidParameter", f"Origin {origin!r} is not one of {', '.join(_ORIGINS)}")
+    if usage != "ALL" and usage not in keys.USAGES.values():
+        raise refuse("InvalidParameter", f"there is no key usage {usage!r}")
+
+    def wanted(cmk: cmks.Cmk) -> bool:
+        return (
+            _owned(call, cmk)
+            and _STATE_FILTER[state] in (None, cmk.state)
+            and origin in ("ALL", cmk.origin)
+            and usage in ("ALL", cmk.usage)
+            and (search in cmk.alias.lower() or search in cmk.key_id)
+            and _tagged(call, cmk)
+        )
+
+    return wanted
+
+
+def _owned(call: Call, cmk: cmks.Cmk) -> bool:
+    return (cmk.owner != "user") == (call.params.get("Role", 0) == 1)
+
+
+def _tagged(call: Call, cmk: cmks.Cmk) -> bool:
+    filters = call.params.get("TagFilters")
+    if not filters:
+        return True
+    tags = cmks.tags(call.db, cmk.key_id)
+    return all(
+        wanted["TagKey"] in tags and (not wanted.get("TagValue") or tags[wanted["TagKey"]] in wanted["TagValue"])
+        for wanted in filters
+    )
+
+
+ACTIONS = {
+    "CreateKey": Handler(create_key, writes=True),
+    "DescribeKey": Handler(describe_key),
+    "DescribeKeys": Handler(describe_keys),
+    "ListKeys": Handler(list_keys),
+    "ListKeyDetail": Handler(list_key_detail),
+    "UpdateAlias": Handler(update_alias, writes=True),
+    "UpdateKeyDescription": Handler(update_description, writes=True),
+}

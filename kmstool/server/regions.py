@@ -1,0 +1,52 @@
+"""The regions of the embedded KMS and the compliance profile of each.
+
+Regions in mainland China work with Chinese algorithms (SM), the others with FIPS ones;
+the cloud publishes no full list (docs/local-kms.md names the choice).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kmstool import protocol
+from kmstool.crypto.aead import Algorithm
+
+DEFAULT = "ap-guangzhou"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A region: its API name, the cipher of its symmetric keys, and `KeyMetadata.Type` (4 SM, 2 FIPS)."""
+
+    name: str
+    profile: str
+    algorithm: Algorithm
+    type: int
+
+
+_SM = ("ap-guangzhou", "ap-shanghai", "ap-beijing", "ap-chengdu", "ap-chongqing", "ap-nanjing")
+_FIPS = (
+    "ap-hongkong",
+    "ap-taipei",
+    "ap-singapore",
+    "ap-jakarta",
+    "ap-bangkok",
+    "ap-mumbai",
+    "ap-seoul",
+    "ap-tokyo",
+    "na-ashburn",
+    "na-siliconvalley",
+    "sa-saopaulo",
+    "eu-frankfurt",
+)
+
+REGIONS = {name: Region(name, "SM", "SM4", 4) for name in _SM} | {
+    name: Region(name, "FIPS", "AES_256", 2) for name in _FIPS
+}
+
+
+def region(name: str) -> Region:
+    """Return a region by its API name; refuse an unknown one as the cloud does (`UnsupportedRegion`)."""
+    if name not in REGIONS:
+        raise protocol.error("UnsupportedRegion", f"the region {name!r} is not served")
+    return REGIONS[name]

@@ -1,0 +1,74 @@
+"""Does a request have the shape the API demands? Answered from the API's own model, for every action alike.
+
+Numbers may come as text (Tencent's own examples do that, and the signed forms of
+GET know nothing else); everything else must have its type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from kmstool import protocol
+from kmstool.server.call import refuse
+
+_INTEGER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+_RANGES = {"uint64": range(2**64), "int64": range(-(2**63), 2**63)}
+
+
+def check(action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the request with every value of its type and nulls left out.
+
+    Raises the errors of the API: `InvalidAction`, `UnknownParameter`, `MissingParameter`, `InvalidParameter`.
+    """
+    model = protocol.actions().get(action)
+    if model is None:
+        raise refuse("InvalidAction", f"there is no action {action!r} in version {protocol.VERSION}")
+    return _fields(model.request, params, "")
+
+
+def _fields(model: Mapping[str, str], given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    present = {name: value for name, value in given.items() if value is not None}
+    for name in present:
+        if name not in model:
+            raise refuse("UnknownParameter", f"the parameter {where}{name} is not known")
+    for name, kind in model.items():
+        if kind.endswith("!") and name not in present:
+            raise refuse("MissingParameter", f"the parameter {where}{name} is missing")
+    return {name: _value(model[name].rstrip("!"), value, where + name) for name, value in present.items()}
+
+
+def _value(kind: str, value: Any, where: str) -> Any:
+    if kind.startswith("list<"):
+        if not isinstance(value, list):
+            raise _wrong(where, "a list")
+        return [_value(kind[5:-1], item, f"{where}.{index}") for index, item in enumerate(value)]
+    fields = protocol.object_fields(kind)
+    if fields is not None:
+        if not isinstance(value, dict):
+            raise _wrong(where, "an object")
+        return _fields(fields, value, f"{where}.")
+    return _scalar(kind, value, where)
+
+
+def _scalar(kind: str, value: Any, where: str) -> str | int | bool:
+    if kind in _RANGES:
+        if isinstance(value, str) and _INTEGER.fullmatch(value):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or value not in _RANGES[kind]:
+            raise _wrong(where, "a whole number in range")
+        return value
+    if kind == "bool":
+        if value in ("true", "false"):
+            return bool(value == "true")
+        if not isinstance(value, bool):
+            raise _wrong(where, "true or false")
+        return value
+    if not isinstance(value, str):
+        raise _wrong(where, "text")
+    return value
+
+
+def _wrong(where: str, wanted: str) -> Exception:
+    return refuse("InvalidParameter", f"the parameter {where} must be {wanted}")

@@ -1,0 +1,44 @@
+"""Every test has its own home and no credentials; the embedded KMS is the real one."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kmstool.server.app import EmbeddedKms
+
+IN_CI = bool(os.environ.get("CI"))
+PROGRAM = "kmstool"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Point HOME and everything of kmstool at an empty folder."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    for name in list(os.environ):
+        if name.startswith(("KMSTOOL_", "TENCENTCLOUD_", "XDG_")) and name != "KMSTOOL_VECTORS":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def kms(tmp_path: Path) -> Iterator[EmbeddedKms]:
+    """An embedded KMS with an empty store, in the SM region ap-guangzhou."""
+    opened = EmbeddedKms(tmp_path / "store")
+    yield opened
+    opened.close()
+
+
+def need(program: str) -> str:
+    """Return the path of a foreign program; without it the test is skipped, and fails in CI."""
+    found = shutil.which(program)
+    if found is None:
+        message = f"{program} is not installed"
+        if IN_CI:
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
