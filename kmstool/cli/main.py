@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 import signal
 import sys
-import traceback
 from types import FrameType
 from typing import NoReturn
 
@@ -77,6 +75,8 @@ def _translated(session: Session, error: Exception) -> KmsToolError:
     if isinstance(error, click.ClickException):
         return _usage_error(error)
     if session.settings.debug:
+        import traceback
+
         traceback.print_exception(error)
     if isinstance(error, OSError):
         return OutputError(f"cannot read or write: {(error.strerror or str(error)).lower()}")
@@ -98,6 +98,8 @@ def _report(session: Session, error: KmsToolError) -> int:
     if session.used_local:
         message += f" ({LOCAL_NOTE})"
     if _wants_json(sys.argv[1:]):
+        import json
+
         fields = {
             "code": type(error).__name__,
             "exit": error.exit_code,

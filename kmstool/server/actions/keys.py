@@ -203,7 +203,8 @@ def _filter(call: Call) -> Callable[[cmks.Cmk], bool]:
 
 
 def _owned(call: Call, cmk: cmks.Cmk) -> bool:
-    return (cmk.owner != "user") == (call.params.get("Role", 0) == 1)
+    products: bool = call.params.get("Role", 0) == 1
+    return products == (cmk.owner != "user")
 
 
 def _tagged(call: Call, cmk: cmks.Cmk) -> bool:

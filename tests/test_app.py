@@ -1,0 +1,66 @@
+"""The embedded KMS answers every action of the API: served, or `UnsupportedOperation` as its documentation lists."""
+
+import os
+import re
+import uuid
+from pathlib import Path
+
+import pytest
+
+from kmstool import protocol
+from kmstool.errors import KmsToolError, ServiceError
+from kmstool.server.app import ACTIONS, EmbeddedKms
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "local-kms.md"
+
+
+def documented() -> list[str]:
+    """Return the list of unserved actions in docs/local-kms.md."""
+    found = re.search(r"<!-- unserved actions.*?```text\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    assert found, "docs/local-kms.md has lost its list of unserved actions"
+    return found[1].split()
+
+
+def test_documented_list_is_what_the_code_does_not_serve() -> None:
+    assert documented() == sorted(set(protocol.actions()) - set(ACTIONS))
+
+
+def test_every_served_action_is_in_the_api() -> None:
+    assert set(ACTIONS) <= set(protocol.actions())
+
+
+@pytest.mark.parametrize("action", documented())
+def test_unserved_action_is_refused_after_its_shape_was_checked(kms: EmbeddedKms, action: str) -> None:
+    model = protocol.actions()[action].request
+    sample = {"string": "x", "uint64": 1, "int64": 1, "list<string>": ["x"]}
+    params = {name: sample[kind[:-1]] for name, kind in model.items() if kind.endswith("!")}
+    with pytest.raises(ServiceError) as caught:
+        kms.call(action, params)
+    assert caught.value.kms_code == "UnsupportedOperation"
+    if params:
+        with pytest.raises(ServiceError) as caught:
+            kms.call(action, {})
+        assert caught.value.kms_code == "MissingParameter"
+
+
+def test_unknown_action_and_region_are_refused(kms: EmbeddedKms, tmp_path: Path) -> None:
+    with pytest.raises(ServiceError) as caught:
+        kms.call("MakeCoffee", {})
+    assert caught.value.kms_code == "InvalidAction"
+    with pytest.raises(ServiceError) as caught:
+        EmbeddedKms(tmp_path / "store", "ap-atlantis")
+    assert caught.value.kms_code == "UnsupportedRegion"
+
+
+def test_every_answer_and_every_refusal_has_a_request_id(kms: EmbeddedKms) -> None:
+    assert uuid.UUID(kms.call("GetRegions", {})["RequestId"]).version == 4
+    with pytest.raises(KmsToolError) as caught:
+        kms.call("DescribeKey", {"KeyId": "x"})
+    assert uuid.UUID(caught.value.request_id).version == 4
+
+
+def test_the_model_is_the_published_one() -> None:
+    """`actions.json` holds the 69 actions of version 2019-01-18 with all that the server relies on."""
+    assert len(protocol.actions()) == 69
+    assert os.path.getsize(Path(protocol.__file__).with_name("actions.json")) > 30_000
+    assert protocol.actions()["Encrypt"].request["KeyId"] == "string!"
