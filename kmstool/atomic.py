@@ -91,7 +91,7 @@ def _unnamed_or_temporary(folder: int, path: Path) -> Iterator[tuple[int, str | 
     try:
         descriptor = _open_unnamed(folder)
         if descriptor is None:
-            temporary = f".{path.name[:200]}.{secrets.token_hex(8)}"
+            temporary = _temporary_name()
             descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
     except OSError as error:
         raise fault(path, error) from error
@@ -102,6 +102,11 @@ def _unnamed_or_temporary(folder: int, path: Path) -> Iterator[tuple[int, str | 
         if temporary is not None:
             with suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=folder)
+
+
+def _temporary_name() -> str:
+    # Not made from the final name, which may be as long as a name can be.
+    return f".kmstool-{secrets.token_hex(8)}"
 
 
 def _open_unnamed(folder: int) -> int | None:
@@ -123,7 +128,7 @@ def _publish(folder: int, descriptor: int, temporary: str | None, name: str, *, 
             _link(source, name, folder)
             return
         # A file without a name can only be linked, never renamed over another one.
-        temporary = f".{name[:200]}.{secrets.token_hex(8)}"
+        temporary = _temporary_name()
         _link(source, temporary, folder)
     elif not replace:
         _link(temporary, name, folder)

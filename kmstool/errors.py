@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 class KmsToolError(Exception):
-    """A fault of kmstool itself, and the base of every other failure."""
+    """A fault of kmstool itself."""
 
     exit_code = 1
 

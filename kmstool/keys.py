@@ -35,22 +35,83 @@ _ALIAS = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,59}")
 _OK = None
 _DISABLED = "ResourceUnavailable.CmkDisabled"
 _ARCHIVED = "ResourceUnavailable.CmkArchived"
-_PENDING = "ResourceUnavailable.KeyPendingDelete"
+_DELETED = "ResourceUnavailable.KeyPendingDelete"
 _STATE = "ResourceUnavailable.CmkStateNotSupport"
+_ENABLED = "ResourceUnavailable.CmkShouldBeDisabled"
+_KEPT = "ResourceUnavailable.CmkNotPendingDelete"
+_USAGE = "InvalidParameterValue.InvalidKeyUsage"
+_EXTERNAL = "UnsupportedOperation.ExternalCmkCanNotRotate"
+_NO_ROTATION = "UnsupportedOperation.RotateNotSupported"
+_NOT_USERS = "UnsupportedOperation.NotUserCreatedCmk"
+_NOT_ROLES = "UnsupportedOperation.NotRoleOperation"
+_USED = "FailedOperation.CmkUsedByCloudProduct"
 
-# One row an action: the code it is refused with in each of STATES, None where it works.
-_REFUSALS: dict[str, tuple[str | None, ...]] = {
-    "Encrypt": (_OK, _DISABLED, _DISABLED, _DISABLED, _ARCHIVED),
-    "GenerateDataKey": (_OK, _DISABLED, _PENDING, _DISABLED, _ARCHIVED),
-    "Decrypt": (_OK, _DISABLED, _DISABLED, _DISABLED, _OK),
-    "UpdateAlias": (_OK, _OK, _STATE, _OK, _OK),
-    "UpdateKeyDescription": (_OK, _OK, _STATE, _OK, _OK),
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """With which code an action is refused on which keys; None where it works."""
+
+    states: tuple[str | None, ...] = (_OK,) * len(STATES)
+    """In the order of STATES."""
+    asymmetric: str | None = None
+    """On keys of any usage but ENCRYPT_DECRYPT."""
+    external: str | None = None
+    """On keys with imported material."""
+    product: str | None = None
+    """On keys that a cloud product made."""
+    bound: str | None = None
+    """On keys that a cloud product's resource uses."""
+
+
+RULES = {
+    "Encrypt": Rule((_OK, _DISABLED, _DISABLED, _DISABLED, _ARCHIVED), asymmetric=_USAGE),
+    "Decrypt": Rule((_OK, _DISABLED, _DISABLED, _DISABLED, _OK), asymmetric=_USAGE),
+    "GenerateDataKey": Rule((_OK, _DISABLED, _DELETED, _DISABLED, _ARCHIVED), asymmetric=_USAGE),
+    "UpdateAlias": Rule((_OK, _OK, _STATE, _OK, _OK)),
+    "UpdateKeyDescription": Rule((_OK, _OK, _STATE, _OK, _OK)),
+    "EnableKey": Rule((_OK, _OK, _STATE, _STATE, _STATE)),
+    "EnableKeys": Rule((_OK, _OK, _STATE, _STATE, _STATE)),
+    "DisableKey": Rule((_OK, _OK, _STATE, _STATE, _STATE), product=_NOT_ROLES, bound=_USED),
+    "DisableKeys": Rule((_OK, _OK, _STATE, _STATE, _STATE), product=_NOT_ROLES, bound=_USED),
+    "ArchiveKey": Rule((_OK, _OK, _STATE, _STATE, _STATE), product=_NOT_USERS, bound=_USED),
+    "CancelKeyArchive": Rule((_STATE, _STATE, _STATE, _STATE, _OK), product=_NOT_USERS),
+    "ScheduleKeyDeletion": Rule((_ENABLED, _OK, _STATE, _OK, _STATE), product=_NOT_ROLES, bound=_USED),
+    "CancelKeyDeletion": Rule((_KEPT, _KEPT, _OK, _KEPT, _KEPT)),
+    "EnableKeyRotation": Rule(
+        (_OK, _STATE, _STATE, _STATE, _STATE), asymmetric="InvalidParameterValue", external=_EXTERNAL
+    ),
+    "DisableKeyRotation": Rule(),
+    "GetKeyRotationStatus": Rule(),
+    "RotateKey": Rule((_OK, _STATE, _STATE, _STATE, _STATE), asymmetric=_NO_ROTATION, external=_NO_ROTATION),
+    "BindCloudResource": Rule((_OK, _STATE, _STATE, _STATE, _STATE)),
+    "UnbindCloudResource": Rule(),
+    "DescribeKey": Rule(),
+    "DescribeKeys": Rule(),
 }
 
 
-def refusal(action: str, state: str) -> str | None:
-    """Return the KMS code with which `action` is refused on a key in `state`, None if it works."""
-    return _REFUSALS[action][STATES.index(state)]
+def refusal(
+    action: str,
+    state: str,
+    *,
+    usage: str = SYMMETRIC,
+    origin: str = "TENCENT_KMS",
+    owner: str = "user",
+    bound: bool = False,
+) -> str | None:
+    """Return the KMS code with which `action` is refused on such a key, None if it works.
+
+    What the key is made for counts before its state, and its state before who uses it.
+    """
+    rule = RULES[action]
+    reasons = (
+        rule.asymmetric if usage != SYMMETRIC else None,
+        rule.external if origin == "EXTERNAL" else None,
+        rule.states[STATES.index(state)],
+        rule.product if owner != "user" else None,
+        rule.bound if bound else None,
+    )
+    return next((code for code in reasons if code is not None), None)
 
 
 def usage_of(name: str) -> str:

@@ -48,6 +48,10 @@ _HINTS = {
     "InvalidParameterValue.InvalidCiphertext": "give the same --context as at encryption, and the blob unchanged",
     "ResourceUnavailable.CmkNotFound": "see the keys of this region: kmstool key list",
     "ResourceUnavailable.CmkDisabled": "see its state: kmstool key show KEY",
+    "ResourceUnavailable.CmkShouldBeDisabled": "disable it first: kmstool key disable KEY",
+    "UnsupportedOperation.RotateNotSupported": "turn it on first: kmstool key rotation on KEY; only symmetric keys with "
+    "material made by KMS rotate",
+    "AuthFailure.SignatureExpire": "the clock of this machine is off: kmstool doctor measures it",
     "UnsupportedOperation.UnsupportedKeyUsageInCurrentRegion": "see what there is: kmstool key algorithms",
 }
 
@@ -57,6 +61,11 @@ _READING = (
     "Describe", "List", "GetKey", "GetPublic", "GetRegions", "GetService", "GetDataKey", "GenerateRandom",
     "Encrypt", "Decrypt", "ReEncrypt", "Sign", "Verify", "Asymmetric", "PostQuantum",
 )  # fmt: skip
+
+
+# Changing actions that lead to the same state when they are repeated. A second GetParametersForImport
+# voids the token of the first, which nobody has seen.
+_STATES = ("Enable", "Disable", "Bind", "Update", "Overwrite", "GetParametersForImport", "ImportKeyMaterial")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,14 @@ def changes(action: str, params: Mapping[str, Any]) -> bool:
     if action == "GenerateDataKey":
         return str(params.get("IsHostedByKms") or 0) != "0"
     return not action.startswith(_READING)
+
+
+def is_repeatable(action: str, params: Mapping[str, Any]) -> bool:
+    """Tell whether a request may be sent again while it is not known if the first one took effect.
+
+    What changes nothing may, and what brings about a state rather than a new thing.
+    """
+    return not changes(action, params) or action.startswith(_STATES)
 
 
 def error(code: str, message: str, request_id: str | None = None) -> errors.KmsToolError:

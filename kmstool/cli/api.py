@@ -55,7 +55,8 @@ def _refuse_unknown(action: str) -> None:
     from kmstool.errors import UsageError
 
     if action not in protocol.actions():
-        near = difflib.get_close_matches(action, protocol.actions(), n=3)
+        names = {name.lower(): name for name in protocol.actions()}
+        near = [names[name] for name in difflib.get_close_matches(action.lower(), names, n=3)]
         raise UsageError(
             f"the API has no action {action!r}", hint=f"did you mean {' or '.join(near)}?" if near else None
         )

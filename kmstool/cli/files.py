@@ -18,7 +18,7 @@ class Input:
 
     data: bytes = field(repr=False)
     piped: bool
-    inode: tuple[int, int] | None
+    inode: tuple[int, int]
 
 
 def read(name: str | None, limit: int, too_long: str, hint: str) -> Input:
@@ -31,18 +31,30 @@ def read(name: str | None, limit: int, too_long: str, hint: str) -> Input:
         raise UsageError(
             "no FILE was named and stdin is a terminal", hint="name a file, pipe data in, or say - to type"
         )
+    if name == "":
+        raise UsageError("an empty name is no file", hint="is a variable not set? - means stdin")
     piped = name in (None, STDIN)
     try:
         descriptor = os.dup(0) if piped else os.open(str(name), os.O_RDONLY | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             found = os.fstat(descriptor)
-            data = file.read(limit + 1)
+            data = _read_up_to(descriptor, limit + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise InputError(f"cannot read {name or 'stdin'}: {(error.strerror or '').lower()}") from error
     if len(data) > limit:
         size = f"{found.st_size:,}" if found.st_size > limit else f"over {limit:,}"
         raise InputError(too_long.format(size=size), hint=hint)
-    return Input(data, piped, None if piped else (found.st_dev, found.st_ino))
+    return Input(data, piped, (found.st_dev, found.st_ino))
+
+
+def _read_up_to(descriptor: int, limit: int) -> bytes:
+    # Not a buffered file, whose read can miss a signal that comes together with the data.
+    data = b""
+    while len(data) < limit and (piece := os.read(descriptor, min(limit - len(data), 2**20))):
+        data += piece
+    return data
 
 
 def write(data: bytes, out: str | None, *, force: bool = False, source: Input | None = None) -> None:
@@ -51,6 +63,8 @@ def write(data: bytes, out: str | None, *, force: bool = False, source: Input | 
     Raises `OutputError` for a file that exists and was not to be replaced, for every fault
     of the file system, and for binary data on a terminal unless `-` was said.
     """
+    if out == "":
+        raise UsageError("an empty name is no file", hint="is a variable not set? - means stdout")
     if out is not None and out != STDIN:
         _refuse_same(out, source)
         from kmstool import atomic

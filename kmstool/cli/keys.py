@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmstool.cli import options, output
+from kmstool.cli import options, output, times
+from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
-    from kmstool.kms.client import Key
+    from kmstool.kms.answers import Key
 
 _ARGUMENT = click.argument("key_name", metavar="KEY")
 
@@ -28,16 +29,42 @@ class Usage(click.Choice[str]):
         return usage_of(value)
 
 
-@click.group(cls=options.Group)
+COMMANDS = {
+    "algorithms": ("kmstool.cli.keys:algorithms", "List the key usages that the region offers."),
+    "archive": ("kmstool.cli.lifecycle:archive", "Let a key decrypt, and encrypt nothing new."),
+    "bind": ("kmstool.cli.lifecycle:bind", "Note that a cloud product's resource uses a key."),
+    "cancel-deletion": (
+        "kmstool.cli.lifecycle:cancel_deletion",
+        "Keep keys that were to be destroyed; they stay disabled.",
+    ),
+    "create": ("kmstool.cli.keys:create", "Create a key and print its id."),
+    "describe": ("kmstool.cli.keys:describe", "Replace the description of a key."),
+    "disable": ("kmstool.cli.lifecycle:disable", "Disable keys, so that nothing can be done with them."),
+    "enable": ("kmstool.cli.lifecycle:enable", "Enable keys."),
+    "list": ("kmstool.cli.keys:list_keys", "List all keys of the region."),
+    "rename": ("kmstool.cli.keys:rename", "Give a key another alias."),
+    "rotate": ("kmstool.cli.lifecycle:rotate", "Give a key new material now; older blobs stay readable."),
+    "rotation": ("kmstool.cli.lifecycle:rotation", "Turn the yearly rotation of a key on or off, or show it."),
+    "schedule-deletion": (
+        "kmstool.cli.lifecycle:schedule_deletion",
+        "Let KMS destroy disabled keys after some days.",
+    ),
+    "show": ("kmstool.cli.keys:show", "Show all that KMS says of a key."),
+    "unarchive": ("kmstool.cli.lifecycle:unarchive", "Put an archived key to full use again."),
+    "unbind": ("kmstool.cli.lifecycle:unbind", "Note that a cloud product's resource no longer uses a key."),
+}
+
+
+@click.group(cls=LazyGroup, table=COMMANDS)
 def key() -> None:
-    """Create, list and name keys.
+    """Create, list, name, disable and rotate keys.
 
     KEY is a key id, its first 8 or more characters, an alias, alias/NAME, or one
     of these behind a region or a profile: REGION:NAME, profile/PROFILE/NAME.
     """
 
 
-@key.command(example="kmstool key create --alias demo")
+@click.command(cls=options.Command, example="kmstool key create --alias demo")
 @click.option("--alias", required=True, metavar="NAME", help="Name of the key: 1 to 60 letters, digits, - and _.")
 @click.option("--usage", type=Usage(), default="symmetric", show_default=True, help="What the key is for.")
 @click.option("--external", is_flag=True, help="The key material will be imported.")
@@ -54,7 +81,7 @@ def create(session: Session, alias: str, usage: str, external: bool, description
     output.answer(session, created.answer, lambda: print(created.key_id))
 
 
-@key.command("list", example="kmstool key list --state enabled")
+@click.command("list", cls=options.Command, example="kmstool key list --state enabled")
 @click.option("--state", type=click.Choice(options.STATES), help="Only keys in this state.")
 @click.option("--usage", type=Usage(), help="Only keys for this purpose.")
 @click.option("--search", metavar="TEXT", help="Only keys with this in their alias or id.")
@@ -64,14 +91,14 @@ def create(session: Session, alias: str, usage: str, external: bool, description
 @pass_session
 def list_keys(session: Session, owner: str, **filters: Any) -> None:
     """List all keys of the region."""
-    found = list(session.client().list_keys(Role=int(owner == "product"), **_filters(**filters)))
+    found = list(session.client().list_keys(Role=int(owner == "product"), **_filters(**filters)))[::-1]
     answer = {"TotalCount": len(found), "KeyMetadatas": [dict(key.answer) for key in found]}
-    rows = [(key.alias, key.state, _usage_name(key.usage), output.time(key.created_unix), key.key_id) for key in found]
-    headings = ("ALIAS", "STATE", "USAGE", "CREATED", "KEY ID")
+    rows = [(key.alias, key.state, _usage_name(key.usage), key.key_id) for key in found]
+    headings = ("ALIAS", "STATE", "USAGE", "KEY ID")
     output.answer(session, answer, lambda: output.table(session, headings, rows))
 
 
-@key.command(example="kmstool key show demo")
+@click.command(cls=options.Command, example="kmstool key show demo")
 @_ARGUMENT
 @pass_session
 def show(session: Session, key_name: str) -> None:
@@ -81,7 +108,7 @@ def show(session: Session, key_name: str) -> None:
     output.answer(session, {"KeyMetadata": dict(found.answer)}, lambda: output.fields(_fields(found)))
 
 
-@key.command(example="kmstool key rename demo demo-2")
+@click.command(cls=options.Command, example="kmstool key rename demo demo-2")
 @_ARGUMENT
 @click.argument("alias")
 @pass_session
@@ -92,7 +119,7 @@ def rename(session: Session, key_name: str, alias: str) -> None:
     session.note(f"the key {key_id} has the alias {alias} now")
 
 
-@key.command(example="kmstool key describe demo 'secrets of the demo'")
+@click.command(cls=options.Command, example="kmstool key describe demo 'secrets of the demo'")
 @_ARGUMENT
 @click.argument("text")
 @pass_session
@@ -103,15 +130,17 @@ def describe(session: Session, key_name: str, text: str) -> None:
     session.note(f"the key {key_id} has a new description")
 
 
-@key.command(example="kmstool key algorithms")
+@click.command(cls=options.Command, example="kmstool key algorithms")
 @pass_session
 def algorithms(session: Session) -> None:
     """List the key usages that the region offers."""
+    from kmstool.kms.keys import ALGORITHM_GROUPS
+
     answer = session.client().algorithms()
     rows = [
         (_usage_name(item["KeyUsage"]), item["Algorithm"], item["KeyUsage"])
-        for group in ("SymmetricAlgorithms", "AsymmetricAlgorithms", "AsymmetricSignVerifyAlgorithms")
-        for item in answer.get(group) or []
+        for group in ALGORITHM_GROUPS
+        for item in answer[group]
     ]
     output.answer(session, answer, lambda: output.table(session, ("USAGE", "ALGORITHM", "API NAME"), rows))
 
@@ -142,20 +171,19 @@ def _usage_name(usage: str) -> str:
 
 
 def _fields(key: Key) -> dict[str, str]:
-    answer = key.answer
-    rotation = f"every {answer.get('RotateDays')} days, next {output.time(answer['NextRotateTime'])}"
+    rotation = f"every {key.rotate_days} days, next {times.shown(key.next_rotation_unix)}"
     return {
         "alias": key.alias,
         "key id": key.key_id,
         "state": key.state,
         "usage": f"{_usage_name(key.usage)} ({key.usage})",
         "description": key.description or "-",
-        "created": output.time(key.created_unix),
-        "origin": key.origin,
-        "owner": key.owner,
-        "rotation": rotation if answer.get("KeyRotationEnabled") else "off",
-        "last rotated": output.time(answer.get("LastRotateTime") or 0),
-        "deletion": output.time(answer.get("DeletionDate") or 0),
-        "valid to": output.time(answer.get("ValidTo") or 0),
-        "resource": answer.get("ResourceId") or "-",
+        "created": times.shown(key.created_unix),
+        "origin": key.origin or "-",
+        "owner": key.owner or "-",
+        "rotation": rotation if key.rotation_enabled else "off",
+        "last rotated": times.shown(key.last_rotation_unix),
+        "deletion": times.shown(key.deletion_unix),
+        "valid to": times.shown(key.valid_to_unix),
+        "resource": key.resource_id or "-",
     }

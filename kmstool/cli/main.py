@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import os
 import signal
@@ -14,17 +15,20 @@ import click
 
 from kmstool import __version__
 from kmstool.cli.lazy import LazyGroup
+from kmstool.cli.messages import say
 from kmstool.cli.session import LOCAL_NOTE, Session
 from kmstool.errors import DryRunDone, KmsToolError, OutputError, UsageError
 
 COMMANDS = {
     "api": ("kmstool.cli.api:api", "Call any action of the KMS API."),
+    "auth": ("kmstool.cli.auth:auth", "Log in to Tencent Cloud and out again."),
     "decrypt": ("kmstool.cli.ciphers:decrypt", "Decrypt a ciphertext blob."),
+    "doctor": ("kmstool.cli.doctor:doctor", "Check this machine, the credentials and the way to KMS."),
     "encrypt": ("kmstool.cli.ciphers:encrypt", "Encrypt up to 4,096 bytes under a key."),
     "init": ("kmstool.cli.init:init", "Set up kmstool on this machine."),
-    "key": ("kmstool.cli.keys:key", "Create, list and name keys."),
+    "key": ("kmstool.cli.keys:key", "Create, list, name, disable and rotate keys."),
     "local": ("kmstool.cli.local:local", "Look after the embedded KMS."),
-    "profile": ("kmstool.cli.profiles:profile", "Choose which KMS, region and key to use."),
+    "profile": ("kmstool.cli.profiles:profile", "Choose which KMS, region, key and credentials to use."),
     "random": ("kmstool.cli.ciphers:random", "Print random bytes made by KMS."),
     "reencrypt": ("kmstool.cli.ciphers:reencrypt", "Move a blob to a newer or other key."),
 }
@@ -52,19 +56,31 @@ def root() -> None:
 def command_line() -> int:
     """Run kmstool on `sys.argv` and return its exit code; nothing is raised."""
     session = Session(os.environ)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
     try:
+        _prepare_streams()
+        _prepare_signals()
         with root.make_context("kmstool", sys.argv[1:], obj=session) as ctx:
             root.invoke(ctx)
         sys.stdout.flush()
+        session.finish()
     except (DryRunDone, click.exceptions.Exit, _Stopped) as end:
-        return end.exit_code
+        return _without_stdout(end.exit_code) if end.exit_code else _flushed(session)
     except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED
+        return _without_stdout(INTERRUPTED)
     except BrokenPipeError:
-        return _closed_pipe()
+        return _without_stdout(CLOSED_PIPE)
     except Exception as error:  # noqa: BLE001 - this is the one boundary
+        return _report(session, _translated(session, error))
+    return 0
+
+
+def _flushed(session: Session) -> int:
+    """End a run that stopped early and well, such as `--help`."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _without_stdout(CLOSED_PIPE)
+    except OSError as error:
         return _report(session, _translated(session, error))
     return 0
 
@@ -85,7 +101,9 @@ def _translated(session: Session, error: Exception) -> KmsToolError:
 
 def _usage_error(error: click.ClickException) -> UsageError:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        print(error.format_message(), file=sys.stderr)
+        if not _wants_json(sys.argv[1:]):
+            with contextlib.suppress(OSError):
+                print(error.format_message(), file=sys.stderr)
         return UsageError("a command is missing")
     message = error.format_message().rstrip(".")
     ctx = getattr(error, "ctx", None)
@@ -97,6 +115,9 @@ def _report(session: Session, error: KmsToolError) -> int:
     message = error.message
     if session.used_local:
         message += f" ({LOCAL_NOTE})"
+    with contextlib.suppress(OSError):
+        # What was printed before the failure comes first, and a full disk must not hide the message.
+        sys.stdout.flush()
     if _wants_json(sys.argv[1:]):
         import json
 
@@ -108,30 +129,60 @@ def _report(session: Session, error: KmsToolError) -> int:
             "kms_code": error.kms_code,
             "request_id": error.request_id,
         }
-        lines = [json.dumps({"error": fields}, ensure_ascii=False)]
+        with contextlib.suppress(OSError):
+            print(json.dumps({"error": fields}), file=sys.stderr, flush=True)
     else:
-        code = f" [{error.kms_code}]" if error.kms_code else ""
-        lines = [f"kmstool: error: {message}{code}"]
-        lines += [f"kmstool: hint: {error.hint}"] if error.hint else []
-        lines += [f"kmstool: request id: {error.request_id}"] if error.request_id and session.settings.verbose else []
-    with contextlib.suppress(OSError):
-        # What was printed before the failure comes first, and a full disk must not hide the message.
-        sys.stdout.flush()
-    print("\n".join(lines), file=sys.stderr)
-    return error.exit_code
+        say(f"error: {message}" + (f" [{error.kms_code}]" if error.kms_code else ""))
+        if error.hint:
+            say(f"hint: {error.hint}")
+        if error.request_id and session.settings.verbose:
+            say(f"request id: {error.request_id}")
+    return _without_stdout(error.exit_code)
 
 
 def _wants_json(arguments: list[str]) -> bool:
-    """Read `--format json` from the words themselves: the error may be that they do not parse."""
+    """Read the last `--format` from the words themselves: the error may be that they do not parse."""
     words = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    return "--format=json" in words or ("--format", "json") in itertools.pairwise(words)
+    found = [after for word, after in itertools.pairwise([*words, ""]) if word == "--format"]
+    asked = [(words.index("--format"), value) for value in found[-1:]]
+    asked += [(index, word.partition("=")[2]) for index, word in enumerate(words) if word.startswith("--format=")]
+    return max(asked, default=(0, ""))[1] == "json"
 
 
-def _closed_pipe() -> int:
-    # The interpreter flushes stdout once more at exit and would print a traceback.
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return CLOSED_PIPE
+def _without_stdout(exit_code: int) -> int:
+    """Return the code after giving up stdout: the interpreter flushes it at exit and would complain once more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return exit_code
+
+
+def _prepare_streams() -> None:
+    """Make sure that the three standard descriptors are open, and that no text is too foreign for them.
+
+    A closed one would be taken by the next file that is opened, and messages written into
+    that. In its place comes one that fails as a closed one does; messages may be lost.
+    """
+    for number, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)
+    sys.stdin = sys.stdin or os.fdopen(0, "r", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _prepare_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # nohup asks that a hang-up be ignored.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

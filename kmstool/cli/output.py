@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from kmstool.cli.messages import printable
 
 if TYPE_CHECKING:
     from kmstool.cli.session import Session
@@ -27,7 +28,9 @@ def answer(session: Session, fields: Mapping[str, Any], text: Callable[[], None]
 
 def print_json(value: Any) -> None:
     """Print one JSON value."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # JSON itself escapes only part of what can move a terminal's cursor or turn its text round.
+    print("".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text))
 
 
 def table(session: Session, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -43,7 +46,8 @@ def table(session: Session, headings: Sequence[str], rows: Sequence[Sequence[str
 
     drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in headings:
-        drawn.add_column(heading, overflow="fold")
+        # Ids are there to be copied; the other columns give way.
+        drawn.add_column(heading, overflow="fold", no_wrap=heading.endswith(" ID"))
     for row in rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))
     Console(no_color=session.settings.no_color or None).print(drawn)
@@ -56,16 +60,6 @@ def fields(rows: Mapping[str, str]) -> None:
         print(f"{name + ':':<{width}} {printable(value)}".rstrip())
 
 
-def printable(text: str) -> str:
-    """Return text with every control character written as an escape sequence."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
-def time(unix: int) -> str:
-    """Return a time in Unix seconds as UTC in ISO 8601, or a dash for 0."""
-    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if unix else "-"
-
-
 def _selection(session: Session, fields: Mapping[str, Any]) -> None:
     import jmespath
     from jmespath.exceptions import JMESPathError
@@ -75,8 +69,11 @@ def _selection(session: Session, fields: Mapping[str, Any]) -> None:
     try:
         selected = jmespath.search(session.settings.query, fields)
     except JMESPathError as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"--query is no JMESPath expression: {reason}", hint="see https://jmespath.org") from error
+        # What jmespath says of a wrong type holds the whole answer.
+        raise UsageError(
+            f"--query {session.settings.query!r} is no JMESPath expression for this answer",
+            hint="see https://jmespath.org",
+        ) from error
     if isinstance(selected, str) and session.settings.format != "json":
         print(printable(selected))
     else:

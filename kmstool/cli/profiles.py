@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import click
 
 from kmstool.cli import options, output
 from kmstool.cli.session import Session, pass_session
 
+if TYPE_CHECKING:
+    from kmstool.kms.profiles import Profile
+
+CREDENTIALS = ("keyring", "file", "environment", "tccli", "ini", "cvm-role", "tke")
+
 
 @click.group(cls=options.Group)
 def profile() -> None:
-    """Choose which KMS, region and key to use."""
+    """Choose which KMS, region, key and credentials to use."""
 
 
 @profile.command("list", example="kmstool profile list")
@@ -20,13 +28,11 @@ def list_profiles(session: Session) -> None:
     profiles = session.profiles
     found = [profiles.get(name) for name in profiles.names()]
     current = profiles.current
-    answer = {
-        "Profiles": [
-            {"Name": item.name, "Region": item.region, "Key": item.key, "InUse": item.name == current} for item in found
-        ]
-    }
-    rows = [(item.name, "in use" if item.name == current else "", item.region, item.key) for item in found]
-    output.answer(session, answer, lambda: output.table(session, ("NAME", "", "REGION", "KEY"), rows))
+    answer = {"Profiles": [{**_answer(item), "InUse": item.name == current} for item in found]}
+    rows = [
+        (item.name, "in use" if item.name == current else "", item.region, item.credentials, item.key) for item in found
+    ]
+    output.answer(session, answer, lambda: output.table(session, ("NAME", "", "REGION", "CREDENTIALS", "KEY"), rows))
 
 
 @profile.command(example="kmstool profile show local")
@@ -35,15 +41,9 @@ def list_profiles(session: Session) -> None:
 def show(session: Session, name: str | None) -> None:
     """Show a profile, else the one in use."""
     chosen = session.profile(name)
-    region = session.region(chosen)
-    answer = {
-        "Name": chosen.name,
-        "Region": region,
-        "Key": chosen.key,
-        "InUse": chosen.name == session.profiles.current,
-    }
-    rows = {"name": chosen.name, "region": region, "key": chosen.key or "-", "file": str(session.profiles.path)}
-    output.answer(session, answer, lambda: output.fields(rows))
+    answer = _answer(chosen)
+    rows = {name.lower(): str(value) or "-" for name, value in answer.items()} | {"file": str(session.profiles.path)}
+    output.answer(session, {**answer, "InUse": chosen.name == session.profiles.current}, lambda: output.fields(rows))
 
 
 @profile.command(example="kmstool profile use local")
@@ -57,3 +57,64 @@ def use(session: Session, name: str) -> None:
         return
     session.profiles.use(name)
     session.note(f"the profile {name} is in use")
+
+
+@profile.command("set", example="kmstool profile set work --credentials cvm-role --key alias/demo")
+@click.argument("name")
+@click.option("--key", metavar="KEY", help="Key for commands that name none; empty for none.")
+@click.option("--credentials", type=click.Choice(CREDENTIALS), help="Where its credentials come from.")
+@click.option("--role-arn", metavar="ARN", help="Role to assume with them; empty for none.")
+@pass_session
+def set_profile(session: Session, name: str, key: str | None, credentials: str | None, role_arn: str | None) -> None:
+    """Make or change a profile.
+
+    --region and --endpoint belong to it too. What is not given stays as it was.
+    """
+    from kmstool.keys import KeyAddress
+    from kmstool.kms.profiles import Profile
+
+    if key:
+        KeyAddress.parse(key)
+    profiles = session.profiles
+    former = profiles.get(name) if name in profiles.names() else Profile(name)
+    given = {
+        "region": session.settings.region,
+        "endpoint": session.settings.endpoint,
+        "key": key,
+        "credentials": credentials,
+        "role_arn": role_arn,
+    }
+    changed = replace(former, **{field: value for field, value in given.items() if value is not None})
+    if session.settings.dry_run:
+        output.print_json(_answer(changed))
+        return
+    profiles.put(changed)
+    session.note(f"the profile {name} is set")
+
+
+@profile.command(example="kmstool profile remove work --yes")
+@click.argument("name")
+@pass_session
+def remove(session: Session, name: str) -> None:
+    """Remove a profile and the credential that is kept for it."""
+    from kmstool.kms import credential_store
+
+    found = session.profiles.get(name)
+    session.confirm(f"the profile {name} and its credential will be removed")
+    if session.settings.dry_run:
+        return
+    if found.credentials in credential_store.STORES:
+        credential_store.remove(found.credentials, session.config_folder, name)
+    session.profiles.remove(name)
+    session.note(f"the profile {name} is gone")
+
+
+def _answer(profile: Profile) -> dict[str, str]:
+    return {
+        "Name": profile.name,
+        "Region": profile.region,
+        "Key": profile.key,
+        "Endpoint": profile.endpoint,
+        "Credentials": profile.credentials,
+        "RoleArn": profile.role_arn,
+    }

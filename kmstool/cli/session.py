@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kmstool.cli.messages import say
 from kmstool.errors import AccessError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.kms.client import KmsClient
     from kmstool.kms.profiles import Profile, Profiles
     from kmstool.kms.transport import Transport
+    from kmstool.server.app import EmbeddedKms
 
 LOCAL_NOTE = "local KMS, for development and tests"
 
@@ -33,6 +35,10 @@ class Settings:
 
     profile: str | None = None
     region: str | None = None
+    endpoint: str | None = None
+    timeout: float = 30
+    retries: int = 10
+    max_wait: float = 60
     format: str = "text"
     query: str | None = None
     yes: bool = False
@@ -51,6 +57,8 @@ class Session:
         self.settings = Settings()
         self.environ = environ
         self.used_local = False
+        self._notes: list[str] = []
+        self._clients: dict[tuple[str | None, str | None], KmsClient] = {}
 
     @property
     def config_folder(self) -> Path:
@@ -70,53 +78,119 @@ class Session:
 
         return Profiles(self.config_folder)
 
+    @property
+    def home(self) -> Path:
+        """The user's home folder, where other tools keep their files."""
+        return Path(self.environ.get("HOME") or Path.home())
+
     def profile(self, name: str | None = None) -> Profile:
         """Return the profile that is named, or else in use; raise `AccessError` if there is none."""
-        profiles = self.profiles
-        chosen = name or self.settings.profile or self.environ.get("KMSTOOL_PROFILE") or profiles.current
-        if not chosen:
-            raise AccessError(
-                "no profile and no credentials: which KMS is meant is not known",
-                hint="for the embedded KMS run kmstool init --local once, or add --profile local; "
-                "Tencent Cloud needs a profile, which this version cannot make yet",
-            )
-        return profiles.get(chosen)
+        from kmstool.cli import connect
+
+        return connect.choose(self, name)
+
+    def endpoint(self, profile: Profile) -> str | None:
+        """Return the endpoint that was asked for, None for the usual one: it means the network, always."""
+        return self.settings.endpoint or self.environ.get("KMSTOOL_ENDPOINT") or profile.endpoint or None
 
     def region(self, profile: Profile) -> str:
         """Return the region in use."""
         return self.settings.region or self.environ.get("KMSTOOL_REGION") or profile.region
 
-    def transport(self, region: str | None = None, profile: str | None = None) -> Transport:
-        """Return the transport to the KMS in use, or to the one that a key's address names."""
-        from kmstool.kms.transport import DryRun, Traced
+    def local_kms(self, region: str | None = None) -> EmbeddedKms:
+        """Open the embedded KMS of this machine."""
+        from kmstool.kms.profiles import LOCAL
         from kmstool.server.app import EmbeddedKms
 
-        chosen = self.profile(profile)
-        transport: Transport = EmbeddedKms(self.local_folder, region or self.region(chosen))
         self.used_local = True
-        if self.settings.verbose or self.settings.debug:
-            transport = Traced(transport, lambda text: print(f"kmstool: {text}", file=sys.stderr))
+        return EmbeddedKms(self.local_folder, region or self.region(self.profiles.get(LOCAL)), self.passphrase)
+
+    def transport(self, region: str | None = None, profile: str | None = None) -> Transport:
+        """Return the transport to the KMS in use, or to the one that a key's address names."""
+        from kmstool.cli import connect
+        from kmstool.kms.transport import DryRun
+
+        chosen = self.profile(profile)
+        transport = connect.transport(self, chosen, region or self.region(chosen))
         return DryRun(transport, self._show_change) if self.settings.dry_run else transport
 
+    def traced(self, transport: Transport) -> Transport:
+        """Return a transport that reports its calls if the user wants to see them."""
+        from kmstool.kms.transport import Traced
+
+        return Traced(transport, self.warn) if self.settings.verbose or self.settings.debug else transport
+
     def client(self, region: str | None = None, profile: str | None = None) -> KmsClient:
-        """Return the client of the KMS in use, or of the one that a key's address names."""
+        """Return the client of the KMS in use, or of the one that a key's address names; one for each."""
         from kmstool.kms.client import KmsClient
 
-        return KmsClient(self.transport(region, profile))
+        if (region, profile) not in self._clients:
+            self._clients[region, profile] = KmsClient(self.transport(region, profile))
+        return self._clients[region, profile]
 
     def key(self, text: str | None) -> tuple[KmsClient, str]:
         """Resolve a key as users name it, or the profile's own; return it with the client to reach it."""
         from kmstool.keys import KeyAddress
         from kmstool.kms import directory
 
-        address = KeyAddress.parse(text or self._default_key())
+        address = KeyAddress.parse(self._default_key() if text is None else text)
         client = self.client(address.region, address.profile)
         return client, directory.key_id(client, address)
 
     def note(self, message: str) -> None:
-        """Tell the user something on stderr, and that it was the local KMS where it was."""
-        if not self.settings.quiet:
-            print(f"kmstool: {message}" + (f" ({LOCAL_NOTE})" if self.used_local else ""), file=sys.stderr)
+        """Tell the user something, and that it was the local KMS where it was; not with `--quiet`.
+
+        With `--format json` it is said at the end and only of a success: the error object
+        is to stand alone on stderr.
+        """
+        if self.settings.quiet:
+            return
+        message += f" ({LOCAL_NOTE})" if self.used_local else ""
+        if self.settings.format == "json":
+            self._notes.append(message)
+        else:
+            say(message)
+
+    def warn(self, message: str) -> None:
+        """Tell the user something that `--quiet` does not silence."""
+        say(message)
+
+    def finish(self) -> None:
+        """Say what was kept until now."""
+        for message in self._notes:
+            say(message)
+
+    def passphrase(self) -> bytes:
+        """Return the passphrase of the local KMS's store: from KMSTOOL_PASSPHRASE_FILE, else asked for."""
+        from kmstool.server import protection
+
+        name = self.environ.get("KMSTOOL_PASSPHRASE_FILE")
+        if name:
+            return secret_from_file(name)
+        if not self.interactive:
+            return protection.no_passphrase()
+        return str(click.prompt("Passphrase of the local KMS", hide_input=True, err=True)).encode()
+
+    def credential_passphrase(self, profile: str) -> bytes:
+        """Return the passphrase of a profile's encrypted credential: from KMSTOOL_PASSPHRASE_FILE, else asked for."""
+        name = self.environ.get("KMSTOOL_PASSPHRASE_FILE")
+        if name:
+            return secret_from_file(name)
+        if not self.interactive:
+            raise AccessError(
+                f"the credential of the profile {profile} is locked with a passphrase",
+                hint="run the command on a terminal, or put the passphrase into a file and set KMSTOOL_PASSPHRASE_FILE",
+            )
+        return str(click.prompt(f"Passphrase of the profile {profile}", hide_input=True, err=True)).encode()
+
+    def new_passphrase(self, file: str | None) -> bytes:
+        """Return a passphrase to be set: from a file, else asked for twice."""
+        if file:
+            return secret_from_file(file)
+        if not self.interactive:
+            raise UsageError("a new passphrase is needed", hint="give it with --passphrase-file FILE")
+        text = click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)
+        return str(text).encode()
 
     @property
     def interactive(self) -> bool:
@@ -151,6 +225,18 @@ class Session:
 
         output.print_json({"Action": action, "Params": dict(params)})
         self.note("dry run, nothing was changed")
+
+
+def secret_from_file(name: str) -> bytes:
+    """Return the content of a file without its last newline; raise `InputError` for none or an empty one."""
+    from kmstool.cli import files
+    from kmstool.errors import InputError
+
+    secret = files.read(name, 1024, "a passphrase of {size} bytes is too long", "use at most 1,024 bytes").data
+    secret = secret.removesuffix(b"\n").removesuffix(b"\r")
+    if not secret:
+        raise InputError(f"{name} holds no passphrase")
+    return secret
 
 
 def pass_session(function: Callable[..., None]) -> Callable[..., None]:

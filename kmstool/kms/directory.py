@@ -6,7 +6,8 @@ import difflib
 
 from kmstool import keys
 from kmstool.errors import NotFoundError, UsageError
-from kmstool.kms.client import Key, KmsClient
+from kmstool.kms.answers import Key
+from kmstool.kms.client import KmsClient
 
 _SHORTEST_PREFIX = 8
 

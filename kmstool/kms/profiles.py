@@ -1,4 +1,4 @@
-"""Profiles: which KMS, region and key a command uses when nothing else is said.
+"""Profiles: which KMS, region, key and credentials a command uses when nothing else is said.
 
 Kept in `profiles.ini` in the configuration folder; there are no secrets in it. The
 profile `local` always exists: the embedded KMS of this machine.
@@ -17,23 +17,43 @@ from kmstool.errors import InputError, UsageError
 
 LOCAL = "local"
 DEFAULT_REGION = "ap-guangzhou"
+CREDENTIALS = ("keyring", "file", "environment", "tccli", "ini", "cvm-role", "tke")
 
 _FILE = "profiles.ini"
 _SECTION = "profile "
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,59}")
+_FIELDS = {
+    "region": "region",
+    "key": "key",
+    "endpoint": "endpoint",
+    "credentials": "credentials",
+    "role-arn": "role_arn",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A named choice; `key` is the key used where a command names none (an address, or empty)."""
+    """A named choice; no field is a secret, and an empty one says nothing."""
 
     name: str
     region: str = DEFAULT_REGION
     key: str = ""
+    """The key used where a command names none, as an address."""
+    endpoint: str = ""
+    """Host, host:port or URL of KMS in place of the usual one."""
+    credentials: str = ""
+    """Where the credentials come from, one of CREDENTIALS; nothing for the local profile."""
+    role_arn: str = ""
+    """A role to assume with them."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it means the embedded KMS."""
+        return self.name == LOCAL
 
 
 class Profiles:
-    """The profiles of one configuration folder, read when first asked for."""
+    """The profiles of one configuration folder, read when asked for."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / _FILE
@@ -56,24 +76,35 @@ class Profiles:
             if name == LOCAL:
                 return Profile(LOCAL)
             raise UsageError(f"there is no profile {name!r}", hint="one of: " + ", ".join(self.names()))
-        return Profile(
-            name, parser.get(section, "region", fallback=DEFAULT_REGION), parser.get(section, "key", fallback="")
-        )
+        found = {field: parser.get(section, option, fallback="") for option, field in _FIELDS.items()}
+        return Profile(name, **{**found, "region": found["region"] or DEFAULT_REGION})
 
     def put(self, profile: Profile) -> None:
-        """Add or change a profile."""
+        """Add or change a profile; raise `UsageError` for a name or a value that cannot be one."""
         if not _NAME.fullmatch(profile.name):
             raise UsageError(f"{profile.name!r} cannot name a profile", hint="letters, digits, - _ and ., at most 60")
+        values = {option: str(getattr(profile, field)) for option, field in _FIELDS.items()}
+        for option, value in values.items():
+            if not value.isprintable():
+                raise UsageError(f"the {option} of a profile is a line of text, not {value!r}")
         parser = self._read()
-        parser[_SECTION + profile.name] = {
-            name: value for name, value in (("region", profile.region), ("key", profile.key)) if value
-        }
+        parser[_SECTION + profile.name] = {option: value for option, value in values.items() if value}
         self._write(parser)
 
     def use(self, name: str) -> None:
         """Make a profile the one in use; raise `UsageError` for one that there is not."""
         parser = self._read()
         parser["kmstool"] = {"profile": self.get(name).name}
+        self._write(parser)
+
+    def remove(self, name: str) -> None:
+        """Remove a profile; raise `UsageError` for one that there is not, and for `local`."""
+        if name == LOCAL:
+            raise UsageError("the profile local always exists", hint="kmstool local reset destroys its store")
+        parser = self._read()
+        parser.remove_section(_SECTION + self.get(name).name)
+        if self.current == name:
+            parser.remove_section("kmstool")
         self._write(parser)
 
     def _read(self) -> configparser.RawConfigParser:

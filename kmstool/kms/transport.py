@@ -10,6 +10,9 @@ from typing import Any, Protocol
 from kmstool import protocol
 from kmstool.errors import DryRunDone, KmsToolError
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Hosts that may be spoken to in clear, and never through a proxy."""
+
 
 class Transport(Protocol):
     """A KMS in one region: the embedded one in process, or the cloud."""

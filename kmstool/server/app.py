@@ -5,47 +5,64 @@ It is a `Transport` by itself, so a program can use it without a socket.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from kmstool.errors import KmsToolError
-from kmstool.server import requests, store
+from kmstool.server import clock, lifecycle, protection, requests, schema
 from kmstool.server.actions import ciphers, keys, service
+from kmstool.server.actions import lifecycle as lifecycle_actions
 from kmstool.server.call import Call, Handler, refuse
-from kmstool.server.regions import DEFAULT, region
-from kmstool.server.vault import ROOT_KEY_FILE, Vault
+from kmstool.server.protection import Passphrase
+from kmstool.server.regions import DEFAULT, Region, region
+from kmstool.server.store import Store
+from kmstool.server.vault import Vault
 
-ACTIONS: Mapping[str, Handler] = {**keys.ACTIONS, **ciphers.ACTIONS, **service.ACTIONS}
+ACTIONS: Mapping[str, Handler] = {
+    **keys.ACTIONS,
+    **lifecycle_actions.ACTIONS,
+    **ciphers.ACTIONS,
+    **service.ACTIONS,
+}
 
 
 class EmbeddedKms:
-    """The service in one region over the store in `folder`, which is made on first use."""
+    """The service in one region over the store in `folder`, which is made on first use.
 
-    def __init__(self, folder: Path, region_name: str = DEFAULT) -> None:
+    `passphrase` is asked for the passphrase of a store that has one, once.
+    """
+
+    def __init__(
+        self, folder: Path, region_name: str = DEFAULT, passphrase: Passphrase = protection.no_passphrase
+    ) -> None:
         self._region = region(region_name)
-        self._store = store.Store(folder)
+        self._passphrase = passphrase
         self._vault: Vault | None = None
-        if self._store.new:
-            with self._store.transaction(write=True) as db:
-                self._store.create_schema(db)
-                Vault.create(db, folder, int(time.time()))
+        self.store = Store(folder)
+        try:
+            if self.store.version < schema.VERSION:
+                with self.store.transaction(write=True) as db:
+                    self.store.upgrade(db)
+                    Vault.create(db, folder, int(time.time()))
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Release the store."""
-        self._store.close()
+        self.store.close()
 
-    def describe(self) -> dict[str, Any]:
-        """Tell what the store is: its folder, protection, creation time and keys per region."""
-        with self._store.transaction() as db:
-            protection, created = db.execute("SELECT protection, created FROM store").fetchone()
-            counts = dict(db.execute("SELECT region, count(*) FROM cmk GROUP BY region"))
-        return {"Folder": str(self._store.folder), "Protection": protection, "Created": created, "Keys": counts}
+    def forget_keys(self) -> None:
+        """Unlock the store anew at the next need: its content may be another one."""
+        self._vault = None
 
-    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Serve one action and return the fields of its answer with a RequestId.
+    def call(self, action: str, params: Mapping[str, Any], region_name: str | None = None) -> dict[str, Any]:
+        """Serve one action, in another region if one is named, and return its answer's fields with a RequestId.
 
         Raises what `protocol.error` makes of the API's error codes, and for faults of
         the store itself the error that says so.
@@ -56,23 +73,31 @@ class EmbeddedKms:
             handler = ACTIONS.get(action)
             if handler is None:
                 raise refuse("UnsupportedOperation", f"the embedded KMS does not serve {action} yet")
-            answer = self._run(action, handler, checked)
+            place = region(region_name) if region_name else self._region
+            with self.request(action, checked, place, write=handler.writes) as call:
+                answer = handler.run(call)
         except KmsToolError as error:
             error.request_id = error.request_id or request_id
             raise
         return {**answer, "RequestId": request_id}
 
-    def _run(self, action: str, handler: Handler, params: Mapping[str, Any]) -> dict[str, Any]:
-        with self._store.transaction(write=handler.writes) as db:
+    @contextmanager
+    def request(
+        self, action: str, params: Mapping[str, Any], place: Region | None = None, *, write: bool
+    ) -> Iterator[Call]:
+        """Open a transaction for one action; what time has made due is done before it begins."""
+        with self.store.transaction() as db:
+            due = lifecycle.is_due(self._call(action, params, place, db))
+        if due:
+            with self.store.transaction(write=True) as db:
+                lifecycle.settle(self._call(action, params, place, db))
+        with self.store.transaction(write=write) as db:
+            yield self._call(action, params, place, db)
 
-            def vault() -> Vault:
-                if self._vault is None:
-                    self._vault = Vault.unlock(db, self._store.folder)
-                return self._vault
+    def _call(self, action: str, params: Mapping[str, Any], place: Region | None, db: sqlite3.Connection) -> Call:
+        def vault() -> Vault:
+            if self._vault is None:
+                self._vault = Vault.unlock(db, self.store.folder, self._passphrase)
+            return self._vault
 
-            return handler.run(Call(action, params, self._region, db, vault, int(time.time())))
-
-
-def reset(folder: Path) -> None:
-    """Destroy the store in `folder` and all its keys, whether it can still be opened or not."""
-    store.remove(folder, first=ROOT_KEY_FILE)
+        return Call(action, params, place or self._region, db, vault, clock.now(db))

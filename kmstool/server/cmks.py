@@ -1,24 +1,32 @@
-"""The rows of customer master keys and their material: load, check, show."""
+"""The rows of customer master keys and their material: load, check, change, show."""
 
 from __future__ import annotations
 
-import sqlite3
-from dataclasses import astuple, dataclass
+import secrets
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields, replace
 from typing import Any
 
 from kmstool import keys
-from kmstool.crypto.aead import Algorithm
+from kmstool.crypto.aead import KEY_BYTES, Algorithm
+from kmstool.errors import IntegrityError
 from kmstool.server.call import Call, refuse
+from kmstool.server.regions import REGIONS
 
 UIN = 100000000001
 """The one account of the embedded KMS."""
 
-_ROTATION_SECONDS = 365 * 86400
+DAY = 86400
+_DEFAULT_ROTATE_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True)
 class Cmk:
-    """One row, in the order of the table; `version` counts the versions of its material, 0 before an import."""
+    """One row, in the order of the table; times are Unix seconds, 0 = not set.
+
+    `version` counts the versions of the material, 0 before an import; `rotate_days` is 0
+    while rotation is off.
+    """
 
     region: str
     key_id: str
@@ -30,11 +38,27 @@ class Cmk:
     owner: str
     created: int
     version: int
+    deletion_date: int = 0
+    rotate_days: int = 0
+    next_rotation: int = 0
+    last_rotation: int = 0
+    valid_to: int = 0
+
+
+def from_row(row: Sequence[Any]) -> Cmk:
+    """Return a row of the table; raise `IntegrityError` for values that none of ours has."""
+    cmk = Cmk(*row)
+    for field in fields(cmk):
+        if type(getattr(cmk, field.name)).__name__ != field.type:
+            raise _damaged(cmk)
+    if cmk.state not in keys.STATES or cmk.region not in REGIONS or cmk.usage not in keys.USAGES.values():
+        raise _damaged(cmk)
+    return cmk
 
 
 def insert(call: Call, cmk: Cmk) -> None:
     """Add a key."""
-    call.db.execute("INSERT INTO cmk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", astuple(cmk))
+    call.db.execute("INSERT INTO cmk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", astuple(cmk))
 
 
 def load(call: Call, key_id: str) -> Cmk:
@@ -45,34 +69,56 @@ def load(call: Call, key_id: str) -> Cmk:
     row = found.fetchone()
     if row is None:
         raise refuse("ResourceUnavailable.CmkNotFound", f"there is no key {key_id} in {call.region.name}")
-    return Cmk(*row)
+    return from_row(row)
+
+
+def usable(call: Call, key_id: str, action: str | None = None) -> Cmk:
+    """Return the key if `action`, by default the one that was called, is allowed on it (the table in `keys`)."""
+    cmk = load(call, key_id)
+    action = action or call.action
+    code = keys.refusal(
+        action, cmk.state, usage=cmk.usage, origin=cmk.origin, owner=cmk.owner, bound=bool(bindings(call, cmk))
+    )
+    if code is not None:
+        raise refuse(code, f"{action} is not possible with the key {key_id} ({cmk.alias}): {_facts(call, cmk)}")
+    return cmk
 
 
 def newest_first(call: Call) -> list[Cmk]:
     """Return all keys of this region."""
     rows = call.db.execute("SELECT * FROM cmk WHERE region = ? ORDER BY created DESC, rowid DESC", (call.region.name,))
-    return [Cmk(*row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
-def check_state(cmk: Cmk, action: str) -> None:
-    """Refuse `action` if the key's state does not allow it (the table in `keys`)."""
-    code = keys.refusal(action, cmk.state)
-    if code is not None:
-        raise refuse(code, f"the key {cmk.key_id} is {cmk.state}, which does not allow {action}")
+def update(call: Call, cmk: Cmk) -> None:
+    """Write what may change of a key."""
+    call.db.execute(
+        "UPDATE cmk SET alias = ?, description = ?, state = ?, version = ?, deletion_date = ?, rotate_days = ?,"
+        " next_rotation = ?, last_rotation = ?, valid_to = ? WHERE key_id = ?",
+        (
+            cmk.alias,
+            cmk.description,
+            cmk.state,
+            cmk.version,
+            cmk.deletion_date,
+            cmk.rotate_days,
+            cmk.next_rotation,
+            cmk.last_rotation,
+            cmk.valid_to,
+            cmk.key_id,
+        ),
+    )
 
 
-def check_usage(cmk: Cmk, usage: str) -> None:
-    """Refuse a key that was made for another purpose."""
-    if cmk.usage != usage:
-        raise refuse(
-            "InvalidParameterValue.InvalidKeyUsage", f"the key {cmk.key_id} is for {cmk.usage}, not for {usage}"
-        )
-
-
-def add_material(call: Call, cmk: Cmk, algorithm: Algorithm, material: bytes) -> None:
-    """Store the material of the key's current version, wrapped."""
-    wrapped = call.vault().wrap(_identity(cmk, cmk.version, algorithm), material)
+def add_version(call: Call, cmk: Cmk, material: bytes | None = None) -> Cmk:
+    """Give a key the next version of its material, fresh unless given, and return the key with it."""
+    algorithm = REGIONS[cmk.region].algorithm
+    cmk = replace(cmk, version=cmk.version + 1)
+    fresh = secrets.token_bytes(KEY_BYTES[algorithm]) if material is None else material
+    wrapped = call.vault().wrap(_identity(cmk, cmk.version, algorithm), fresh)
     call.db.execute("INSERT INTO material VALUES (?, ?, ?, ?)", (cmk.key_id, cmk.version, algorithm, wrapped))
+    update(call, cmk)
+    return cmk
 
 
 def material(call: Call, cmk: Cmk, version: int) -> tuple[Algorithm, bytes]:
@@ -83,12 +129,45 @@ def material(call: Call, cmk: Cmk, version: int) -> tuple[Algorithm, bytes]:
     if row is None:
         raise refuse("InvalidParameterValue.InvalidCiphertext", f"the key {cmk.key_id} has no version {version}")
     algorithm, wrapped = row
-    return algorithm, call.vault().unwrap(_identity(cmk, version, algorithm), wrapped)
+    if algorithm not in KEY_BYTES:
+        raise _damaged(cmk)
+    plain = call.vault().unwrap(_identity(cmk, version, algorithm), wrapped)
+    if len(plain) != KEY_BYTES[algorithm]:
+        raise _damaged(cmk)
+    return algorithm, plain
 
 
-def tags(db: sqlite3.Connection, key_id: str) -> dict[str, str]:
+def has_material(call: Call, cmk: Cmk) -> bool:
+    """Tell whether there is any version; an imported key may have lost its only one."""
+    return call.db.execute("SELECT 1 FROM material WHERE key_id = ?", (cmk.key_id,)).fetchone() is not None
+
+
+def forget_material(call: Call, key_id: str) -> None:
+    """Destroy all material of a key; SQLite overwrites the bytes (`secure_delete`)."""
+    call.db.execute("DELETE FROM material WHERE key_id = ?", (key_id,))
+
+
+def destroy(call: Call, key_id: str) -> None:
+    """Destroy a key and all that belongs to it."""
+    forget_material(call, key_id)
+    call.db.execute("DELETE FROM tag WHERE key_id = ?", (key_id,))
+    call.db.execute("DELETE FROM binding WHERE key_id = ?", (key_id,))
+    call.db.execute("DELETE FROM cmk WHERE key_id = ?", (key_id,))
+
+
+def set_tags(call: Call, key_id: str, tags: dict[str, str]) -> None:
+    """Add tags to a key that has none."""
+    call.db.executemany("INSERT INTO tag VALUES (?, ?, ?)", [(key_id, *tag) for tag in tags.items()])
+
+
+def tags(call: Call, key_id: str) -> dict[str, str]:
     """Return a key's tags."""
-    return dict(db.execute("SELECT name, value FROM tag WHERE key_id = ?", (key_id,)))
+    return dict(call.db.execute("SELECT name, value FROM tag WHERE key_id = ?", (key_id,)))
+
+
+def bindings(call: Call, cmk: Cmk) -> list[tuple[str, str]]:
+    """Return (product, resource) of every cloud resource that uses a key."""
+    return call.db.execute("SELECT product, resource FROM binding WHERE key_id = ?", (cmk.key_id,)).fetchall()
 
 
 def metadata(call: Call, cmk: Cmk) -> dict[str, Any]:
@@ -102,17 +181,17 @@ def metadata(call: Call, cmk: Cmk) -> dict[str, Any]:
         "KeyUsage": cmk.usage,
         "Type": call.region.type,
         "CreatorUin": UIN,
-        "KeyRotationEnabled": False,
+        "KeyRotationEnabled": cmk.rotate_days > 0,
         "Owner": cmk.owner,
         # The cloud shows creation + 365 days here even while rotation is off.
-        "NextRotateTime": cmk.created + _ROTATION_SECONDS,
-        "DeletionDate": 0,
+        "NextRotateTime": cmk.next_rotation or cmk.created + _DEFAULT_ROTATE_DAYS * DAY,
+        "DeletionDate": cmk.deletion_date,
         "Origin": cmk.origin,
-        "ValidTo": 0,
+        "ValidTo": cmk.valid_to,
         "ResourceId": f"creatorUin/{UIN}/{cmk.key_id}",
         "HsmClusterId": "",
-        "RotateDays": 365,
-        "LastRotateTime": 0,
+        "RotateDays": cmk.rotate_days or _DEFAULT_ROTATE_DAYS,
+        "LastRotateTime": cmk.last_rotation,
         "IsSyncReplica": 0,
         "SourceRegion": "",
         "SyncStatus": 0,
@@ -127,5 +206,18 @@ def metadata(call: Call, cmk: Cmk) -> dict[str, Any]:
     }
 
 
+def _damaged(cmk: Cmk) -> IntegrityError:
+    return IntegrityError(
+        f"the row of the key {cmk.key_id!r} is damaged in the store of the local KMS",
+        hint="restore a copy (kmstool local restore FILE), or begin anew: kmstool local reset",
+    )
+
+
 def _identity(cmk: Cmk, version: int, algorithm: str) -> tuple[str, ...]:
     return cmk.region, cmk.key_id, str(version), algorithm
+
+
+def _facts(call: Call, cmk: Cmk) -> str:
+    facts = f"state {cmk.state}, usage {cmk.usage}, origin {cmk.origin}, owner {cmk.owner}"
+    users = ", ".join(f"{product} {resource}" for product, resource in bindings(call, cmk))
+    return f"{facts}, used by {users}" if users else facts

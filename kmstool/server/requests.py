@@ -67,6 +67,10 @@ def _scalar(kind: str, value: Any, where: str) -> str | int | bool:
         return value
     if not isinstance(value, str):
         raise _wrong(where, "text")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise _wrong(where, "Unicode text") from error
     return value
 
 

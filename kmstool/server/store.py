@@ -9,40 +9,25 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from kmstool import atomic
 from kmstool.errors import InputError, IntegrityError, KmsToolError, OutputError, UnknownOutcomeError
+from kmstool.server import schema
 
 DATABASE = "kms.sqlite3"
 APPLICATION_ID = 0x6B6D7374
-SCHEMA_VERSION = 1
 
 _WAIT_SECONDS = 20
 _LOCAL = "the store of the local KMS"
 
-_SCHEMA = """
-CREATE TABLE store (
-    store_id BLOB NOT NULL, protection TEXT NOT NULL, canary BLOB NOT NULL,
-    store_key BLOB NOT NULL, created INTEGER NOT NULL
-);
-CREATE TABLE cmk (
-    region TEXT NOT NULL, key_id TEXT NOT NULL UNIQUE, alias TEXT NOT NULL, description TEXT NOT NULL,
-    state TEXT NOT NULL, usage TEXT NOT NULL, origin TEXT NOT NULL, owner TEXT NOT NULL,
-    created INTEGER NOT NULL, version INTEGER NOT NULL,
-    UNIQUE (region, alias)
-);
-CREATE TABLE material (
-    key_id TEXT NOT NULL, version INTEGER NOT NULL, algorithm TEXT NOT NULL, wrapped BLOB NOT NULL,
-    PRIMARY KEY (key_id, version)
-) WITHOUT ROWID;
-CREATE TABLE tag (
-    key_id TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (key_id, name)
-) WITHOUT ROWID;
-"""
+Result = TypeVar("Result")
 
 
 class Store:
@@ -54,13 +39,10 @@ class Store:
         _make_folder(folder)
         _make_file(self.path)
         try:
-            self._db = sqlite3.connect(self.path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
-            self._inode = os.stat(self.path).st_ino
             with _translated(self.path):
-                # The journal mode of a rollback journal is not stored; DELETE is SQLite's default.
-                for setting in ("synchronous=EXTRA", "secure_delete=ON", "trusted_schema=OFF", "cell_size_check=ON"):
-                    self._db.execute(f"PRAGMA {setting}")
-                self.new = self._check_version() == 0
+                self._db = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
+                self._inode = os.stat(self.path).st_ino
+                self.version = _patiently(self._prepare)
         except BaseException:
             self.close()
             raise
@@ -74,10 +56,9 @@ class Store:
     def transaction(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
         """Run the block in one transaction: committed and on disk after it, undone by any exception."""
         with _translated(self.path):
-            self._db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            _patiently(lambda: self._begin(write=write))
             try:
-                if write:
-                    self._refuse_replaced()
+                self._refuse_replaced()
                 yield self._db
             except BaseException:
                 with suppress(sqlite3.Error):
@@ -85,17 +66,50 @@ class Store:
                 raise
             self._commit()
 
-    def create_schema(self, db: sqlite3.Connection) -> None:
-        """Make the tables, inside a writing transaction, unless another process just did."""
-        if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-            for statement in _SCHEMA.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    def upgrade(self, db: sqlite3.Connection) -> None:
+        """Bring the tables to the newest format, inside a writing transaction; an old store is copied first."""
+        version: int = db.execute("PRAGMA user_version").fetchone()[0]
+        if version == schema.VERSION:
+            return
+        if version > 0:
+            # Not by reading the file: closing it would drop the locks that this process holds on it.
+            atomic.write(self.folder / f"{DATABASE}.format-{version}", db.serialize(), replace=True)
+        bring_up(db)
+
+    def data_version(self) -> int:
+        """Return a number that changes when another connection, of any process, has changed the database."""
+        with _translated(self.path):
+            version: int = self._db.execute("PRAGMA data_version").fetchone()[0]
+            return version
+
+    def save(self) -> bytes:
+        """Return the whole database as bytes, as it is between two changes."""
+        with self.transaction() as db:
+            return db.serialize()
+
+    def replace(self, source: sqlite3.Connection) -> None:
+        """Replace all content by that of another database, all or nothing."""
+        with _translated(self.path):
+            source.backup(self._db)
+
+    def _prepare(self) -> int:
+        # The journal mode of a rollback journal is not stored; DELETE is SQLite's default.
+        for setting in ("synchronous=EXTRA", "secure_delete=ON", "trusted_schema=OFF", "cell_size_check=ON"):
+            self._db.execute(f"PRAGMA {setting}")
+        return check_version(self._db, self.path)
+
+    def _begin(self, *, write: bool) -> None:
+        """Begin a transaction and take the lock that it needs, so that nothing in it has to wait."""
+        self._db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+        try:
+            self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        except sqlite3.Error:
+            self._db.execute("ROLLBACK")
+            raise
 
     def _commit(self) -> None:
         try:
-            self._db.execute("COMMIT")
+            _patiently(lambda: self._db.execute("COMMIT"))
         except sqlite3.Error as error:
             # The journal rolls back what the failed sync left, or a reader does it later; when even
             # that fails the rows may be there all the same, so "not done" would be a guess.
@@ -108,22 +122,6 @@ class Store:
                 hint="look before you repeat it: kmstool key list",
             ) from error
 
-    def _check_version(self) -> int:
-        application = self._db.execute("PRAGMA application_id").fetchone()[0]
-        version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0 and application == 0 and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            return 0
-        if application != APPLICATION_ID:
-            raise InputError(
-                f"{self.path} is not {_LOCAL}", hint="point KMSTOOL_LOCAL_HOME at an empty folder or the right one"
-            )
-        if version > SCHEMA_VERSION:
-            raise InputError(
-                f"{self.path} has format {version}, this kmstool knows up to {SCHEMA_VERSION}",
-                hint="install the newer kmstool that wrote it",
-            )
-        return version
-
     def _refuse_replaced(self) -> None:
         # After a reset by another process this connection would write to a file without a name.
         try:
@@ -132,6 +130,50 @@ class Store:
             same = False
         if not same:
             raise OutputError(f"{self.path} was replaced meanwhile", hint="run the command again")
+
+
+def bring_up(db: sqlite3.Connection) -> None:
+    """Give a database the tables of the newest format."""
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    for statement in schema.statements(version):
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version={schema.VERSION}")
+
+
+def check_version(db: sqlite3.Connection, path: Path) -> int:
+    """Return the format of a database, 0 for an empty one; raise `InputError` for a foreign or newer one."""
+    # In one statement, so that another process that makes the store is seen before or after, not at it.
+    version: int
+    application, version, tables = db.execute(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)"
+        " FROM pragma_application_id, pragma_user_version"
+    ).fetchone()
+    if application == version == tables == 0:
+        return 0
+    if application != APPLICATION_ID:
+        raise InputError(f"{path} is not {_LOCAL}", hint="point KMSTOOL_LOCAL_HOME at an empty folder or the right one")
+    if version > schema.VERSION:
+        raise InputError(
+            f"{path} has format {version}, this kmstool knows up to {schema.VERSION}",
+            hint="install the newer kmstool that wrote it",
+        )
+    return version
+
+
+def _patiently(action: Callable[[], Result]) -> Result:
+    """Try until no other process is in the way, for some time.
+
+    SQLite can wait by itself, but then Ctrl-C has to wait too.
+    """
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            return action()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(random.uniform(0.0005, 0.008))  # noqa: S311 - no secret; it keeps rivals apart
 
 
 def remove(folder: Path, first: str) -> None:
@@ -150,6 +192,8 @@ def _make_folder(folder: Path) -> None:
             folder.parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
             folder.chmod(0o700)
+    except FileExistsError as error:
+        raise atomic.fault(folder, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))) from error
     except OSError as error:
         raise atomic.fault(folder, error) from error
 
@@ -173,14 +217,22 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _error(path, error) from error
+    except UnicodeDecodeError as error:
+        # SQLite's own message quotes what it found in the file.
+        raise _damaged(path, "its text is garbled") from error
+
+
+def _damaged(path: Path, reason: str) -> IntegrityError:
+    return IntegrityError(f"{path} is damaged: {reason}", hint="restore a copy, or begin anew: kmstool local reset")
 
 
 def _error(path: Path, error: sqlite3.Error) -> KmsToolError:
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     # Our statements are tested, so a table or column that is not there means another file's content.
-    missing = code == sqlite3.SQLITE_ERROR and str(error).startswith("no such")
+    text = str(error)
+    missing = (code == sqlite3.SQLITE_ERROR and text.startswith("no such")) or text.startswith("Could not decode")
     if missing or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return IntegrityError(f"{path} is damaged: {error}", hint="restore a copy, or begin anew: kmstool local reset")
+        return _damaged(path, text)
     if code == sqlite3.SQLITE_FULL:
         return atomic.fault(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

@@ -6,7 +6,7 @@ import json
 import secrets
 from typing import Any
 
-from kmstool import context, keys, protocol
+from kmstool import context, protocol
 from kmstool.server import blobs, cmks
 from kmstool.server.call import Call, Handler, refuse
 
@@ -16,7 +16,7 @@ _KEY_SPECS = {"AES_128": 16, "AES_256": 32}
 
 def encrypt(call: Call) -> dict[str, Any]:
     """Encrypt 1 to 4,096 bytes."""
-    cmk = _usable(call, call.params["KeyId"], "Encrypt")
+    cmk = cmks.usable(call, call.params["KeyId"])
     text = _context(call, "EncryptionContext")
     return {"KeyId": cmk.key_id, "CiphertextBlob": _seal(call, cmk, _plaintext(call), text)}
 
@@ -24,8 +24,8 @@ def encrypt(call: Call) -> dict[str, Any]:
 def decrypt(call: Call) -> dict[str, Any]:
     """Open a blob; the key is named in it."""
     _refuse_wrapping(call)
-    blob = blobs.parse(call.vault(), call.params["CiphertextBlob"])
-    cmk = _usable(call, blob.key_id, "Decrypt")
+    blob = blobs.parse(call.params["CiphertextBlob"])
+    cmk = cmks.usable(call, blob.key_id)
     plaintext = _unseal(call, cmk, blob, _context(call, "EncryptionContext"))
     return {"KeyId": cmk.key_id, "Plaintext": protocol.encode(plaintext)}
 
@@ -33,9 +33,9 @@ def decrypt(call: Call) -> dict[str, Any]:
 def re_encrypt(call: Call) -> dict[str, Any]:
     """Move a blob to another key, context or newer version, or say that it is there already."""
     text = call.params["CiphertextBlob"]
-    blob = blobs.parse(call.vault(), text)
-    source = _usable(call, blob.key_id, "Decrypt")
-    destination = _usable(call, call.params.get("DestinationKeyId") or source.key_id, "Encrypt")
+    blob = blobs.parse(text)
+    source = cmks.usable(call, blob.key_id, "Decrypt")
+    destination = cmks.usable(call, call.params.get("DestinationKeyId") or source.key_id, "Encrypt")
     before, after = _context(call, "SourceEncryptionContext"), _context(call, "DestinationEncryptionContext")
     plaintext = _unseal(call, source, blob, before)
     current = blob.key_id == destination.key_id and blob.version == destination.version
@@ -53,7 +53,7 @@ def generate_data_key(call: Call) -> dict[str, Any]:
     if call.params.get("IsHostedByKms", 0):
         raise refuse("UnsupportedOperation", "hosted data keys are not served yet")
     _refuse_wrapping(call)
-    cmk = _usable(call, call.params["KeyId"], "GenerateDataKey")
+    cmk = cmks.usable(call, call.params["KeyId"])
     data_key = secrets.token_bytes(_data_key_bytes(call))
     return {
         "KeyId": cmk.key_id,
@@ -70,21 +70,16 @@ def generate_random(call: Call) -> dict[str, Any]:
     return {"Plaintext": protocol.encode(secrets.token_bytes(_random_bytes(call)))}
 
 
-def _usable(call: Call, key_id: str, action: str) -> cmks.Cmk:
-    cmk = cmks.load(call, key_id)
-    cmks.check_usage(cmk, keys.SYMMETRIC)
-    cmks.check_state(cmk, action)
-    return cmk
-
-
 def _seal(call: Call, cmk: cmks.Cmk, plaintext: bytes, text: str) -> str:
-    algorithm, material = cmks.material(call, cmk, cmk.version)
-    return blobs.seal(call.vault(), cmk.key_id, cmk.version, algorithm, material, plaintext, text)
+    return blobs.seal(_blob_key(call, cmk, cmk.version), plaintext, text)
 
 
 def _unseal(call: Call, cmk: cmks.Cmk, blob: blobs.Blob, text: str) -> bytes:
-    algorithm, material = cmks.material(call, cmk, blob.version)
-    return blobs.unseal(call.vault(), blob, algorithm, material, text)
+    return blobs.unseal(_blob_key(call, cmk, blob.version), blob.sealed, text)
+
+
+def _blob_key(call: Call, cmk: cmks.Cmk, version: int) -> blobs.BlobKey:
+    return blobs.BlobKey(cmk.key_id, version, *cmks.material(call, cmk, version))
 
 
 def _plaintext(call: Call) -> bytes:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from kmstool import keys
-from kmstool.crypto.aead import KEY_BYTES
-from kmstool.server import cmks
+from kmstool.server import cmks, identifiers
 from kmstool.server.call import Call, Handler, refuse
 
 CMK_LIMIT = 10_000
@@ -18,7 +16,6 @@ MAX_PAGE = 200
 MAX_KEY_IDS = 100
 
 _TYPE_EXTERNAL = 2
-_GREGORIAN_EPOCH = 0x01B21DD213814000
 _LISTED = ("Enabled", "Disabled", "PendingImport")
 _STATE_FILTER = (None, "Enabled", "Disabled", "PendingDelete", "PendingImport", "Archived")
 _ORIGINS = ("ALL", "TENCENT_KMS", "EXTERNAL")
@@ -37,7 +34,7 @@ def create_key(call: Call) -> dict[str, Any]:
     external = kind == _TYPE_EXTERNAL
     cmk = cmks.Cmk(
         region=call.region.name,
-        key_id=new_key_id(call.now),
+        key_id=identifiers.new(call.now),
         alias=alias,
         description=description,
         state="PendingImport" if external else "Enabled",
@@ -45,12 +42,12 @@ def create_key(call: Call) -> dict[str, Any]:
         origin="EXTERNAL" if external else "TENCENT_KMS",
         owner="user",
         created=call.now,
-        version=0 if external else 1,
+        version=0,
     )
     cmks.insert(call, cmk)
     if not external:
-        cmks.add_material(call, cmk, call.region.algorithm, secrets.token_bytes(KEY_BYTES[call.region.algorithm]))
-    call.db.executemany("INSERT INTO tag VALUES (?, ?, ?)", [(cmk.key_id, *tag) for tag in tags.items()])
+        cmks.add_version(call, cmk)
+    cmks.set_tags(call, cmk.key_id, tags)
     return {
         "KeyId": cmk.key_id,
         "Alias": cmk.alias,
@@ -77,46 +74,33 @@ def describe_keys(call: Call) -> dict[str, Any]:
 
 def list_keys(call: Call) -> dict[str, Any]:
     """List the ids of the keys that can be used, or could be soon."""
+    _choice(call, "Role")
     found = [cmk for cmk in cmks.newest_first(call) if cmk.state in _LISTED and _owned(call, cmk)]
     return {"Keys": [{"KeyId": cmk.key_id} for cmk in page(call, found)], "TotalCount": len(found)}
 
 
 def list_key_detail(call: Call) -> dict[str, Any]:
     """List keys with all about them, filtered; without KeyUsage only symmetric ones, as in the cloud."""
+    _choice(call, "Role")
     wanted = _filter(call)
     found = [cmk for cmk in cmks.newest_first(call) if wanted(cmk)]
-    if call.params.get("OrderType", 0) == 1:
+    if _choice(call, "OrderType") == 1:
         found.reverse()
     return {"TotalCount": len(found), "KeyMetadatas": [cmks.metadata(call, cmk) for cmk in page(call, found)]}
 
 
 def update_alias(call: Call) -> dict[str, Any]:
     """Give a key another alias; its own is no conflict."""
-    cmk = cmks.load(call, call.params["KeyId"])
-    cmks.check_state(cmk, call.action)
-    alias = _free_alias(call, cmk.key_id)
-    call.db.execute("UPDATE cmk SET alias = ? WHERE key_id = ?", (alias, cmk.key_id))
+    cmk = cmks.usable(call, call.params["KeyId"])
+    cmks.update(call, replace(cmk, alias=_free_alias(call, cmk.key_id)))
     return {}
 
 
 def update_description(call: Call) -> dict[str, Any]:
     """Replace a key's description."""
-    cmk = cmks.load(call, call.params["KeyId"])
-    cmks.check_state(cmk, call.action)
-    call.db.execute("UPDATE cmk SET description = ? WHERE key_id = ?", (_description(call), cmk.key_id))
+    cmk = cmks.usable(call, call.params["KeyId"])
+    cmks.update(call, replace(cmk, description=_description(call)))
     return {}
-
-
-def new_key_id(now: int) -> str:
-    """Return a version-1 UUID of the given second, with a random clock sequence and node (RFC 9562 section 5.1).
-
-    The cloud's ids have this form; their node part begins with 5254, the prefix of a virtual network card.
-    """
-    ticks = _GREGORIAN_EPOCH + now * 10_000_000 + secrets.randbelow(10_000_000)
-    sequence = secrets.randbits(14)
-    node = 0x525400000000 | secrets.randbits(32)
-    fields = (ticks & 0xFFFFFFFF, ticks >> 32 & 0xFFFF, ticks >> 48, sequence >> 8, sequence & 0xFF, node)
-    return str(uuid.UUID(fields=fields, version=1))
 
 
 def page(call: Call, found: list[Any]) -> list[Any]:
@@ -149,7 +133,7 @@ def _free_alias(call: Call, owner: str | None) -> str:
 
 def _description(call: Call) -> str:
     description: str = call.params.get("Description", "")
-    size = len(description.encode("utf-8", "surrogatepass"))
+    size = len(description.encode())
     if size > MAX_DESCRIPTION_BYTES:
         raise refuse(
             "InvalidParameter", f"the description is {size} bytes, at most {MAX_DESCRIPTION_BYTES} are possible"
@@ -202,16 +186,22 @@ def _filter(call: Call) -> Callable[[cmks.Cmk], bool]:
     return wanted
 
 
+def _choice(call: Call, name: str) -> int:
+    value: int = call.params.get(name, 0)
+    if value not in (0, 1):
+        raise refuse("InvalidParameter", f"{name} is {value}, 0 or 1 are possible")
+    return value
+
+
 def _owned(call: Call, cmk: cmks.Cmk) -> bool:
-    products: bool = call.params.get("Role", 0) == 1
-    return products == (cmk.owner != "user")
+    return (_choice(call, "Role") == 1) == (cmk.owner != "user")
 
 
 def _tagged(call: Call, cmk: cmks.Cmk) -> bool:
     filters = call.params.get("TagFilters")
     if not filters:
         return True
-    tags = cmks.tags(call.db, cmk.key_id)
+    tags = cmks.tags(call, cmk.key_id)
     return all(
         wanted["TagKey"] in tags and (not wanted.get("TagValue") or tags[wanted["TagKey"]] in wanted["TagValue"])
         for wanted in filters

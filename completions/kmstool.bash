@@ -1,0 +1,330 @@
+# Completion of kmstool for bash.
+
+_kmstool_command() {
+  commands=() options=() valued=()
+  case $1 in
+    kmstool)
+      commands=(api auth decrypt doctor encrypt init key local profile random reencrypt)
+      options=(-V --version -h --help)
+      ;;
+    'kmstool api')
+      options=(--params -h --help)
+      valued=(--params)
+      ;;
+    'kmstool auth')
+      commands=(import-tccli login logout status)
+      options=(-h --help)
+      ;;
+    'kmstool auth import-tccli')
+      options=(--from --store --passphrase-file --no-verify -h --help)
+      valued=(--from --store --passphrase-file)
+      ;;
+    'kmstool auth login')
+      options=(--secret-id --store --passphrase-file --no-verify -h --help)
+      valued=(--secret-id --store --passphrase-file)
+      ;;
+    'kmstool auth logout')
+      options=(-h --help)
+      ;;
+    'kmstool auth status')
+      options=(-h --help)
+      ;;
+    'kmstool decrypt')
+      options=(--context -o --out --force -h --help)
+      valued=(--context -o --out)
+      ;;
+    'kmstool doctor')
+      options=(-h --help)
+      ;;
+    'kmstool encrypt')
+      options=(--key --context --trim-newline -o --out --force -h --help)
+      valued=(--key --context -o --out)
+      ;;
+    'kmstool init')
+      options=(--local -h --help)
+      ;;
+    'kmstool key')
+      commands=(algorithms archive bind cancel-deletion create describe disable enable list rename rotate rotation schedule-deletion show unarchive unbind)
+      options=(-h --help)
+      ;;
+    'kmstool key algorithms')
+      options=(-h --help)
+      ;;
+    'kmstool key archive')
+      options=(-h --help)
+      ;;
+    'kmstool key bind')
+      options=(--product --resource -h --help)
+      valued=(--product --resource)
+      ;;
+    'kmstool key cancel-deletion')
+      options=(-h --help)
+      ;;
+    'kmstool key create')
+      options=(--alias --usage --external --description --tag -h --help)
+      valued=(--alias --usage --description --tag)
+      ;;
+    'kmstool key describe')
+      options=(-h --help)
+      ;;
+    'kmstool key disable')
+      options=(-h --help)
+      ;;
+    'kmstool key enable')
+      options=(-h --help)
+      ;;
+    'kmstool key list')
+      options=(--state --usage --search --origin --owner --tag -h --help)
+      valued=(--state --usage --search --origin --owner --tag)
+      ;;
+    'kmstool key rename')
+      options=(-h --help)
+      ;;
+    'kmstool key rotate')
+      options=(-h --help)
+      ;;
+    'kmstool key rotation')
+      options=(--days -h --help)
+      valued=(--days)
+      ;;
+    'kmstool key schedule-deletion')
+      options=(--days -h --help)
+      valued=(--days)
+      ;;
+    'kmstool key show')
+      options=(-h --help)
+      ;;
+    'kmstool key unarchive')
+      options=(-h --help)
+      ;;
+    'kmstool key unbind')
+      options=(--product --resource -h --help)
+      valued=(--product --resource)
+      ;;
+    'kmstool local')
+      commands=(backup clock credentials env export faults protect reset restore seed serve status)
+      options=(-h --help)
+      ;;
+    'kmstool local backup')
+      options=(--force -h --help)
+      ;;
+    'kmstool local clock')
+      options=(-h --help)
+      ;;
+    'kmstool local credentials')
+      commands=(create delete list)
+      options=(-h --help)
+      ;;
+    'kmstool local credentials create')
+      options=(--lifetime -h --help)
+      valued=(--lifetime)
+      ;;
+    'kmstool local credentials delete')
+      options=(-h --help)
+      ;;
+    'kmstool local credentials list')
+      options=(-h --help)
+      ;;
+    'kmstool local env')
+      options=(-h --help)
+      ;;
+    'kmstool local export')
+      options=(--plaintext -o --out --force -h --help)
+      valued=(-o --out)
+      ;;
+    'kmstool local faults')
+      commands=(add clear list)
+      options=(-h --help)
+      ;;
+    'kmstool local faults add')
+      options=(--action --nth --probability --after --code --delay --drop --truncate --content-type --http-status -h --help)
+      valued=(--action --nth --probability --code --delay --content-type --http-status)
+      ;;
+    'kmstool local faults clear')
+      options=(-h --help)
+      ;;
+    'kmstool local faults list')
+      options=(-h --help)
+      ;;
+    'kmstool local protect')
+      options=(--passphrase-file -h --help)
+      valued=(--passphrase-file)
+      ;;
+    'kmstool local reset')
+      options=(-h --help)
+      ;;
+    'kmstool local restore')
+      options=(-h --help)
+      ;;
+    'kmstool local seed')
+      options=(-h --help)
+      ;;
+    'kmstool local serve')
+      options=(--host --port --port-file --quota -h --help)
+      valued=(--host --port --port-file)
+      ;;
+    'kmstool local status')
+      options=(-h --help)
+      ;;
+    'kmstool profile')
+      commands=(list remove set show use)
+      options=(-h --help)
+      ;;
+    'kmstool profile list')
+      options=(-h --help)
+      ;;
+    'kmstool profile remove')
+      options=(-h --help)
+      ;;
+    'kmstool profile set')
+      options=(--key --credentials --role-arn -h --help)
+      valued=(--key --credentials --role-arn)
+      ;;
+    'kmstool profile show')
+      options=(-h --help)
+      ;;
+    'kmstool profile use')
+      options=(-h --help)
+      ;;
+    'kmstool random')
+      options=(--encoding -o --out --force -h --help)
+      valued=(--encoding -o --out)
+      ;;
+    'kmstool reencrypt')
+      options=(--to --context --to-context -o --out --force -h --help)
+      valued=(--to --context --to-context -o --out)
+      ;;
+    *) return ;;
+  esac
+  options+=(--profile --region --endpoint --timeout --retries --max-wait --format --query --yes --dry-run --no-input --quiet --verbose --debug --no-color)
+  valued+=(--profile --region --endpoint --timeout --retries --max-wait --format --query)
+}
+
+_kmstool_place() {
+  case $1 in
+    'kmstool api --params') source='@file' ;;
+    'kmstool auth import-tccli --store') words=(keyring file) ;;
+    'kmstool auth import-tccli --passphrase-file') source='file' ;;
+    'kmstool auth login --store') words=(keyring file) ;;
+    'kmstool auth login --passphrase-file') source='file' ;;
+    'kmstool decrypt -o') source='file' ;;
+    'kmstool decrypt --out') source='file' ;;
+    'kmstool decrypt #0') source='file' ;;
+    'kmstool encrypt -o') source='file' ;;
+    'kmstool encrypt --out') source='file' ;;
+    'kmstool encrypt #0') source='file' ;;
+    'kmstool key create --usage') words=(symmetric rsa-2048 sm2 sign-sm2 sign-rsa-2048 sign-rsa-3072 sign-ecc sign-ecc-p384 kyber dilithium) ;;
+    'kmstool key list --state') words=(enabled disabled pending-delete pending-import archived) ;;
+    'kmstool key list --usage') words=(symmetric rsa-2048 sm2 sign-sm2 sign-rsa-2048 sign-rsa-3072 sign-ecc sign-ecc-p384 kyber dilithium) ;;
+    'kmstool key list --origin') words=(kms external) ;;
+    'kmstool key list --owner') words=(user product) ;;
+    'kmstool key rotation #0') words=(on off status) ;;
+    'kmstool local backup #0') source='file' ;;
+    'kmstool local clock #0') words=(show advance set reset) ;;
+    'kmstool local export -o') source='file' ;;
+    'kmstool local export --out') source='file' ;;
+    'kmstool local protect --passphrase-file') source='file' ;;
+    'kmstool local protect #0') words=(file keyring passphrase) ;;
+    'kmstool local restore #0') source='file' ;;
+    'kmstool local seed #0') source='file' ;;
+    'kmstool local serve --port-file') source='file' ;;
+    'kmstool profile set --credentials') words=(keyring file environment tccli ini cvm-role tke) ;;
+    'kmstool random --encoding') words=(hex base64 raw) ;;
+    'kmstool random -o') source='file' ;;
+    'kmstool random --out') source='file' ;;
+    'kmstool reencrypt -o') source='file' ;;
+    'kmstool reencrypt --out') source='file' ;;
+    'kmstool reencrypt #0') source='file' ;;
+    *' --format') words=(text json) ;;
+    *' >') source='file' ;;
+  esac
+}
+
+# Bash also cuts words at = : @ > and the like; parts that touch on the command line are put together again.
+_kmstool_line() {
+  local rest=${COMP_LINE:0:COMP_POINT} word blank touches i
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    word=${COMP_WORDS[i]} touches=
+    if [[ -n $COMP_LINE ]]; then
+      blank=${rest%%[![:space:]]*}
+      [[ $i -gt 0 && -z $blank ]] && touches=yes
+      rest=${rest#"$blank"}
+      ((i == COMP_CWORD)) && word=$rest
+      rest=${rest#"$word"}
+    fi
+    if [[ -n $touches ]]; then line[${#line[@]} - 1]+=$word; else line+=("$word"); fi
+  done
+  # Readline replaces what follows the last cut, but for @ from there, and a candidate must not repeat what is kept.
+  [[ $word == *[!=:@\<\>\&]* ]] || word=
+  [[ $1 != @* ]] || word=$1
+  kept=${line[${#line[@]} - 1]}
+  kept=${kept%"$word"}
+}
+
+_kmstool_walk() {
+  local word option
+  for word in "${line[@]:1:${#line[@]}-2}"; do
+    if ((pending)); then
+      ((pending--))
+    elif [[ $word =~ $redirection ]]; then
+      place='>'
+      [[ $word == *[\<\>\&] ]] && pending=1
+    elif [[ -z $ended && $word == -- ]]; then
+      ended=yes
+    elif [[ -z $ended && $word == -?* ]]; then
+      place=$word
+      for option in "${valued[@]}"; do [[ $option == "$word" ]] && ((++pending)); done
+    elif ((${#commands[@]})); then
+      path+=" $word" ended=
+      _kmstool_command "$path"
+    else
+      ((++position))
+    fi
+  done
+}
+
+_kmstool_files() {
+  # Readline itself knows best about quotes, ~ and folders; it cannot be asked when more is to be kept than a cut.
+  if [[ $kept == "$before" ]] && compopt -o default 2>/dev/null; then return; fi
+  local file
+  compopt -o filenames 2>/dev/null
+  while IFS= read -r file; do
+    [[ -d $file ]] && file+=/ && compopt -o nospace 2>/dev/null
+    words+=("$file")
+  done < <(compgen -f -- "$current")
+}
+
+_kmstool() {
+  local current before='' place='' path=kmstool position=0 pending=0 ended='' kept='' source='' word
+  local redirection='^[0-9&]*[<>]'
+  local -a line=() commands=() options=() valued=() words=()
+  COMPREPLY=()
+  _kmstool_line "$2"
+  ((${#line[@]} > 1)) || return
+  _kmstool_command "$path"
+  _kmstool_walk
+  current=${line[${#line[@]} - 1]}
+  if ((pending)); then
+    _kmstool_place "$path $place"
+  elif [[ $current =~ $redirection ]]; then
+    before=${current%"${current##*[<>&]}"} source='file'
+  elif [[ -z $ended && $current == --*=* ]]; then
+    before=${current%%=*}=
+    _kmstool_place "$path ${before%=}"
+  elif [[ -z $ended && $current == -* ]]; then
+    words=("${options[@]}")
+  elif ((${#commands[@]})); then
+    words=("${commands[@]}")
+  else
+    _kmstool_place "$path #$position"
+  fi
+  if [[ $source == @file && ${current#"$before"} == @* ]]; then before+=@ source='file'; fi
+  current=${current#"$before"}
+  [[ $source == file ]] && _kmstool_files
+  current=${current#[\"\']}
+  for word in "${words[@]}"; do
+    [[ $word == "$current"* ]] && word=$before$word && COMPREPLY+=("${word#"$kept"}")
+  done
+}
+
+complete -F _kmstool kmstool

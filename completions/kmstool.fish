@@ -1,0 +1,571 @@
+# Completion of kmstool for fish.
+
+function __kmstool_command --no-scope-shadowing
+    set commands
+    set options
+    set valued
+    switch $path
+        case 'kmstool'
+            set commands 'api'\t'Call any action of the KMS API.' \
+                'auth'\t'Log in to Tencent Cloud and out again.' \
+                'decrypt'\t'Decrypt a ciphertext blob.' \
+                'doctor'\t'Check this machine, the credentials and the way to KMS.' \
+                'encrypt'\t'Encrypt up to 4,096 bytes under a key.' \
+                'init'\t'Set up kmstool on this machine.' \
+                'key'\t'Create, list, name, disable and rotate keys.' \
+                'local'\t'Look after the embedded KMS.' \
+                'profile'\t'Choose which KMS, region, key and credentials to use.' \
+                'random'\t'Print random bytes made by KMS.' \
+                'reencrypt'\t'Move a blob to a newer or other key.'
+            set options '-V'\t'Show the version and exit.' \
+                '--version'\t'Show the version and exit.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool api'
+            set options '--params'\t'The request; - reads stdin. Default: empty.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--params'
+        case 'kmstool auth'
+            set commands 'import-tccli'\t'Take over the credential of a profile of tccli.' \
+                'login'\t'Keep a SecretId and SecretKey for a profile.' \
+                'logout'\t'Forget the credential of a profile.' \
+                'status'\t'Show who you are to KMS, by which credential.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool auth import-tccli'
+            set options '--from'\t'Profile of tccli.' \
+                '--store'\t'Where to keep the credential.' \
+                '--passphrase-file'\t'With --store file: its passphrase; /dev/fd/N too.' \
+                '--no-verify'\t'Do not try the credential on KMS first.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--from' \
+                '--store' \
+                '--passphrase-file'
+        case 'kmstool auth login'
+            set options '--secret-id'\t'The SecretId; else asked for, or the first line of stdin.' \
+                '--store'\t'Where to keep the credential.' \
+                '--passphrase-file'\t'With --store file: its passphrase; /dev/fd/N too.' \
+                '--no-verify'\t'Do not try the credential on KMS first.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--secret-id' \
+                '--store' \
+                '--passphrase-file'
+        case 'kmstool auth logout'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool auth status'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool decrypt'
+            set options '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--context' \
+                '-o' \
+                '--out'
+        case 'kmstool doctor'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool encrypt'
+            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+                '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--trim-newline'\t'Drop exactly one newline at the end.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--context' \
+                '-o' \
+                '--out'
+        case 'kmstool init'
+            set options '--local'\t'Use the embedded KMS of this machine.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool key'
+            set commands 'algorithms'\t'List the key usages that the region offers.' \
+                'archive'\t'Let a key decrypt, and encrypt nothing new.' \
+                'bind'\t'Note that a cloud product\'s resource uses a key.' \
+                'cancel-deletion'\t'Keep keys that were to be destroyed; they stay disabled.' \
+                'create'\t'Create a key and print its id.' \
+                'describe'\t'Replace the description of a key.' \
+                'disable'\t'Disable keys, so that nothing can be done with them.' \
+                'enable'\t'Enable keys.' \
+                'list'\t'List all keys of the region.' \
+                'rename'\t'Give a key another alias.' \
+                'rotate'\t'Give a key new material now; older blobs stay readable.' \
+                'rotation'\t'Turn the yearly rotation of a key on or off, or show it.' \
+                'schedule-deletion'\t'Let KMS destroy disabled keys after some days.' \
+                'show'\t'Show all that KMS says of a key.' \
+                'unarchive'\t'Put an archived key to full use again.' \
+                'unbind'\t'Note that a cloud product\'s resource no longer uses a key.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool key algorithms'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool key archive'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool key bind'
+            set options '--product'\t'Cloud product, such as ssm or mysql.' \
+                '--resource'\t'Resource of that product.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--product' \
+                '--resource'
+        case 'kmstool key cancel-deletion'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool key create'
+            set options '--alias'\t'Name of the key: 1 to 60 letters, digits, - and _.' \
+                '--usage'\t'What the key is for.' \
+                '--external'\t'The key material will be imported.' \
+                '--description'\t'Free text, at most 1,024 bytes.' \
+                '--tag'\t'Tag of the key; repeatable.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--alias' \
+                '--usage' \
+                '--description' \
+                '--tag'
+        case 'kmstool key describe'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool key disable'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool key enable'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool key list'
+            set options '--state'\t'Only keys in this state.' \
+                '--usage'\t'Only keys for this purpose.' \
+                '--search'\t'Only keys with this in their alias or id.' \
+                '--origin'\t'Only keys with material of this origin.' \
+                '--owner'\t'Whose keys.' \
+                '--tag'\t'Only keys with this tag; repeatable.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--state' \
+                '--usage' \
+                '--search' \
+                '--origin' \
+                '--owner' \
+                '--tag'
+        case 'kmstool key rename'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool key rotate'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool key rotation'
+            set options '--days'\t'Cycle in days, with on.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--days'
+        case 'kmstool key schedule-deletion'
+            set options '--days'\t'Days until then: 7 to 30.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--days'
+        case 'kmstool key show'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool key unarchive'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool key unbind'
+            set options '--product'\t'Cloud product, such as ssm or mysql.' \
+                '--resource'\t'Resource of that product.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--product' \
+                '--resource'
+        case 'kmstool local'
+            set commands 'backup'\t'Write a copy of the store, also while it is in use.' \
+                'clock'\t'Move the embedded KMS\'s clock.' \
+                'credentials'\t'Make, list and delete the API keys of the served KMS.' \
+                'env'\t'Print lines that point tccli and the SDKs at it.' \
+                'export'\t'Write all keys as a seed file.' \
+                'faults'\t'Make the served KMS fail on purpose, to test its clients.' \
+                'protect'\t'Choose where the root key of the store is kept.' \
+                'reset'\t'Destroy the store and every key in it.' \
+                'restore'\t'Put a copy in place of the store\'s whole content.' \
+                'seed'\t'Add keys with fixed ids and states from a TOML file.' \
+                'serve'\t'Serve the embedded KMS over HTTP on this machine.' \
+                'status'\t'Show the store, its protection, clock and regions.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool local backup'
+            set options '--force'\t'Replace an existing file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool local clock'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool local credentials'
+            set commands 'create'\t'Make an API key and print it.' \
+                'delete'\t'Delete an API key.' \
+                'list'\t'List the lasting API keys.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool local credentials create'
+            set options '--lifetime'\t'Make a temporary one with a token: 90s, 30m, 12h, 1d.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--lifetime'
+        case 'kmstool local credentials delete'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool local credentials list'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool local env'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool local export'
+            set options '--plaintext'\t'With the key material, in clear.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '-o' \
+                '--out'
+        case 'kmstool local faults'
+            set commands 'add'\t'Add a rule; it holds from the next request on.' \
+                'clear'\t'Remove all rules.' \
+                'list'\t'List the rules.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool local faults add'
+            set options '--action'\t'Action that it applies to.' \
+                '--nth'\t'Apply to the nth request only.' \
+                '--probability'\t'Apply by chance.' \
+                '--after'\t'Perform the action first; only the answer suffers.' \
+                '--code'\t'Answer with this error code.' \
+                '--delay'\t'Answer late: 2s.' \
+                '--drop'\t'Close the connection without an answer.' \
+                '--truncate'\t'Send half of the answer.' \
+                '--content-type'\t'Label the answer with this type.' \
+                '--http-status'\t'Answer with this HTTP status.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--action' \
+                '--nth' \
+                '--probability' \
+                '--code' \
+                '--delay' \
+                '--content-type' \
+                '--http-status'
+        case 'kmstool local faults clear'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool local faults list'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool local protect'
+            set options '--passphrase-file'\t'Take the new passphrase from here; a descriptor is /dev/fd/N.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--passphrase-file'
+        case 'kmstool local reset'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool local restore'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool local seed'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool local serve'
+            set options '--host'\t'Loopback address to listen on.' \
+                '--port'\t'Port; 0 takes a free one.' \
+                '--port-file'\t'Write the bare port number here once ready.' \
+                '--quota'\t'Keep to the request rates that the cloud publishes.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--host' \
+                '--port' \
+                '--port-file'
+        case 'kmstool local status'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool profile'
+            set commands 'list'\t'List the profiles.' \
+                'remove'\t'Remove a profile and the credential that is kept for it.' \
+                'set'\t'Make or change a profile.' \
+                'show'\t'Show a profile, else the one in use.' \
+                'use'\t'Use this profile from now on.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool profile list'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool profile remove'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool profile set'
+            set options '--key'\t'Key for commands that name none; empty for none.' \
+                '--credentials'\t'Where its credentials come from.' \
+                '--role-arn'\t'Role to assume with them; empty for none.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--credentials' \
+                '--role-arn'
+        case 'kmstool profile show'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool profile use'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool random'
+            set options '--encoding'\t'Output form.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--encoding' \
+                '-o' \
+                '--out'
+        case 'kmstool reencrypt'
+            set options '--to'\t'Key to move to; else the newest version of the blob\'s own.' \
+                '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--to-context'\t'New context; else it stays the same. Repeatable.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--to' \
+                '--context' \
+                '--to-context' \
+                '-o' \
+                '--out'
+        case '*'
+            return
+    end
+    set --append options '--profile'\t'Profile to use: which KMS, region and key.' \
+        '--region'\t'Region of the keys.' \
+        '--endpoint'\t'Host or URL of KMS, in place of the usual one.' \
+        '--timeout'\t'Seconds to wait for an answer.' \
+        '--retries'\t'How often to try again.' \
+        '--max-wait'\t'Seconds to keep trying.' \
+        '--format'\t'Output for people, or the API\'s answer.' \
+        '--query'\t'Print only what this JMESPath expression selects.' \
+        '--yes'\t'Answer yes to every question.' \
+        '--dry-run'\t'Show the change that would be asked for, and make none.' \
+        '--no-input'\t'Never ask anything.' \
+        '--quiet'\t'Print no notes.' \
+        '--verbose'\t'Report each call to KMS.' \
+        '--debug'\t'Show where an unexpected error came from.' \
+        '--no-color'\t'Use no colours.'
+    set --append valued '--profile' \
+        '--region' \
+        '--endpoint' \
+        '--timeout' \
+        '--retries' \
+        '--max-wait' \
+        '--format' \
+        '--query'
+end
+
+function __kmstool_place --no-scope-shadowing
+    switch "$path $place"
+        case 'kmstool api --params'
+            set source '@file'
+        case 'kmstool auth import-tccli --store'
+            set words 'keyring' \
+                'file'
+        case 'kmstool auth import-tccli --passphrase-file'
+            set source 'file'
+        case 'kmstool auth login --store'
+            set words 'keyring' \
+                'file'
+        case 'kmstool auth login --passphrase-file'
+            set source 'file'
+        case 'kmstool decrypt -o'
+            set source 'file'
+        case 'kmstool decrypt --out'
+            set source 'file'
+        case 'kmstool decrypt #0'
+            set source 'file'
+        case 'kmstool encrypt -o'
+            set source 'file'
+        case 'kmstool encrypt --out'
+            set source 'file'
+        case 'kmstool encrypt #0'
+            set source 'file'
+        case 'kmstool key create --usage'
+            set words 'symmetric' \
+                'rsa-2048' \
+                'sm2' \
+                'sign-sm2' \
+                'sign-rsa-2048' \
+                'sign-rsa-3072' \
+                'sign-ecc' \
+                'sign-ecc-p384' \
+                'kyber' \
+                'dilithium'
+        case 'kmstool key list --state'
+            set words 'enabled' \
+                'disabled' \
+                'pending-delete' \
+                'pending-import' \
+                'archived'
+        case 'kmstool key list --usage'
+            set words 'symmetric' \
+                'rsa-2048' \
+                'sm2' \
+                'sign-sm2' \
+                'sign-rsa-2048' \
+                'sign-rsa-3072' \
+                'sign-ecc' \
+                'sign-ecc-p384' \
+                'kyber' \
+                'dilithium'
+        case 'kmstool key list --origin'
+            set words 'kms' \
+                'external'
+        case 'kmstool key list --owner'
+            set words 'user' \
+                'product'
+        case 'kmstool key rotation #0'
+            set words 'on' \
+                'off' \
+                'status'
+        case 'kmstool local backup #0'
+            set source 'file'
+        case 'kmstool local clock #0'
+            set words 'show' \
+                'advance' \
+                'set' \
+                'reset'
+        case 'kmstool local export -o'
+            set source 'file'
+        case 'kmstool local export --out'
+            set source 'file'
+        case 'kmstool local protect --passphrase-file'
+            set source 'file'
+        case 'kmstool local protect #0'
+            set words 'file' \
+                'keyring' \
+                'passphrase'
+        case 'kmstool local restore #0'
+            set source 'file'
+        case 'kmstool local seed #0'
+            set source 'file'
+        case 'kmstool local serve --port-file'
+            set source 'file'
+        case 'kmstool profile set --credentials'
+            set words 'keyring' \
+                'file' \
+                'environment' \
+                'tccli' \
+                'ini' \
+                'cvm-role' \
+                'tke'
+        case 'kmstool random --encoding'
+            set words 'hex' \
+                'base64' \
+                'raw'
+        case 'kmstool random -o'
+            set source 'file'
+        case 'kmstool random --out'
+            set source 'file'
+        case 'kmstool reencrypt -o'
+            set source 'file'
+        case 'kmstool reencrypt --out'
+            set source 'file'
+        case 'kmstool reencrypt #0'
+            set source 'file'
+        case '* --format'
+            set words 'text' \
+                'json'
+    end
+end
+
+function __kmstool_walk --no-scope-shadowing
+    for word in $before_cursor
+        if test $pending -gt 0
+            set pending (math $pending - 1)
+        else if test -z "$ended" -a "x$word" = x--
+            set ended yes
+        else if test -z "$ended"; and string match -q -- '-?*' $word
+            set place $word
+            for option in $valued
+                test "x$option" = "x$word"; and set pending (math $pending + 1)
+            end
+        else if set -q commands[1]
+            set path "$path $word"
+            set ended
+            __kmstool_command
+        else
+            set position (math $position + 1)
+        end
+    end
+end
+
+# Sets `words` or `source` for the word at the cursor, and `before`, which is the same for all candidates.
+function __kmstool_find --no-scope-shadowing
+    set before_cursor (commandline -opc)
+    set -e before_cursor[1]
+    set current (commandline -ct)
+    __kmstool_command
+    __kmstool_walk
+    if test $pending -gt 0
+        __kmstool_place
+    else if test -z "$ended"; and string match -q -- '--*=*' $current
+        set place (string split -m 1 = -- $current)[1]
+        set before $place=
+        set current (string split -m 1 = -- $current)[2]
+        __kmstool_place
+    else if test -z "$ended"; and string match -q -- '-*' $current
+        set words $options
+    else if set -q commands[1]
+        set words $commands
+    else
+        set place "#$position"
+        __kmstool_place
+    end
+end
+
+function __kmstool_complete
+    set -l path kmstool
+    set -l position 0
+    set -l pending 0
+    set -l before_cursor
+    set -l current
+    set -l before
+    set -l commands
+    set -l options
+    set -l valued
+    set -l words
+    set -l ended
+    set -l place
+    set -l source
+    __kmstool_find
+    if test "$argv" = file
+        test "$source" = file
+        return
+    end
+    if test "$source" = @file; and string match -q -- '@*' $current
+        set words (complete -C "'' "(string sub -s 2 -- $current))
+        set before "$before"@
+    end
+    set -q words[1]; and printf '%s\n' "$before"$words
+end
+
+complete -c kmstool -f -a '(__kmstool_complete)'
+# Fish itself knows best about quotes, ~ and folders, also behind --option=.
+complete -c kmstool -n '__kmstool_complete file' -F

@@ -1,0 +1,183 @@
+"""`kmstool auth`: credentials for Tencent Cloud, kept in the keyring or an encrypted file, never in clear."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import connect, output, times
+from kmstool.cli.options import Group
+from kmstool.cli.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from kmstool.kms.credentials import Credential
+    from kmstool.kms.profiles import Profile
+
+STORES = ("keyring", "file")
+DEFAULT_PROFILE = "cloud"
+
+_STORE = click.option(
+    "--store", type=click.Choice(STORES), default="keyring", show_default=True, help="Where to keep the credential."
+)
+_PASSPHRASE = click.option(
+    "--passphrase-file", metavar="FILE", help="With --store file: its passphrase; /dev/fd/N too."
+)
+_NO_VERIFY = click.option("--no-verify", is_flag=True, help="Do not try the credential on KMS first.")
+
+
+@click.group(cls=Group)
+def auth() -> None:
+    """Log in to Tencent Cloud and out again."""
+
+
+@auth.command(example="kmstool auth login --profile work")
+@click.option("--secret-id", metavar="ID", help="The SecretId; else asked for, or the first line of stdin.")
+@_STORE
+@_PASSPHRASE
+@_NO_VERIFY
+@pass_session
+def login(session: Session, secret_id: str | None, store: str, passphrase_file: str | None, no_verify: bool) -> None:
+    """Keep a SecretId and SecretKey for a profile.
+
+    The SecretKey is asked for without showing it, or read from stdin as the next line. It
+    is tried on KMS before it is kept, and the profile is in use afterwards.
+    """
+    profile = _probed(session, store)
+    credential = _asked(session, secret_id)
+    _keep(session, credential, profile, store, passphrase_file, verify=not no_verify)
+
+
+@auth.command("import-tccli", example="kmstool auth import-tccli --profile work")
+@click.option("--from", "source", default="default", show_default=True, metavar="NAME", help="Profile of tccli.")
+@_STORE
+@_PASSPHRASE
+@_NO_VERIFY
+@pass_session
+def import_tccli(session: Session, source: str, store: str, passphrase_file: str | None, no_verify: bool) -> None:
+    """Take over the credential of a profile of tccli.
+
+    The file of tccli holds it in clear and is not touched: delete it when all works.
+    """
+    from kmstool.errors import AccessError
+    from kmstool.kms.credential_files import from_tccli, tccli_region
+
+    found = from_tccli(session.home, source, lambda _: None)
+    if found is None:
+        raise AccessError(f"tccli has no profile {source!r}", hint=f"looked in {session.home / '.tccli'}")
+    session.settings.region = session.settings.region or tccli_region(session.home, source)
+    profile = _probed(session, store)
+    _keep(session, found.get(), profile, store, passphrase_file, verify=not no_verify)
+    session.note(f"{session.home / '.tccli' / source}.credential still holds the SecretKey in clear: delete it")
+
+
+@auth.command(example="kmstool auth status --profile local")
+@pass_session
+def status(session: Session) -> None:
+    """Show who you are to KMS, by which credential."""
+    profile = session.profile()
+    region, endpoint = session.region(profile), session.endpoint(profile)
+    answer: dict[str, object] = {"Profile": profile.name, "Region": region, "Endpoint": endpoint or ""}
+    if profile.is_local and not endpoint:
+        session.used_local = True
+        answer |= {"Source": "none needed: the embedded KMS, in process"}
+    else:
+        provider = connect.provider(session, profile)
+        credential = provider.get()
+        answer |= {
+            "SecretId": credential.masked_id,
+            "Source": provider.source,
+            "Expires": times.shown(credential.expires_unix) if credential.expires_unix else "never",
+        }
+    output.answer(session, answer, lambda: output.fields({name.lower(): str(value) for name, value in answer.items()}))
+
+
+@auth.command(example="kmstool auth logout --profile work --yes")
+@pass_session
+def logout(session: Session) -> None:
+    """Forget the credential of a profile."""
+    from kmstool.errors import UsageError
+    from kmstool.kms import credential_store
+
+    profile = session.profile()
+    if profile.credentials not in credential_store.STORES:
+        source = profile.credentials or "nothing"
+        raise UsageError(f"the profile {profile.name} keeps no credential: it uses {source}")
+    session.confirm(f"the credential of the profile {profile.name} will be forgotten")
+    credential_store.remove(profile.credentials, session.config_folder, profile.name)
+    session.note(f"the credential of the profile {profile.name} is gone")
+
+
+def _probed(session: Session, store: str) -> str:
+    """Return the name of the profile to log in to, after making sure that the keyring works."""
+    from kmstool import keychain
+    from kmstool.errors import AccessError, UsageError
+    from kmstool.kms.profiles import LOCAL
+
+    name = session.settings.profile or session.environ.get("KMSTOOL_PROFILE") or DEFAULT_PROFILE
+    if name == LOCAL:
+        raise UsageError("the profile local needs no login", hint="name another one: --profile NAME")
+    if store == "keyring":
+        try:
+            keychain.probe()
+        except AccessError as error:
+            raise AccessError(
+                error.message,
+                hint="keep it in an encrypted file: --store file; or keep nothing: set TENCENTCLOUD_SECRET_ID and "
+                "TENCENTCLOUD_SECRET_KEY, or use a CVM or TKE role (kmstool profile set NAME --credentials cvm-role)",
+            ) from error
+    return name
+
+
+def _asked(session: Session, secret_id: str | None) -> Credential:
+    from kmstool.errors import UsageError
+    from kmstool.kms.credentials import checked
+
+    if session.interactive:
+        secret_id = secret_id or str(click.prompt("SecretId", err=True))
+        secret_key = str(click.prompt("SecretKey", hide_input=True, err=True))
+    elif sys.stdin.isatty():
+        raise UsageError("the SecretKey is needed", hint="pipe it in as a line, after a line with the SecretId")
+    else:
+        lines = sys.stdin.read(8192).splitlines()
+        secret_id, secret_key = (secret_id, *lines[:1], "", "")[:2] if secret_id else (*lines[:2], "", "")[:2]
+    return checked(secret_id or "", secret_key, source="the input")
+
+
+def _keep(
+    session: Session, credential: Credential, name: str, store: str, passphrase_file: str | None, *, verify: bool
+) -> None:
+    from kmstool.kms import credential_store
+    from kmstool.kms.profiles import Profile
+
+    known = name in session.profiles.names()
+    former = session.profiles.get(name) if known else Profile(name)
+    region = session.settings.region or session.environ.get("KMSTOOL_REGION") or former.region
+    endpoint = session.settings.endpoint or former.endpoint
+    profile = replace(former, region=region, endpoint=endpoint, credentials=store)
+    if verify:
+        _verify(session, profile, credential)
+    if session.settings.dry_run:
+        session.note(f"dry run: the credential would be kept in the {store} for the profile {name}")
+        return
+    credential_store.save(
+        store, session.config_folder, name, credential, lambda: session.new_passphrase(passphrase_file)
+    )
+    session.profiles.put(profile)
+    session.profiles.use(name)
+    session.note(f"the profile {name} is in use, with {credential.masked_id} kept in the {store}")
+
+
+def _verify(session: Session, profile: Profile, credential: Credential) -> None:
+    from kmstool.errors import AccessError
+    from kmstool.kms.credentials import Fixed
+
+    kms = connect.cloud(session, profile, profile.region, Fixed(credential, "the input"))
+    try:
+        kms.call("GetServiceStatus", {})
+    except AccessError as error:
+        if not (error.kms_code or "").startswith("UnauthorizedOperation"):
+            raise
+        session.note("the credential is good, but may not ask for the status of KMS")

@@ -1,0 +1,209 @@
+"""`kmstool key enable … unbind`: states, deletion, rotation and bindings of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kmstool.cli import output, times
+from kmstool.cli.options import Command
+from kmstool.cli.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from kmstool.kms.client import KmsClient
+
+_KEY = click.argument("key_name", metavar="KEY")
+_KEYS = click.argument("key_names", metavar="KEY...", nargs=-1, required=True)
+_PRODUCT = click.option("--product", required=True, metavar="PRODUCT", help="Cloud product, such as ssm or mysql.")
+_RESOURCE = click.option("--resource", required=True, metavar="ID", help="Resource of that product.")
+
+
+@click.command(cls=Command, example="kmstool key enable demo")
+@_KEYS
+@pass_session
+def enable(session: Session, key_names: tuple[str, ...]) -> None:
+    """Enable keys."""
+    _together(session, key_names, lambda client, ids: client.enable_keys(ids), "enabled")
+
+
+@click.command(cls=Command, example="kmstool key disable demo --yes")
+@_KEYS
+@pass_session
+def disable(session: Session, key_names: tuple[str, ...]) -> None:
+    """Disable keys, so that nothing can be done with them.
+
+    With several keys all are disabled or none.
+    """
+    session.confirm(f"nothing can be encrypted or decrypted with {', '.join(key_names)} until it is enabled again")
+    _together(
+        session,
+        key_names,
+        lambda client, ids: client.disable_keys(ids),
+        "disabled: nothing can be encrypted or decrypted with it until kmstool key enable",
+    )
+
+
+@click.command(cls=Command, example="kmstool key archive demo")
+@_KEY
+@pass_session
+def archive(session: Session, key_name: str) -> None:
+    """Let a key decrypt, and encrypt nothing new."""
+    client, key_id = session.key(key_name)
+    answer = client.archive_key(key_id)
+    _done(session, answer, f"the key {key_id} only decrypts now; kmstool key unarchive takes that back")
+
+
+@click.command(cls=Command, example="kmstool key unarchive demo")
+@_KEY
+@pass_session
+def unarchive(session: Session, key_name: str) -> None:
+    """Put an archived key to full use again."""
+    client, key_id = session.key(key_name)
+    _done(session, client.cancel_archive(key_id), f"the key {key_id} is enabled")
+
+
+@click.command("schedule-deletion", cls=Command, example="kmstool key schedule-deletion demo --days 7 --yes")
+@_KEYS
+@click.option("--days", required=True, type=click.IntRange(7, 30), help="Days until then: 7 to 30.")
+@pass_session
+def schedule_deletion(session: Session, key_names: tuple[str, ...], days: int) -> None:
+    """Let KMS destroy disabled keys after some days.
+
+    What they encrypted can never be read again then. Until the day comes, the keys
+    cannot be used, and cancel-deletion keeps them.
+    """
+    session.confirm(
+        f"{', '.join(key_names)} will be destroyed after {days} days, and all that it encrypted is lost then"
+    )
+
+    def schedule(client: KmsClient, key_id: str) -> tuple[Mapping[str, Any], str]:
+        answer = client.schedule_deletion(key_id, days)
+        return answer, f"will be destroyed at {times.shown(answer['DeletionDate'])}; cancel-deletion keeps it"
+
+    _one_by_one(session, key_names, schedule)
+
+
+@click.command("cancel-deletion", cls=Command, example="kmstool key cancel-deletion demo")
+@_KEYS
+@pass_session
+def cancel_deletion(session: Session, key_names: tuple[str, ...]) -> None:
+    """Keep keys that were to be destroyed; they stay disabled."""
+
+    def cancel(client: KmsClient, key_id: str) -> tuple[Mapping[str, Any], str]:
+        answer = client.cancel_deletion(key_id)
+        follows = {"Disabled": "disabled: kmstool key enable puts it to use", "PendingImport": "waiting for its import"}
+        state = client.describe_key(key_id).state
+        return answer, f"is kept, and {follows.get(state, state)}"
+
+    _one_by_one(session, key_names, cancel)
+
+
+@click.command(cls=Command, example="kmstool key rotate demo")
+@_KEY
+@pass_session
+def rotate(session: Session, key_name: str) -> None:
+    """Give a key new material now; older blobs stay readable.
+
+    Rotation of the key must be on, and it can be asked for once in 24 hours.
+    """
+    client, key_id = session.key(key_name)
+    answer = client.rotate_key(key_id)
+    _done(
+        session, answer, f"the rotation of {key_id} has begun; kmstool reencrypt moves older blobs to the new version"
+    )
+
+
+@click.command(cls=Command, example="kmstool key rotation on demo --days 90")
+@click.argument("what", type=click.Choice(["on", "off", "status"]), metavar="on|off|status")
+@_KEY
+@click.option("--days", type=click.IntRange(7, 365), default=365, show_default=True, help="Cycle in days, with on.")
+@pass_session
+def rotation(session: Session, what: str, key_name: str, days: int) -> None:
+    """Turn the yearly rotation of a key on or off, or show it."""
+    client, key_id = session.key(key_name)
+    if what == "on":
+        client.enable_rotation(key_id, days)
+    elif what == "off":
+        client.disable_rotation(key_id)
+    found = client.describe_key(key_id)
+    status = f"on, every {found.rotate_days} days, next {times.shown(found.next_rotation_unix)}"
+    rows = {"rotation": status if found.rotation_enabled else "off", "last": times.shown(found.last_rotation_unix)}
+    answer = {
+        "KeyRotationEnabled": found.rotation_enabled,
+        "RotateDays": found.rotate_days,
+        "NextRotateTime": found.next_rotation_unix,
+        "LastRotateTime": found.last_rotation_unix,
+    }
+    output.answer(session, answer, lambda: output.fields(rows))
+
+
+@click.command(cls=Command, example="kmstool key bind demo --product ssm --resource secret-1")
+@_KEY
+@_PRODUCT
+@_RESOURCE
+@pass_session
+def bind(session: Session, key_name: str, product: str, resource: str) -> None:
+    """Note that a cloud product's resource uses a key.
+
+    The key can then not be disabled, archived or deleted, and imported material does
+    not expire.
+    """
+    client, key_id = session.key(key_name)
+    _done(session, client.bind(key_id, product, resource), f"the key {key_id} is in use by {product} {resource}")
+
+
+@click.command(cls=Command, example="kmstool key unbind demo --product ssm --resource secret-1")
+@_KEY
+@_PRODUCT
+@_RESOURCE
+@pass_session
+def unbind(session: Session, key_name: str, product: str, resource: str) -> None:
+    """Note that a cloud product's resource no longer uses a key."""
+    client, key_id = session.key(key_name)
+    _done(session, client.unbind(key_id, product, resource), f"{product} {resource} no longer uses the key {key_id}")
+
+
+def _together(
+    session: Session,
+    names: tuple[str, ...],
+    change: Callable[[KmsClient, list[str]], Mapping[str, Any]],
+    outcome: str,
+) -> None:
+    """Change all keys of one region in one call."""
+    groups: dict[KmsClient, list[str]] = {}
+    for client, key_id in [session.key(name) for name in names]:
+        groups.setdefault(client, []).append(key_id)
+    for client, key_ids in groups.items():
+        answer = change(client, key_ids)
+        for key_id in key_ids:
+            session.note(f"the key {key_id} is {outcome}")
+        output.answer(session, answer, lambda: None)
+
+
+def _one_by_one(
+    session: Session, names: tuple[str, ...], change: Callable[[KmsClient, str], tuple[Mapping[str, Any], str]]
+) -> None:
+    """Change keys by a call each; those that fail are reported, and do not keep the others from it."""
+    from kmstool.errors import KmsToolError, PartialError
+
+    failed = []
+    for name in names:
+        try:
+            client, key_id = session.key(name)
+            answer, outcome = change(client, key_id)
+        except KmsToolError as error:
+            if len(names) == 1:
+                raise
+            failed.append(name)
+            session.warn(f"{name}: {error.message}")
+        else:
+            _done(session, answer, f"the key {key_id} {outcome}")
+    if failed:
+        raise PartialError(f"{len(failed)} of {len(names)} keys were not changed: {', '.join(failed)}")
+
+
+def _done(session: Session, answer: Mapping[str, Any], message: str) -> None:
+    session.note(message)
+    output.answer(session, answer, lambda: None)

@@ -1,0 +1,23 @@
+"""What kmstool says on stderr: one line each, and never the reason for a failure of its own.
+
+Names and texts from outside are shown with their control characters written out, so
+that nobody can move a terminal's cursor through a message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+
+def say(message: str) -> None:
+    """Print a line on stderr; a full or closed stderr changes nothing about what is being done."""
+    with contextlib.suppress(OSError):
+        print(f"kmstool: {printable(message)}", file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Return text with every control character written as an escape sequence."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

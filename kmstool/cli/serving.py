@@ -1,0 +1,189 @@
+"""`kmstool local serve`, `env`, `credentials` and `faults`: the embedded KMS for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kmstool.cli import output, times
+from kmstool.cli.options import Command, Group
+from kmstool.cli.session import Session, pass_session
+
+
+@click.command(cls=Command, example="kmstool local serve --port 0 --port-file kms.port")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--port-file", metavar="FILE", help="Write the bare port number here once ready.")
+@click.option("--quota", is_flag=True, help="Keep to the request rates that the cloud publishes.")
+@pass_session
+def serve(session: Session, host: str, port: int, port_file: str | None, quota: bool) -> None:
+    """Serve the embedded KMS over HTTP on this machine.
+
+    tccli and every Tencent SDK can use it: kmstool local env tells them how. It ends
+    on Ctrl-C or SIGTERM, after the requests that have begun.
+    """
+    from kmstool import atomic
+    from kmstool.errors import UsageError
+    from kmstool.server import listening
+    from kmstool.server.gateway import Gateway
+
+    if host not in listening.LOOPBACK:
+        raise UsageError(f"{host} is no loopback address", hint="one of: " + ", ".join(listening.LOOPBACK))
+    session.used_local = True
+    verbose = session.settings.verbose
+    gateway = Gateway(
+        session.local_folder,
+        session.passphrase,
+        quota=quota,
+        report=session.warn if verbose else lambda _: None,
+    )
+
+    def ready(actual: int) -> None:
+        if port_file:
+            atomic.write(Path(port_file), f"{actual}\n".encode(), replace=True)
+        print(f"listening on http://{host}:{actual}", flush=True)
+
+    try:
+        listening.serve(gateway, session.local_folder, host, port, ready)
+    finally:
+        gateway.close()
+        if port_file:
+            Path(port_file).unlink(missing_ok=True)
+    session.note("stopped")
+
+
+@click.command(cls=Command, example="kmstool local env")
+@pass_session
+def env(session: Session) -> None:
+    """Print lines that point tccli and the SDKs at it.
+
+    They are export lines for a shell and hold an API key of the embedded KMS, which opens nothing else.
+    """
+    from kmstool.kms.profiles import LOCAL
+    from kmstool.server import admin, listening
+
+    address = listening.address(session.local_folder)
+    host = address.rpartition(":")[0]
+    credential = admin.lasting_credential(session.local_kms())
+    variables = {
+        "TENCENTCLOUD_SECRET_ID": credential.secret_id,
+        "TENCENTCLOUD_SECRET_KEY": credential.secret_key,
+        "TENCENTCLOUD_REGION": session.region(session.profiles.get(LOCAL)),
+        "KMSTOOL_ENDPOINT": f"http://{address}",
+        # Each client looks for another form of the host here.
+        "NO_PROXY": f"{host},localhost,{address},http://{address}",
+    }
+    output.answer(
+        session,
+        variables,
+        # Always in quotes, so that scripts can read the lines without a shell.
+        lambda: print("\n".join(f"export {name}='{value}'" for name, value in variables.items())),
+    )
+
+
+@click.group(cls=Group)
+def credentials() -> None:
+    """Make, list and delete the API keys of the served KMS."""
+
+
+@credentials.command("list", example="kmstool local credentials list")
+@pass_session
+def list_credentials(session: Session) -> None:
+    """List the lasting API keys."""
+    from kmstool.server import credentials as served
+
+    with session.local_kms().request("DescribeKey", {}, write=False) as call:
+        found = served.all_lasting(call.db, call.vault())
+    answer = {"Credentials": [{"SecretId": item.secret_id} for item in found]}
+    output.answer(session, answer, lambda: output.table(session, ("SECRET ID",), [(item.secret_id,) for item in found]))
+
+
+@credentials.command(example="kmstool local credentials create --lifetime 1h")
+@click.option("--lifetime", metavar="DURATION", help="Make a temporary one with a token: 90s, 30m, 12h, 1d.")
+@pass_session
+def create(session: Session, lifetime: str | None) -> None:
+    """Make an API key and print it."""
+    from kmstool.server import credentials as served
+
+    seconds = times.duration(lifetime) if lifetime else 0
+    with session.local_kms().request("DescribeKey", {}, write=True) as call:
+        made = served.create(call.db, call.vault(), seconds)
+    answer = {"SecretId": made.secret_id, "SecretKey": made.secret_key}
+    if made.token:
+        answer |= {"Token": made.token, "Expires": times.shown(made.expires_unix)}
+    output.answer(session, answer, lambda: output.fields(answer))
+
+
+@credentials.command(example="kmstool local credentials delete AKIDexample --yes")
+@click.argument("secret_id")
+@pass_session
+def delete(session: Session, secret_id: str) -> None:
+    """Delete an API key."""
+    from kmstool.errors import NotFoundError
+    from kmstool.server import credentials as served
+
+    session.confirm(f"programs that use {secret_id} will be refused")
+    with session.local_kms().request("DescribeKey", {}, write=True) as call:
+        if not served.remove(call.db, secret_id):
+            raise NotFoundError(f"there is no API key {secret_id!r}", hint="kmstool local credentials list")
+    session.note(f"the API key {secret_id} is gone")
+
+
+@click.group(cls=Group)
+def faults() -> None:
+    """Make the served KMS fail on purpose, to test its clients."""
+
+
+@faults.command(example="kmstool local faults add --action Encrypt --probability 0.5 --code RequestLimitExceeded")
+@click.option("--action", default="*", show_default=True, metavar="ACTION", help="Action that it applies to.")
+@click.option("--nth", type=click.IntRange(1), metavar="N", help="Apply to the nth request only.")
+@click.option(
+    "--probability", type=click.FloatRange(0, 1), default=1.0, show_default=True, metavar="P", help="Apply by chance."
+)
+@click.option("--after", is_flag=True, help="Perform the action first; only the answer suffers.")
+@click.option("--code", default="", metavar="CODE", help="Answer with this error code.")
+@click.option("--delay", default="", metavar="DURATION", help="Answer late: 2s.")
+@click.option("--drop", is_flag=True, help="Close the connection without an answer.")
+@click.option("--truncate", is_flag=True, help="Send half of the answer.")
+@click.option("--content-type", default="", metavar="TYPE", help="Label the answer with this type.")
+@click.option("--http-status", type=click.IntRange(100, 599), metavar="STATUS", help="Answer with this HTTP status.")
+@pass_session
+def add(session: Session, nth: int | None, delay: str, http_status: int | None, **fields: object) -> None:
+    """Add a rule; it holds from the next request on."""
+    from kmstool.server import faults as rules
+
+    seconds = times.duration(delay) if delay else 0
+    rule = rules.FaultRule(nth=nth or 0, delay_seconds=seconds, http_status=http_status or 0, **fields)  # type: ignore[arg-type] # click's options are the fields
+    with session.local_kms().request("DescribeKey", {}, write=True) as call:
+        number = rules.add(call.db, rule)
+    session.note(f"added fault rule {number}")
+
+
+@faults.command("list", example="kmstool local faults list")
+@pass_session
+def list_faults(session: Session) -> None:
+    """List the rules."""
+    from dataclasses import asdict
+
+    from kmstool.server import faults as rules
+
+    with session.local_kms().request("DescribeKey", {}, write=False) as call:
+        found = rules.rules(call.db)
+    rows = []
+    for rule in found:
+        effects = {name: value for name, value in asdict(rule).items() if value and name not in ("number", "action")}
+        rows.append((str(rule.number), rule.action, ", ".join(f"{name}={value}" for name, value in effects.items())))
+    answer = {"Faults": [asdict(rule) for rule in found]}
+    output.answer(session, answer, lambda: output.table(session, ("NUMBER", "ACTION", "RULE"), rows))
+
+
+@faults.command(example="kmstool local faults clear")
+@pass_session
+def clear(session: Session) -> None:
+    """Remove all rules."""
+    from kmstool.server import faults as rules
+
+    with session.local_kms().request("DescribeKey", {}, write=True) as call:
+        rules.clear(call.db)
+    session.note("there are no fault rules")

@@ -1,0 +1,38 @@
+"""Times and durations as users write and read them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from kmstool.errors import UsageError
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_DURATION = re.compile(r"([0-9]{1,6})([smhdw])", re.ASCII)
+_LATEST = 253402300799
+
+
+def shown(unix: int) -> str:
+    """Return Unix seconds as UTC in ISO 8601, a dash for 0 (not set)."""
+    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if unix else "-"
+
+
+def duration(text: str) -> int:
+    """Return the seconds of `90s`, `30m`, `12h`, `8d` or `2w`; raise `UsageError`."""
+    found = _DURATION.fullmatch(text)
+    if not found:
+        raise UsageError(f"{text!r} is no duration", hint="a number and a unit: 90s, 30m, 12h, 8d, 2w")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def moment(text: str) -> int:
+    """Return Unix seconds for ISO 8601 (UTC unless an offset is given) or for Unix seconds; raise `UsageError`."""
+    if text.isascii() and text.isdigit() and int(text) <= _LATEST:
+        return int(text)
+    try:
+        parsed = datetime.fromisoformat(text)
+        return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError) as error:
+        raise UsageError(
+            f"{text!r} is no time", hint="for example 2027-01-31, 2027-01-31T08:00:00Z or Unix seconds"
+        ) from error

@@ -1,0 +1,182 @@
+"""What KMS answers, typed, and the guards that turn an answer without its fields into an error.
+
+Behind a gateway that rewrites headers the official SDK hands out empty objects as if
+all were well; here every field that is used is checked first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kmstool import protocol
+from kmstool.errors import ServiceError
+from kmstool.kms.transport import Transport
+
+
+class Caller:
+    """The base of all groups of typed methods: it has the transport, and nothing else."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def _call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self._transport.call(action, params)
+        # Every answer has one; without it this is no answer of KMS, also where no other field is wanted.
+        text(answer, "RequestId")
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What KMS says of one CMK; times are Unix seconds, 0 = not set; `answer` is the API's KeyMetadata."""
+
+    key_id: str
+    alias: str
+    description: str
+    state: str
+    usage: str
+    origin: str
+    owner: str
+    resource_id: str
+    created_unix: int
+    deletion_unix: int
+    valid_to_unix: int
+    rotation_enabled: bool
+    rotate_days: int
+    next_rotation_unix: int
+    """Set by KMS even while rotation is off: look at `rotation_enabled` first."""
+    last_rotation_unix: int
+    answer: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new CMK; the key exists even where `tag_code` is not 0 and its tags do not."""
+
+    key_id: str
+    tag_code: int
+    tag_message: str
+    answer: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Encrypted:
+    """A ciphertext blob (opaque ASCII text, not base64 as a whole) and the CMK it is under."""
+
+    key_id: str
+    ciphertext_blob: str
+    answer: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Decrypted:
+    """The plaintext of a blob; never part of the `repr`."""
+
+    key_id: str
+    plaintext: bytes = field(repr=False)
+    answer: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReEncrypted:
+    """A blob after ReEncrypt; `changed` is false if it was on the newest version already."""
+
+    key_id: str
+    source_key_id: str
+    ciphertext_blob: str
+    changed: bool
+    answer: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+def key(answer: Any) -> Key:
+    """Return a KeyMetadata as `Key`."""
+    if not isinstance(answer, dict):
+        raise missing("KeyMetadata")
+    return Key(
+        key_id=text(answer, "KeyId"),
+        alias=text(answer, "Alias"),
+        description=optional_text(answer, "Description"),
+        state=text(answer, "KeyState"),
+        usage=text(answer, "KeyUsage"),
+        origin=optional_text(answer, "Origin"),
+        owner=optional_text(answer, "Owner"),
+        resource_id=optional_text(answer, "ResourceId"),
+        created_unix=integer(answer, "CreateTime"),
+        deletion_unix=optional_integer(answer, "DeletionDate"),
+        valid_to_unix=optional_integer(answer, "ValidTo"),
+        rotation_enabled=boolean(answer, "KeyRotationEnabled"),
+        rotate_days=optional_integer(answer, "RotateDays"),
+        next_rotation_unix=optional_integer(answer, "NextRotateTime"),
+        last_rotation_unix=optional_integer(answer, "LastRotateTime"),
+        answer=answer,
+    )
+
+
+def text(answer: Mapping[str, Any], name: str) -> str:
+    """Return a field of text that is not empty."""
+    value = answer.get(name)
+    if not isinstance(value, str) or not value:
+        raise missing(name)
+    return value
+
+
+def integer(answer: Mapping[str, Any], name: str) -> int:
+    """Return a field with a whole number."""
+    value = answer.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise missing(name)
+    return value
+
+
+def boolean(answer: Mapping[str, Any], name: str) -> bool:
+    """Return a field that is true or false."""
+    value = answer.get(name)
+    if not isinstance(value, bool):
+        raise missing(name)
+    return value
+
+
+def optional_text(answer: Mapping[str, Any], name: str) -> str:
+    """Return a field of text, empty where it is left out."""
+    return text(answer, name) if answer.get(name) not in (None, "") else ""
+
+
+def optional_integer(answer: Mapping[str, Any], name: str) -> int:
+    """Return a field with a whole number, 0 where it is left out."""
+    return integer(answer, name) if answer.get(name) is not None else 0
+
+
+def objects(answer: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return a field with a list of objects."""
+    value = answer.get(name)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise missing(name)
+    return value
+
+
+def same_key(answer: Mapping[str, Any], key_id: str) -> str:
+    """Return the KeyId of an answer, which must be the one that was asked for."""
+    if text(answer, "KeyId") != key_id:
+        raise ServiceError(
+            f"KMS answered for the key {answer['KeyId']} when asked for {key_id}",
+            hint="is there a gateway that rewrites answers on the way?",
+        )
+    return key_id
+
+
+def binary(answer: Mapping[str, Any], name: str) -> bytes:
+    """Return a field of base64 as bytes."""
+    try:
+        return protocol.decode(text(answer, name))
+    except ValueError as error:
+        raise ServiceError(f"KMS answered with a field {name} that is not base64") from error
+
+
+def missing(name: str) -> ServiceError:
+    """Make the error for a field that is not there."""
+    return ServiceError(
+        f"KMS answered without the field {name}, or with another type",
+        hint="is there a gateway that rewrites answers on the way?",
+    )

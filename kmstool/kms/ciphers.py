@@ -1,0 +1,69 @@
+"""Typed methods of symmetric cryptography: bytes inside, base64 only here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kmstool import context, protocol
+from kmstool.errors import InputError, ServiceError
+from kmstool.kms import answers
+from kmstool.kms.answers import Caller, Decrypted, Encrypted, ReEncrypted
+
+
+class CipherActions(Caller):
+    """Encrypt, decrypt, move blobs, random bytes."""
+
+    def encrypt(self, key_id: str, plaintext: bytes, encryption_context: Mapping[str, str]) -> Encrypted:
+        """Encrypt 1 to 4,096 bytes. Raises `InputError` for another size, before any call."""
+        if not plaintext:
+            raise InputError("the plaintext is empty; KMS encrypts 1 to 4,096 bytes")
+        if len(plaintext) > protocol.MAX_PLAINTEXT_BYTES:
+            raise InputError(f"the plaintext is {len(plaintext):,} bytes; KMS encrypts at most 4,096")
+        params = {"KeyId": key_id, "Plaintext": protocol.encode(plaintext)}
+        answer = self._call("Encrypt", params | _context("EncryptionContext", encryption_context))
+        return Encrypted(answers.same_key(answer, key_id), answers.text(answer, "CiphertextBlob"), answer)
+
+    def decrypt(self, ciphertext_blob: str, encryption_context: Mapping[str, str]) -> Decrypted:
+        """Decrypt a blob under the context that it was made with. Raises `IntegrityError` for any other."""
+        params = {"CiphertextBlob": ciphertext_blob}
+        answer = self._call("Decrypt", params | _context("EncryptionContext", encryption_context))
+        return Decrypted(answers.text(answer, "KeyId"), answers.binary(answer, "Plaintext"), answer)
+
+    def re_encrypt(
+        self,
+        ciphertext_blob: str,
+        *,
+        to_key_id: str | None,
+        source_context: Mapping[str, str],
+        destination_context: Mapping[str, str],
+    ) -> ReEncrypted:
+        """Move a blob to another CMK, or to the newest version of its own, inside KMS."""
+        params = {"CiphertextBlob": ciphertext_blob}
+        if to_key_id:
+            params["DestinationKeyId"] = to_key_id
+        params |= _context("SourceEncryptionContext", source_context)
+        params |= _context("DestinationEncryptionContext", destination_context)
+        answer = self._call("ReEncrypt", params)
+        changed = answers.boolean(answer, "ReEncrypted")
+        if to_key_id:
+            answers.same_key(answer, to_key_id)
+        return ReEncrypted(
+            answers.text(answer, "KeyId"),
+            answers.text(answer, "SourceKeyId"),
+            answers.text(answer, "CiphertextBlob"),
+            changed,
+            answer,
+        )
+
+    def random(self, count: int) -> Decrypted:
+        """Return 1 to 1,024 random bytes made by KMS."""
+        answer = self._call("GenerateRandom", {"NumberOfBytes": count})
+        random = answers.binary(answer, "Plaintext")
+        if len(random) != count:
+            raise ServiceError(f"KMS returned {len(random)} random bytes for {count}")
+        return Decrypted("", random, answer)
+
+
+def _context(name: str, encryption_context: Mapping[str, str]) -> dict[str, str]:
+    text = context.canonical(encryption_context)
+    return {name: text} if text else {}

@@ -1,0 +1,113 @@
+"""Cancel, retry, or retry later: exponential back-off with full jitter, bounded by number and time.
+
+After an outcome that is not known, an action that must not happen twice is looked up
+before it is asked for again (`outcomes`). The classes are those of Tencent's
+best-practice guide for KMS.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kmstool import protocol
+from kmstool.errors import KmsToolError, NetworkError, UnknownOutcomeError
+from kmstool.kms.outcomes import LOOKUPS
+from kmstool.kms.transport import Transport
+
+RETRIES = 10
+MAX_WAIT_SECONDS = 60
+
+_FIRST_SECONDS = 0.1
+_LONGEST_SECONDS = 20.0
+
+_LATER = (
+    "RequestLimitExceeded",
+    "InternalError",
+    "ServiceUnavailable",
+    "ResourceInsufficient",
+    "UnsupportedOperation.ServiceTemporaryUnavailable",
+    "FailedOperation.RotateTaskRunning",
+)
+# A key can be rotated once in 24 hours; no waiting of ours helps.
+_NEVER = ("RequestLimitExceeded.RotateRateLimited",)
+_UNKNOWN = ("InternalError", "ServiceUnavailable")
+
+
+class Retrying:
+    """A transport that repeats what may be repeated; `sleep` is there for tests."""
+
+    def __init__(
+        self,
+        inner: Transport,
+        *,
+        retries: int = RETRIES,
+        max_wait: float = MAX_WAIT_SECONDS,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._inner = inner
+        self._retries = retries
+        self._max_wait = max_wait
+        self._sleep = sleep
+
+    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Perform an action, again if need be.
+
+        Raises the last error when the retries or the time are used up, and
+        `UnknownOutcomeError` if it is not known whether a change took effect.
+        """
+        since, deadline = int(time.time()), time.monotonic() + self._max_wait
+        for attempt in range(self._retries + 1):
+            try:
+                return self._inner.call(action, params)
+            except KmsToolError as error:
+                failure = error
+            if not is_passing(failure):
+                raise failure
+            if is_unknown(failure) and not protocol.is_repeatable(action, params):
+                found = self._look_up(action, params, since, failure)
+                if found is not None:
+                    return found
+            pause = self._pause(attempt, failure)
+            if attempt == self._retries or time.monotonic() + pause > deadline:
+                raise failure
+            self._sleep(pause)
+        raise failure
+
+    def _look_up(
+        self, action: str, params: Mapping[str, Any], since: int, failure: KmsToolError
+    ) -> dict[str, Any] | None:
+        lookup = LOOKUPS.get(action)
+        if lookup is not None:
+            try:
+                return lookup(Retrying(self._inner, sleep=self._sleep), params, since)
+            except KmsToolError:
+                pass
+        raise UnknownOutcomeError(
+            f"whether {action} took effect is not known: {failure.message}",
+            hint="look before you repeat it: kmstool key list",
+            kms_code=failure.kms_code,
+            request_id=failure.request_id,
+        ) from failure
+
+    def _pause(self, attempt: int, failure: KmsToolError) -> float:
+        if attempt == 0 and failure.kms_code is None:
+            # A damaged packet or a closed connection: once more at once.
+            return 0
+        longest = min(_LONGEST_SECONDS, _FIRST_SECONDS * float(2**attempt))
+        return longest * secrets.randbelow(2**20) / 2**20
+
+
+def is_passing(error: KmsToolError) -> bool:
+    """Tell whether the same request may succeed later."""
+    code = error.kms_code
+    if code is None:
+        return isinstance(error, NetworkError)
+    return code not in _NEVER and any(code == prefix or code.startswith(prefix + ".") for prefix in _LATER)
+
+
+def is_unknown(error: KmsToolError) -> bool:
+    """Tell whether the request may have taken effect all the same."""
+    return error.kms_code in _UNKNOWN if error.kms_code else isinstance(error, NetworkError)

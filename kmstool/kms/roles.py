@@ -1,0 +1,105 @@
+"""Temporary credentials: roles assumed through STS, the role of a CVM, the identity of a TKE pod.
+
+Each is fetched when it is first needed and renewed before it expires.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kmstool.errors import AccessError, NetworkError, ServiceError
+from kmstool.kms.credentials import Credential, Provider, Renewed, checked
+
+STS_HOST = "sts.tencentcloudapi.com"
+STS_VERSION = "2018-08-13"
+METADATA = "http://metadata.tencentyun.com"
+METADATA_TIMEOUT_SECONDS = 2
+
+_ROLE_PATH = "/latest/meta-data/cam/security-credentials/"
+_TKE = ("TKE_REGION", "TKE_PROVIDER_ID", "TKE_WEB_IDENTITY_TOKEN_FILE", "TKE_ROLE_ARN")
+_SESSION = "kmstool"
+
+Sts = Callable[[str, Mapping[str, Any], Provider | None], Mapping[str, Any]]
+"""Calls an action of STS, signed by a provider or, where that is None, not at all."""
+
+
+def assume_role(base: Provider, role_arn: str, session_name: str, sts: Sts) -> Provider:
+    """Return a provider of the role's credentials; `base` signs the requests for them."""
+    params = {"RoleArn": role_arn, "RoleSessionName": session_name or _SESSION}
+    source = f"the role {role_arn}, by {base.source}"
+    return Renewed(lambda: _credential(sts("AssumeRole", params, base), source), source)
+
+
+def from_tke(environ: Mapping[str, str], sts: Sts) -> Provider | None:
+    """Return a provider of a pod's identity on TKE, None where its variables are not set."""
+    if any(name not in environ for name in _TKE):
+        return None
+    _, provider_id, token_file, role_arn = (environ[name] for name in _TKE)
+    source = f"the pod's role {role_arn}"
+
+    def fetch() -> Credential:
+        # The file is read each time: Kubernetes renews its content.
+        try:
+            token = Path(token_file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise AccessError(f"cannot read the pod's identity {token_file}") from error
+        params = {
+            "ProviderId": provider_id,
+            "WebIdentityToken": token,
+            "RoleArn": role_arn,
+            "RoleSessionName": _SESSION,
+        }
+        return _credential(sts("AssumeRoleWithWebIdentity", params, None), source)
+
+    return Renewed(fetch, source)
+
+
+def from_cvm_role(metadata: str = METADATA) -> Provider:
+    """Return a provider of the role of this CVM; asking takes at most two seconds where there is none."""
+
+    def fetch() -> Credential:
+        role = _get(metadata + _ROLE_PATH).decode("utf-8", "replace").strip()
+        try:
+            fields = json.loads(_get(f"{metadata}{_ROLE_PATH}{role}"))
+            if fields["Code"] != "Success":
+                raise AccessError(f"the metadata service refuses credentials for the role {role}")
+            return checked(
+                fields["TmpSecretId"], fields["TmpSecretKey"], fields["Token"], int(fields["ExpiredTime"]),
+                source="the CVM's role",
+            )  # fmt: skip
+        except (ValueError, KeyError, TypeError) as error:
+            raise AccessError("the metadata service gave an answer that holds no credential") from error
+
+    return Renewed(fetch, "the CVM's role")
+
+
+def _get(url: str) -> bytes:
+    # Link-local by nature: a proxy is never the way to it.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=METADATA_TIMEOUT_SECONDS) as answer:
+            data: bytes = answer.read(65536)
+            return data
+    except urllib.error.HTTPError as error:
+        raise AccessError(
+            f"the metadata service answered {error.code}: this machine has no role", hint="bind a CAM role to the CVM"
+        ) from error
+    except OSError as error:
+        raise NetworkError(
+            "the metadata service does not answer: this is no CVM, or it is closed", hint="use other credentials"
+        ) from error
+
+
+def _credential(answer: Mapping[str, Any], source: str) -> Credential:
+    try:
+        fields = answer["Credentials"]
+        return checked(
+            fields["TmpSecretId"], fields["TmpSecretKey"], fields["Token"], int(answer["ExpiredTime"]), source=source
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ServiceError("STS answered without a credential") from error

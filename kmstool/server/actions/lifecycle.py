@@ -1,0 +1,131 @@
+"""Actions of a key's life: enable, disable, archive, rotate, delete, bind to cloud resources."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kmstool.server import cmks, identifiers, lifecycle
+from kmstool.server.actions.keys import key_ids
+from kmstool.server.call import Call, Handler, refuse
+
+DELETION_DAYS = range(7, 31)
+ROTATION_DAYS = range(7, 366)
+
+_BEIJING = 8 * 3600
+
+
+def set_state(state: str) -> Handler:
+    """Return a handler that brings one key into a state."""
+
+    def run(call: Call) -> dict[str, Any]:
+        cmks.update(call, replace(cmks.usable(call, call.params["KeyId"]), state=state))
+        return {}
+
+    return Handler(run, writes=True)
+
+
+def set_states(state: str) -> Handler:
+    """Return a handler that brings up to 100 keys into a state, all or none."""
+
+    def run(call: Call) -> dict[str, Any]:
+        for cmk in [cmks.usable(call, key_id) for key_id in key_ids(call)]:
+            cmks.update(call, replace(cmk, state=state))
+        return {}
+
+    return Handler(run, writes=True)
+
+
+def schedule_deletion(call: Call) -> dict[str, Any]:
+    """Let a key be destroyed after 7 to 30 days."""
+    days: int = call.params["PendingWindowInDays"]
+    cmk = cmks.usable(call, call.params["KeyId"])
+    if days not in DELETION_DAYS:
+        raise refuse("InvalidParameter.InvalidPendingWindowInDays", f"the window is {days} days, 7 to 30 are possible")
+    date = end_of_day(call.now + days * cmks.DAY)
+    cmks.update(call, replace(cmk, state="PendingDelete", deletion_date=date))
+    return {"DeletionDate": date, "KeyId": cmk.key_id}
+
+
+def cancel_deletion(call: Call) -> dict[str, Any]:
+    """Keep a key after all; it is disabled afterwards, or waits for its import as before."""
+    cmk = cmks.usable(call, call.params["KeyId"])
+    state = "Disabled" if cmks.has_material(call, cmk) else "PendingImport"
+    cmks.update(call, replace(cmk, state=state, deletion_date=0))
+    return {"KeyId": cmk.key_id}
+
+
+def enable_rotation(call: Call) -> dict[str, Any]:
+    """Rotate a key every 7 to 365 days from now on."""
+    cmk = cmks.usable(call, call.params["KeyId"])
+    days: int = call.params.get("RotateDays", 365)
+    if days not in ROTATION_DAYS:
+        raise refuse("InvalidParameterValue", f"RotateDays is {days}, 7 to 365 are possible")
+    cmks.update(call, replace(cmk, rotate_days=days, next_rotation=call.now + days * cmks.DAY))
+    return {}
+
+
+def disable_rotation(call: Call) -> dict[str, Any]:
+    """Rotate a key no longer."""
+    cmks.update(call, replace(cmks.usable(call, call.params["KeyId"]), rotate_days=0, next_rotation=0))
+    return {}
+
+
+def get_rotation_status(call: Call) -> dict[str, Any]:
+    """Tell whether a key is rotated."""
+    return {"KeyRotationEnabled": cmks.usable(call, call.params["KeyId"]).rotate_days > 0}
+
+
+def rotate_key(call: Call) -> dict[str, Any]:
+    """Rotate a key now; at most once in 24 hours, and only while rotation is on."""
+    cmk = cmks.usable(call, call.params["KeyId"])
+    if not cmk.rotate_days:
+        raise refuse("UnsupportedOperation.RotateNotSupported", f"rotation of the key {cmk.key_id} is off")
+    if 0 <= call.now - cmk.last_rotation < cmks.DAY:
+        raise refuse("RequestLimitExceeded.RotateRateLimited", f"the key {cmk.key_id} was rotated within 24 hours")
+    lifecycle.rotate(call, cmk, call.now)
+    return {"TaskId": identifiers.new(call.now)}
+
+
+def bind(call: Call) -> dict[str, Any]:
+    """Note that a cloud resource uses a key; this also ends the expiry of imported material."""
+    cmk = cmks.usable(call, call.params["KeyId"])
+    call.db.execute("INSERT OR IGNORE INTO binding VALUES (?, ?, ?)", _binding(call))
+    cmks.update(call, replace(cmk, valid_to=0))
+    return {}
+
+
+def unbind(call: Call) -> dict[str, Any]:
+    """Note that a cloud resource no longer uses a key."""
+    cmks.usable(call, call.params["KeyId"])
+    found = call.db.execute("DELETE FROM binding WHERE key_id = ? AND product = ? AND resource = ?", _binding(call))
+    if not found.rowcount:
+        raise refuse("ResourceUnavailable.CloudResourceBindingNotFound", "the key is not bound to this resource")
+    return {}
+
+
+def end_of_day(unix: int) -> int:
+    """Return the last second of that day in Beijing time, where the cloud's deletion dates lie."""
+    return unix - (unix + _BEIJING) % cmks.DAY + cmks.DAY - 1
+
+
+def _binding(call: Call) -> tuple[str, str, str]:
+    return call.params["KeyId"], call.params["ProductId"], call.params["ResourceId"]
+
+
+ACTIONS = {
+    "EnableKey": set_state("Enabled"),
+    "DisableKey": set_state("Disabled"),
+    "EnableKeys": set_states("Enabled"),
+    "DisableKeys": set_states("Disabled"),
+    "ArchiveKey": set_state("Archived"),
+    "CancelKeyArchive": set_state("Enabled"),
+    "ScheduleKeyDeletion": Handler(schedule_deletion, writes=True),
+    "CancelKeyDeletion": Handler(cancel_deletion, writes=True),
+    "EnableKeyRotation": Handler(enable_rotation, writes=True),
+    "DisableKeyRotation": Handler(disable_rotation, writes=True),
+    "GetKeyRotationStatus": Handler(get_rotation_status),
+    "RotateKey": Handler(rotate_key, writes=True),
+    "BindCloudResource": Handler(bind, writes=True),
+    "UnbindCloudResource": Handler(unbind, writes=True),
+}

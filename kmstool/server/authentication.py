@@ -1,0 +1,195 @@
+"""Who sent a request, and is it as it was sent? TC3 and the older signatures, with the quirks of real clients.
+
+Node's SDK signs the host without its port and names the service after the host, and
+tccli sends a Host with a scheme; both are accepted, each signature still being checked
+over all that it covers.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from kmstool import tc3
+from kmstool.errors import InputError, KmsToolError
+from kmstool.server.call import refuse
+from kmstool.server.credentials import ServedCredential
+from kmstool.server.http import HttpRequest
+
+MAX_SKEW_SECONDS = 300
+MAX_FIELDS = 5000
+
+_COMMON = {
+    "Action", "Version", "Region", "Timestamp", "Nonce", "SecretId", "Signature", "SignatureMethod", "Token",
+    "Language", "RequestClient",
+}  # fmt: skip
+_MAX_DEPTH, _MAX_DIGITS = 5, 12
+_INDEX = re.compile(r"[0-9]{1,4}", re.ASCII)
+
+Lookup = Callable[[str], ServedCredential | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCall:
+    """A request taken apart: what is asked for, and the proof of who asks.
+
+    `secret_id` is empty for the only action that needs no signature.
+    """
+
+    action: str
+    version: str
+    region: str
+    params: Mapping[str, Any] = field(repr=False)
+    secret_id: str = ""
+
+
+def authenticate(request: HttpRequest, lookup: Lookup) -> SignedCall:
+    """Return the call if its signature is good; raise the API's error for each way in which it is not."""
+    if "authorization" in request.headers:
+        return _tc3(request, lookup)
+    return _v1(request, lookup)
+
+
+def unflatten(fields: Mapping[str, str]) -> dict[str, Any]:
+    """Turn the names of a form, such as `Tags.0.TagKey`, into lists and objects.
+
+    Raises the API's `InvalidParameter` for names that contradict each other or leave gaps.
+    """
+    if len(fields) > MAX_FIELDS:
+        raise refuse("InvalidParameter", f"a form has at most {MAX_FIELDS} fields")
+    tree: dict[str, Any] = {}
+    for name, value in fields.items():
+        node, parts = tree, name.split(".")
+        if len(parts) > _MAX_DEPTH:
+            raise refuse("InvalidParameter", f"the parameter {name} is nested too deeply")
+        for part in parts[:-1]:
+            node = node.setdefault(part, {})
+            if not isinstance(node, dict):
+                raise refuse("InvalidParameter", f"the parameter {name} contradicts another one")
+        if node.setdefault(parts[-1], value) is not value:
+            raise refuse("InvalidParameter", f"the parameter {name} contradicts another one")
+    return {name: _lists(value) for name, value in tree.items()}
+
+
+def _lists(node: Any) -> Any:
+    if not isinstance(node, dict):
+        return node
+    if all(_INDEX.fullmatch(name) for name in node):
+        by_number = sorted(node.items(), key=lambda item: int(item[0]))
+        if [int(name) for name, _ in by_number] != list(range(len(node))):
+            raise refuse("InvalidParameter", "the numbers of a list do not run from 0")
+        return [_lists(value) for _, value in by_number]
+    return {name: _lists(value) for name, value in node.items()}
+
+
+def _tc3(request: HttpRequest, lookup: Lookup) -> SignedCall:
+    headers = request.headers
+    for name in ("x-tc-action", "x-tc-version", "x-tc-timestamp"):
+        if name not in headers:
+            raise refuse("MissingParameter", f"the header {name} is missing")
+    call = SignedCall(
+        action=headers["x-tc-action"][:1].upper() + headers["x-tc-action"][1:],
+        version=headers["x-tc-version"],
+        region=headers.get("x-tc-region", ""),
+        params=_parameters(request),
+    )
+    if headers["authorization"] == "SKIP" and call.action == "AssumeRoleWithWebIdentity":
+        return call
+    try:
+        authorization = tc3.parse_authorization(headers["authorization"])
+    except InputError as error:
+        raise refuse("AuthFailure.InvalidAuthorization", error.message) from error
+    timestamp = _timestamp(headers["x-tc-timestamp"])
+    credential = _credential(lookup, authorization.secret_id, headers.get("x-tc-token", ""))
+    signed = tc3.Request(request.method, request.query if request.method == "GET" else "", headers, request.body)
+    candidates = (replace(signed, headers={**headers, "host": host}) for host in _hosts(headers.get("host", "")))
+    if not any(tc3.is_signed_by(item, authorization, credential.secret_key, timestamp) for item in candidates):
+        raise _wrong_signature()
+    return replace(call, secret_id=authorization.secret_id)
+
+
+def _v1(request: HttpRequest, lookup: Lookup) -> SignedCall:
+    fields = _form(request.query if request.method == "GET" else request.body.decode("utf-8", "replace"))
+    for name in ("Signature", "SecretId", "Timestamp", "Action", "Version", "Nonce"):
+        if name not in fields:
+            if name == "Signature":
+                raise refuse("AuthFailure.InvalidAuthorization", "the request is not signed")
+            raise refuse("MissingParameter", f"the parameter {name} is missing")
+    _timestamp(fields["Timestamp"])
+    credential = _credential(lookup, fields["SecretId"], fields.get("Token", ""))
+    hosts = _hosts(request.headers.get("host", ""))
+    try:
+        key, method, path = credential.secret_key, request.method, request.path
+        good = any(tc3.is_signed_by_v1(method, host, path, fields, key) for host in hosts)
+    except InputError as error:
+        raise refuse("AuthFailure.InvalidAuthorization", error.message) from error
+    if not good:
+        raise _wrong_signature()
+    own = {name: value for name, value in fields.items() if name not in _COMMON}
+    return SignedCall(
+        fields["Action"], fields["Version"], fields.get("Region", ""), unflatten(own), credential.secret_id
+    )
+
+
+def _parameters(request: HttpRequest) -> Mapping[str, Any]:
+    if request.method == "GET":
+        return unflatten(_form(request.query))
+    try:
+        params = json.loads(request.body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise refuse("InvalidParameter", "the body is not JSON") from error
+    if not isinstance(params, dict):
+        raise refuse("InvalidParameter", "the body is not a JSON object")
+    return params
+
+
+def _form(text: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), max_num_fields=MAX_FIELDS)
+    except ValueError as error:
+        raise refuse("InvalidParameter", "the form is malformed") from error
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise refuse("InvalidParameter", "a parameter is given twice")
+    return fields
+
+
+def _timestamp(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        raise refuse("InvalidParameter", "the timestamp is not in Unix seconds")
+    # The real clock: what is moved in the embedded KMS are the lives of keys.
+    skew = int(text) - int(time.time())
+    if abs(skew) > MAX_SKEW_SECONDS:
+        raise refuse(
+            "AuthFailure.SignatureExpire", f"the timestamp is {skew:+} s off; {MAX_SKEW_SECONDS} s are allowed"
+        )
+    return int(text)
+
+
+def _credential(lookup: Lookup, secret_id: str, token: str) -> ServedCredential:
+    found = lookup(secret_id)
+    if found is None:
+        raise refuse("AuthFailure.SecretIdNotFound", "the SecretId is not known")
+    if found.expired or not hmac.compare_digest(found.token.encode(), token.encode("utf-8", "replace")):
+        raise refuse("AuthFailure.TokenFailure", "the token is wrong or expired")
+    return found
+
+
+def _hosts(host: str) -> Iterator[str]:
+    """Yield what clients may have signed for a Host header: as sent, without scheme, without port, in lower case."""
+    seen = set()
+    bare = urlsplit(host).netloc if "://" in host else host
+    for candidate in (host, bare, bare.rpartition(":")[0] or bare, bare.lower()):
+        if candidate not in seen:
+            seen.add(candidate)
+            yield candidate
+
+
+def _wrong_signature() -> KmsToolError:
+    return refuse("AuthFailure.SignatureFailure", "the signature does not match the request")

@@ -1,0 +1,161 @@
+"""Puts the embedded KMS on HTTP: authenticates, applies fault rules and quotas, and gives every answer its one form.
+
+HTTP 200 and exactly `application/json`, for errors too: with anything else Tencent's
+SDKs lose the error or, worse, do not see it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from kmstool import protocol
+from kmstool.errors import KmsToolError
+from kmstool.server import admin, credentials, sts
+from kmstool.server.app import ACTIONS, EmbeddedKms
+from kmstool.server.authentication import SignedCall, authenticate
+from kmstool.server.call import refuse
+from kmstool.server.credentials import ServedCredential
+from kmstool.server.faults import FaultRule, Faults
+from kmstool.server.http import Answer, HttpAnswer, HttpRequest
+from kmstool.server.protection import Passphrase
+from kmstool.server.quota import Quota
+from kmstool.server.regions import DEFAULT
+
+Report = Callable[[str], None]
+
+
+class Gateway:
+    """The handler of an `HttpServer`; it reads in the event loop and writes in one thread of its own.
+
+    The two have a connection each, so that the disk never holds up requests that only read.
+    """
+
+    def __init__(self, folder: Path, passphrase: Passphrase, *, quota: bool, report: Report) -> None:
+        self._reader = EmbeddedKms(folder, DEFAULT, passphrase)
+        self._writer = EmbeddedKms(folder, DEFAULT, passphrase)
+        self._thread = ThreadPoolExecutor(1, "store")
+        self._quota = Quota() if quota else None
+        self._faults = Faults()
+        self._credentials: dict[str, ServedCredential | None] = {}
+        self._seen_version = -1
+        self._seen_keys: object = None
+        self._report = report
+        admin.lasting_credential(self._writer)
+
+    def close(self) -> None:
+        """Finish what is being written and release the store."""
+        self._thread.shutdown()
+        self._reader.close()
+        self._writer.close()
+
+    def handle(self, request: HttpRequest) -> Answer:
+        """Answer one request; never raises."""
+        try:
+            if request.path != "/":
+                return self._metadata(request)
+            self._refresh()
+            return self._handle(authenticate(request, self._credential))
+        except KmsToolError as error:
+            return self._refused("-", error)
+        except Exception as error:  # noqa: BLE001 - a fault of one request must not end the server
+            return self._unexpected("-", error)
+
+    def _handle(self, call: SignedCall) -> Answer:
+        rule = self._faults.meet(call.action)
+        if rule and not rule.performs:
+            return rule.spoil(self._refused(call.action, _asked_for(rule)))
+        try:
+            if self._quota:
+                self._quota.take(call.action)
+            if self._reads(call):
+                return self._spoiled(rule, call, self._perform(self._reader, call))
+        except KmsToolError as error:
+            return self._refused(call.action, error)
+        return asyncio.get_running_loop().run_in_executor(self._thread, self._write, rule, call)
+
+    def _write(self, rule: FaultRule | None, call: SignedCall) -> HttpAnswer:
+        return self._spoiled(rule, call, self._perform(self._writer, call))
+
+    def _reads(self, call: SignedCall) -> bool:
+        handler = ACTIONS.get(call.action)
+        return call.version == protocol.VERSION and not (handler and handler.writes)
+
+    def _perform(self, kms: EmbeddedKms, call: SignedCall) -> HttpAnswer:
+        try:
+            if call.version == sts.VERSION:
+                fields = sts.call(kms, call.action, call.params)
+            elif call.version == protocol.VERSION:
+                fields = kms.call(call.action, call.params, call.region or DEFAULT)
+            else:
+                raise refuse("NoSuchVersion", f"there is no version {call.version!r}")  # noqa: TRY301
+        except KmsToolError as error:
+            return self._refused(call.action, error)
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._unexpected(call.action, error)
+        self._report(f"{call.action}: ok")
+        return _answer(fields)
+
+    def _spoiled(self, rule: FaultRule | None, call: SignedCall, answer: HttpAnswer) -> HttpAnswer:
+        if rule is None:
+            return answer
+        return rule.spoil(self._refused(call.action, _asked_for(rule)) if rule.code else answer)
+
+    def _refused(self, action: str, error: KmsToolError) -> HttpAnswer:
+        # What the store itself could not do is the service's fault, and its details are not the client's.
+        code, message = (error.kms_code, error.message) if error.kms_code else ("InternalError", "the store failed")
+        self._report(f"{action}: {code}" + ("" if error.kms_code else f", {error.message}"))
+        return _answer(
+            {"Error": {"Code": code, "Message": message}, "RequestId": error.request_id or str(uuid.uuid4())}
+        )
+
+    def _unexpected(self, action: str, error: Exception) -> HttpAnswer:
+        self._report(f"{action}: unexpected {type(error).__name__}")
+        return self._refused(action, refuse("InternalError", "an unexpected fault"))
+
+    def _metadata(self, request: HttpRequest) -> Answer:
+        if not request.path.startswith(sts.METADATA_PATH) or request.method != "GET":
+            return HttpAnswer(b"there is nothing here\n", 404, "text/plain")
+
+        def answer() -> HttpAnswer:
+            body = sts.metadata(self._writer, request.path)
+            return HttpAnswer(body, 200, "text/plain") if body else HttpAnswer(b"no such role\n", 404, "text/plain")
+
+        return asyncio.get_running_loop().run_in_executor(self._thread, answer)
+
+    def _credential(self, secret_id: str) -> ServedCredential | None:
+        if secret_id not in self._credentials:
+            with self._reader.request("DescribeKey", {}, write=False) as call:
+                found = credentials.find(call.db, call.vault(), secret_id)
+            if found is None:
+                return None
+            self._credentials[secret_id] = found
+        return self._credentials[secret_id]
+
+    def _refresh(self) -> None:
+        """Forget what was kept of the store if anyone, also another process, has changed it."""
+        version = self._reader.store.data_version()
+        if version != self._seen_version:
+            self._seen_version = version
+            self._credentials.clear()
+            with self._reader.store.transaction() as db:
+                self._faults.load(db)
+                keys = db.execute("SELECT store_id, store_key FROM store").fetchone()
+            if keys != self._seen_keys:
+                # A restored store has other keys; unlocking anew may ask for a passphrase, so only then.
+                self._seen_keys = keys
+                self._reader.forget_keys()
+                self._writer.forget_keys()
+
+
+def _answer(fields: Mapping[str, Any]) -> HttpAnswer:
+    return HttpAnswer(json.dumps({"Response": fields}, ensure_ascii=False).encode())
+
+
+def _asked_for(rule: FaultRule) -> KmsToolError:
+    return refuse(rule.code or "InternalError", f"asked for by fault rule {rule.number}")

@@ -1,0 +1,130 @@
+"""Where the root key of a store is kept: a file beside it, the operating system's keyring, or a passphrase.
+
+Each mode says by its name what it protects against; none is chosen silently.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from kmstool import atomic, keychain, protocol
+from kmstool.errors import AccessError, IntegrityError
+
+MODES = {
+    "file": "a root key in a file beside the database: guards copies of the database, not this folder",
+    "keyring": "a root key in the keyring of the operating system: guards the folder while the keyring is locked",
+    "passphrase": "a root key made from a passphrase (scrypt): guards the folder as well as the passphrase is good",
+}
+
+ROOT_KEY_FILE = "root.key"
+KEY_BYTES = 32
+
+_PREFIX = "kmstool-root-key-1 "
+_SERVICE = "kmstool local KMS"
+_SCRYPT = (2**16, 8, 1)
+_SALT_BYTES = 16
+
+Passphrase = Callable[[], bytes]
+
+
+def no_passphrase() -> bytes:
+    """Stand for a caller that can give none."""
+    raise AccessError(
+        "the store of the local KMS is locked with a passphrase",
+        hint="run the command on a terminal, or put the passphrase into a file and set KMSTOOL_PASSPHRASE_FILE",
+    )
+
+
+def create(mode: str, folder: Path, store_id: bytes, passphrase: Passphrase) -> tuple[bytes, str]:
+    """Make or find a root key for `mode` and return it with the parameters to keep in the database."""
+    if mode == "passphrase":
+        parameters = " ".join(str(number) for number in _SCRYPT)
+        parameters += " " + protocol.encode(secrets.token_bytes(_SALT_BYTES))
+        return _stretched(parameters, passphrase()), parameters
+    line = _PREFIX + protocol.encode(secrets.token_bytes(KEY_BYTES)) + "\n"
+    if mode == "keyring":
+        keychain.write(_SERVICE, store_id.hex(), line)
+        return load(mode, "", folder, store_id, passphrase), keychain.backend_name()
+    # A key file that is there already may be the only key to a copy of the database: it is kept.
+    if not (folder / ROOT_KEY_FILE).exists():
+        atomic.write(folder / ROOT_KEY_FILE, line.encode())
+    return load(mode, "", folder, store_id, passphrase), ""
+
+
+def load(mode: str, parameters: str, folder: Path, store_id: bytes, passphrase: Passphrase) -> bytes:
+    """Return the root key, 32 bytes.
+
+    Raises `AccessError` for one that is missing, locked or readable by others, `IntegrityError`
+    for one that is damaged. Whether it is the right one only the canary tells.
+    """
+    if mode == "passphrase":
+        return _stretched(parameters, passphrase())
+    if mode == "keyring":
+        line = keychain.read(_SERVICE, store_id.hex())
+        if line is None:
+            raise AccessError(
+                "the keyring has no root key for this store",
+                hint="unlock the keyring that has it; without it the keys are lost, and kmstool local reset begins anew",
+            )
+        return _parsed(line, "the root key in the keyring")
+    if mode == "file":
+        return _parsed(_read(folder / ROOT_KEY_FILE), f"the root key {folder / ROOT_KEY_FILE}")
+    raise IntegrityError(f"the store has the unknown protection {mode!r}")
+
+
+def discard(mode: str, folder: Path, store_id: bytes) -> None:
+    """Remove the root key of a mode that is no longer in use."""
+    if mode == "keyring":
+        keychain.delete(_SERVICE, store_id.hex())
+    elif mode == "file":
+        (folder / ROOT_KEY_FILE).unlink(missing_ok=True)
+
+
+def _stretched(parameters: str, passphrase: bytes) -> bytes:
+    try:
+        cost, block, parallel, salt = parameters.split(" ")
+        n, r, p = int(cost), int(block), int(parallel)
+        # Twice the memory that RFC 7914 section 2 names, which is what OpenSSL asks to be allowed.
+        memory = 256 * n * r
+        if memory > 2**31:
+            raise ValueError("absurd cost")  # noqa: TRY301
+        return hashlib.scrypt(passphrase, salt=protocol.decode(salt), n=n, r=r, p=p, maxmem=memory, dklen=KEY_BYTES)
+    except ValueError as error:
+        raise IntegrityError("the passphrase parameters of the store are damaged") from error
+
+
+def _read(path: Path) -> str:
+    try:
+        # Without O_NONBLOCK a pipe under this name would be waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError as error:
+        raise AccessError(
+            f"the root key {path} is missing",
+            hint="put it back from a copy; without it the keys are lost, and kmstool local reset begins anew",
+        ) from error
+    except OSError as error:
+        raise AccessError(f"cannot read the root key {path}: {(error.strerror or '').lower()}") from error
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise IntegrityError(f"the root key {path} is not a regular file", hint="put it back from a copy")
+        if stat.S_IMODE(mode) & 0o077:
+            raise AccessError(f"others may read the root key {path}", hint=f"close it: chmod 600 {path}")
+        return os.read(descriptor, 200).decode("ascii", "replace")
+    finally:
+        os.close(descriptor)
+
+
+def _parsed(line: str, what: str) -> bytes:
+    try:
+        key = protocol.decode(line.removeprefix(_PREFIX).removesuffix("\n"))
+    except ValueError:
+        key = b""
+    if not line.startswith(_PREFIX) or len(key) != KEY_BYTES:
+        raise IntegrityError(f"{what} is damaged", hint="put it back from a copy")
+    return key

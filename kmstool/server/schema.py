@@ -1,0 +1,57 @@
+"""The tables of the store as a list of steps: a new store takes all of them, an old one those that it lacks.
+
+A released step is never changed. Step n leads to format n (`user_version`).
+"""
+
+from __future__ import annotations
+
+STEPS = (
+    """
+    CREATE TABLE store (
+        store_id BLOB NOT NULL, protection TEXT NOT NULL, canary BLOB NOT NULL,
+        store_key BLOB NOT NULL, created INTEGER NOT NULL
+    );
+    CREATE TABLE cmk (
+        region TEXT NOT NULL, key_id TEXT NOT NULL UNIQUE, alias TEXT NOT NULL, description TEXT NOT NULL,
+        state TEXT NOT NULL, usage TEXT NOT NULL, origin TEXT NOT NULL, owner TEXT NOT NULL,
+        created INTEGER NOT NULL, version INTEGER NOT NULL,
+        UNIQUE (region, alias)
+    );
+    CREATE TABLE material (
+        key_id TEXT NOT NULL, version INTEGER NOT NULL, algorithm TEXT NOT NULL, wrapped BLOB NOT NULL,
+        PRIMARY KEY (key_id, version)
+    ) WITHOUT ROWID;
+    CREATE TABLE tag (
+        key_id TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (key_id, name)
+    ) WITHOUT ROWID
+    """,
+    """
+    ALTER TABLE store ADD COLUMN parameters TEXT NOT NULL DEFAULT '';
+    ALTER TABLE store ADD COLUMN clock_offset INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE cmk ADD COLUMN deletion_date INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE cmk ADD COLUMN rotate_days INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE cmk ADD COLUMN next_rotation INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE cmk ADD COLUMN last_rotation INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE cmk ADD COLUMN valid_to INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE binding (
+        key_id TEXT NOT NULL, product TEXT NOT NULL, resource TEXT NOT NULL,
+        PRIMARY KEY (key_id, product, resource)
+    ) WITHOUT ROWID;
+    CREATE INDEX due_deletion ON cmk (deletion_date) WHERE deletion_date > 0;
+    CREATE INDEX due_rotation ON cmk (next_rotation) WHERE next_rotation > 0;
+    CREATE INDEX due_expiry ON cmk (valid_to) WHERE valid_to > 0
+    """,
+    """
+    CREATE TABLE credential (
+        secret_id TEXT PRIMARY KEY, wrapped BLOB NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE fault (number INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL)
+    """,
+)
+
+VERSION = len(STEPS)
+
+
+def statements(version: int) -> list[str]:
+    """Return the SQL that leads from format `version` to the newest one."""
+    return [statement for step in STEPS[version:] for statement in step.split(";")]

@@ -1,0 +1,218 @@
+"""The code keeps the shape that it is read by: layers, sizes, names, a light start, commands that are shown.
+
+Every rule here is broken one import or one line at a time; the test that fails says which.
+"""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from kmstool import errors, keys
+from kmstool.cli import main, options
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "kmstool"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+README = ROOT / "README.md"
+SESSIONS = sorted((ROOT / "tests" / "sessions").glob("*.md"))
+
+HEAVY = {"cryptography", "jmespath", "keyring", "platformdirs", "requests", "rich", "sqlite3", "tencentcloud"}
+DOMAIN = ("kmstool.crypto", "kmstool.kms", "kmstool.protocol", "kmstool.server")
+MAX_MODULE_LINES = 300
+MAX_SUMMARY_CHARACTERS = 60
+NAMELESS = {"base", "common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
+ENDS = {0, main.HANGUP, main.INTERRUPTED, main.CLOSED_PIPE, main.TERMINATED}
+
+LIST_MODULES = """
+import sys
+from kmstool.__main__ import main
+sys.argv[1:] = {arguments!r}
+code = main()
+assert not code, code
+print(*sys.modules, file=sys.stderr)
+"""
+
+
+def commands(command: click.Command = main.root, path: str = "kmstool") -> Iterator[tuple[str, click.Command]]:
+    """Yield every command and group of the tree with its path, such as `kmstool key list`."""
+    yield path, command
+    if isinstance(command, click.Group):
+        for name in command.commands:
+            yield from commands(command.commands[name], f"{path} {name}")
+
+
+def failures(kind: type[errors.KmsToolError] = errors.KmsToolError) -> list[type[errors.KmsToolError]]:
+    return [kind, *(found for child in kind.__subclasses__() for found in failures(child))]
+
+
+TREE = dict(commands())
+LEAVES = {path: command for path, command in TREE.items() if not isinstance(command, click.Group)}
+FAILURES = failures()
+
+
+def shown() -> set[str]:
+    """Return every command line that the README or a session shows, and so runs."""
+    texts = [path.read_text("utf-8") for path in (README, *SESSIONS)]
+    return {line[2:] for text in texts for line in text.split("\n") if line.startswith("$ ")}
+
+
+def example(command: click.Command) -> str:
+    found: str = getattr(command, "example", "")
+    return found
+
+
+def module_name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_imports_only_go_down() -> None:
+    """The layers of `pyproject.toml` hold.
+
+    A module that imports upwards or sideways can no longer be read, tested or replaced by
+    itself; above all, `kms` and `server` must not agree by sharing code, or a mistake in one
+    hides in the other. Move what both need to a lower layer.
+    """
+    beside = Path(sys.executable).with_name("lint-imports")
+    program = str(beside) if beside.exists() else shutil.which("lint-imports")
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("import-linter is not installed")
+        pytest.skip("import-linter is not installed")
+    done = subprocess.run(
+        [program, "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--version"], ["--help"], ["key", "--help"], ["key", "create", "--help"], ["encrypt", "--help"]],
+    ids=" ".join,
+)
+def test_help_is_light(arguments: list[str], tmp_path: Path) -> None:
+    """Neither `--version` nor any `--help` imports a heavy library.
+
+    Start-up is a feature: completion asks for help on every TAB, scripts ask for the version
+    on every run, and each of these libraries costs more than all the rest of the start. If
+    this fails, an import at the top of a module brought one in. `python -X importtime -m
+    kmstool --help` shows through which module; move that import into the function that needs
+    it, and if it is only for annotations, under `if TYPE_CHECKING:`.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    done = subprocess.run(
+        [sys.executable, "-c", LIST_MODULES.format(arguments=arguments)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    loaded = set(done.stderr.split())
+    assert "kmstool.__main__" in loaded
+    assert {name.partition(".")[0] for name in loaded} & HEAVY == set()
+    assert not {name for name in loaded if name.startswith(DOMAIN)}, "help imported the domain"
+    if arguments[0] not in main.COMMANDS:
+        places = {place.partition(":")[0] for place, _ in main.COMMANDS.values()}
+        assert not places & loaded, "the list of commands imported a command"
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_the_table_of_commands_tells_the_truth(name: str) -> None:
+    """`main.COMMANDS` repeats the first line of a command's docstring, so that help need not import it."""
+    command = main.root.commands[name]
+    assert command.name == name
+    assert (command.help or "").split("\n")[0] == main.COMMANDS[name][1]
+
+
+def test_the_table_of_commands_is_sorted() -> None:
+    assert list(main.COMMANDS) == sorted(main.COMMANDS)
+
+
+@pytest.mark.parametrize("path", TREE)
+def test_a_summary_is_one_short_line(path: str) -> None:
+    summary, *rest = (TREE[path].help or "").split("\n")
+    assert summary.endswith(".")
+    assert len(summary) <= MAX_SUMMARY_CHARACTERS
+    assert not rest or rest[0] == "", "the first line of the docstring is not a paragraph of its own"
+
+
+@pytest.mark.parametrize("path", TREE)
+def test_options_have_a_help_text(path: str) -> None:
+    silent = [param.name for param in TREE[path].params if isinstance(param, click.Option) and not param.help]
+    assert not silent
+
+
+@pytest.mark.parametrize("path", LEAVES)
+def test_an_example_is_run(path: str) -> None:
+    """Help ends with an example, and an example that nothing runs is wrong sooner or later.
+
+    Show it, letter for letter, as a command of `tests/sessions/*.md` or of the README.
+    """
+    line = example(LEAVES[path])
+    assert line, f"{path} has no example"
+    assert f"{line} ".startswith(f"{path} "), f"the example of {path} is one of another command"
+    assert any(f"{run} ".startswith(f"{line} ") for run in shown()), f"no session shows $ {line}"
+
+
+def test_the_words_of_options_are_those_of_keys() -> None:
+    """They are written twice, because `--help` must not import the domain."""
+    assert tuple(keys.USAGES) == options.USAGES
+    assert tuple(re.sub(r"(?<!^)(?=[A-Z])", "-", state).lower() for state in keys.STATES) == options.STATES
+
+
+def test_the_readme_lists_the_exit_codes() -> None:
+    listed = [int(code) for code in re.findall(r"^\| `([0-9]+)` \|", README.read_text("utf-8"), re.MULTILINE)]
+    assert sorted(listed) == sorted({failure.exit_code for failure in FAILURES} | ENDS)
+
+
+def test_signals_have_the_codes_of_a_shell() -> None:
+    assert {0, 129, 130, 141, 143} == ENDS
+    assert errors.DryRunDone.exit_code == 0
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.__name__)
+def test_a_failure_says_when_it_is_raised(failure: type[errors.KmsToolError]) -> None:
+    assert failure.__module__ == "kmstool.errors", "all failures stand in errors.py, with their exit codes"
+    assert (failure.__dict__.get("__doc__") or "").strip()
+    assert 1 <= failure.exit_code <= 9
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_a_module_can_be_read_at_once(path: Path) -> None:
+    """A module of more lines does two things; the docstring of each half will say which."""
+    assert len(path.read_text("utf-8").splitlines()) <= MAX_MODULE_LINES
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.name != "__init__.py"], ids=module_name)
+def test_a_module_says_what_it_holds(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    assert not set(path.stem.split("_")) & NAMELESS, "name the module for what it holds"
+    assert path.parent.name not in NAMELESS
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=module_name)
+def test_a_package_file_is_empty(path: Path) -> None:
+    """Whoever imports one module of a package would pay for everything that `__init__.py` imports."""
+    text = path.read_text("utf-8")
+    if path.parent == PACKAGE:
+        assert re.fullmatch(r'__version__ = "[0-9]+\.[0-9]+\.[0-9]+[a-z0-9.]*"\n', text)
+    else:
+        assert text == ""

@@ -1,0 +1,546 @@
+"""Every end of the program is an exit code, every failure one message on stderr; nobody sees a traceback.
+
+The program runs as users run it: as a process, with pipes, terminals, signals and full disks.
+"""
+
+import base64
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from kmstool.cli import main, options
+from kmstool.server.app import EmbeddedKms
+from kmstool.server.store import DATABASE
+
+PROGRAM = (sys.executable, "-m", "kmstool")
+TIMEOUT_SECONDS = 60
+ERROR_FIELDS = {"code", "exit", "message", "hint", "kms_code", "request_id"}
+
+# Runs a program on a terminal of its own, fed from stdin; what the terminal shows goes to stdout.
+TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+ON_TERMINAL = (sys.executable, "-S", "-c", TERMINAL, "sh", "-c", 'stty cols 80 rows 24; exec "$@"', "sh", *PROGRAM)
+
+needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+
+# What prints text, JSON and bytes, with and without importing a command.
+PRINTING = (
+    ["--version"],
+    ["--help"],
+    ["key", "create", "--help"],
+    ["key", "list"],
+    ["key", "list", "--format", "json"],
+    ["key", "list", "--query", "TotalCount"],
+    ["key", "show", "demo"],
+    ["random", "32"],
+    ["random", "1024", "--encoding", "raw"],
+    ["local", "status"],
+)
+
+FAILING = {
+    "no command": ([], 2),
+    "no command of a group": (["key"], 2),
+    "unknown command": (["kye"], 2),
+    "unknown command of a group": (["key", "shw"], 2),
+    "unknown option": (["key", "list", "--stat", "enabled"], 2),
+    "option without value": (["key", "list", "--state"], 2),
+    "no such choice": (["key", "list", "--state", "asleep"], 2),
+    "missing argument": (["key", "show"], 2),
+    "surplus argument": (["key", "list", "surplus"], 2),
+    "unknown profile": (["--profile", "prod", "key", "list"], 2),
+    "bad query": (["key", "list", "--query", "["], 2),
+    "no confirmation": (["local", "reset"], 2),
+    "unknown action": (["api", "EncryptX"], 2),
+    "unreadable": (["decrypt", "missing.blob"], 3),
+    "no blob": (["decrypt", "plain.txt"], 3),
+    "altered": (["decrypt", "altered.blob"], 5),
+    "unknown key": (["key", "show", "dmeo"], 6),
+    "refused by KMS": (["key", "create", "--alias", "demo"], 6),
+    "unknown region": (["key", "list", "--region", "ap-atlantis"], 6),
+    "existing output": (["random", "8", "-o", "plain.txt"], 8),
+}
+
+
+@pytest.fixture(autouse=True)
+def demo(kms: EmbeddedKms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Work in an empty folder, with a store that holds the key `demo`; return its id."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "store"))
+    monkeypatch.setenv("KMSTOOL_PROFILE", "local")
+    (work / "plain.txt").write_text("plain")
+    (work / "altered.blob").write_text("AA==-k-AA==-k-AA==\n")
+    key_id: str = kms.call("CreateKey", {"Alias": "demo"})["KeyId"]
+    return key_id
+
+
+@pytest.fixture
+def shadow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Put a module of another content before a library, for the program's next runs."""
+    folder = tmp_path / "shadow"
+    folder.mkdir()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")])))
+
+    def put(name: str, text: str) -> None:
+        (folder / f"{name}.py").write_text(text)
+
+    return put
+
+
+def run(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    streams: dict[str, Any] = {} if "input" in settings else {"stdin": subprocess.DEVNULL}
+    streams |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.run([*PROGRAM, *arguments], check=False, text=True, timeout=TIMEOUT_SECONDS, **streams | settings)
+
+
+def run_redirected(redirection: str, *arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run the program with a redirection of the shell, such as `>&-`."""
+    streams: dict[str, Any] = {} if "input" in settings else {"stdin": subprocess.DEVNULL}
+    command = ["sh", "-c", f'"$@" {redirection}', "sh", *PROGRAM, *arguments]
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, **streams | settings
+    )
+
+
+def run_on_terminal(*arguments: str, typed: str = "") -> tuple[int, str]:
+    """Run the program on a terminal of 80 columns; return its exit code and all that the terminal shows."""
+    done = subprocess.run(
+        [*ON_TERMINAL, *arguments], input=typed.encode(), capture_output=True, timeout=TIMEOUT_SECONDS, check=False
+    )
+    return done.returncode, done.stdout.decode()
+
+
+@contextmanager
+def waiting_for_input(*arguments: str, prefix: tuple[str, ...] = ()) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Start the program with a pipe named `input` as FILE; give it and the pipe's other end once it reads."""
+    os.mkfifo("input")
+    command = [*prefix, *PROGRAM, *arguments, "input"]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process, opened(process, "input")
+        finally:
+            process.kill()
+
+
+def opened(process: subprocess.Popen[str], fifo: str) -> int:
+    """Return a descriptor to write to `fifo` as soon as the process has it open to read."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            time.sleep(0.01)
+    raise TimeoutError(fifo)
+
+
+def wait_until_open(process_id: int, name: str) -> None:
+    """Return soon after a process has opened a file of that name; without /proc, after a second."""
+    folder = Path(f"/proc/{process_id}/fd")
+    deadline = time.monotonic() + (TIMEOUT_SECONDS if folder.exists() else 1)
+    while time.monotonic() < deadline:
+        with suppress(OSError):
+            if any(os.readlink(link).endswith(name) for link in folder.iterdir()):
+                break
+        time.sleep(0.01)
+    time.sleep(0.2)
+
+
+def error_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """Return the one JSON object that stderr is."""
+    answer = json.loads(done.stderr)
+    assert set(answer) == {"error"}
+    error: dict[str, Any] = answer["error"]
+    return error
+
+
+def assert_a_message(stderr: str) -> None:
+    assert "Traceback" not in stderr
+    first = stderr.splitlines()[0]
+    assert re.fullmatch(r"kmstool: error: [^A-Z].*[^.]", first), first
+
+
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_a_reader_that_goes_away_ends_the_program_quietly(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = run(*arguments, stdout=writer)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@needs_dev_full
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_output_that_does_not_fit_is_an_error(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = run(*arguments, stdout=full)
+    assert done.returncode == 8
+    assert "no space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["key", "list"], ["random", "8"], ["key", "show", "demo", "--format", "json"]])
+def test_closed_stdout_is_an_error(arguments: list[str]) -> None:
+    """What was asked for got lost; exit code 0 would say that it did not."""
+    done = run_redirected(">&-", *arguments)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 8
+
+
+@pytest.mark.parametrize(
+    "arguments", [["encrypt", "--key", "demo"], ["decrypt", "-"], ["api", "ListKeys", "--params", "-"]]
+)
+def test_closed_stdin_is_an_error(arguments: list[str]) -> None:
+    done = run_redirected("<&-", *arguments)
+    assert_a_message(done.stderr)
+    assert done.returncode in (2, 3)
+
+
+def test_closed_stderr_does_not_turn_notes_into_data() -> None:
+    done = run_redirected("2>&-", "encrypt", "--key", "demo", input="secret\n")
+    assert done.returncode == 0
+    assert re.fullmatch(r"\S+-k-\S+-k-\S+\n", done.stdout), done.stdout
+
+
+def test_closed_stderr_keeps_the_exit_code() -> None:
+    assert run_redirected("2>&-", "key", "show", "dmeo").returncode == 6
+
+
+@needs_dev_full
+def test_full_stderr_keeps_the_exit_code() -> None:
+    assert run_redirected("2>/dev/full", "key", "show", "dmeo").returncode == 6
+
+
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+@pytest.mark.parametrize("target", ["new.blob", "plain.txt"])
+def test_a_signal_leaves_no_half_file(number: signal.Signals, code: int, target: str) -> None:
+    """A new file does not appear, an old one stays as it was, and nothing temporary is left."""
+    before = sorted(os.listdir())
+    with waiting_for_input("encrypt", "--key", "demo", "-o", target, "--force") as (process, writer):
+        os.write(writer, b"half of a secr")
+        time.sleep(0.1)
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
+        os.close(writer)
+    assert (process.returncode, stdout) == (code, "")
+    assert "Traceback" not in stderr
+    assert sorted(os.listdir()) == sorted([*before, "input"])
+    assert Path("plain.txt").read_text() == "plain"
+
+
+def test_a_hang_up_that_was_to_be_ignored_is_ignored() -> None:
+    """`nohup kmstool …` goes on after the terminal is closed."""
+    prefix = ("sh", "-c", "trap '' HUP; exec \"$@\"", "sh")
+    with waiting_for_input("encrypt", "--key", "demo", prefix=prefix) as (process, writer):
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        assert process.poll() is None, "the hang-up ended it"
+        os.write(writer, b"secret")
+        os.close(writer)
+        stdout, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert process.returncode == 0
+    assert "-k-" in stdout
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_ends_the_wait_for_a_busy_store(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    """Whoever presses Ctrl-C does not wait until the other process is done."""
+    import sqlite3
+
+    busy = sqlite3.connect(tmp_path / "store" / DATABASE, isolation_level=None)
+    busy.execute("BEGIN IMMEDIATE")
+    command = [*PROGRAM, "key", "create", "--alias", "other"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        wait_until_open(process.pid, DATABASE)
+        process.send_signal(number)
+        try:
+            stdout, _ = process.communicate(timeout=3)
+        except subprocess.TimeoutExpired:
+            pytest.fail("three seconds after the signal it still waits")
+        finally:
+            process.kill()
+            busy.close()
+    assert (process.returncode, stdout) == (code, b"")
+
+
+def test_an_interrupt_during_the_start_shows_no_traceback(shadow: Callable[[str, str], None]) -> None:
+    """The first tenth of a second belongs to imports; Ctrl-C must be quiet there too."""
+    shadow("click", "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = run("key", "list")
+    assert "Traceback" not in done.stderr
+    assert done.returncode in (130, -signal.SIGINT)
+
+
+@pytest.fixture
+def broken(shadow: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a damaged installation: one library is there and empty."""
+    shadow("platformdirs", "")
+    monkeypatch.delenv("KMSTOOL_LOCAL_HOME")
+
+
+@pytest.mark.usefixtures("broken")
+def test_an_unexpected_fault_says_how_to_go_on() -> None:
+    done = run("key", "list")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert_a_message(done.stderr)
+    assert "kmstool: error: unexpected AttributeError" in done.stderr
+    assert "kmstool: hint: " in done.stderr
+    assert "--debug" in done.stderr
+
+
+@pytest.mark.usefixtures("broken")
+def test_debug_shows_where_an_unexpected_fault_came_from() -> None:
+    done = run("key", "list", "--debug")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-2].startswith("kmstool: error: unexpected AttributeError")
+
+
+@pytest.mark.usefixtures("broken")
+def test_an_unexpected_fault_as_json() -> None:
+    done = run("key", "list", "--format", "json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert error_of(done)["exit"] == 1
+
+
+@pytest.mark.parametrize(("arguments", "code"), FAILING.values(), ids=FAILING)
+def test_a_failure_is_a_message(arguments: list[str], code: int) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert "Traceback" not in done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("kmstool: error: ")]
+    assert len(errors) == 1
+    assert_a_message(errors[0])
+
+
+PLACES: tuple[tuple[list[str], list[str]], ...] = (
+    (["--format=json"], []),
+    ([], ["--format", "json"]),
+    (["--format", "json"], []),
+)
+# Each failure with the option in one of the places where it may stand.
+FAILING_AS_JSON = {
+    name: ([*before, *arguments, *after], code)
+    for (name, (arguments, code)), (before, after) in zip(FAILING.items(), itertools.cycle(PLACES), strict=False)
+}
+
+
+@pytest.mark.parametrize(("arguments", "code"), FAILING_AS_JSON.values(), ids=FAILING_AS_JSON)
+def test_a_failure_is_one_json_object(arguments: list[str], code: int) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    error = error_of(done)
+    assert set(error) == ERROR_FIELDS
+    assert error["exit"] == code
+    assert re.fullmatch(r"[A-Z]\w+Error", error["code"])
+    assert re.fullmatch(r"[^A-Z].*[^.]", error["message"])
+    assert all(error[name] is None or isinstance(error[name], str) for name in ("hint", "kms_code", "request_id"))
+
+
+def test_json_names_the_code_and_the_request_of_kms() -> None:
+    error = error_of(run("key", "create", "--alias", "demo", "--format", "json"))
+    assert error["kms_code"] == "InvalidParameterValue.AliasAlreadyExists"
+    assert re.fullmatch(r"[0-9a-f-]{36}", error["request_id"])
+
+
+def test_without_a_profile_both_ways_out_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KMSTOOL_PROFILE")
+    error = error_of(run("key", "list", "--format", "json"))
+    assert (error["code"], error["exit"]) == ("AccessError", 4)
+    assert "kmstool init --local" in error["hint"]
+    assert "Tencent Cloud" in error["hint"]
+
+
+def test_a_note_before_a_failure_does_not_spoil_the_json() -> None:
+    done = run("encrypt", "--key", "dmeo", "--format", "json", input="secret\n")
+    assert done.returncode == 6
+    assert error_of(done)["exit"] == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "json_wins"),
+    [
+        (["--format", "json", "key", "show", "dmeo", "--format", "text"], False),
+        (["--format", "text", "key", "show", "dmeo", "--format", "json"], True),
+        (["--format=json", "key", "--format=text", "show", "dmeo"], False),
+        (["key", "show", "dmeo", "--format", "json", "--format", "text"], False),
+    ],
+)
+def test_the_later_format_wins_for_failures_too(arguments: list[str], *, json_wins: bool) -> None:
+    assert run(*arguments).stderr.startswith("{") == json_wins
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--format", "json", "key", "list"],
+        ["key", "--format", "json", "list"],
+        ["key", "list", "--format", "json"],
+        ["--format", "text", "key", "list", "--format", "json"],
+        ["--format", "text", "key", "--format", "json", "list"],
+        ["key", "list", "--format", "text", "--format", "json"],
+    ],
+    ids=" ".join,
+)
+def test_a_global_option_may_stand_anywhere_and_the_later_one_wins(arguments: list[str], demo: str) -> None:
+    answer = json.loads(run(*arguments).stdout)
+    assert [key["KeyId"] for key in answer["KeyMetadatas"]] == [demo]
+
+
+def test_the_later_region_wins() -> None:
+    assert run("--region", "ap-singapore", "key", "list", "--query", "TotalCount").stdout == "0\n"
+    assert (
+        run("--region", "ap-singapore", "key", "list", "--query", "TotalCount", "--region", "ap-guangzhou").stdout
+        == "1\n"
+    )
+
+
+def test_an_option_beats_the_environment() -> None:
+    environment = os.environ | {"KMSTOOL_PROFILE": "prod", "KMSTOOL_REGION": "ap-singapore"}
+    assert run("key", "list", "--profile", "local", "--query", "TotalCount", env=environment).stdout == "0\n"
+    assert (
+        run(
+            "--profile", "local", "key", "list", "--region", "ap-guangzhou", "--query", "TotalCount", env=environment
+        ).stdout
+        == "1\n"
+    )
+
+
+def test_every_command_accepts_the_global_options() -> None:
+    groups: list[click.Command] = [main.root]
+    while groups:
+        command = groups.pop()
+        assert set(options.GLOBAL) <= set(command.get_params(click.Context(command))), command.name
+        groups += command.commands.values() if isinstance(command, click.Group) else []
+
+
+@pytest.mark.parametrize("arguments", [["encrypt", "--key", "", "plain.txt"], ["key", "show", ""]], ids=" ".join)
+def test_an_empty_key_is_not_the_default_one(arguments: list[str]) -> None:
+    """`--key "$KEY"` with a variable that is not set must not encrypt under another key than was meant."""
+    run("init", "--local")
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["key", "create", "--alias", "new", "--description", "\udcff"],
+        ["key", "create", "--alias", "new", "--tag", "team=\udcff"],
+        ["key", "create", "--alias", "\udcff"],
+        ["key", "describe", "demo", "\udcff"],
+        ["key", "list", "--tag", "team=\udcff"],
+        ["key", "show", "\udcff"],
+        ["encrypt", "--key", "demo", "--context", "app=\udcff", "plain.txt"],
+        ["api", "CreateKey", "--params", '{"Alias": "new", "Description": "\\ud800"}'],
+        ["api", "CreateKey", "--params", '{"Alias": "new", "Tags": [{"TagKey": "\\ud800", "TagValue": ""}]}'],
+        ["api", "DescribeKey", "--params", '{"KeyId": "\\ud800"}'],
+    ],
+    ids=ascii,
+)
+def test_bytes_that_are_no_text_are_the_users_mistake(arguments: list[str]) -> None:
+    """Arguments from a terminal or script in another encoding, and halves of characters in JSON."""
+    done = run(*arguments)
+    assert done.returncode in (0, 2, 3, 6), done.stderr
+    assert "Traceback" not in done.stderr
+    assert run("key", "list", "--format", "json").returncode == 0
+
+
+def test_a_destructive_command_asks_on_a_terminal_and_takes_no_for_an_answer() -> None:
+    code, shown = run_on_terminal("local", "reset", typed="n\n")
+    assert code == 2
+    assert "can never be read again" in shown
+    assert "nothing was done" in shown
+    assert run("key", "list", "--query", "TotalCount").stdout == "1\n"
+
+
+@pytest.mark.parametrize("typed", ["\n", "\x04"], ids=["enter", "end of input"])
+def test_without_a_clear_yes_nothing_is_destroyed(typed: str) -> None:
+    code, _ = run_on_terminal("local", "reset", typed=typed)
+    assert code in (2, 130)
+    assert run("key", "list", "--query", "TotalCount").stdout == "1\n"
+
+
+def test_a_destructive_command_goes_on_after_yes() -> None:
+    code, shown = run_on_terminal("local", "reset", typed="y\n")
+    assert code == 0, shown
+    assert run("key", "list", "--query", "TotalCount").stdout == "0\n"
+
+
+def test_yes_is_not_asked_for_when_it_was_given() -> None:
+    code, shown = run_on_terminal("local", "reset", "--yes")
+    assert code == 0, shown
+    assert "?" not in shown
+
+
+def test_no_input_asks_nothing_on_a_terminal() -> None:
+    code, shown = run_on_terminal("local", "reset", "--no-input", typed="y\n")
+    assert code == 2
+    assert "--yes" in shown
+    assert run("key", "list", "--query", "TotalCount").stdout == "1\n"
+
+
+def test_nobody_is_asked_where_nobody_can_answer() -> None:
+    done = run("local", "reset", input="y\n")
+    assert done.returncode == 2
+    assert "--yes" in done.stderr
+    assert run("key", "list", "--query", "TotalCount").stdout == "1\n"
+
+
+def test_verbose_reports_calls_and_no_parameters(demo: str) -> None:
+    done = run("encrypt", "--key", "demo", "--context", "app=billing", "--verbose", input="a secret")
+    assert done.returncode == 0
+    assert re.search(r"^kmstool: Encrypt: [0-9]+ ms, ok, request id [0-9a-f-]{36}$", done.stderr, re.MULTILINE)
+    assert not [
+        word for word in (demo, "billing", "secret", base64.b64encode(b"a secret").decode()) if word in done.stderr
+    ]
+    refused = run("key", "create", "--alias", "demo", "--description", "a text", "--verbose")
+    assert "CreateKey: " in refused.stderr
+    assert "AliasAlreadyExists, request id" in refused.stderr
+    assert "a text" not in refused.stderr
+
+
+def test_a_secret_leaves_no_trace(tmp_path: Path) -> None:
+    """It goes in by a pipe and comes out by a pipe; it is in no file, command line, environment or message."""
+    secret = f"canary-{base64.b32encode(os.urandom(20)).decode()}".encode()
+    traces = [secret, base64.b64encode(secret)[:-4], secret.hex().encode()]
+    with waiting_for_input("encrypt", "--key", "demo", "--verbose", "--debug") as (process, writer):
+        os.write(writer, secret)
+        time.sleep(0.1)
+        folder = Path(f"/proc/{process.pid}")
+        seen = [(folder / name).read_bytes() for name in ("cmdline", "environ") if folder.exists()]
+        os.close(writer)
+        blob, messages = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert process.returncode == 0, messages
+    decrypted = run("decrypt", "--verbose", "--debug", input=blob)
+    assert decrypted.stdout.encode() == secret
+    refused = run("api", "Encrypt", "--params", "-", "--debug", input=json.dumps({"Plaintext": secret.decode()}))
+    assert refused.returncode == 6
+    seen += [
+        blob.encode(),
+        messages.encode(),
+        decrypted.stderr.encode(),
+        refused.stderr.encode(),
+        refused.stdout.encode(),
+    ]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert tmp_path / "store" / DATABASE in files
+    seen += [path.read_bytes() for path in files]
+    assert not [trace for trace in traces for text in seen if trace in text]

@@ -1,0 +1,295 @@
+"""Data goes to stdout and all else to stderr: tables for people, plain lines for pipes, the API's names as JSON.
+
+Text from outside never reaches a terminal with its control characters.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kmstool.server.app import EmbeddedKms
+
+PROGRAM = (sys.executable, "-m", "kmstool")
+TIMEOUT_SECONDS = 60
+COLUMNS = 80
+
+# Runs a program on a terminal of its own, fed from stdin; what the terminal shows goes to stdout.
+TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+ON_TERMINAL = (
+    *(sys.executable, "-S", "-c", TERMINAL, "sh", "-c", f'stty cols {COLUMNS} rows 24; exec "$@"', "sh"),
+    *PROGRAM,
+)
+
+ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+COLOUR = re.compile(r"\x1b\[([0-9;]*;)?(3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
+
+# Colour, bell, title, C1 control, carriage return, line break, backspace, delete, right-to-left override.
+NASTY = "red\x1b[31m bell\x07 title\x1b]0;x\x07 c1\x9b31m return\rline\nback\b delete\x7f override\u202e end"
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+@pytest.fixture(autouse=True)
+def demo(kms: EmbeddedKms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Work with a store that holds the key `demo` with a description in Chinese; return its id."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "PYTHONIOENCODING"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "store"))
+    monkeypatch.setenv("KMSTOOL_PROFILE", "local")
+    key_id: str = kms.call("CreateKey", {"Alias": "demo", "Description": "演示"})["KeyId"]
+    return key_id
+
+
+@pytest.fixture
+def nasty(kms: EmbeddedKms) -> str:
+    kms.call("CreateKey", {"Alias": "nasty", "Description": NASTY})
+    return "nasty"
+
+
+def run(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    streams: dict[str, Any] = {} if "input" in settings else {"stdin": subprocess.DEVNULL}
+    streams |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    return subprocess.run([*PROGRAM, *arguments], check=False, timeout=TIMEOUT_SECONDS, **streams | settings)
+
+
+def run_on_terminal(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Run the program on a terminal; return its exit code and all that the terminal shows, line ends as `\\n`."""
+    done = subprocess.run(
+        [*ON_TERMINAL, *arguments],
+        input=b"",
+        capture_output=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+        env=os.environ | environment,
+    )
+    return done.returncode, done.stdout.decode().replace("\r\n", "\n")
+
+
+def test_a_table_on_a_terminal_has_headings_and_fits(kms: EmbeddedKms) -> None:
+    kms.call("CreateKey", {"Alias": "a" * 60})
+    code, shown = run_on_terminal("key", "list")
+    assert code == 0
+    lines = ESCAPE.sub("", shown).splitlines()
+    assert lines[0].split() == ["ALIAS", "STATE", "USAGE", "KEY", "ID"]
+    assert max(map(len, lines)) <= COLUMNS
+    assert "".join(lines).count("a") >= 60
+
+
+def test_a_key_id_in_a_table_can_be_copied(demo: str) -> None:
+    """The widest column is the one that is needed whole: a key id in two pieces names no key."""
+    assert demo in run_on_terminal("key", "list")[1]
+
+
+def test_a_table_in_a_pipe_is_plain(demo: str) -> None:
+    """One line a row, tabs between cells, no headings: what cut, sort and awk read."""
+    done = run("key", "list")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(rf"demo\tEnabled\tsymmetric\t{demo}\n", done.stdout)
+
+
+def test_an_empty_table_in_a_pipe_is_empty() -> None:
+    done = run("key", "list", "--state", "archived")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_one_thing_is_lines_of_names_and_values(demo: str) -> None:
+    lines = run("key", "show", "demo").stdout.splitlines()
+    values = dict(re.split(r": +", line, maxsplit=1) for line in lines)
+    assert values["alias"] == "demo"
+    assert values["key id"] == demo
+    assert values["description"] == "演示"
+    assert len({line.index(values[name]) for name, line in zip(values, lines, strict=True) if name != "usage"}) == 1
+
+
+def test_text_is_the_same_on_a_terminal_and_in_a_pipe() -> None:
+    assert run_on_terminal("key", "show", "demo") == (0, run("key", "show", "demo").stdout)
+
+
+def test_json_has_the_names_of_the_api(demo: str) -> None:
+    answer = json.loads(run("key", "list", "--format", "json").stdout)
+    assert set(answer) == {"TotalCount", "KeyMetadatas"}
+    assert answer["TotalCount"] == 1
+    shown = json.loads(run("key", "show", "demo", "--format", "json").stdout)
+    assert shown == {"KeyMetadata": answer["KeyMetadatas"][0]}
+    assert (shown["KeyMetadata"]["KeyId"], shown["KeyMetadata"]["Description"]) == (demo, "演示")
+
+
+def test_json_is_the_same_on_a_terminal_and_in_a_pipe() -> None:
+    assert run_on_terminal("key", "list", "--format", "json") == (0, run("key", "list", "--format", "json").stdout)
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "as_json"),
+    [
+        ("KeyMetadatas[0].Alias", "demo\n", '"demo"\n'),
+        ("KeyMetadatas[0].Description", "演示\n", '"演示"\n'),
+        ("TotalCount", "1\n", "1\n"),
+        ("KeyMetadatas[0].KeyRotationEnabled", "false\n", "false\n"),
+        ("KeyMetadatas[].Alias", '[\n  "demo"\n]\n', '[\n  "demo"\n]\n'),
+        ("Nothing", "null\n", "null\n"),
+    ],
+)
+def test_a_query_cuts_out_a_part(query: str, text: str, as_json: str) -> None:
+    assert run("key", "list", "--query", query).stdout == text
+    assert run("key", "list", "--query", query, "--format", "json").stdout == as_json
+
+
+@pytest.mark.parametrize("query", ["[", "KeyMetadatas[", "nothing()", "abs(KeyMetadatas)", "sort_by(KeyMetadatas)"])
+def test_a_query_that_cannot_be_answered(query: str) -> None:
+    done = run("key", "list", "--query", query)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--query" in done.stderr
+    assert len(done.stderr) < 500, "the message repeats the whole answer"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["key", "show", "nasty"],
+        ["key", "show", "nasty", "--format", "json"],
+        ["key", "show", "nasty", "--query", "KeyMetadata.Description"],
+        ["key", "show", "nasty", "--query", "[KeyMetadata.Description]"],
+        ["key", "show", "nasty", "--query", "KeyMetadata.Description", "--format", "json"],
+        ["key", "list", "--format", "json"],
+        ["api", "ListKeyDetail"],
+        ["key", "describe", "nasty", NASTY, "--dry-run"],
+    ],
+    ids=lambda arguments: " ".join(arguments).replace(NASTY, "NASTY"),
+)
+@pytest.mark.usefixtures("nasty")
+def test_control_characters_never_reach_a_terminal(arguments: list[str]) -> None:
+    code, shown = run_on_terminal(*arguments)
+    assert code == 0
+    assert "override" in shown
+    assert FORBIDDEN.findall(shown) == []
+    assert "\r" not in shown
+
+
+@pytest.mark.usefixtures("nasty")
+def test_a_description_is_one_line_of_text_and_all_of_it_in_json() -> None:
+    lines = run("key", "show", "nasty").stdout.splitlines()
+    assert len(lines) == len(run("key", "show", "demo").stdout.splitlines())
+    assert json.loads(run("key", "show", "nasty", "--format", "json").stdout)["KeyMetadata"]["Description"] == NASTY
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["\x1b[31mred"],
+        ["key", "\x1b[31mred"],
+        ["--\x1b[31mred"],
+        ["key", "show", "\x1b[31mred"],
+        ["key", "list", "--region", "\x1b[31mred"],
+        ["key", "list", "--profile", "\x1b[31mred"],
+        ["key", "list", "--state", "\x1b[31mred"],
+        ["key", "list", "--query", "\x1b[31mred"],
+        ["key", "create", "--alias", "\x1b[31mred"],
+        ["key", "create", "--alias", "new", "--tag", "\x1b[31mred"],
+        ["key", "list", "surplus\x1b[31mred"],
+        ["encrypt", "--context", "\x1b[31mred", "-"],
+        ["decrypt", "\x1b[31mred"],
+        ["random", "8", "-o", "missing/\x1b[31mred"],
+        ["random", "\x1b[31mred"],
+        ["api", "\x1b[31mred"],
+        ["api", "ListKeys", "--params", "@\x1b[31mred"],
+        ["api", "ListKeys", "--params", '{"\x9b31mred": 1}'],
+    ],
+    ids=repr,
+)
+def test_messages_show_control_characters_as_escapes(arguments: list[str]) -> None:
+    """The name of a file may come from an archive or a download."""
+    code, shown = run_on_terminal(*arguments)
+    assert code != 0
+    assert "kmstool: error: " in shown
+    assert FORBIDDEN.findall(shown) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"), [([], {"NO_COLOR": "1"}), (["--no-color"], {}), ([], {"TERM": "dumb"})]
+)
+@pytest.mark.parametrize(
+    "command", [["key", "list"], ["local", "status"], ["key", "show", "demo"], ["--help"]], ids=" ".join
+)
+def test_colours_can_be_turned_off(command: list[str], arguments: list[str], environment: dict[str, str]) -> None:
+    code, shown = run_on_terminal(*arguments, *command, **environment)
+    assert code == 0
+    assert not COLOUR.search(shown)
+    if "TERM" in environment:
+        assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("command", [["key", "list"], ["local", "status"], ["--help"], ["key", "shw"]], ids=" ".join)
+def test_a_pipe_gets_no_escapes(command: list[str]) -> None:
+    done = run(*command, env=os.environ | {"FORCE_COLOR": "", "TERM": "xterm-256color"})
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "gbk", "utf-8"])
+@pytest.mark.parametrize(
+    "arguments", [["key", "show", "demo"], ["key", "show", "demo", "--format", "json"]], ids=" ".join
+)
+def test_text_that_the_terminal_cannot_show_is_no_failure(arguments: list[str], encoding: str) -> None:
+    done = run(*arguments, env=os.environ | {"PYTHONIOENCODING": encoding}, encoding=encoding)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "demo" in done.stdout
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]], ids=["loud", "quiet"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["key", "rename", "demo", "other"],
+        ["key", "describe", "demo", "text"],
+        ["init", "--local"],
+        ["profile", "use", "local"],
+        ["local", "reset", "--yes"],
+        ["key", "create", "--alias", "other", "--dry-run"],
+    ],
+    ids=" ".join,
+)
+def test_notes_go_to_stderr_and_quiet_drops_them(arguments: list[str], quiet: list[str]) -> None:
+    done = run(*arguments, *quiet)
+    assert done.returncode == 0
+    assert re.fullmatch(r"" if quiet else r"(kmstool: .+\n)+", done.stderr)
+    assert not [line for line in done.stdout.splitlines() if line.startswith("kmstool: ")]
+
+
+def test_quiet_drops_no_error() -> None:
+    done = run("key", "show", "dmeo", "--quiet")
+    assert done.returncode == 6
+    assert done.stderr.startswith("kmstool: error: ")
+
+
+def test_notes_and_errors_name_the_local_kms() -> None:
+    for arguments in (["key", "rename", "demo", "demo"], ["key", "show", "dmeo"]):
+        assert "(local KMS, for development and tests)" in run(*arguments).stderr
+
+
+@pytest.mark.parametrize(
+    ("data", "noted"),
+    [("secret\n", True), ("secret", False), ("two\nlines\n", False), ("\n", False), ("secret\r\n", True)],
+)
+def test_the_newline_note(data: str, *, noted: bool) -> None:
+    """A password that was piped from `echo` has one newline, at its end; a text file has more."""
+    done = run("encrypt", "--key", "demo", input=data)
+    assert done.returncode == 0
+    assert ("--trim-newline" in done.stderr) == noted
+
+
+def test_a_file_with_a_newline_is_not_noted() -> None:
+    Path("secret.txt").write_text("secret\n")
+    assert run("encrypt", "--key", "demo", "secret.txt").stderr == ""
+
+
+@pytest.mark.parametrize("width", ["20", "40", "200"])
+def test_a_table_follows_the_width_of_the_terminal(width: str) -> None:
+    code, shown = run_on_terminal("key", "list", COLUMNS=width)
+    assert code == 0
+    assert max(len(line) for line in ESCAPE.sub("", shown).splitlines()) <= int(width)

@@ -1,0 +1,650 @@
+"""The store opens with its root key and with nothing else, wherever that is kept, and a change of the place loses nothing."""
+
+import base64
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kmstool.errors import AccessError, IntegrityError, KmsToolError, UsageError
+from kmstool.server import admin
+from kmstool.server.app import EmbeddedKms
+
+PLAINTEXT = base64.b64encode(b"of the tests").decode()
+ROOT_KEY = "root.key"
+RIGHT, OTHER = b"correct horse", b"battery staple"
+PATIENCE_SECONDS = 6
+
+# Every change to a store's files is made by one of these.
+CHANGES = ("pwrite64", "fdatasync", "fsync", "ftruncate", "linkat", "/^rename", "/^unlink")
+
+
+def need(program: str) -> str:
+    """Return the path of a foreign program; without it the test is skipped, and fails in CI."""
+    found = shutil.which(program)
+    if found is None and os.environ.get("CI"):
+        pytest.fail(f"{program} is not installed")
+    if found is None:
+        pytest.skip(f"{program} is not installed")
+    return found
+
+
+def asked(passphrase: bytes) -> Callable[[], bytes]:
+    return lambda: passphrase
+
+
+def never() -> bytes:
+    pytest.fail("a passphrase was asked for")
+
+
+def read(folder: Path, blob: str, passphrase: Callable[[], bytes] = never) -> str:
+    """Open the store anew, as the next command would, and decrypt."""
+    kms = EmbeddedKms(folder, passphrase=passphrase)
+    try:
+        return str(kms.call("Decrypt", {"CiphertextBlob": blob})["Plaintext"])
+    finally:
+        kms.close()
+
+
+def protection(folder: Path) -> str:
+    kms = EmbeddedKms(folder, passphrase=never)
+    try:
+        return str(admin.describe(kms)["Protection"])
+    finally:
+        kms.close()
+
+
+def change_store(kms: EmbeddedKms, **columns: object) -> None:
+    names = ", ".join(f"{name} = ?" for name in columns)
+    with kms.store.transaction(write=True) as db:
+        db.execute(f"UPDATE store SET {names}", (*columns.values(),))
+
+
+def store_row(kms: EmbeddedKms, column: str) -> Any:
+    with kms.store.transaction() as db:
+        return db.execute(f"SELECT {column} FROM store").fetchone()[0]
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def kmstool(
+    folder: Path, *words: str, passphrase_file: Path | None = None, timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run a command on the store in `folder`."""
+    given = {} if passphrase_file is None else {"KMSTOOL_PASSPHRASE_FILE": str(passphrase_file)}
+    return subprocess.run(
+        [sys.executable, "-m", "kmstool", "--profile", "local", *words],
+        env=os.environ | {"KMSTOOL_LOCAL_HOME": str(folder)} | given,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=timeout,
+    )
+
+
+@pytest.fixture
+def blob(kms: EmbeddedKms) -> str:
+    key_id = kms.call("CreateKey", {"Alias": "demo"})["KeyId"]
+    return str(kms.call("Encrypt", {"KeyId": key_id, "Plaintext": PLAINTEXT})["CiphertextBlob"])
+
+
+@pytest.fixture
+def locked(kms: EmbeddedKms, blob: str) -> EmbeddedKms:
+    """A store that is protected by the passphrase RIGHT, with one key and a blob."""
+    admin.protect(kms, "passphrase", asked(RIGHT))
+    return kms
+
+
+@pytest.fixture
+def passphrases(tmp_path: Path) -> dict[bytes, Path]:
+    """Files that hold a passphrase each, ended by a newline as editors do."""
+    made = {}
+    for number, passphrase in enumerate((RIGHT, OTHER)):
+        made[passphrase] = tmp_path / f"passphrase-{number}"
+        made[passphrase].write_bytes(passphrase + b"\n")
+    return made
+
+
+def test_a_new_store_has_its_root_key_in_a_file_that_only_its_owner_reads(kms: EmbeddedKms, blob: str) -> None:
+    root_key = kms.store.folder / ROOT_KEY
+    assert protection(kms.store.folder) == "file"
+    assert stat.S_IMODE(root_key.stat().st_mode) == 0o600
+    assert len(root_key.read_text().splitlines()) == 1
+    assert read(kms.store.folder, blob) == PLAINTEXT
+
+
+def test_a_passphrase_replaces_the_file_and_the_file_the_passphrase(kms: EmbeddedKms, blob: str) -> None:
+    folder = kms.store.folder
+    former = (folder / ROOT_KEY).read_bytes().split()[-1]
+    admin.protect(kms, "passphrase", asked(RIGHT))
+    assert (protection(folder), names(folder)) == ("passphrase", {"kms.sqlite3"})
+    assert read(folder, blob, asked(RIGHT)) == PLAINTEXT
+    content = kms.store.path.read_bytes()
+    assert former not in content
+    assert base64.b64decode(former) not in content
+    assert RIGHT not in content
+    admin.protect(kms, "file", never)
+    assert (protection(folder), names(folder)) == ("file", {"kms.sqlite3", ROOT_KEY})
+    assert read(folder, blob) == PLAINTEXT
+    assert former not in (folder / ROOT_KEY).read_bytes()
+
+
+def test_a_process_that_has_the_store_open_goes_on_through_every_change(kms: EmbeddedKms, blob: str) -> None:
+    other = EmbeddedKms(kms.store.folder, passphrase=never)
+    try:
+        assert other.call("Decrypt", {"CiphertextBlob": blob})["Plaintext"] == PLAINTEXT
+        admin.protect(kms, "passphrase", asked(RIGHT))
+        key_id = other.call("CreateKey", {"Alias": "made-meanwhile"})["KeyId"]
+        later = other.call("Encrypt", {"KeyId": key_id, "Plaintext": PLAINTEXT})["CiphertextBlob"]
+        assert read(kms.store.folder, later, asked(RIGHT)) == PLAINTEXT
+    finally:
+        other.close()
+
+
+def test_the_passphrase_is_asked_for_once_and_only_for_what_needs_it(locked: EmbeddedKms, blob: str) -> None:
+    questions = []
+
+    def answer() -> bytes:
+        questions.append("?")
+        return RIGHT
+
+    kms = EmbeddedKms(locked.store.folder, passphrase=answer)
+    try:
+        kms.call("ListKeys", {})
+        admin.describe(kms)
+        assert questions == []
+        for _ in range(2):
+            assert kms.call("Decrypt", {"CiphertextBlob": blob})["Plaintext"] == PLAINTEXT
+        kms.call("CreateKey", {"Alias": "another"})
+        assert questions == ["?"]
+    finally:
+        kms.close()
+
+
+@pytest.mark.parametrize("wrong", [OTHER, RIGHT + b"\n", RIGHT[:-1], RIGHT.upper(), b"", b"\0" * 100])
+def test_a_wrong_passphrase_opens_nothing_and_changes_nothing(locked: EmbeddedKms, blob: str, wrong: bytes) -> None:
+    before = locked.store.path.read_bytes()
+    with pytest.raises(AccessError, match="passphrase") as caught:
+        read(locked.store.folder, blob, asked(wrong))
+    assert caught.value.exit_code == 4
+    kms = EmbeddedKms(locked.store.folder, passphrase=asked(wrong))
+    try:
+        for mode in ("file", "passphrase"):
+            with pytest.raises(AccessError):
+                admin.protect(kms, mode, asked(OTHER))
+        with pytest.raises(AccessError):
+            kms.call("CreateKey", {"Alias": "another"})
+    finally:
+        kms.close()
+    assert locked.store.path.read_bytes() == before
+    assert names(locked.store.folder) == {"kms.sqlite3"}
+    assert read(locked.store.folder, blob, asked(RIGHT)) == PLAINTEXT
+
+
+def test_a_new_passphrase_takes_the_place_of_the_old_one(locked: EmbeddedKms, blob: str) -> None:
+    before = store_row(locked, "parameters")
+    admin.protect(locked, "passphrase", asked(OTHER))
+    assert store_row(locked, "parameters") != before, "the salt is the same"
+    assert read(locked.store.folder, blob, asked(OTHER)) == PLAINTEXT
+    with pytest.raises(AccessError):
+        read(locked.store.folder, blob, asked(RIGHT))
+
+
+def test_the_protection_in_use_cannot_be_chosen_again_unless_it_is_a_passphrase(kms: EmbeddedKms, blob: str) -> None:
+    before = (kms.store.folder / ROOT_KEY).read_bytes()
+    with pytest.raises(UsageError):
+        admin.protect(kms, "file", never)
+    assert (kms.store.folder / ROOT_KEY).read_bytes() == before
+    assert read(kms.store.folder, blob) == PLAINTEXT
+
+
+def test_the_commands(kms: EmbeddedKms, blob: str, tmp_path: Path, passphrases: dict[bytes, Path]) -> None:
+    folder = kms.store.folder
+    (tmp_path / "blob").write_text(blob)
+    decrypt = ("decrypt", str(tmp_path / "blob"))
+    protect = ("local", "protect", "passphrase", "--passphrase-file", str(passphrases[RIGHT]))
+    unconfirmed = kmstool(folder, *protect)
+    assert (unconfirmed.returncode, protection(folder)) == (2, "file"), unconfirmed
+    assert kmstool(folder, *protect, "--dry-run").returncode == 0
+    assert protection(folder) == "file"
+    done = kmstool(folder, *protect, "--yes")
+    assert (done.returncode, protection(folder)) == (0, "passphrase"), done
+    unasked = kmstool(folder, *decrypt)
+    assert (unasked.returncode, unasked.stdout) == (4, "")
+    assert "KMSTOOL_PASSPHRASE_FILE" in unasked.stderr
+    wrong = kmstool(folder, *decrypt, passphrase_file=passphrases[OTHER])
+    assert (wrong.returncode, wrong.stdout) == (4, "")
+    right = kmstool(folder, *decrypt, passphrase_file=passphrases[RIGHT])
+    assert (right.returncode, right.stdout.strip()) == (0, "of the tests")
+    back = kmstool(folder, "local", "protect", "file", "--yes", passphrase_file=passphrases[RIGHT])
+    assert (back.returncode, protection(folder)) == (0, "file"), back
+    assert kmstool(folder, *decrypt).stdout.strip() == "of the tests"
+
+
+def damages(row: bytes) -> Iterator[bytes]:
+    """Yield a wrapped key damaged in every part: nonce, ciphertext, tag and length."""
+    for place in (0, 11, 12, len(row) // 2, len(row) - 16, len(row) - 1):
+        yield row[:place] + bytes([row[place] ^ 1]) + row[place + 1 :]
+    yield from (row[:-1], row + b"\0", row[:20], b"", bytes(len(row)))
+
+
+@pytest.mark.parametrize("mode", ["file", "passphrase"])
+def test_a_damaged_store_key_is_no_wrong_root_key(kms: EmbeddedKms, blob: str, mode: str) -> None:
+    if mode == "passphrase":
+        admin.protect(kms, mode, asked(RIGHT))
+    whole = store_row(kms, "store_key")
+    for damaged in damages(whole):
+        change_store(kms, store_key=damaged)
+        with pytest.raises(IntegrityError, match="damaged") as caught:
+            read(kms.store.folder, blob, asked(RIGHT))
+        assert caught.value.exit_code == 5
+    change_store(kms, store_key=whole)
+    assert read(kms.store.folder, blob, asked(RIGHT)) == PLAINTEXT
+
+
+def test_the_keys_of_another_store_do_not_open_this_one(kms: EmbeddedKms, blob: str, tmp_path: Path) -> None:
+    other = EmbeddedKms(tmp_path / "other")
+    for name in ("store_key", "canary", "store_id"):
+        whole, foreign = store_row(kms, name), store_row(other, name)
+        change_store(kms, **{name: foreign})
+        with pytest.raises((AccessError, IntegrityError)):
+            read(kms.store.folder, blob)
+        change_store(kms, **{name: whole})
+    other.close()
+    root_key = (kms.store.folder / ROOT_KEY).read_bytes()
+    shutil.copy(tmp_path / "other" / ROOT_KEY, kms.store.folder / ROOT_KEY)
+    with pytest.raises(AccessError):
+        read(kms.store.folder, blob)
+    (kms.store.folder / ROOT_KEY).write_bytes(root_key)
+    assert read(kms.store.folder, blob) == PLAINTEXT
+
+
+def test_wrapped_material_counts_only_where_it_belongs(kms: EmbeddedKms, blob: str) -> None:
+    other = kms.call("CreateKey", {"Alias": "other"})["KeyId"]
+    key_id = kms.call("Decrypt", {"CiphertextBlob": blob})["KeyId"]
+    with kms.store.transaction(write=True) as db:
+        rows = dict(db.execute("SELECT key_id, wrapped FROM material"))
+        db.execute("UPDATE material SET wrapped = ? WHERE key_id = ?", (rows[other], key_id))
+    with pytest.raises(IntegrityError, match="damaged"):
+        read(kms.store.folder, blob)
+    for damaged in damages(rows[key_id]):
+        with kms.store.transaction(write=True) as db:
+            db.execute("UPDATE material SET wrapped = ? WHERE key_id = ?", (damaged, key_id))
+        with pytest.raises(IntegrityError):
+            read(kms.store.folder, blob)
+    assert kms.call("Encrypt", {"KeyId": other, "Plaintext": PLAINTEXT})
+
+
+def test_a_protection_that_there_is_not_is_damage(kms: EmbeddedKms, blob: str) -> None:
+    change_store(kms, protection="prayer")
+    with pytest.raises(IntegrityError, match="prayer"):
+        read(kms.store.folder, blob)
+
+
+SALT = "AAECAwQFBgcICQoLDA0ODw=="
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "",
+        "65536 8 1",
+        f"65536 8 {SALT}",
+        f"65536 8 1 {SALT} ",
+        f"sixteen 8 1 {SALT}",
+        "65536 8 1 not base64",
+        "65536 8 1 AAEC!",
+        f"65537 8 1 {SALT}",
+        f"0 8 1 {SALT}",
+        f"65536 0 1 {SALT}",
+        f"65536 8 0 {SALT}",
+        f"-65536 8 1 {SALT}",
+        f"65536 -8 1 {SALT}",
+        f"65536 8 -1 {SALT}",
+        f"{2**30} 8 1 {SALT}",
+        f"65536 {2**20} 1 {SALT}",
+        f"{10**30} 8 1 {SALT}",
+        f"65536 8 {10**30} {SALT}",
+    ],
+)
+def test_passphrase_parameters_that_nothing_can_have_written_are_damage(
+    locked: EmbeddedKms, blob: str, parameters: str
+) -> None:
+    change_store(locked, parameters=parameters)
+    with pytest.raises(IntegrityError) as caught:
+        read(locked.store.folder, blob, asked(RIGHT))
+    assert caught.value.exit_code == 5
+
+
+@pytest.mark.parametrize("parameters", [f"65536 8 1 {SALT}", f"32768 8 1 {SALT}"])
+def test_other_passphrase_parameters_make_another_key(locked: EmbeddedKms, blob: str, parameters: str) -> None:
+    change_store(locked, parameters=parameters)
+    with pytest.raises(AccessError):
+        read(locked.store.folder, blob, asked(RIGHT))
+
+
+def test_passphrase_parameters_cannot_keep_a_command_busy_for_hours(
+    locked: EmbeddedKms, blob: str, tmp_path: Path, passphrases: dict[bytes, Path]
+) -> None:
+    (tmp_path / "blob").write_text(blob)
+    change_store(locked, parameters=f"65536 8 60000 {SALT}")
+    folder = locked.store.folder
+    try:
+        ran = kmstool(folder, "decrypt", str(tmp_path / "blob"), passphrase_file=passphrases[RIGHT], timeout=15)
+    except subprocess.TimeoutExpired:
+        pytest.fail("the command is still making a key from the passphrase")
+    assert ran.returncode == 5, ran
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "error"),
+    [
+        (None, 0o600, AccessError),
+        ("whole", 0o640, AccessError),
+        ("whole", 0o604, AccessError),
+        ("link", 0o600, AccessError),
+        ("folder", 0o700, AccessError),
+        (b"", 0o600, IntegrityError),
+        (b"kmstool-root-key-1 AAEC\n", 0o600, IntegrityError),
+        (b"kmstool-root-key-1 " + b"A" * 5000, 0o600, IntegrityError),
+        (b"\xff\xfe\0\0", 0o600, IntegrityError),
+        (b"kmstool-root-key-2 " + base64.b64encode(bytes(32)) + b"\n", 0o600, IntegrityError),
+        (b"kmstool-root-key-1 " + base64.b64encode(bytes(32)) + b"\n", 0o600, AccessError),
+    ],
+)
+def test_a_root_key_file_must_be_there_whole_closed_and_the_right_one(
+    kms: EmbeddedKms, blob: str, content: bytes | str | None, mode: int, error: type[KmsToolError]
+) -> None:
+    path = kms.store.folder / ROOT_KEY
+    whole = path.read_bytes()
+    path.unlink()
+    if content == "link":
+        (kms.store.folder / "elsewhere").write_bytes(whole)
+        (kms.store.folder / "elsewhere").chmod(0o600)
+        path.symlink_to("elsewhere")
+    elif content == "folder":
+        path.mkdir()
+    elif content is not None:
+        path.write_bytes(whole if isinstance(content, str) else content)
+        path.chmod(mode)
+    with pytest.raises(error) as caught:
+        read(kms.store.folder, blob)
+    assert type(caught.value) is error
+    assert str(path) in caught.value.message or "root key" in caught.value.message
+
+
+class Store:
+    """A prepared store of which each run of a command gets its own copy."""
+
+    def __init__(self, kms: EmbeddedKms, blob: str, folder: Path) -> None:
+        kms.close()
+        self.original = kms.store.folder
+        self.blob = blob
+        self.folder = folder
+        self._number = 0
+
+    def copy(self) -> Path:
+        self._number += 1
+        return Path(shutil.copytree(self.original, self.folder / f"copy-{self._number}"))
+
+    def run(self, folder: Path, strace: list[str], words: list[str], passphrase: Path) -> int:
+        """Run a command under strace and return its exit code; without -B an import would write compiled modules."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+        variables = {"KMSTOOL_LOCAL_HOME": str(folder), "KMSTOOL_PASSPHRASE_FILE": str(passphrase)}
+        return subprocess.run(
+            [need("strace"), "-f", "-qq", *strace, sys.executable, "-B", "-m", "kmstool", *words],
+            env=kept | variables,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        ).returncode
+
+
+@pytest.mark.parametrize("to", ["passphrase", "file"])
+def test_a_kill_during_a_change_leaves_the_old_way_or_the_new_one(
+    kms: EmbeddedKms, blob: str, to: str, tmp_path: Path, passphrases: dict[bytes, Path]
+) -> None:
+    if to == "file":
+        admin.protect(kms, "passphrase", asked(RIGHT))
+    store = Store(kms, blob, tmp_path)
+    words = ["--profile", "local", "local", "protect", to, "--yes"]
+    words += ["--passphrase-file", str(passphrases[RIGHT])] if to == "passphrase" else []
+    log = tmp_path / "log"
+    log.touch()
+    trace = ["-e", f"trace={','.join(CHANGES)}"]
+    assert store.run(store.copy(), [*trace, "-o", str(log)], words, passphrases[RIGHT]) == 0
+    counts = Counter(line.split(maxsplit=1)[1].partition("(")[0] for line in log.read_text().splitlines())
+    assert {"pwrite64", "fdatasync"} < set(counts), counts
+
+    def struck(call: str, number: int) -> str | None:
+        """Return which way the store opens after a kill there, None if not at all."""
+        folder = store.copy()
+        ended = store.run(folder, ["-e", f"inject={call}:signal=SIGKILL:when={number}"], words, passphrases[RIGHT])
+        assert ended in (-9, 137), (call, number, ended)
+        mode = protection(folder)
+        assert read(folder, store.blob, asked(RIGHT) if mode == "passphrase" else never) == PLAINTEXT
+        if mode != to:
+            assert store.run(folder, [], words, passphrases[RIGHT]) == 0
+            assert read(folder, store.blob, asked(RIGHT) if to == "passphrase" else never) == PLAINTEXT
+        return mode
+
+    # Of the many writes the first, the last and some between will do.
+    points = [
+        (call, number)
+        for call, count in counts.items()
+        for number in sorted({1, 2, count // 2 + 1, count - 1, count} & set(range(1, count + 1)))
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        modes = list(pool.map(lambda point: struck(*point), points))
+    assert set(modes) == {"file", "passphrase"}, modes
+
+
+IN_SECRET_SERVICE = """
+import json, sys, time
+from pathlib import Path
+
+import secretstorage
+
+from kmstool.errors import KmsToolError
+from kmstool.server import admin
+from kmstool.server.app import EmbeddedKms
+
+folder, blob, modes = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
+collection = secretstorage.get_default_collection(secretstorage.dbus_init())
+
+def opened():
+    return EmbeddedKms(folder, passphrase=lambda: b"correct horse")
+
+def state():
+    kms = opened()
+    plaintext = kms.call("Decrypt", {"CiphertextBlob": blob})["Plaintext"]
+    secrets = [item.get_secret() for item in collection.get_all_items()]
+    files = sorted(path.name for path in folder.iterdir())
+    kept = any(secret.split()[-1] in path.read_bytes() for secret in secrets for path in folder.iterdir())
+    return [admin.describe(kms)["Protection"], plaintext, len(secrets), files, kept]
+
+seen = [state()]
+for mode in modes:
+    admin.protect(opened(), mode, lambda: b"correct horse")
+    seen.append(state())
+
+collection.lock()
+begin = time.monotonic()
+try:
+    opened().call("Decrypt", {"CiphertextBlob": blob})
+except KmsToolError as error:
+    refused = [type(error).__name__, error.exit_code, error.message, error.hint]
+else:
+    refused = []
+print(json.dumps({"seen": seen, "refused": refused, "seconds": time.monotonic() - begin}))
+"""
+
+
+def in_secret_service(home: Path, program: list[str], **variables: str) -> str:
+    """Run a program in a D-Bus session of its own with an unlocked Secret Service, and return its output."""
+    session = "printf 'pw' | gnome-keyring-daemon --unlock --components=secrets > /dev/null && exec \"$@\""
+    need("gnome-keyring-daemon")
+    ran = subprocess.run(
+        [need("dbus-run-session"), "--", "sh", "-c", session, "sh", *program],
+        env=os.environ | {"HOME": str(home)} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran
+    return ran.stdout
+
+
+def test_every_change_between_file_keyring_and_passphrase(kms: EmbeddedKms, blob: str, home: Path) -> None:
+    modes = ["keyring", "passphrase", "passphrase", "keyring", "file", "passphrase", "file", "keyring"]
+    program = [sys.executable, "-c", IN_SECRET_SERVICE, str(kms.store.folder), blob, *modes]
+    told = json.loads(in_secret_service(home, program))
+    with_file, without = ["kms.sqlite3", ROOT_KEY], ["kms.sqlite3"]
+    assert told["seen"] == [
+        [mode, PLAINTEXT, int(mode == "keyring"), with_file if mode == "file" else without, False]
+        for mode in ["file", *modes]
+    ]
+    kind, code, message, hint = told["refused"]
+    assert (kind, code) == ("AccessError", 4)
+    assert "keyring" in message
+    assert hint
+    assert told["seconds"] < PATIENCE_SECONDS
+
+
+AGAINST_THE_CLOCK = """
+import json, sys, time
+from pathlib import Path
+
+from kmstool.errors import KmsToolError
+from kmstool.server import admin
+from kmstool.server.app import EmbeddedKms
+
+folder, blob = Path(sys.argv[1]), sys.argv[2]
+kms = EmbeddedKms(folder)
+begin = time.monotonic()
+try:
+    if admin.describe(kms)["Protection"] == "keyring":
+        kms.call("Decrypt", {"CiphertextBlob": blob})
+    else:
+        admin.protect(kms, "keyring", lambda: b"")
+except KmsToolError as error:
+    print(json.dumps([type(error).__name__, error.message, time.monotonic() - begin]))
+"""
+
+
+@pytest.mark.parametrize("before", ["keyring", "file"])
+@pytest.mark.parametrize("bus", ["none", "gone", "silent"])
+def test_without_a_keyring_that_answers_it_is_said_soon(
+    kms: EmbeddedKms, blob: str, tmp_path: Path, bus: str, before: str
+) -> None:
+    change_store(kms, protection=before)
+    content = kms.store.path.read_bytes()
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("DBUS_", "DISPLAY"))}
+    if bus != "none":
+        variables["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={tmp_path / 'bus'}"
+    with socket.socket(socket.AF_UNIX) as silent:
+        if bus == "silent":
+            silent.bind(str(tmp_path / "bus"))
+            silent.listen()
+        begin = time.monotonic()
+        ran = subprocess.run(
+            [sys.executable, "-c", AGAINST_THE_CLOCK, str(kms.store.folder), blob],
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        seconds = time.monotonic() - begin
+    assert (ran.returncode, ran.stderr) == (0, "")
+    kind, message, until = json.loads(ran.stdout)
+    assert kind == "AccessError"
+    assert "keyring" in message
+    assert until < PATIENCE_SECONDS
+    assert seconds < PATIENCE_SECONDS + 5, "the program did not end after its message"
+    assert kms.store.path.read_bytes() == content
+    assert names(kms.store.folder) == {"kms.sqlite3", ROOT_KEY}
+
+
+IN_CLEAR = """
+import os
+from keyring.backend import KeyringBackend
+
+class Keyring(KeyringBackend):
+    priority = 100
+
+    def _note(self, *what):
+        with open(os.environ["NOTES"], "a") as notes:
+            print(*what, file=notes)
+
+    def get_password(self, service, username):
+        self._note("get", service, username)
+
+    def set_password(self, service, username, password):
+        self._note("set", service, username, password)
+
+    def delete_password(self, service, username):
+        self._note("delete", service, username)
+"""
+
+WHAT_KEYRING_WOULD_USE = "import keyring; print(keyring.get_keyring().__module__)"
+
+
+@pytest.fixture
+def in_clear(tmp_path: Path) -> dict[str, str]:
+    """Variables with which the keyring package would keep secrets in clear, and note them."""
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "keyring_in_clear.py").write_text(IN_CLEAR)
+    variables = {
+        "NOTES": str(tmp_path / "notes"),
+        "PYTHONPATH": str(tmp_path / "modules"),
+        "PYTHON_KEYRING_BACKEND": "keyring_in_clear.Keyring",
+    }
+    chosen = subprocess.run(
+        [sys.executable, "-c", WHAT_KEYRING_WOULD_USE],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert chosen.strip() == "keyring_in_clear"
+    return variables
+
+
+def test_a_keyring_in_clear_is_not_used_where_there_is_no_other(
+    kms: EmbeddedKms, tmp_path: Path, in_clear: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    for name, value in in_clear.items():
+        monkeypatch.setenv(name, value)
+    refused = kmstool(kms.store.folder, "local", "protect", "keyring", "--yes")
+    assert refused.returncode == 4, refused
+    assert protection(kms.store.folder) == "file"
+    change_store(kms, protection="keyring")
+    refused = kmstool(kms.store.folder, "key", "create", "--alias", "demo")
+    assert refused.returncode == 4, refused
+    assert not (tmp_path / "notes").exists()
+
+
+def test_a_keyring_in_clear_is_not_used_beside_a_real_one(
+    kms: EmbeddedKms, blob: str, home: Path, tmp_path: Path, in_clear: dict[str, str]
+) -> None:
+    program = [sys.executable, "-c", IN_SECRET_SERVICE, str(kms.store.folder), blob, "keyring"]
+    told = json.loads(in_secret_service(home, program, **in_clear))
+    assert [seen[:3] for seen in told["seen"]] == [["file", PLAINTEXT, 0], ["keyring", PLAINTEXT, 1]]
+    assert not (tmp_path / "notes").exists()
