@@ -4,7 +4,7 @@ _kmstool_command() {
   commands=() options=() valued=()
   case $1 in
     kmstool)
-      commands=(api auth decrypt doctor encrypt init key local profile random reencrypt)
+      commands=(api auth decrypt doctor encrypt envelope init key local profile random reencrypt)
       options=(-V --version -h --help)
       ;;
     'kmstool api')
@@ -39,6 +39,30 @@ _kmstool_command() {
     'kmstool encrypt')
       options=(--key --context --trim-newline -o --out --force -h --help)
       valued=(--key --context -o --out)
+      ;;
+    'kmstool envelope')
+      commands=(decrypt encrypt inspect rewrap verify)
+      options=(-h --help)
+      ;;
+    'kmstool envelope decrypt')
+      options=(--key --context --detached --range --verify-first -r --recursive -o --out --force -h --help)
+      valued=(--key --context --detached --range -o --out)
+      ;;
+    'kmstool envelope encrypt')
+      options=(--key --context --aad --suite -a --armor --detached --reserve -r --recursive --dek-per-file -o --out --force -h --help)
+      valued=(--key --context --aad --suite --detached -o --out)
+      ;;
+    'kmstool envelope inspect')
+      options=(--detached -h --help)
+      valued=(--detached)
+      ;;
+    'kmstool envelope rewrap')
+      options=(--to --server-side -h --help)
+      valued=(--to)
+      ;;
+    'kmstool envelope verify')
+      options=(--key --context --detached -h --help)
+      valued=(--key --context --detached)
       ;;
     'kmstool init')
       options=(--local -h --help)
@@ -213,6 +237,16 @@ _kmstool_place() {
     'kmstool encrypt -o') source='file' ;;
     'kmstool encrypt --out') source='file' ;;
     'kmstool encrypt #0') source='file' ;;
+    'kmstool envelope decrypt -o') source='file' ;;
+    'kmstool envelope decrypt --out') source='file' ;;
+    'kmstool envelope decrypt #0') source='file' ;;
+    'kmstool envelope encrypt --suite') words=(aes-256-gcm sm4-gcm) ;;
+    'kmstool envelope encrypt -o') source='file' ;;
+    'kmstool envelope encrypt --out') source='file' ;;
+    'kmstool envelope encrypt #0') source='file' ;;
+    'kmstool envelope inspect #0') source='file' ;;
+    'kmstool envelope rewrap #'*) source='file' ;;
+    'kmstool envelope verify #0') source='file' ;;
     'kmstool key create --usage') words=(symmetric rsa-2048 sm2 sign-sm2 sign-rsa-2048 sign-rsa-3072 sign-ecc sign-ecc-p384 kyber dilithium) ;;
     'kmstool key list --state') words=(enabled disabled pending-delete pending-import archived) ;;
     'kmstool key list --usage') words=(symmetric rsa-2048 sm2 sign-sm2 sign-rsa-2048 sign-rsa-3072 sign-ecc sign-ecc-p384 kyber dilithium) ;;

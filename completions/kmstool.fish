@@ -11,6 +11,7 @@ function __kmstool_command --no-scope-shadowing
                 'decrypt'\t'Decrypt a ciphertext blob.' \
                 'doctor'\t'Check this machine, the credentials and the way to KMS.' \
                 'encrypt'\t'Encrypt up to 4,096 bytes under a key.' \
+                'envelope'\t'Encrypt files and streams of any size.' \
                 'init'\t'Set up kmstool on this machine.' \
                 'key'\t'Create, list, name, disable and rotate keys.' \
                 'local'\t'Look after the embedded KMS.' \
@@ -85,6 +86,77 @@ function __kmstool_command --no-scope-shadowing
                 '--context' \
                 '-o' \
                 '--out'
+        case 'kmstool envelope'
+            set commands 'decrypt'\t'Open an envelope.' \
+                'encrypt'\t'Put a file or stream into an envelope.' \
+                'inspect'\t'Show what an envelope says without opening it.' \
+                'rewrap'\t'Give envelopes other recipients.' \
+                'verify'\t'Check that an envelope is whole and unaltered.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool envelope decrypt'
+            set options '--key'\t'Ask only for this key; repeatable.' \
+                '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--detached'\t'Read the header from a file of its own.' \
+                '--range'\t'Only the bytes A to B of the plaintext, counted from 0.' \
+                '--verify-first'\t'Authenticate all before the first byte is written.' \
+                '-r'\t'FILE is a folder; every envelope in it is opened into OUT.' \
+                '--recursive'\t'FILE is a folder; every envelope in it is opened into OUT.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--context' \
+                '--detached' \
+                '--range' \
+                '-o' \
+                '--out'
+        case 'kmstool envelope encrypt'
+            set options '--key'\t'Key that can open it; repeatable. Default: the profile\'s.' \
+                '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--aad'\t'Fact of the file, bound to it, not sent to KMS; repeatable.' \
+                '--suite'\t'Cipher.' \
+                '-a'\t'Write text (PEM) in place of binary data.' \
+                '--armor'\t'Write text (PEM) in place of binary data.' \
+                '--detached'\t'Write the header to a file of its own.' \
+                '--reserve'\t'Leave room for a rewrap in place, also in small files.' \
+                '-r'\t'FILE is a folder; every file in it is encrypted into OUT.' \
+                '--recursive'\t'FILE is a folder; every file in it is encrypted into OUT.' \
+                '--dek-per-file'\t'With --recursive: ask KMS for a data key for each file.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--context' \
+                '--aad' \
+                '--suite' \
+                '--detached' \
+                '-o' \
+                '--out'
+        case 'kmstool envelope inspect'
+            set options '--detached'\t'Read the header from a file of its own.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--detached'
+        case 'kmstool envelope rewrap'
+            set options '--to'\t'New recipient; repeatable. The old ones go.' \
+                '--server-side'\t'Let KMS re-encrypt the data key; it never comes here.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--to'
+        case 'kmstool envelope verify'
+            set options '--key'\t'Ask only for this key; repeatable.' \
+                '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--detached'\t'Read the header from a file of its own.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--context' \
+                '--detached'
         case 'kmstool init'
             set options '--local'\t'Use the embedded KMS of this machine.' \
                 '-h'\t'Show this message and exit.' \
@@ -405,6 +477,27 @@ function __kmstool_place --no-scope-shadowing
         case 'kmstool encrypt --out'
             set source 'file'
         case 'kmstool encrypt #0'
+            set source 'file'
+        case 'kmstool envelope decrypt -o'
+            set source 'file'
+        case 'kmstool envelope decrypt --out'
+            set source 'file'
+        case 'kmstool envelope decrypt #0'
+            set source 'file'
+        case 'kmstool envelope encrypt --suite'
+            set words 'aes-256-gcm' \
+                'sm4-gcm'
+        case 'kmstool envelope encrypt -o'
+            set source 'file'
+        case 'kmstool envelope encrypt --out'
+            set source 'file'
+        case 'kmstool envelope encrypt #0'
+            set source 'file'
+        case 'kmstool envelope inspect #0'
+            set source 'file'
+        case 'kmstool envelope rewrap #*'
+            set source 'file'
+        case 'kmstool envelope verify #0'
             set source 'file'
         case 'kmstool key create --usage'
             set words 'symmetric' \

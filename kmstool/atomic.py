@@ -29,8 +29,11 @@ def write(path: Path, data: bytes, *, replace: bool = False, mode: int = 0o600) 
 
 
 @contextmanager
-def create(path: Path, *, replace: bool = False, mode: int = 0o600) -> Iterator[BinaryIO]:
+def create(path: Path, *, replace: bool = False, mode: int = 0o600, durable: bool = True) -> Iterator[BinaryIO]:
     """Give a file to write to that becomes `path` when the block ends without an exception.
+
+    A durable one is on disk by then; without that a crash of the machine soon after may
+    lose the new file, but never leaves half of it where the file system keeps order.
 
     `mode` holds whatever the umask says. A symbolic link under that name is replaced,
     never followed. Raises `OutputError` if the name exists and `replace` is false, and
@@ -47,9 +50,11 @@ def create(path: Path, *, replace: bool = False, mode: int = 0o600) -> Iterator[
                 os.fchmod(descriptor, mode)
                 with os.fdopen(descriptor, "wb", closefd=False) as out:
                     yield out
-                os.fsync(descriptor)
+                if durable:
+                    os.fsync(descriptor)
                 _publish(folder, descriptor, temporary, path.name, replace=replace)
-                os.fsync(folder)
+                if durable:
+                    os.fsync(folder)
             except OSError as error:
                 raise fault(path, error) from error
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import secrets
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -17,9 +18,12 @@ from kmstool.errors import AccessError
 
 TIMEOUT_SECONDS = 5
 
-_BACKENDS = (
-    ("keyring.backends.macOS", "Keyring"),
-    ("keyring.backends.Windows", "WinVaultKeyring"),
+# By platform, because importing another one's starts compilers to look for its libraries.
+_BACKENDS = {
+    "darwin": (("keyring.backends.macOS", "Keyring"),),
+    "win32": (("keyring.backends.Windows", "WinVaultKeyring"),),
+}
+_UNIX_BACKENDS = (
     ("keyring.backends.SecretService", "Keyring"),
     ("keyring.backends.kwallet", "DBusKeyring"),
     ("keyring.backends.libsecret", "Keyring"),
@@ -68,7 +72,7 @@ def backend_name() -> str:
 
 def _backend() -> Any:
     usable = []
-    for module, name in _BACKENDS:
+    for module, name in _BACKENDS.get(sys.platform, _UNIX_BACKENDS):
         try:
             backend = getattr(importlib.import_module(module), name)
             usable.append((backend.priority, backend))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def write(data: bytes, out: str | None, *, force: bool = False, source: Input | 
 
         atomic.write(Path(out), data, replace=force)
         return
-    if out is None and sys.stdout.isatty() and not _is_text(data):
+    if out is None and sys.stdout.isatty() and not is_text(data):
         raise OutputError("binary data is not written to a terminal", hint="use -o FILE, a pipe, or -o - to force it")
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
@@ -87,7 +88,25 @@ def _refuse_same(out: str, source: Input | None) -> None:
         raise UsageError(f"{out} is input and output", hint="write to another file and rename it afterwards")
 
 
-def _is_text(data: bytes) -> bool:
+def stdout_writer() -> Callable[[memoryview], None]:
+    """Return a function that writes whole buffers to stdout, past Python's own buffer."""
+    sys.stdout.flush()
+    return writer_of(1)
+
+
+def writer_of(descriptor: int) -> Callable[[memoryview], None]:
+    """Return a function that writes whole buffers to a descriptor."""
+
+    def write(data: memoryview) -> None:
+        done = 0
+        while done < len(data):
+            done += os.write(descriptor, data[done:])
+
+    return write
+
+
+def is_text(data: bytes) -> bool:
+    """Tell whether a terminal can show the bytes as they are."""
     try:
         return all(char.isprintable() or char in "\t\r\n" for char in data.decode())
     except UnicodeDecodeError:

@@ -25,6 +25,7 @@ COMMANDS = {
     "decrypt": ("kmstool.cli.ciphers:decrypt", "Decrypt a ciphertext blob."),
     "doctor": ("kmstool.cli.doctor:doctor", "Check this machine, the credentials and the way to KMS."),
     "encrypt": ("kmstool.cli.ciphers:encrypt", "Encrypt up to 4,096 bytes under a key."),
+    "envelope": ("kmstool.cli.envelope:envelope", "Encrypt files and streams of any size."),
     "init": ("kmstool.cli.init:init", "Set up kmstool on this machine."),
     "key": ("kmstool.cli.keys:key", "Create, list, name, disable and rotate keys."),
     "local": ("kmstool.cli.local:local", "Look after the embedded KMS."),

@@ -39,17 +39,20 @@ def serve(session: Session, host: str, port: int, port_file: str | None, quota: 
         report=session.warn if verbose else lambda _: None,
     )
 
+    written: list[Path] = []
+
     def ready(actual: int) -> None:
         if port_file:
-            atomic.write(Path(port_file), f"{actual}\n".encode(), replace=True)
-        print(f"listening on http://{host}:{actual}", flush=True)
+            written.append(Path(port_file))
+            atomic.write(written[0], f"{actual}\n".encode(), replace=True)
+        print(f"listening on http://{listening.bracketed(host)}:{actual}", flush=True)
 
     try:
         listening.serve(gateway, session.local_folder, host, port, ready)
     finally:
         gateway.close()
-        if port_file:
-            Path(port_file).unlink(missing_ok=True)
+        for path in written:
+            path.unlink(missing_ok=True)
     session.note("stopped")
 
 

@@ -133,7 +133,7 @@ class Session:
         from kmstool.keys import KeyAddress
         from kmstool.kms import directory
 
-        address = KeyAddress.parse(self._default_key() if text is None else text)
+        address = KeyAddress.parse(self.default_key() if text is None else text)
         client = self.client(address.region, address.profile)
         return client, directory.key_id(client, address)
 
@@ -206,7 +206,8 @@ class Session:
         if not click.confirm(f"{what}. Go on?", err=True):
             raise UsageError("nothing was done")
 
-    def _default_key(self) -> str:
+    def default_key(self) -> str:
+        """Return the address of the profile's own key; raise `UsageError` if it has none."""
         key = self.profile().key
         if not key:
             raise UsageError("no key was named", hint="add --key KEY; see what there is: kmstool key list")

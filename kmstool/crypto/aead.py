@@ -7,10 +7,11 @@ one key to 2^32 messages; callers that could come near that must derive keys.
 from __future__ import annotations
 
 import secrets
-from typing import Literal
+from typing import Literal, Protocol
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives import ciphers
+from cryptography.hazmat.primitives.ciphers import algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kmstool.errors import IntegrityError
@@ -21,13 +22,32 @@ KEY_BYTES: dict[Algorithm, int] = {"AES_256": 32, "SM4": 16}
 NONCE_BYTES = 12
 TAG_BYTES = 16
 
+Buffer = bytes | bytearray | memoryview
+
+
+class Cipher(Protocol):
+    """One key, for buffers that the caller owns; several threads may use it at once."""
+
+    def encrypt_into(self, nonce: bytes, plaintext: Buffer, associated: bytes, out: memoryview) -> None:
+        """Write ciphertext and tag to `out`, which is 16 bytes longer than the plaintext."""
+        ...
+
+    def decrypt_into(self, nonce: bytes, sealed: Buffer, associated: bytes, out: memoryview) -> None:
+        """Write the plaintext to `out`, which is 16 bytes shorter; raise `IntegrityError`, and `out` is void then."""
+        ...
+
+
+def cipher(algorithm: Algorithm, key: bytes) -> Cipher:
+    """Return AES-GCM or SM4-GCM under a key."""
+    return _AesGcm(key) if algorithm == "AES_256" else _Sm4Gcm(key)
+
 
 def seal(algorithm: Algorithm, key: bytes, plaintext: bytes, associated: bytes) -> bytes:
     """Encrypt and authenticate; the result is 28 bytes longer than the plaintext."""
     nonce = secrets.token_bytes(NONCE_BYTES)
     if algorithm == "AES_256":
         return nonce + AESGCM(key).encrypt(nonce, plaintext, associated)
-    encryptor = Cipher(algorithms.SM4(key), modes.GCM(nonce)).encryptor()
+    encryptor = ciphers.Cipher(algorithms.SM4(key), modes.GCM(nonce)).encryptor()
     encryptor.authenticate_additional_data(associated)
     ciphertext = encryptor.update(plaintext) + encryptor.finalize()
     return nonce + ciphertext + encryptor.tag
@@ -41,7 +61,7 @@ def unseal(algorithm: Algorithm, key: bytes, sealed: bytes, associated: bytes) -
     try:
         if algorithm == "AES_256":
             return AESGCM(key).decrypt(nonce, body, associated)
-        decryptor = Cipher(algorithms.SM4(key), modes.GCM(nonce, body[-TAG_BYTES:])).decryptor()
+        decryptor = ciphers.Cipher(algorithms.SM4(key), modes.GCM(nonce, body[-TAG_BYTES:])).decryptor()
         decryptor.authenticate_additional_data(associated)
         return decryptor.update(body[:-TAG_BYTES]) + decryptor.finalize()
     except InvalidTag as error:
@@ -51,3 +71,41 @@ def unseal(algorithm: Algorithm, key: bytes, sealed: bytes, associated: bytes) -
 def encode_parts(*parts: bytes) -> bytes:
     """Join byte strings so that no two different lists give the same result (each after its u32 length)."""
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+class _AesGcm:
+    def __init__(self, key: bytes) -> None:
+        self._aead = AESGCM(key)
+
+    def encrypt_into(self, nonce: bytes, plaintext: Buffer, associated: bytes, out: memoryview) -> None:
+        self._aead.encrypt_into(nonce, plaintext, associated, out)
+
+    def decrypt_into(self, nonce: bytes, sealed: Buffer, associated: bytes, out: memoryview) -> None:
+        try:
+            self._aead.decrypt_into(nonce, sealed, associated, out)
+        except InvalidTag as error:
+            raise IntegrityError("the ciphertext was altered") from error
+
+
+class _Sm4Gcm:
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def encrypt_into(self, nonce: bytes, plaintext: Buffer, associated: bytes, out: memoryview) -> None:
+        encryptor = ciphers.Cipher(algorithms.SM4(self._key), modes.GCM(nonce)).encryptor()
+        encryptor.authenticate_additional_data(associated)
+        # GCM writes as much as it reads; the room for the tag behind is what the library asks for.
+        encryptor.update_into(plaintext, out)
+        encryptor.finalize()
+        out[len(plaintext) :] = encryptor.tag
+
+    def decrypt_into(self, nonce: bytes, sealed: Buffer, associated: bytes, out: memoryview) -> None:
+        tag = bytes(sealed[-TAG_BYTES:])
+        decryptor = ciphers.Cipher(algorithms.SM4(self._key), modes.GCM(nonce, tag)).decryptor()
+        decryptor.authenticate_additional_data(associated)
+        try:
+            plaintext = decryptor.update(sealed[:-TAG_BYTES])
+            decryptor.finalize()
+        except InvalidTag as error:
+            raise IntegrityError("the ciphertext was altered") from error
+        out[:] = plaintext

@@ -80,6 +80,15 @@ class Decrypted:
 
 
 @dataclass(frozen=True, slots=True)
+class DataKey:
+    """A data key in clear, never part of the `repr`, and as a ciphertext blob that Decrypt opens."""
+
+    key_id: str
+    plaintext: bytes = field(repr=False)
+    ciphertext_blob: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReEncrypted:
     """A blob after ReEncrypt; `changed` is false if it was on the newest version already."""
 

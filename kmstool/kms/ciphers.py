@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from kmstool import context, protocol
 from kmstool.errors import InputError, ServiceError
 from kmstool.kms import answers
-from kmstool.kms.answers import Caller, Decrypted, Encrypted, ReEncrypted
+from kmstool.kms.answers import Caller, DataKey, Decrypted, Encrypted, ReEncrypted
+
+KEY_SPECS = {"AES_256": 32, "AES_128": 16}
+
+Context = Mapping[str, str] | str
+"""An encryption context as pairs, or the exact text that KMS got before."""
 
 
 class CipherActions(Caller):
     """Encrypt, decrypt, move blobs, random bytes."""
 
-    def encrypt(self, key_id: str, plaintext: bytes, encryption_context: Mapping[str, str]) -> Encrypted:
+    def encrypt(self, key_id: str, plaintext: bytes, encryption_context: Context) -> Encrypted:
         """Encrypt 1 to 4,096 bytes. Raises `InputError` for another size, before any call."""
         if not plaintext:
             raise InputError("the plaintext is empty; KMS encrypts 1 to 4,096 bytes")
@@ -23,7 +28,7 @@ class CipherActions(Caller):
         answer = self._call("Encrypt", params | _context("EncryptionContext", encryption_context))
         return Encrypted(answers.same_key(answer, key_id), answers.text(answer, "CiphertextBlob"), answer)
 
-    def decrypt(self, ciphertext_blob: str, encryption_context: Mapping[str, str]) -> Decrypted:
+    def decrypt(self, ciphertext_blob: str, encryption_context: Context) -> Decrypted:
         """Decrypt a blob under the context that it was made with. Raises `IntegrityError` for any other."""
         params = {"CiphertextBlob": ciphertext_blob}
         answer = self._call("Decrypt", params | _context("EncryptionContext", encryption_context))
@@ -34,8 +39,8 @@ class CipherActions(Caller):
         ciphertext_blob: str,
         *,
         to_key_id: str | None,
-        source_context: Mapping[str, str],
-        destination_context: Mapping[str, str],
+        source_context: Context,
+        destination_context: Context,
     ) -> ReEncrypted:
         """Move a blob to another CMK, or to the newest version of its own, inside KMS."""
         params = {"CiphertextBlob": ciphertext_blob}
@@ -55,6 +60,15 @@ class CipherActions(Caller):
             answer,
         )
 
+    def generate_data_key(self, key_id: str, key_spec: str, encryption_context: Context) -> DataKey:
+        """Make a data key, `AES_256` (32 bytes) or `AES_128` (16 bytes), in clear and encrypted."""
+        params = {"KeyId": key_id, "KeySpec": key_spec}
+        answer = self._call("GenerateDataKey", params | _context("EncryptionContext", encryption_context))
+        plaintext = answers.binary(answer, "Plaintext")
+        if len(plaintext) != KEY_SPECS[key_spec]:
+            raise ServiceError(f"KMS returned a data key of {len(plaintext)} bytes for {key_spec}")
+        return DataKey(answers.same_key(answer, key_id), plaintext, answers.text(answer, "CiphertextBlob"))
+
     def random(self, count: int) -> Decrypted:
         """Return 1 to 1,024 random bytes made by KMS."""
         answer = self._call("GenerateRandom", {"NumberOfBytes": count})
@@ -64,6 +78,8 @@ class CipherActions(Caller):
         return Decrypted("", random, answer)
 
 
-def _context(name: str, encryption_context: Mapping[str, str]) -> dict[str, str]:
+def _context(name: str, encryption_context: Context) -> dict[str, str]:
+    if isinstance(encryption_context, str):
+        return {name: encryption_context} if encryption_context else {}
     text = context.canonical(encryption_context)
     return {name: text} if text else {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import weakref
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,9 +47,11 @@ class CloudTransport:
     ) -> None:
         self._provider = provider
         self._timeout = timeout
-        self._client = self._make_client(
+        self._client = client = self._make_client(
             region, endpoint or f"{service}.tencentcloudapi.com", service, version, ca_bundle
         )
+        # Connections are kept for the next request, and closed with this object.
+        weakref.finalize(self, client.request.conn._session.close)  # noqa: SLF001 - there is no public way
 
     def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Send one request; see `Transport`. A temporary credential that was refused is renewed, once."""

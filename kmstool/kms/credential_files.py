@@ -33,7 +33,7 @@ def from_tccli(home: Path, name: str, warn: Warn) -> Provider | None:
         token, expires = fields.get("token") or "", int(fields.get("expiresAt") or 0)
         if not all(isinstance(value, str) for value in (secret_id, secret_key, token)):
             raise TypeError  # noqa: TRY301
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} is not a credential file of tccli", hint="make it anew: tccli configure") from error
     source = f"tccli's profile {name}"
     credential = checked(secret_id, secret_key, token, expires, source=source)
@@ -51,7 +51,7 @@ def tccli_region(home: Path, name: str) -> str | None:
     try:
         fields: Any = json.loads((home / ".tccli" / f"{name}.configure").read_text("utf-8"))
         region = fields["_sys_param"]["region"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return region if isinstance(region, str) and region else None
 

@@ -37,7 +37,8 @@ def probe(endpoint: str | None, timeout: float) -> Reached:
         with opener.open(url, timeout=timeout) as answer:
             date = answer.headers.get("Date")
     except urllib.error.HTTPError as error:
-        date = error.headers.get("Date")
+        with error:
+            date = error.headers.get("Date")
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise NetworkError(f"cannot reach {host}: {reason}", hint="check the network, proxy and endpoint") from error

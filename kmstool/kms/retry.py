@@ -7,6 +7,7 @@ best-practice guide for KMS.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -67,7 +68,13 @@ class Retrying:
             if not is_passing(failure):
                 raise failure
             if is_unknown(failure) and not protocol.is_repeatable(action, params):
-                found = self._look_up(action, params, since, failure)
+                left = Retrying(
+                    self._inner,
+                    retries=self._retries - attempt,
+                    max_wait=max(0, deadline - time.monotonic()),
+                    sleep=self._sleep,
+                )
+                found = _look_up(left, action, params, since, failure)
                 if found is not None:
                     return found
             pause = self._pause(attempt, failure)
@@ -76,28 +83,27 @@ class Retrying:
             self._sleep(pause)
         raise failure
 
-    def _look_up(
-        self, action: str, params: Mapping[str, Any], since: int, failure: KmsToolError
-    ) -> dict[str, Any] | None:
-        lookup = LOOKUPS.get(action)
-        if lookup is not None:
-            try:
-                return lookup(Retrying(self._inner, sleep=self._sleep), params, since)
-            except KmsToolError:
-                pass
-        raise UnknownOutcomeError(
-            f"whether {action} took effect is not known: {failure.message}",
-            hint="look before you repeat it: kmstool key list",
-            kms_code=failure.kms_code,
-            request_id=failure.request_id,
-        ) from failure
-
     def _pause(self, attempt: int, failure: KmsToolError) -> float:
         if attempt == 0 and failure.kms_code is None:
             # A damaged packet or a closed connection: once more at once.
             return 0
         longest = min(_LONGEST_SECONDS, _FIRST_SECONDS * float(2**attempt))
         return longest * secrets.randbelow(2**20) / 2**20
+
+
+def _look_up(
+    transport: Transport, action: str, params: Mapping[str, Any], since: int, failure: KmsToolError
+) -> dict[str, Any] | None:
+    lookup = LOOKUPS.get(action)
+    if lookup is not None:
+        with contextlib.suppress(KmsToolError):
+            return lookup(transport, params, since)
+    raise UnknownOutcomeError(
+        f"whether {action} took effect is not known: {failure.message}",
+        hint="look before you repeat it: kmstool key list",
+        kms_code=failure.kms_code,
+        request_id=failure.request_id,
+    ) from failure
 
 
 def is_passing(error: KmsToolError) -> bool:

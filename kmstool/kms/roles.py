@@ -86,6 +86,7 @@ def _get(url: str) -> bytes:
             data: bytes = answer.read(65536)
             return data
     except urllib.error.HTTPError as error:
+        error.close()
         raise AccessError(
             f"the metadata service answered {error.code}: this machine has no role", hint="bind a CAM role to the CVM"
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,9 @@ from kmstool.server.app import EmbeddedKms
 from kmstool.server.credentials import ServedCredential
 from kmstool.server.protection import Passphrase
 from kmstool.server.vault import Vault
+
+EARLIEST_UNIX, LATEST_UNIX = 946_684_800, 32_503_680_000
+"""2000-01-01 and 3000-01-01: far from where times, ids and their sums end."""
 
 
 def describe(kms: EmbeddedKms) -> dict[str, Any]:
@@ -33,6 +37,8 @@ def describe(kms: EmbeddedKms) -> dict[str, Any]:
 
 def move_clock(kms: EmbeddedKms, offset: int) -> int:
     """Put the clock `offset` seconds ahead of the machine's, do what is due by then, and return the new time."""
+    if not EARLIEST_UNIX <= time.time() + offset <= LATEST_UNIX:
+        raise InputError("the clock can be set to the years 2000 to 2999", hint="see kmstool local clock --help")
     with kms.store.transaction(write=True) as db:
         clock.move(db, offset)
     with kms.request("DescribeKey", {}, write=False) as call:
@@ -73,22 +79,20 @@ def restore(kms: EmbeddedKms, path: Path, passphrase: Passphrase) -> None:
     Raises `InputError` for a file that is no backup, `IntegrityError` for a damaged one and
     `AccessError` if the root key at hand does not open it.
     """
+    if path.exists() and path.samefile(kms.store.path):
+        raise UsageError(f"{path} is the store itself, not a copy of it")
+    copy = None
     try:
-        source = sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True)
-    except sqlite3.Error as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    try:
-        if store.check_version(source, path) == 0:
-            raise InputError(f"{path} is empty, not a backup")
-        if source.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
-            raise IntegrityError(f"{path} is damaged", hint="use another backup")
-        _check_opens(source, kms.store.folder, passphrase)
-        kms.store.replace(source)
-        kms.forget_keys()
+        copy = _read_copy(path)
+        Vault.unlock(copy, kms.store.folder, passphrase)
+        kms.store.replace(copy)
     except sqlite3.DatabaseError as error:
+        if (error.sqlite_errorcode or 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR):
+            raise _damaged(path) from error
         raise InputError(f"{path} is not a backup of the local KMS: {error}") from error
     finally:
-        source.close()
+        if copy is not None:
+            copy.close()
 
 
 def reset(folder: Path) -> None:
@@ -96,15 +100,31 @@ def reset(folder: Path) -> None:
     store.remove(folder, first=protection.ROOT_KEY_FILE)
 
 
-def _check_opens(source: sqlite3.Connection, folder: Path, passphrase: Passphrase) -> None:
-    # A backup may be in an older format, whose table has fewer columns.
+def _read_copy(path: Path) -> sqlite3.Connection:
+    """Return a backup's content in memory, in the newest format; raise for one that is none or damaged."""
     memory = sqlite3.connect(":memory:", isolation_level=None)
+    source = sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True)
     try:
+        _check_copy(source, path)
         source.backup(memory)
         store.bring_up(memory)
-        Vault.unlock(memory, folder, passphrase)
-    finally:
+    except BaseException:
         memory.close()
+        raise
+    finally:
+        source.close()
+    return memory
+
+
+def _check_copy(source: sqlite3.Connection, path: Path) -> None:
+    if store.check_version(source, path) == 0:
+        raise InputError(f"{path} is empty, not a backup")
+    if source.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+        raise _damaged(path)
+
+
+def _damaged(path: Path) -> IntegrityError:
+    return IntegrityError(f"{path} is damaged", hint="use another backup")
 
 
 def _quoted(path: Path) -> str:

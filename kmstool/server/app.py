@@ -57,10 +57,6 @@ class EmbeddedKms:
         """Release the store."""
         self.store.close()
 
-    def forget_keys(self) -> None:
-        """Unlock the store anew at the next need: its content may be another one."""
-        self._vault = None
-
     def call(self, action: str, params: Mapping[str, Any], region_name: str | None = None) -> dict[str, Any]:
         """Serve one action, in another region if one is named, and return its answer's fields with a RequestId.
 
@@ -96,7 +92,9 @@ class EmbeddedKms:
 
     def _call(self, action: str, params: Mapping[str, Any], place: Region | None, db: sqlite3.Connection) -> Call:
         def vault() -> Vault:
-            if self._vault is None:
+            # Another process may have restored a copy: material must not be wrapped under a key that is gone.
+            row = db.execute("SELECT store_id FROM store").fetchone()
+            if self._vault is None or row != (self._vault.store_id,):
                 self._vault = Vault.unlock(db, self.store.folder, self._passphrase)
             return self._vault
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from kmstool import tc3
 from kmstool.errors import InputError, KmsToolError
@@ -29,6 +29,8 @@ _COMMON = {
     "Action", "Version", "Region", "Timestamp", "Nonce", "SecretId", "Signature", "SignatureMethod", "Token",
     "Language", "RequestClient",
 }  # fmt: skip
+_FORM = "application/x-www-form-urlencoded"
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _MAX_DEPTH, _MAX_DIGITS = 5, 12
 _INDEX = re.compile(r"[0-9]{1,4}", re.ASCII)
 
@@ -54,6 +56,16 @@ def authenticate(request: HttpRequest, lookup: Lookup) -> SignedCall:
     if "authorization" in request.headers:
         return _tc3(request, lookup)
     return _v1(request, lookup)
+
+
+def is_addressed_by_loopback(request: HttpRequest) -> bool:
+    """Tell whether the Host is a loopback one.
+
+    What needs no signature is given to such requests only: a web page could ask for it
+    under a name of its own that leads here.
+    """
+    host = request.headers.get("host", "").rpartition("://")[2]
+    return host in _LOOPBACK or host.rpartition(":")[0] in _LOOPBACK
 
 
 def unflatten(fields: Mapping[str, str]) -> dict[str, Any]:
@@ -99,7 +111,8 @@ def _tc3(request: HttpRequest, lookup: Lookup) -> SignedCall:
         region=headers.get("x-tc-region", ""),
         params=_parameters(request),
     )
-    if headers["authorization"] == "SKIP" and call.action == "AssumeRoleWithWebIdentity":
+    unsigned = headers["authorization"] == "SKIP" and call.action == "AssumeRoleWithWebIdentity"
+    if unsigned and is_addressed_by_loopback(request):
         return call
     try:
         authorization = tc3.parse_authorization(headers["authorization"])
@@ -115,6 +128,8 @@ def _tc3(request: HttpRequest, lookup: Lookup) -> SignedCall:
 
 
 def _v1(request: HttpRequest, lookup: Lookup) -> SignedCall:
+    if request.method != "GET" and not request.headers.get("content-type", "").startswith(_FORM):
+        raise refuse("AuthFailure.InvalidAuthorization", "the request is not signed")
     fields = _form(request.query if request.method == "GET" else request.body.decode("utf-8", "replace"))
     for name in ("Signature", "SecretId", "Timestamp", "Action", "Version", "Nonce"):
         if name not in fields:
@@ -184,7 +199,7 @@ def _credential(lookup: Lookup, secret_id: str, token: str) -> ServedCredential:
 def _hosts(host: str) -> Iterator[str]:
     """Yield what clients may have signed for a Host header: as sent, without scheme, without port, in lower case."""
     seen = set()
-    bare = urlsplit(host).netloc if "://" in host else host
+    bare = host.rpartition("://")[2].partition("/")[0]
     for candidate in (host, bare, bare.rpartition(":")[0] or bare, bare.lower()):
         if candidate not in seen:
             seen.add(candidate)

@@ -18,7 +18,7 @@ from kmstool import protocol
 from kmstool.errors import KmsToolError
 from kmstool.server import admin, credentials, sts
 from kmstool.server.app import ACTIONS, EmbeddedKms
-from kmstool.server.authentication import SignedCall, authenticate
+from kmstool.server.authentication import SignedCall, authenticate, is_addressed_by_loopback
 from kmstool.server.call import refuse
 from kmstool.server.credentials import ServedCredential
 from kmstool.server.faults import FaultRule, Faults
@@ -44,7 +44,6 @@ class Gateway:
         self._faults = Faults()
         self._credentials: dict[str, ServedCredential | None] = {}
         self._seen_version = -1
-        self._seen_keys: object = None
         self._report = report
         admin.lasting_credential(self._writer)
 
@@ -119,11 +118,17 @@ class Gateway:
         return self._refused(action, refuse("InternalError", "an unexpected fault"))
 
     def _metadata(self, request: HttpRequest) -> Answer:
+        if not is_addressed_by_loopback(request):
+            return HttpAnswer(b"ask by a loopback address\n", 404, "text/plain")
         if not request.path.startswith(sts.METADATA_PATH) or request.method != "GET":
             return HttpAnswer(b"there is nothing here\n", 404, "text/plain")
 
         def answer() -> HttpAnswer:
-            body = sts.metadata(self._writer, request.path)
+            try:
+                body = sts.metadata(self._writer, request.path)
+            except KmsToolError as error:
+                self._report(f"metadata: {error.message}")
+                return HttpAnswer(b"the store failed\n", 500, "text/plain")
             return HttpAnswer(body, 200, "text/plain") if body else HttpAnswer(b"no such role\n", 404, "text/plain")
 
         return asyncio.get_running_loop().run_in_executor(self._thread, answer)
@@ -145,16 +150,11 @@ class Gateway:
             self._credentials.clear()
             with self._reader.store.transaction() as db:
                 self._faults.load(db)
-                keys = db.execute("SELECT store_id, store_key FROM store").fetchone()
-            if keys != self._seen_keys:
-                # A restored store has other keys; unlocking anew may ask for a passphrase, so only then.
-                self._seen_keys = keys
-                self._reader.forget_keys()
-                self._writer.forget_keys()
 
 
 def _answer(fields: Mapping[str, Any]) -> HttpAnswer:
-    return HttpAnswer(json.dumps({"Response": fields}, ensure_ascii=False).encode())
+    # ASCII, because a request can hold halves of characters that a message then quotes.
+    return HttpAnswer(json.dumps({"Response": fields}).encode("ascii"))
 
 
 def _asked_for(rule: FaultRule) -> KmsToolError:

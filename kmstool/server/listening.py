@@ -28,7 +28,7 @@ def serve(gateway: Gateway, folder: Path, host: str, port: int, ready: Callable[
     with _only_server(folder) as lock:
 
         def announce(actual: int) -> None:
-            os.pwrite(lock, f"{host}:{actual}\n".encode(), 0)
+            os.pwrite(lock, f"{bracketed(host)}:{actual}\n".encode(), 0)
             ready(actual)
 
         try:
@@ -55,6 +55,11 @@ def address(folder: Path) -> str:
     finally:
         os.close(descriptor)
     raise _not_running()
+
+
+def bracketed(host: str) -> str:
+    """Return a host as it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
 
 
 async def _until_stopped(server: HttpServer, host: str, port: int, ready: Callable[[int], None]) -> None:

@@ -28,6 +28,10 @@ _FIELDS: dict[str, type] = {
 }  # fmt: skip
 
 
+_LATEST_UNIX = 32_503_680_000
+_WITHOUT_MATERIAL = ("PendingImport", "PendingDelete")
+
+
 def apply(kms: EmbeddedKms, text: str) -> list[Cmk]:
     """Add the keys of a seed file, all or none, and return them.
 
@@ -36,7 +40,7 @@ def apply(kms: EmbeddedKms, text: str) -> list[Cmk]:
     """
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"the seed file is not TOML: {error}") from error
     tables = document.pop("key", [])
     if document or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
@@ -53,27 +57,38 @@ def export(kms: EmbeddedKms, *, plaintext: bool) -> str:
 
 
 def _add(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
-    for name, value in table.items():
-        if name not in _FIELDS:
-            raise InputError(f"{where} has the unknown field {name!r}", hint="known: " + ", ".join(_FIELDS))
-        if not isinstance(value, _FIELDS[name]) or isinstance(value, bool):
-            raise InputError(f"{where}: {name} must be of type {_FIELDS[name].__name__}")
+    _check_types(table, where)
     cmk = _cmk(call, table, where)
     if call.db.execute(
         "SELECT 1 FROM cmk WHERE key_id = ? OR (region = ? AND alias = ?)", (cmk.key_id, cmk.region, cmk.alias)
     ).fetchone():
         raise InputError(f"{where}: the store has the id {cmk.key_id} or the alias {cmk.alias!r} already")
     versions = [_material(cmk, text, where) for text in _strings(table, "versions", where)]
+    bindings = _strings(table, "bindings", where)
+    if len(set(bindings)) != len(bindings):
+        raise InputError(f"{where}: bindings names a resource twice")
+    if cmk.origin == "EXTERNAL" and (len(versions) > 1 or (not versions) != (cmk.state in _WITHOUT_MATERIAL)):
+        raise InputError(f"{where}: versions must hold the imported material, or state be PendingImport")
     cmks.insert(call, cmk)
     for material in versions:
         cmk = cmks.add_version(call, cmk, material)
     if not versions and cmk.origin != "EXTERNAL":
         cmk = cmks.add_version(call, cmk)
     cmks.set_tags(call, cmk.key_id, {name: str(value) for name, value in table.get("tags", {}).items()})
-    for binding in _strings(table, "bindings", where):
+    for binding in bindings:
         product, _, resource = binding.partition(" ")
         call.db.execute("INSERT INTO binding VALUES (?, ?, ?)", (cmk.key_id, product, resource))
     return cmk
+
+
+def _check_types(table: Mapping[str, Any], where: str) -> None:
+    for name, value in table.items():
+        if name not in _FIELDS:
+            raise InputError(f"{where} has the unknown field {name!r}", hint="known: " + ", ".join(_FIELDS))
+        if not isinstance(value, _FIELDS[name]) or isinstance(value, bool):
+            raise InputError(f"{where}: {name} must be of type {_FIELDS[name].__name__}")
+        if isinstance(value, int) and not 0 <= value <= _LATEST_UNIX:
+            raise InputError(f"{where}: {name} cannot be {value} here")
 
 
 def _cmk(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
@@ -101,7 +116,11 @@ def _cmk(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
         "state": (cmk.state, keys.STATES.__contains__),
         "usage": (cmk.usage, (keys.SYMMETRIC,).__contains__),
         "origin": (cmk.origin, ("TENCENT_KMS", "EXTERNAL").__contains__),
-        "rotate-days": (cmk.rotate_days, (0, *range(7, 366)).__contains__),
+        "rotate-days": (
+            cmk.rotate_days,
+            (0,).__contains__ if cmk.origin == "EXTERNAL" else (0, *range(7, 366)).__contains__,
+        ),
+        "next-rotation": (cmk.next_rotation, lambda date: date == 0 or cmk.rotate_days > 0),
         "deletion-date": (cmk.deletion_date, lambda date: (date > 0) == (cmk.state == "PendingDelete")),
     }
     for name, (value, allowed) in rules.items():
@@ -144,7 +163,11 @@ def _table(call: Call, cmk: Cmk, *, plaintext: bool) -> str:
         fields["versions"] = [
             protocol.encode(cmks.material(call, cmk, version)[1]) for version in range(1, cmk.version + 1)
         ]
-    # JSON's texts and lists of texts are TOML's too.
-    lines = [f"{name} = {json.dumps(value)}" for name, value in fields.items() if value]
-    lines += [f"tags.{json.dumps(name)} = {json.dumps(value)}" for name, value in cmks.tags(call, cmk.key_id).items()]
+    lines = [f"{name} = {_toml(value)}" for name, value in fields.items() if value]
+    lines += [f"tags.{_toml(name)} = {_toml(value)}" for name, value in cmks.tags(call, cmk.key_id).items()]
     return "\n".join(["[[key]]", *lines, ""])
+
+
+def _toml(value: Any) -> str:
+    # JSON's numbers, texts and lists of texts are TOML's too, but for one character that TOML wants escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

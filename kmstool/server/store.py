@@ -79,7 +79,7 @@ class Store:
     def data_version(self) -> int:
         """Return a number that changes when another connection, of any process, has changed the database."""
         with _translated(self.path):
-            version: int = self._db.execute("PRAGMA data_version").fetchone()[0]
+            version: int = _patiently(lambda: self._db.execute("PRAGMA data_version").fetchone())[0]
             return version
 
     def save(self) -> bytes:
@@ -88,9 +88,15 @@ class Store:
             return db.serialize()
 
     def replace(self, source: sqlite3.Connection) -> None:
-        """Replace all content by that of another database, all or nothing."""
-        with _translated(self.path):
-            source.backup(self._db)
+        """Replace all rows by those of another database of the same format, all or nothing."""
+        # Not by SQLite's backup, which waits for other processes without end.
+        with self.transaction(write=True) as db:
+            for (table,) in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                rows = source.execute(f'SELECT * FROM "{table}"').fetchall()  # noqa: S608 - names of our own tables
+                db.execute(f'DELETE FROM "{table}"')  # noqa: S608 - as above
+                if rows:
+                    marks = ", ".join("?" * len(rows[0]))
+                    db.executemany(f'INSERT INTO "{table}" VALUES ({marks})', rows)  # noqa: S608 - as above
 
     def _prepare(self) -> int:
         # The journal mode of a rollback journal is not stored; DELETE is SQLite's default.
@@ -228,11 +234,10 @@ def _damaged(path: Path, reason: str) -> IntegrityError:
 
 def _error(path: Path, error: sqlite3.Error) -> KmsToolError:
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    # Our statements are tested, so a table or column that is not there means another file's content.
-    text = str(error)
-    missing = (code == sqlite3.SQLITE_ERROR and text.startswith("no such")) or text.startswith("Could not decode")
-    if missing or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return _damaged(path, text)
+    # Our statements are tested, so an error in one means that the file's tables are not those we made.
+    # Text that is no UTF-8 has no code at all.
+    if code in (0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return _damaged(path, str(error))
     if code == sqlite3.SQLITE_FULL:
         return atomic.fault(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

@@ -1,0 +1,197 @@
+"""`kmstool envelope encrypt`, `decrypt`, `verify` and `inspect`: data of any size under keys in KMS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kmstool.cli import envelope_files, options, output, progress, recipients, times
+from kmstool.cli.envelope_jobs import EncryptJob
+from kmstool.cli.lazy import LazyGroup
+from kmstool.cli.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from kmstool.envelope.file import Opened
+    from kmstool.envelope.floe import Floe
+
+COMMANDS = {
+    "decrypt": ("kmstool.cli.envelope:decrypt", "Open an envelope."),
+    "encrypt": ("kmstool.cli.envelope:encrypt", "Put a file or stream into an envelope."),
+    "inspect": ("kmstool.cli.envelope:inspect", "Show what an envelope says without opening it."),
+    "rewrap": ("kmstool.cli.rewrap:rewrap", "Give envelopes other recipients."),
+    "verify": ("kmstool.cli.envelope:verify", "Check that an envelope is whole and unaltered."),
+}
+
+
+@click.group(cls=LazyGroup, table=COMMANDS)
+def envelope() -> None:
+    """Encrypt files and streams of any size.
+
+    A data key that KMS makes encrypts the data on this machine, in pieces of 1 MiB that
+    are each authenticated; KMS encrypts the data key for every recipient. One file holds
+    it all.
+    """
+
+
+@click.command(cls=options.Command, example="kmstool envelope encrypt --key demo big.tar")
+@click.option(
+    "--key", "keys", multiple=True, metavar="KEY", help="Key that can open it; repeatable. Default: the profile's."
+)
+@options.context_option
+@click.option(
+    "--aad", "facts", multiple=True, metavar="K=V", help="Fact of the file, bound to it, not sent to KMS; repeatable."
+)
+@click.option(
+    "--suite", type=click.Choice(recipients.SUITES), default=recipients.SUITES[0], show_default=True, help="Cipher."
+)
+@click.option("-a", "--armor", is_flag=True, help="Write text (PEM) in place of binary data.")
+@click.option("--detached", metavar="HEADER", help="Write the header to a file of its own.")
+@click.option("--reserve", is_flag=True, help="Leave room for a rewrap in place, also in small files.")
+@click.option("-r", "--recursive", is_flag=True, help="FILE is a folder; every file in it is encrypted into OUT.")
+@click.option("--dek-per-file", is_flag=True, help="With --recursive: ask KMS for a data key for each file.")
+@options.output_options
+@options.input_argument
+@pass_session
+def encrypt(session: Session, file: str | None, **choices: Any) -> None:
+    """Put a file or stream into an envelope.
+
+    FILE becomes FILE.kte unless -o says otherwise; stdin goes to stdout. Each of the keys
+    can open the envelope alone.
+    """
+    job = EncryptJob.of(session, **choices)
+    if choices["recursive"]:
+        from kmstool.cli import trees
+
+        trees.encrypt(session, job, file, choices["out"], dek_per_file=choices["dek_per_file"], force=choices["force"])
+    else:
+        envelope_files.encrypt(session, job, file, choices["out"], force=choices["force"])
+
+
+@click.command(cls=options.Command, example="kmstool envelope decrypt big.tar.kte -o copy.tar")
+@click.option("--key", "keys", multiple=True, metavar="KEY", help="Ask only for this key; repeatable.")
+@options.context_option
+@click.option("--detached", metavar="HEADER", help="Read the header from a file of its own.")
+@click.option("--range", "span", metavar="A-B", help="Only the bytes A to B of the plaintext, counted from 0.")
+@click.option("--verify-first", is_flag=True, help="Authenticate all before the first byte is written.")
+@click.option("-r", "--recursive", is_flag=True, help="FILE is a folder; every envelope in it is opened into OUT.")
+@options.output_options
+@options.input_argument
+@pass_session
+def decrypt(session: Session, file: str | None, out: str | None, force: bool, recursive: bool, **choices: Any) -> None:
+    """Open an envelope.
+
+    X.kte becomes X unless -o says otherwise; stdin goes to stdout. A file appears only
+    when the last byte was verified. Through a pipe verified pieces leave as they come, and
+    a failure says at the end that the output is incomplete. --context, if given, must be
+    the envelope's.
+    """
+    if recursive:
+        from kmstool.cli import trees
+
+        trees.decrypt(session, file, out, choices["keys"], choices["context"], force=force)
+        return
+    with envelope_files.opened(session, file, choices["detached"]) as found:
+        floe = envelope_files.unlocked(session, found, choices["keys"], choices["context"])
+        if choices["verify_first"]:
+            _verify(session, found, floe)
+            found.rewind()
+        target = envelope_files.decrypted_name(file, out)
+        if choices["span"]:
+            envelope_files.write_range(found.envelope, floe, choices["span"], target, force=force)
+        else:
+            envelope_files.decrypt(session, found, floe, target, force=force)
+
+
+@click.command(cls=options.Command, example="kmstool envelope verify big.tar.kte")
+@click.option("--key", "keys", multiple=True, metavar="KEY", help="Ask only for this key; repeatable.")
+@options.context_option
+@click.option("--detached", metavar="HEADER", help="Read the header from a file of its own.")
+@options.input_argument
+@pass_session
+def verify(
+    session: Session, file: str | None, keys: tuple[str, ...], context: tuple[str, ...], detached: str | None
+) -> None:
+    """Check that an envelope is whole and unaltered.
+
+    Everything is opened and authenticated, and nothing is written.
+    """
+    with envelope_files.opened(session, file, detached) as found:
+        _verify(session, found, envelope_files.unlocked(session, found, keys, context))
+    output.answer(session, {"Valid": True}, lambda: print("envelope valid"))
+
+
+@click.command(cls=options.Command, example="kmstool envelope inspect big.tar.kte")
+@click.option("--detached", metavar="HEADER", help="Read the header from a file of its own.")
+@options.input_argument
+@pass_session
+def inspect(session: Session, file: str | None, detached: str | None) -> None:
+    """Show what an envelope says without opening it.
+
+    No KMS is asked and nothing is authenticated: recipients are hints, and anyone who can
+    write the file can change them.
+    """
+    with envelope_files.opened(session, file, detached) as found:
+        facts = _facts(found.envelope)
+    output.answer(session, facts, lambda: _print_facts(session, facts))
+
+
+def _verify(session: Session, found: envelope_files.Found, floe: Floe) -> None:
+    from kmstool.envelope import file as whole
+
+    with progress.bar(session, "verifying", found.envelope.plaintext_bytes) as advance:
+        whole.verify(found.envelope, floe, advance)
+
+
+def _facts(opened: Opened) -> dict[str, Any]:
+    from kmstool.envelope.stanzas import parse_context
+
+    head = opened.header
+    number, slot = head.newest
+    stated = head.prologue.plaintext_bytes
+    return {
+        "Format": "KTE1",
+        "Suite": head.suite.name,
+        "SegmentBytes": int.from_bytes(opened.floe_header[2:6], "big"),
+        "FileId": head.prologue.file_id.hex(),
+        "Created": head.prologue.created_unix,
+        "Writer": head.prologue.writer,
+        "PlaintextBytes": opened.plaintext_bytes if stated is None else stated,
+        "LengthConsistent": None if None in (stated, opened.plaintext_bytes) else stated == opened.plaintext_bytes,
+        "Context": parse_context(head.prologue.context),
+        "Aad": parse_context(head.prologue.aad),
+        "Detached": head.detached,
+        "Generation": slot.generation,
+        "Slot": "AB"[number],
+        "Slots": len(head.slots),
+        "Recipients": [stanza.facts() for stanza in slot.stanzas],
+    }
+
+
+def _print_facts(session: Session, facts: dict[str, Any]) -> None:
+    import json
+
+    consistent = {True: "consistent", False: "NOT CONSISTENT with the file's", None: "not checked"}
+    size = "not stated" if facts["PlaintextBytes"] is None else f"{facts['PlaintextBytes']:,} bytes"
+    room = "a rewrap in place is possible" if facts["Slots"] > 1 else "a rewrap makes a copy"
+    output.fields(
+        {
+            "format": f"{facts['Format']}, {facts['Suite']}, segments of {facts['SegmentBytes']:,} bytes",
+            "file id": facts["FileId"],
+            "created": f"{times.shown(facts['Created'] or 0)} by {facts['Writer'] or '-'}",
+            "plaintext": f"{size}, length {consistent[facts['LengthConsistent']]}",
+            "context": json.dumps(facts["Context"], ensure_ascii=False) if facts["Context"] else "-",
+            "aad": json.dumps(facts["Aad"], ensure_ascii=False) if facts["Aad"] else "-",
+            "recipients": f"generation {facts['Generation']}, slot {facts['Slot']} of {facts['Slots']}; {room}",
+        }
+    )
+    rows = [
+        (
+            item["Kind"],
+            item.get("Region", "-"),
+            item.get("KeyId") or item.get("Fingerprint", "-"),
+            times.shown(item.get("WrappedAt", 0)),
+        )
+        for item in facts["Recipients"]
+    ]
+    output.table(session, ("KIND", "REGION", "KEY ID", "WRAPPED"), rows)

@@ -1,0 +1,246 @@
+"""Where envelopes come from and go to: names, pipes, armor, atomic output. What is in them is decided elsewhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kmstool.cli import files, progress, recipients
+from kmstool.cli.session import Session
+from kmstool.errors import InputError, IntegrityError, KmsToolError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from kmstool.cli.envelope_jobs import EncryptJob
+    from kmstool.envelope.file import Opened, Source
+    from kmstool.envelope.floe import Floe
+
+SUFFIX = ".kte"
+HEADER_SUFFIX = ".kteh"
+
+
+@dataclass(slots=True)
+class Found:
+    """An envelope that was opened by the names that the user gave."""
+
+    envelope: Opened
+    again: Callable[[], Opened]
+
+    def rewind(self) -> None:
+        """Read it once more from its beginning; raise `UsageError` for a pipe."""
+        if self.envelope.source.size is None:
+            raise UsageError("--verify-first reads the envelope twice, which a pipe does not allow", hint="name a file")
+        self.envelope = self.again()
+
+
+def encrypt(session: Session, job: EncryptJob, name: str | None, out: str | None, *, force: bool) -> None:
+    """Encrypt a file or stdin to a file or stdout."""
+    from kmstool import atomic
+
+    target = out if out is not None else (None if name in (None, files.STDIN) else f"{name}{SUFFIX}")
+    with _source(name) as source:
+        if target is None or target == files.STDIN:
+            if target is None and not job.armor:
+                refuse_terminal()
+            _encrypt_to(session, job, source, files.stdout_writer())
+            return
+        refuse_same(source, target)
+        with atomic.create(Path(target), replace=force, durable=False) as file:
+            if job.armor:
+                _encrypt_to(session, job, source, files.writer_of(file.fileno()))
+            else:
+                encrypt_file(session, job, source, file.fileno(), force=force)
+
+
+def encrypt_file(session: Session, job: EncryptJob, source: Source, target: int, *, force: bool) -> None:
+    """Encrypt into an open, empty regular file; a detached header gets its own."""
+    from kmstool import atomic
+    from kmstool.envelope import file as whole
+
+    head = job.header(source.size, to_file=True)
+    with progress.bar(session, "encrypting", source.size) as advance:
+        whole.seal(job.dek, head, source, target, advance)
+    if job.detached:
+        atomic.write(Path(job.detached), head.encode(), replace=force)
+
+
+def _encrypt_to(session: Session, job: EncryptJob, source: Source, write: Callable[[memoryview], None]) -> None:
+    from kmstool import atomic
+    from kmstool.envelope import file as whole
+    from kmstool.envelope.armor import ArmorWriter
+
+    head = job.header(source.size, to_file=False)
+    if job.detached:
+        atomic.write(Path(job.detached), head.encode())
+    armor = ArmorWriter(write) if job.armor else None
+    with progress.bar(session, "encrypting", source.size) as advance:
+        whole.seal_stream(job.dek, head, source, armor.write if armor else write, advance)
+    if armor:
+        armor.close()
+
+
+@contextmanager
+def opened(session: Session, name: str | None, detached: str | None) -> Iterator[Found]:
+    """Open an envelope by name or from stdin, and its detached header, if there is one."""
+    from kmstool.envelope import file as whole
+
+    with _source(name) as payload:
+        if detached is None:
+            yield Found(whole.open_envelope(_unarmored(payload)), lambda: whole.open_envelope(_from_start(payload)))
+            return
+        with _source(detached) as head:
+            yield Found(
+                whole.open_envelope(head, payload),
+                lambda: whole.open_envelope(_from_start(head), _from_start(payload)),
+            )
+
+
+def unlocked(session: Session, found: Found, keys: tuple[str, ...], context_words: tuple[str, ...]) -> Floe:
+    """Return the payload's keys, after comparing the context with what the user expects."""
+    from kmstool import context
+    from kmstool.envelope.recipients import unlock
+    from kmstool.envelope.stanzas import parse_context
+
+    envelope = found.envelope
+    wanted = context.from_options(context_words)
+    if wanted and parse_context(envelope.header.prologue.context) != wanted:
+        raise IntegrityError("the envelope has another context", hint="see it: kmstool envelope inspect FILE")
+    return unlock(envelope.header, envelope.floe_header, recipients.identities(session, keys))[0]
+
+
+def decrypt(session: Session, found: Found, floe: Floe, target: str | None, *, force: bool) -> None:
+    """Decrypt into a file, which appears when all of it is verified, or to stdout, piece by piece."""
+    from kmstool import atomic
+    from kmstool.envelope import file as whole
+
+    envelope = found.envelope
+    with progress.bar(session, "decrypting", envelope.plaintext_bytes) as advance:
+        if target is not None and target != files.STDIN:
+            refuse_same(envelope.source, target)
+            with atomic.create(Path(target), replace=force, durable=False) as file:
+                whole.unseal(envelope, floe, file.fileno(), advance)
+            return
+        guarded = _Guarded(files.stdout_writer(), text_only=target is None and sys.stdout.isatty())
+        try:
+            whole.unseal_stream(envelope, floe, guarded.write, advance)
+        except KmsToolError as error:
+            if guarded.begun:
+                error.hint = "the output is incomplete: discard it"
+            raise
+
+
+def write_range(envelope: Opened, floe: Floe, span: str, target: str | None, *, force: bool) -> None:
+    """Decrypt the bytes A-B."""
+    from kmstool.envelope import file as whole
+
+    first, _, last = span.partition("-")
+    if not (first.isascii() and first.isdigit() and last.isascii() and last.isdigit()):
+        raise UsageError(f"{span!r} is no range", hint="for example --range 0-1023")
+    pieces = bytearray()
+    whole.unseal_range(envelope, floe, int(first), int(last), pieces.extend)
+    files.write(bytes(pieces), target, force=force)
+
+
+def decrypted_name(name: str | None, out: str | None) -> str | None:
+    """Return where the plaintext goes: X for X.kte unless something else was said; None for stdout."""
+    if out is not None or name in (None, files.STDIN):
+        return out
+    if not str(name).endswith(SUFFIX) or name == SUFFIX:
+        raise UsageError(
+            f"{name} does not end in {SUFFIX}, so the output needs a name", hint="add -o FILE, or -o - for stdout"
+        )
+    return str(name).removesuffix(SUFFIX)
+
+
+def refuse_same(source: Source, target: str) -> None:
+    """Refuse to write where the input comes from."""
+    try:
+        found = os.stat(target)
+    except OSError:
+        return
+    here = os.fstat(source.descriptor) if source.descriptor is not None else None
+    if here and (here.st_dev, here.st_ino) == (found.st_dev, found.st_ino):
+        raise UsageError(f"{target} is input and output", hint="write to another file and rename it afterwards")
+
+
+def refuse_terminal() -> None:
+    """Refuse to write binary data to a terminal."""
+    if sys.stdout.isatty():
+        raise OutputError(
+            "binary data is not written to a terminal", hint="use -o FILE, a pipe, --armor, or -o - to force it"
+        )
+
+
+@contextmanager
+def _source(name: str | None) -> Iterator[Source]:
+    from kmstool.envelope.file import Source
+
+    if name is None and sys.stdin.isatty():
+        raise UsageError("no FILE was named and stdin is a terminal", hint="name a file, or pipe data in")
+    try:
+        descriptor = os.dup(0) if name in (None, files.STDIN) else os.open(str(name), os.O_RDONLY | os.O_CLOEXEC)
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise UsageError(f"{name} is a folder", hint="add --recursive")
+    except OSError as error:
+        raise InputError(f"cannot read {name or 'stdin'}: {(error.strerror or '').lower()}") from error
+    try:
+        yield Source.of(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unarmored(source: Source) -> Source:
+    """Return the source itself, or what its armor holds."""
+    from kmstool.envelope.armor import BEGIN, ArmorReader
+    from kmstool.envelope.file import Source
+
+    start = memoryview(bytearray(len(BEGIN)))
+    got = source.read(start)
+    begin = bytes(start[:got])
+    if begin.lstrip().startswith(BEGIN[: len(begin.lstrip())]) and begin.strip():
+        return Source(ArmorReader(source.read, begin).read)
+    if source.size is not None and source.descriptor is not None:
+        os.lseek(source.descriptor, 0, os.SEEK_SET)
+        return source
+    return Source(_with_start(begin, source.read))
+
+
+def _with_start(start: bytes, read: Callable[[memoryview], int]) -> Callable[[memoryview], int]:
+    rest = bytearray(start)
+
+    def joined(buffer: memoryview) -> int:
+        count = min(len(rest), len(buffer))
+        buffer[:count] = rest[:count]
+        del rest[:count]
+        return count + (read(buffer[count:]) if count < len(buffer) else 0)
+
+    return joined
+
+
+def _from_start(source: Source) -> Source:
+    from kmstool.envelope.file import Source
+
+    assert source.descriptor is not None  # noqa: S101 - only regular files are read twice
+    os.lseek(source.descriptor, 0, os.SEEK_SET)
+    return Source.of(source.descriptor)
+
+
+class _Guarded:
+    """A writer that knows whether anything left, and refuses binary data for a terminal."""
+
+    def __init__(self, write: Callable[[memoryview], None], *, text_only: bool) -> None:
+        self._write = write
+        self._text_only = text_only
+        self.begun = False
+
+    def write(self, data: memoryview) -> None:
+        if self._text_only and not files.is_text(bytes(data)):
+            refuse_terminal()
+        self.begun = self.begun or len(data) > 0
+        self._write(data)

@@ -1,0 +1,122 @@
+"""`kmstool envelope rewrap`: other recipients for envelopes, whose payload stays as it is."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import options, output, recipients
+from kmstool.cli.session import Session, pass_session
+from kmstool.errors import InputError, KmsToolError, OutputError, PartialError, UsageError
+
+if TYPE_CHECKING:
+    from kmstool.envelope.file import Opened
+    from kmstool.envelope.header import Header
+    from kmstool.envelope.stanzas import Stanza
+    from kmstool.kms.recipient import CmkRecipient
+
+
+@click.command(cls=options.Command, example="kmstool envelope rewrap big.tar.kte --to demo-2")
+@click.option(
+    "--to", "keys", multiple=True, required=True, metavar="KEY", help="New recipient; repeatable. The old ones go."
+)
+@click.option("--server-side", is_flag=True, help="Let KMS re-encrypt the data key; it never comes here.")
+@click.argument("names", metavar="FILE...", nargs=-1, required=True)
+@pass_session
+def rewrap(session: Session, names: tuple[str, ...], keys: tuple[str, ...], server_side: bool) -> None:
+    """Give envelopes other recipients.
+
+    The payload is not touched. Where the header has room, the file is changed in place,
+    else a copy replaces it; a crash leaves the old or the new one. This takes nothing back:
+    an old copy of the file still opens with the old keys.
+    """
+    failed = []
+    targets = [recipients.cmk(session, key) for key in keys]
+    if session.settings.dry_run:
+        session.note(f"dry run: {len(names)} envelopes would be rewrapped")
+        return
+    for name in names:
+        try:
+            way = _rewrap(session, Path(name), targets, server_side=server_side)
+        except KmsToolError as error:
+            if len(names) == 1:
+                raise
+            failed.append(name)
+            session.warn(f"{name}: {error.message}")
+        else:
+            session.note(f"{name} has other recipients now ({way})")
+    if failed:
+        raise PartialError(f"{len(failed)} of {len(names)} envelopes were not rewrapped: {', '.join(failed)}")
+    output.answer(session, {"Rewrapped": list(names)}, lambda: None)
+
+
+def _rewrap(session: Session, path: Path, targets: list[CmkRecipient], *, server_side: bool) -> str:
+    from kmstool import atomic
+    from kmstool.envelope import file as whole
+
+    descriptor = _locked(path)
+    try:
+        source = whole.Source.of(descriptor)
+        opened = whole.open_header(source)
+        wrap = _wrapped_by_kms if server_side else _wrapped_here
+        stanzas = wrap(session, opened, targets)
+        if whole.rewrap_in_place(descriptor, opened.header, stanzas):
+            return "in place"
+        mode = os.fstat(descriptor).st_mode & 0o777
+        with atomic.create(path, replace=True, mode=mode) as file:
+            whole.rewrap_copy(source, opened.header, file.fileno(), stanzas)
+        return "by a copy"
+    except OSError as error:
+        raise atomic.fault(path, error) from error
+    finally:
+        os.close(descriptor)
+
+
+def _locked(path: Path) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError as error:
+        raise InputError(f"cannot open {path}: {(error.strerror or '').lower()}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_nlink > 1:
+            raise OutputError(f"{path} has several names, which a rewrap would part or change together")  # noqa: TRY301
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise OutputError(f"{path} is being rewrapped by another process", hint="try again later") from error
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _wrapped_here(session: Session, opened: Opened, targets: list[CmkRecipient]) -> list[Stanza]:
+    """Open the DEK, check it against the payload, and wrap it for the new recipients."""
+    from kmstool.envelope.recipients import unlock
+
+    header: Header = opened.header
+    if header.detached:
+        raise UsageError("a detached header can be rewrapped by KMS only", hint="add --server-side")
+    dek = unlock(header, opened.floe_header, recipients.identities(session))[1]
+    return [target.wrap(dek, header.prologue.context) for target in targets]
+
+
+def _wrapped_by_kms(session: Session, opened: Opened, targets: list[CmkRecipient]) -> list[Stanza]:
+    """Let the KMS of each region move the blob that it can open to the new key."""
+    from kmstool.envelope.stanzas import REGION, TENCENT_KMS
+
+    by_region = {item.text(REGION): item for item in opened.header.stanzas if item.kind == TENCENT_KMS}
+    stanzas = []
+    for target in targets:
+        source = by_region.get(target.region)
+        if source is None:
+            raise UsageError(
+                f"no recipient of the envelope is in {target.region}, where its KMS could re-encrypt it",
+                hint="without --server-side the data key is opened here and can go to any region",
+            )
+        stanzas.append(target.move(source, opened.header.prologue.context))
+    return stanzas

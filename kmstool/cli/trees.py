@@ -1,0 +1,173 @@
+"""Whole folders of envelopes: one data key for many small files, and one process a core."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from kmstool.cli.envelope_files import SUFFIX
+from kmstool.cli.envelope_jobs import EncryptJob
+from kmstool.cli.session import Session
+from kmstool.errors import InputError, KmsToolError, PartialError, UsageError
+
+
+def encrypt(
+    session: Session, job: EncryptJob, name: str | None, out: str | None, *, dek_per_file: bool, force: bool
+) -> None:
+    """Encrypt every regular file below a folder into another folder, under the same names with .kte."""
+    source, target = _folders(name, out)
+    if job.armor or job.detached:
+        raise UsageError("--recursive excludes --armor and --detached")
+
+    def one(path: str) -> None:
+        own = job
+        if dek_per_file:
+            dek, stanzas = job.again()
+            own = replace(job, dek=dek, stanzas=stanzas)
+        _encrypt_one(own, source, target, path, force=force)
+
+    _all(session, source, _paths(source), one, parallel=not dek_per_file, what="encrypted")
+
+
+def decrypt(
+    session: Session,
+    name: str | None,
+    out: str | None,
+    keys: tuple[str, ...],
+    context_words: tuple[str, ...],
+    *,
+    force: bool,
+) -> None:
+    """Open every .kte below a folder into another folder, under the same names without .kte."""
+    from kmstool.cli import recipients
+    from kmstool.cli.envelope_files import opened
+    from kmstool.envelope.recipients import unlock
+
+    source, target = _folders(name, out)
+    identities = recipients.identities(session, keys)
+    if context_words:
+        raise UsageError("--recursive and --context exclude each other")
+
+    def one(path: str) -> None:
+        from kmstool import atomic
+        from kmstool.envelope import file as whole
+
+        with opened(session, str(source / path), None) as found:
+            envelope = found.envelope
+            floe = unlock(envelope.header, envelope.floe_header, identities)[0]
+            place = target / path.removesuffix(SUFFIX)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with atomic.create(place, replace=force, durable=False) as file:
+                whole.unseal(envelope, floe, file.fileno(), lambda _: None)
+
+    paths = [path for path in _paths(source) if path.endswith(SUFFIX)]
+    _all(session, source, paths, one, parallel=False, what="decrypted")
+
+
+def _encrypt_one(job: EncryptJob, source: Path, target: Path, path: str, *, force: bool) -> None:
+    from kmstool import atomic
+    from kmstool.envelope import file as whole
+
+    place = target / (path + SUFFIX)
+    try:
+        descriptor = os.open(source / path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError as error:
+        raise InputError(f"cannot read {source / path}: {(error.strerror or '').lower()}") from error
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        content = whole.Source.of(descriptor)
+        head = job.header(content.size, to_file=True, facts={**job.facts, "path": path})
+        with atomic.create(place, replace=force, durable=False) as file:
+            whole.seal(job.dek, head, content, file.fileno(), lambda _: None)
+    finally:
+        os.close(descriptor)
+
+
+def _folders(name: str | None, out: str | None) -> tuple[Path, Path]:
+    if name is None or out is None or not Path(name).is_dir():
+        raise UsageError(
+            "--recursive needs a folder and -o with another", hint="kmstool envelope encrypt -r DIR -o OUT"
+        )
+    source, target = Path(name).resolve(), Path(out).resolve()
+    if target == source or target.is_relative_to(source) or source.is_relative_to(target):
+        raise UsageError(f"{name} and {out} lie within each other", hint="choose a folder elsewhere")
+    return source, target
+
+
+def _paths(folder: Path) -> list[str]:
+    """Return the regular files below a folder, relative to it, in order; links are passed over."""
+    found: list[str] = []
+    for base, folders, names in os.walk(folder):
+        folders.sort()
+        found += [
+            os.path.relpath(path, folder)
+            for name in sorted(names)
+            if os.path.isfile(path := os.path.join(base, name)) and not os.path.islink(path)
+        ]
+    return found
+
+
+def _all(
+    session: Session, source: Path, paths: list[str], one: Callable[[str], None], *, parallel: bool, what: str
+) -> None:
+    failures = _in_processes(paths, one) if parallel else _in_order(paths, one)
+    for path, message in failures:
+        session.warn(f"{path}: {message}")
+    if failures:
+        raise PartialError(f"{len(failures)} of {len(paths)} files in {source} were not {what}")
+    session.note(f"{len(paths)} files were {what}")
+
+
+def _in_order(paths: list[str], one: Callable[[str], None]) -> list[tuple[str, str]]:
+    failures = []
+    for path in paths:
+        try:
+            one(path)
+        except KmsToolError as error:
+            failures.append((path, error.message))
+    return failures
+
+
+def _in_processes(paths: list[str], one: Callable[[str], None]) -> list[tuple[str, str]]:
+    """Share the paths among a process a core; the parent takes part. Forked, so that the DEK is in no message."""
+    from kmstool.envelope.engine import threads_for
+
+    workers = min(threads_for(None), 1 + len(paths) // 64)
+    children = [_fork(paths[number::workers], one) for number in range(1, workers)]
+    failures = _in_order(paths[0::workers], one)
+    for number, (pid, pipe) in enumerate(children, 1):
+        failures += _report(pid, pipe, paths[number::workers])
+    return failures
+
+
+def _fork(paths: list[str], one: Callable[[str], None]) -> tuple[int, int]:
+    import json
+
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writing)
+        return pid, reading
+    try:
+        with os.fdopen(writing, "w") as report:
+            json.dump(_in_order(paths, one), report)
+        os._exit(0)
+    finally:
+        # Whatever happens, the child must not go on as a second parent.
+        os._exit(1)
+
+
+def _report(pid: int, pipe: int, paths: list[str]) -> list[tuple[str, str]]:
+    import json
+
+    with os.fdopen(pipe) as report:
+        text = report.read()
+    _, status = os.waitpid(pid, 0)
+    try:
+        found = [(path, message) for path, message in json.loads(text)]
+    except ValueError:
+        found = []
+        status = status or 1
+    return found if status == 0 else [(path, "the process that had it ended early") for path in paths]

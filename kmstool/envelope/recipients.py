@@ -1,0 +1,83 @@
+"""Who can open an envelope: the two joints for recipients, and how a payload is unlocked. KMS is not known here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from kmstool.envelope.floe import Floe
+from kmstool.envelope.header import Header
+from kmstool.envelope.stanzas import KEY_ID, KINDS, REGION, Stanza
+from kmstool.errors import AccessError, IntegrityError, KmsToolError
+
+MAX_WRONG_DEKS = 3
+
+
+class Recipient(Protocol):
+    """Someone for whom a DEK is wrapped."""
+
+    def wrap(self, dek: bytes, context: str) -> Stanza:
+        """Return the stanza for this recipient; `context` is the text that KMS binds to it."""
+        ...
+
+
+class Identity(Protocol):
+    """Something that can open stanzas: a KMS, or a private key."""
+
+    def unwrap(self, stanza: Stanza, context: str) -> bytes | None:
+        """Return the DEK, or None for a stanza of another kind; raise a `KmsToolError` if it cannot be had."""
+        ...
+
+
+def unlock(header: Header, payload_header: bytes, identities: Sequence[Identity]) -> tuple[Floe, bytes, Stanza]:
+    """Return the payload's keys, the DEK and the stanza that gave it: the first one that is right.
+
+    Raises `AccessError` or the recipients' own error if none can be opened, `IntegrityError`
+    if what they open to is not the key of this payload.
+    """
+    failures: list[tuple[Stanza, KmsToolError]] = []
+    wrong = 0
+    for stanza in header.stanzas:
+        for dek in _opened(stanza, header.prologue.context, identities, failures):
+            try:
+                return Floe.resume(header.suite, dek, header.aad, payload_header), dek, stanza
+            except KmsToolError as error:
+                failures.append((stanza, error))
+                wrong += isinstance(error, IntegrityError)
+            if wrong >= MAX_WRONG_DEKS:
+                raise IntegrityError("three recipients open to wrong keys: the header was altered")
+    raise _nobody(header, failures)
+
+
+def describe(stanza: Stanza) -> str:
+    """Name a recipient in one line."""
+    parts = (KINDS.get(stanza.kind, f"unknown kind {stanza.kind}"), stanza.text(REGION), stanza.text(KEY_ID))
+    return " ".join(part for part in parts if part)
+
+
+def _opened(
+    stanza: Stanza, context: str, identities: Iterable[Identity], failures: list[tuple[Stanza, KmsToolError]]
+) -> Iterator[bytes]:
+    for identity in identities:
+        try:
+            dek = identity.unwrap(stanza, context)
+        except KmsToolError as error:
+            failures.append((stanza, error))
+            continue
+        if dek is not None:
+            yield dek
+
+
+def _nobody(header: Header, failures: list[tuple[Stanza, KmsToolError]]) -> KmsToolError:
+    if not failures:
+        listed = "; ".join(describe(stanza) for stanza in header.stanzas)
+        return AccessError(
+            f"none of the envelope's recipients can be opened here: {listed}",
+            hint="name a profile that reaches one of them, or a private key with --identity",
+        )
+    if len(failures) == 1:
+        return failures[0][1]
+    # An altered file or another key counts most, then what a single cause explains.
+    gravest = next((error for _, error in failures if isinstance(error, IntegrityError)), failures[0][1])
+    reasons = "; ".join(f"{describe(stanza)}: {error.message}" for stanza, error in failures)
+    return type(gravest)(f"no recipient opens the envelope: {reasons}", hint=gravest.hint, kms_code=gravest.kms_code)

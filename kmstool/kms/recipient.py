@@ -1,0 +1,79 @@
+"""CMKs as recipients of envelopes: the DEK is made or wrapped by KMS, and opened by it."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from kmstool.envelope.floe import Suite
+from kmstool.envelope.stanzas import KEY_ID, REGION, SITE, TENCENT_KMS, WRAPPED, WRAPPED_AT, Stanza
+from kmstool.errors import IntegrityError, UsageError
+from kmstool.kms.client import KmsClient
+
+KEY_SPECS = {32: "AES_256", 16: "AES_128"}
+MAX_CACHED = 1024
+MAX_CACHED_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class CmkRecipient:
+    """A CMK in one region; `site` is `cn` or `intl`."""
+
+    client: KmsClient
+    key_id: str
+    region: str
+    site: str = "cn"
+
+    def new_dek(self, suite: Suite, context: str) -> tuple[bytes, Stanza]:
+        """Let KMS make a DEK for a suite, and return it with its stanza."""
+        made = self.client.generate_data_key(self.key_id, KEY_SPECS[suite.dek_bytes], context)
+        return made.plaintext, self._stanza(made.ciphertext_blob)
+
+    def wrap(self, dek: bytes, context: str) -> Stanza:
+        """Let KMS encrypt a DEK that another recipient's KMS made."""
+        return self._stanza(self.client.encrypt(self.key_id, dek, context).ciphertext_blob)
+
+    def move(self, stanza: Stanza, context: str) -> Stanza:
+        """Let KMS re-encrypt another stanza of the same region for this CMK; the DEK does not leave KMS."""
+        blob = stanza.wrapped.decode("ascii")
+        moved = self.client.re_encrypt(blob, to_key_id=self.key_id, source_context=context, destination_context=context)
+        return self._stanza(moved.ciphertext_blob)
+
+    def _stanza(self, blob: str) -> Stanza:
+        texts = {SITE: self.site, REGION: self.region, KEY_ID: self.key_id, WRAPPED: blob}
+        fields = {number: text.encode() for number, text in texts.items()}
+        return Stanza(TENCENT_KMS, fields | {WRAPPED_AT: struct.pack(">Q", int(time.time()))})
+
+
+@dataclass(slots=True)
+class CmkIdentity:
+    """The KMS of a region opens the stanzas of its CMKs; each is asked for once and kept for ten minutes.
+
+    `client_of` returns the client of a region. With `allowed`, only these key ids are asked.
+    """
+
+    client_of: Callable[[str], KmsClient]
+    allowed: Collection[str] = ()
+    _cache: dict[bytes, tuple[float, bytes]] = field(default_factory=dict, repr=False)
+
+    def unwrap(self, stanza: Stanza, context: str) -> bytes | None:
+        """Let KMS decrypt the stanza's blob; refuse an answer under another key than the stanza says."""
+        if stanza.kind != TENCENT_KMS:
+            return None
+        key_id, region = stanza.text(KEY_ID), stanza.text(REGION)
+        if self.allowed and key_id not in self.allowed:
+            raise UsageError(f"the key {key_id} is not among those that were named")
+        name = hashlib.sha256("\0".join((region, key_id, context)).encode() + b"\0" + stanza.wrapped).digest()
+        kept = self._cache.get(name)
+        if kept and time.monotonic() - kept[0] < MAX_CACHED_SECONDS:
+            return kept[1]
+        opened = self.client_of(region).decrypt(stanza.wrapped.decode("ascii"), context)
+        if opened.key_id != key_id:
+            raise IntegrityError(f"the header names the key {key_id}, but the data key is under {opened.key_id}")
+        if len(self._cache) >= MAX_CACHED:
+            self._cache.clear()
+        self._cache[name] = (time.monotonic(), opened.plaintext)
+        return opened.plaintext

@@ -1,0 +1,594 @@
+"""What may pass is tried again, later and later and never for ever; what may have happened is looked up first."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tencentcloud.common.credential import Credential as SdkCredential
+from tencentcloud.common.exception import TencentCloudSDKException
+from tencentcloud.common.profile.client_profile import ClientProfile
+from tencentcloud.common.profile.http_profile import HttpProfile
+from tencentcloud.common.retry import StandardRetryer
+from tencentcloud.kms.v20190118 import errorcodes, kms_client, models
+
+from kmstool import protocol
+from kmstool.errors import (
+    AccessError,
+    KmsToolError,
+    LimitError,
+    NetworkError,
+    ServiceError,
+    UnknownOutcomeError,
+)
+from kmstool.kms.client import KmsClient
+from kmstool.kms.cloud import CloudTransport
+from kmstool.kms.credentials import Credential, Fixed
+from kmstool.kms.outcomes import LOOKUPS
+from kmstool.kms.retry import RETRIES, Retrying
+from kmstool.server import admin, faults
+from kmstool.server.app import EmbeddedKms
+from kmstool.server.faults import FaultRule
+
+PROGRAM = (sys.executable, "-m", "kmstool")
+TIMEOUT_SECONDS = 30
+FIRST_SECONDS, LONGEST_SECONDS = 0.1, 20.0
+DAY = 86400
+
+# The whole table of the classes, written down once more: all that is not here must not be repeated.
+DELAYED = {
+    "FailedOperation.RotateTaskRunning",
+    "InternalError",
+    "RequestLimitExceeded",
+    "RequestLimitExceeded.GlobalRegionUinLimitExceeded",
+    "RequestLimitExceeded.IPLimitExceeded",
+    "RequestLimitExceeded.UinLimitExceeded",
+    "ResourceInsufficient",
+    "ServiceUnavailable",
+    "UnsupportedOperation.ServiceTemporaryUnavailable",
+}
+COMMON = {
+    "ActionOffline", "AuthFailure.InvalidAuthorization", "AuthFailure.InvalidSecretId", "AuthFailure.MFAFailure",
+    "AuthFailure.SecretIdNotFound", "AuthFailure.SignatureExpire", "AuthFailure.SignatureFailure",
+    "AuthFailure.TokenFailure", "AuthFailure.UnauthorizedOperation", "DryRunOperation", "FailedOperation",
+    "InvalidAction", "InvalidParameter", "InvalidParameterValue", "InvalidRequest", "IpInBlacklist", "IpNotInWhitelist",
+    "LimitExceeded", "MissingParameter", "NoSuchProduct", "NoSuchVersion", "RequestSizeLimitExceeded", "ResourceInUse",
+    "ResourceNotFound", "ResourceUnavailable", "ResponseSizeLimitExceeded", "UnauthorizedOperation", "UnknownParameter",
+    "UnsupportedOperation", "UnsupportedProtocol", "UnsupportedRegion", "RequestLimitExceededs", "SomethingNew",
+}  # fmt: skip
+CODES = sorted(
+    DELAYED
+    | COMMON
+    | {code for action in protocol.actions().values() for code in action.errors}
+    | {value for name, value in vars(errorcodes).items() if name.isupper()}
+)
+
+ANSWER = {"RequestId": "1"}
+Outcome = KmsToolError | dict[str, Any]
+
+
+class Scripted:
+    """A KMS that answers one thing after the other, and the last one for ever; keeps what it was asked."""
+
+    def __init__(self, *script: Outcome) -> None:
+        self._script = list(script)
+        self.calls: list[tuple[str, Mapping[str, Any]]] = []
+
+    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        self.calls.append((action, params))
+        outcome = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        if isinstance(outcome, KmsToolError):
+            raise outcome
+        return outcome
+
+
+class Lossy:
+    """A real KMS whose first answer to one action is lost, before or after the action was performed."""
+
+    def __init__(self, inner: EmbeddedKms, action: str, failure: KmsToolError, *, performs: bool) -> None:
+        self.inner = inner
+        self.calls: list[str] = []
+        self._action, self._failure, self._performs = action, failure, performs
+        self.broken: set[str] = set()
+        """Actions that always fail."""
+
+    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        self.calls.append(action)
+        if action in self.broken:
+            raise NetworkError("the way to KMS is gone")
+        if action != self._action or self.calls.count(action) > 1:
+            return self.inner.call(action, params)
+        if self._performs:
+            self.inner.call(action, params)
+        raise self._failure
+
+
+def network_error() -> NetworkError:
+    return NetworkError("connection reset")
+
+
+def error(code: str) -> KmsToolError:
+    return protocol.error(code, "refused", "request-1")
+
+
+@pytest.fixture
+def slept() -> list[float]:
+    """The pauses that were made, none of which takes any time."""
+    return []
+
+
+def test_there_are_codes_of_both_kinds() -> None:
+    assert len(CODES) > 90
+    assert set(CODES) > DELAYED
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_each_code_has_its_class(code: str, slept: list[float]) -> None:
+    kms = Scripted(error(code), ANSWER)
+    retrying = Retrying(kms, sleep=slept.append)
+    if code in DELAYED:
+        assert retrying.call("GetRegions", {}) == ANSWER
+        assert len(kms.calls) == 2
+        assert 0 <= slept[0] < FIRST_SECONDS
+    else:
+        with pytest.raises(KmsToolError) as caught:
+            retrying.call("GetRegions", {})
+        assert caught.value.kms_code == code
+        assert (len(kms.calls), slept) == (1, [])
+
+
+def test_what_is_no_failure_of_kms_is_not_repeated(slept: list[float]) -> None:
+    for failure in (AccessError("no credentials"), ServiceError("an answer without a field"), KmsToolError("a bug")):
+        kms = Scripted(failure, ANSWER)
+        with pytest.raises(type(failure)):
+            Retrying(kms, sleep=slept.append).call("GetRegions", {})
+        assert (len(kms.calls), slept) == (1, [])
+
+
+def test_a_rotation_that_came_too_early_is_never_repeated(slept: list[float]) -> None:
+    kms = Scripted(error("RequestLimitExceeded.RotateRateLimited"), ANSWER)
+    with pytest.raises(LimitError):
+        Retrying(kms, sleep=slept.append).call("RotateKey", {"KeyId": "a"})
+    assert (len(kms.calls), slept) == (1, [])
+
+
+def test_after_a_network_error_at_once_and_then_later(slept: list[float]) -> None:
+    kms = Scripted(network_error(), network_error(), network_error(), ANSWER)
+    assert Retrying(kms, sleep=slept.append).call("Encrypt", {}) == ANSWER
+    assert slept[0] == 0
+    assert 0 < slept[1] < 2 * FIRST_SECONDS
+    assert 0 < slept[2] < 4 * FIRST_SECONDS
+
+
+def test_a_refusal_is_never_repeated_at_once() -> None:
+    firsts = []
+    for _ in range(50):
+        slept: list[float] = []
+        Retrying(Scripted(error("RequestLimitExceeded"), ANSWER), sleep=slept.append).call("Encrypt", {})
+        firsts += slept
+    assert min(firsts) > 0
+    assert len(set(firsts)) > 40
+
+
+def test_pauses_are_anything_up_to_a_bound_that_doubles() -> None:
+    """Full jitter: were the pauses alike, all clients that were refused together would come back together."""
+    rounds = []
+    for _ in range(300):
+        slept: list[float] = []
+        kms = Scripted(error("RequestLimitExceeded"))
+        with pytest.raises(LimitError):
+            Retrying(kms, retries=12, max_wait=10_000, sleep=slept.append).call("Encrypt", {})
+        assert (len(slept), len(kms.calls)) == (12, 13)
+        rounds.append(slept)
+    for number, pauses in enumerate(zip(*rounds, strict=True)):
+        bound = min(LONGEST_SECONDS, FIRST_SECONDS * 2**number)
+        assert 0 <= min(pauses) < 0.2 * bound
+        assert 0.8 * bound < max(pauses) < bound
+        assert 0.4 * bound < sum(pauses) / len(pauses) < 0.6 * bound
+
+
+@pytest.mark.parametrize("retries", [0, 1, 5, RETRIES])
+@pytest.mark.parametrize("failure", [network_error(), error("InternalError")], ids=["network", "refusal"])
+def test_retries_are_counted(retries: int, failure: KmsToolError, slept: list[float]) -> None:
+    kms = Scripted(failure)
+    with pytest.raises(type(failure)) as caught:
+        Retrying(kms, retries=retries, max_wait=10_000, sleep=slept.append).call("Encrypt", {})
+    assert caught.value is failure
+    assert (len(kms.calls), len(slept)) == (retries + 1, retries)
+
+
+def test_the_last_failure_is_the_one_that_is_raised(slept: list[float]) -> None:
+    last = error("RequestLimitExceeded")
+    with pytest.raises(LimitError) as caught:
+        Retrying(Scripted(network_error(), error("InternalError"), last), retries=2, sleep=slept.append).call(
+            "Encrypt", {}
+        )
+    assert caught.value is last
+
+
+@pytest.mark.parametrize("max_wait", [0, 0.5])
+def test_waiting_is_bounded(max_wait: float) -> None:
+    kms = Scripted(error("RequestLimitExceeded"))
+    start = time.monotonic()
+    with pytest.raises(LimitError):
+        Retrying(kms, retries=1000, max_wait=max_wait).call("Encrypt", {})
+    assert time.monotonic() - start < max_wait + 1.5
+    assert len(kms.calls) >= (2 if max_wait else 1)
+
+
+def test_no_pause_is_begun_that_would_end_too_late(slept: list[float]) -> None:
+    kms = Scripted(error("RequestLimitExceeded"))
+    with pytest.raises(LimitError):
+        Retrying(kms, retries=1000, max_wait=2, sleep=slept.append).call("Encrypt", {})
+    assert max(slept) <= 2
+
+
+# Outcomes that are not known.
+
+REPEATABLE = ("Encrypt", "Decrypt", "ReEncrypt", "GenerateRandom", "DescribeKey", "ListKeys", "EnableKey", "DisableKeys",
+              "BindCloudResource", "UpdateAlias", "GetParametersForImport")  # fmt: skip
+HOSTED = {"IsHostedByKms": 1, "DataKeyName": "a"}
+NOT_REPEATABLE: list[tuple[str, dict[str, Any]]] = [
+    ("CreateWhiteBoxKey", {}),
+    ("ImportDataKey", {}),
+    ("GenerateDataKey", HOSTED),
+    ("DeleteImportedKeyMaterial", {}),
+    ("SomethingNew", {}),
+]
+UNKNOWN = [network_error(), error("InternalError"), error("ServiceUnavailable")]
+
+
+@pytest.mark.parametrize("failure", UNKNOWN, ids=["network", "internal error", "unavailable"])
+def test_what_may_be_repeated_is(failure: KmsToolError, slept: list[float]) -> None:
+    for action in REPEATABLE:
+        kms = Scripted(failure, ANSWER)
+        assert Retrying(kms, sleep=slept.append).call(action, {"KeyId": "a"}) == ANSWER
+        assert [name for name, _ in kms.calls] == [action, action]
+
+
+@pytest.mark.parametrize("failure", UNKNOWN, ids=["network", "internal error", "unavailable"])
+@pytest.mark.parametrize(("action", "params"), NOT_REPEATABLE, ids=[action for action, _ in NOT_REPEATABLE])
+def test_what_may_not_be_repeated_is_not(
+    action: str, params: dict[str, Any], failure: KmsToolError, slept: list[float]
+) -> None:
+    kms = Scripted(failure, ANSWER)
+    with pytest.raises(UnknownOutcomeError) as caught:
+        Retrying(kms, sleep=slept.append).call(action, params)
+    found = caught.value
+    assert (found.exit_code, found.kms_code, found.request_id) == (7, failure.kms_code, failure.request_id)
+    assert action in found.message
+    assert "not known" in found.message
+    assert found.hint
+    assert (len(kms.calls), slept) == (1, [])
+
+
+@pytest.mark.parametrize("code", sorted(DELAYED - {"InternalError", "ServiceUnavailable"}))
+def test_a_refusal_before_the_action_needs_no_look_up(code: str, slept: list[float]) -> None:
+    for action, params in [*NOT_REPEATABLE, ("CreateKey", {"Alias": "a"})]:
+        kms = Scripted(error(code), ANSWER)
+        assert Retrying(kms, sleep=slept.append).call(action, params) == ANSWER
+        assert [name for name, _ in kms.calls] == [action, action]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An action, the actions that make it possible, and those that undo what shows in a look-up."""
+
+    action: str
+    before: Sequence[str] = ()
+    state: str = "Enabled"
+
+    def params(self, key_id: str) -> dict[str, Any]:
+        more = {"ScheduleKeyDeletion": {"PendingWindowInDays": 7}, "EnableKeyRotation": {"RotateDays": 30}}
+        return {"KeyId": key_id, **more.get(self.action, {})}
+
+
+CASES = {
+    case.action: case
+    for case in (
+        Case("ScheduleKeyDeletion", ["DisableKey"], "PendingDelete"),
+        Case("CancelKeyDeletion", ["DisableKey", "ScheduleKeyDeletion"], "Disabled"),
+        Case("RotateKey", ["EnableKeyRotation"]),
+        Case("ArchiveKey", [], "Archived"),
+        Case("CancelKeyArchive", ["ArchiveKey"]),
+    )
+}
+
+
+def test_every_look_up_is_tried_here() -> None:
+    assert {*CASES, "CreateKey"} == set(LOOKUPS)
+
+
+@pytest.fixture
+def key_id(kms: EmbeddedKms) -> str:
+    found: str = kms.call("CreateKey", {"Alias": "demo"})["KeyId"]
+    return found
+
+
+@pytest.mark.parametrize("failure", UNKNOWN, ids=["network", "internal error", "unavailable"])
+@pytest.mark.parametrize("performs", [True, False], ids=["after", "before"])
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_lost_answer_is_found_or_the_action_repeated(
+    kms: EmbeddedKms, key_id: str, slept: list[float], case: Case, performs: bool, failure: KmsToolError
+) -> None:
+    for action in case.before:
+        kms.call(action, Case(action).params(key_id))
+    lossy = Lossy(kms, case.action, failure, performs=performs)
+    answer = Retrying(lossy, sleep=slept.append).call(case.action, case.params(key_id))
+    assert lossy.calls == [case.action, "DescribeKey", *([] if performs else [case.action])]
+    key = kms.call("DescribeKey", {"KeyId": key_id})["KeyMetadata"]
+    assert key["KeyState"] == case.state
+    model = protocol.actions()[case.action].response
+    assert {name for name, kind in model.items() if kind.endswith("!")} <= answer.keys()
+    assert uuid.UUID(answer["RequestId"])
+    assert answer.get("KeyId", key_id) == key_id
+    assert answer.get("DeletionDate", key["DeletionDate"]) == key["DeletionDate"]
+
+
+@pytest.mark.parametrize("failure", UNKNOWN, ids=["network", "internal error", "unavailable"])
+@pytest.mark.parametrize("performs", [True, False], ids=["after", "before"])
+def test_a_key_whose_creation_was_lost_is_made_once(
+    kms: EmbeddedKms, slept: list[float], performs: bool, failure: KmsToolError
+) -> None:
+    kms.call("CreateKey", {"Alias": "demo-2"})
+    lossy = Lossy(kms, "CreateKey", failure, performs=performs)
+    created = KmsClient(Retrying(lossy, sleep=slept.append)).create_key(
+        "demo", usage="ENCRYPT_DECRYPT", description="d"
+    )
+    assert lossy.calls == ["CreateKey", "ListKeyDetail", *([] if performs else ["CreateKey"])]
+    listed = kms.call("ListKeyDetail", {"KeyUsage": "ALL"})
+    assert listed["TotalCount"] == 2
+    [key_id] = [key["KeyId"] for key in listed["KeyMetadatas"] if key["Alias"] == "demo"]
+    assert created.key_id == key_id
+    plain = kms.call("CreateKey", {"Alias": "plain"})
+    wanted = {name for name in plain if name != "HsmClusterId"}
+    assert wanted <= created.answer.keys()
+    assert (created.answer["Description"], created.answer["KeyUsage"]) == ("d", "ENCRYPT_DECRYPT")
+
+
+def test_an_older_key_of_that_name_is_not_the_one_that_was_lost(kms: EmbeddedKms, slept: list[float]) -> None:
+    admin.move_clock(kms, -DAY)
+    kms.call("CreateKey", {"Alias": "demo"})
+    admin.move_clock(kms, 0)
+    lossy = Lossy(kms, "CreateKey", network_error(), performs=False)
+    with pytest.raises(ServiceError) as caught:
+        Retrying(lossy, sleep=slept.append).call("CreateKey", {"Alias": "demo"})
+    assert caught.value.kms_code == "InvalidParameterValue.AliasAlreadyExists"
+
+
+@pytest.mark.parametrize("case", ["CreateKey", *CASES])
+def test_a_look_up_that_fails_leaves_the_outcome_unknown(
+    kms: EmbeddedKms, key_id: str, slept: list[float], case: str
+) -> None:
+    params = {"Alias": "new"} if case == "CreateKey" else CASES[case].params(key_id)
+    for action in [] if case == "CreateKey" else CASES[case].before:
+        kms.call(action, Case(action).params(key_id))
+    lossy = Lossy(kms, case, error("InternalError"), performs=True)
+    lossy.broken = {"DescribeKey", "ListKeyDetail"}
+    with pytest.raises(UnknownOutcomeError) as caught:
+        Retrying(lossy, sleep=slept.append).call(case, params)
+    assert (caught.value.exit_code, caught.value.kms_code) == (7, "InternalError")
+    assert lossy.calls.count(case) == 1
+
+
+def test_a_look_up_that_is_refused_for_a_moment_goes_on(kms: EmbeddedKms, slept: list[float]) -> None:
+    found = {"KeyMetadatas": [], "TotalCount": 0, "RequestId": "1"}
+    scripted = Scripted(
+        network_error(), error("RequestLimitExceeded"), network_error(), found, {**ANSWER, "KeyId": "a"}
+    )
+    assert Retrying(scripted, sleep=slept.append).call("CreateKey", {"Alias": "a"})["KeyId"] == "a"
+    assert [action for action, _ in scripted.calls] == ["CreateKey", *["ListKeyDetail"] * 3, "CreateKey"]
+
+
+def test_a_look_up_is_retried_no_more_than_was_asked_for(slept: list[float]) -> None:
+    kms = Scripted(network_error())
+    with pytest.raises(UnknownOutcomeError):
+        Retrying(kms, retries=2, sleep=slept.append).call("CreateKey", {"Alias": "a"})
+    assert len(kms.calls) <= 1 + 3
+
+
+def test_a_look_up_does_not_outlast_the_longest_wait() -> None:
+    total = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal total
+        total += seconds
+        assert total < 2, "the look-up goes on"
+        time.sleep(seconds)
+
+    with pytest.raises(UnknownOutcomeError):
+        Retrying(Scripted(network_error()), max_wait=0.5, sleep=sleep).call("CreateKey", {"Alias": "a"})
+
+
+# Against the served KMS.
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server, on whose store rules of faults can be put."""
+
+    folder: Path
+    environ: Mapping[str, str]
+
+    def transport(self) -> CloudTransport:
+        given = self.environ
+        credential = Credential(given["TENCENTCLOUD_SECRET_ID"], given["TENCENTCLOUD_SECRET_KEY"])
+        return CloudTransport(Fixed(credential, "the tests"), "ap-guangzhou", endpoint=given["KMSTOOL_ENDPOINT"])
+
+    def sdk(self, retryer: StandardRetryer) -> kms_client.KmsClient:
+        given = self.environ
+        http = HttpProfile(protocol="http", endpoint=given["KMSTOOL_ENDPOINT"].removeprefix("http://"))
+        credential = SdkCredential(given["TENCENTCLOUD_SECRET_ID"], given["TENCENTCLOUD_SECRET_KEY"])
+        client = kms_client.KmsClient(credential, "ap-guangzhou", ClientProfile(httpProfile=http, retryer=retryer))
+        client.request.conn.proxy = None
+        client.request.conn._session.trust_env = False
+        return client
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*PROGRAM, *arguments],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def count(self, line: str) -> int:
+        """Return how often a line stands in what the server reported."""
+        return (self.folder / "server.log").read_text().splitlines().count(f"kmstool: {line}")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("served")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("KMSTOOL_", "TENCENTCLOUD_"))}
+    environ = {**clean, "HOME": str(folder), "KMSTOOL_LOCAL_HOME": str(folder / "store")}
+    command = [*PROGRAM, "local", "serve", "--verbose"]
+    with (
+        (folder / "server.log").open("a") as log,
+        subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
+        try:
+            assert process.stdout
+            assert process.stdout.readline().startswith("listening on ")
+            lines = Server(folder, environ).run("local", "env").stdout
+            yield Server(folder, {**environ, **dict(re.findall(r"export ([A-Z_]+)='([^']*)'\n", lines))})
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(TIMEOUT_SECONDS) == 0
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def rules(server: Server) -> Iterator[Callable[..., None]]:
+    """A way to add fault rules, which go again after the test."""
+    kms = EmbeddedKms(server.folder / "store")
+
+    def add(**fields: Any) -> None:
+        with kms.store.transaction(write=True) as db:
+            faults.add(db, FaultRule(**fields))
+
+    yield add
+    with kms.store.transaction(write=True) as db:
+        faults.clear(db)
+    kms.close()
+
+
+def new_alias() -> str:
+    return "k" + uuid.uuid4().hex
+
+
+def keys(server: Server, alias: str) -> list[str]:
+    answer = server.transport().call("ListKeyDetail", {"KeyUsage": "ALL", "SearchKeyAlias": alias})
+    return [key["KeyId"] for key in answer["KeyMetadatas"]]
+
+
+def test_half_of_all_requests_refused_and_none_lost(server: Server, rules: Callable[..., None]) -> None:
+    slept: list[float] = []
+    client = KmsClient(Retrying(server.transport(), retries=60, max_wait=10_000, sleep=slept.append))
+    key_id = client.create_key(new_alias(), usage="ENCRYPT_DECRYPT").key_id
+    rules(action="*", probability=0.5, code="RequestLimitExceeded")
+    blobs = [client.encrypt(key_id, f"text {number}".encode(), {}).ciphertext_blob for number in range(200)]
+    assert len(slept) > 100
+    for number in range(0, 200, 20):
+        assert client.decrypt(blobs[number], {}).plaintext == f"text {number}".encode()
+
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "internal error": {"code": "InternalError"},
+    "no answer": {"drop": True},
+    "half an answer": {"truncate": True},
+    "bad gateway": {"http_status": 502},
+}
+
+
+@pytest.mark.parametrize("after", [True, False], ids=["after", "before"])
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_one_key_is_made_whatever_happens_to_the_answer(
+    server: Server, rules: Callable[..., None], fault: dict[str, Any], after: bool
+) -> None:
+    alias = new_alias()
+    rules(action="CreateKey", nth=1, after=after, **fault)
+    created = KmsClient(Retrying(server.transport())).create_key(alias, usage="ENCRYPT_DECRYPT")
+    assert keys(server, alias) == [created.key_id]
+
+
+def test_a_late_answer_is_not_waited_for_and_the_key_is_found(server: Server, rules: Callable[..., None]) -> None:
+    alias = new_alias()
+    rules(action="CreateKey", nth=1, delay_seconds=2.0)
+    given = server.environ
+    credential = Credential(given["TENCENTCLOUD_SECRET_ID"], given["TENCENTCLOUD_SECRET_KEY"])
+    transport = CloudTransport(
+        Fixed(credential, "the tests"), "ap-guangzhou", endpoint=given["KMSTOOL_ENDPOINT"], timeout=0.5
+    )
+    created = KmsClient(Retrying(transport)).create_key(alias, usage="ENCRYPT_DECRYPT")
+    assert keys(server, alias) == [created.key_id]
+
+
+def test_the_retryer_of_the_sdk_repeats_what_succeeded(server: Server, rules: Callable[..., None]) -> None:
+    """Why it is not used: after one refusal it takes every success for a failure, repeats it, and then raises."""
+    sdk = server.sdk(StandardRetryer(max_attempts=3, backoff_fn=lambda _: 0))
+    rules(action="GenerateRandom", nth=1, code="RequestLimitExceeded")
+    rules(action="CreateKey", nth=1, code="RequestLimitExceeded")
+    before = server.count("GenerateRandom: ok")
+    request = models.GenerateRandomRequest()
+    request.NumberOfBytes = 8
+    with pytest.raises(TencentCloudSDKException) as caught:
+        sdk.GenerateRandom(request)
+    assert caught.value.code == "RequestLimitExceeded"
+    assert server.count("GenerateRandom: ok") - before == 2
+
+    alias = new_alias()
+    creation = models.CreateKeyRequest()
+    creation.Alias = alias
+    with pytest.raises(TencentCloudSDKException) as caught:
+        sdk.CreateKey(creation)
+    assert caught.value.code == "InvalidParameterValue.AliasAlreadyExists"
+    assert len(keys(server, alias)) == 1
+
+    rules(action="CreateKey", nth=1, code="RequestLimitExceeded")
+    alias = new_alias()
+    created = KmsClient(Retrying(server.transport())).create_key(alias, usage="ENCRYPT_DECRYPT")
+    assert keys(server, alias) == [created.key_id]
+
+
+def test_the_program_retries_as_long_as_it_is_told_to(server: Server, rules: Callable[..., None]) -> None:
+    rules(action="GenerateRandom", code="RequestLimitExceeded")
+    before = server.count("GenerateRandom: RequestLimitExceeded")
+    start = time.monotonic()
+    done = server.run("random", "8", "--max-wait", "1")
+    assert done.returncode == 6, done.stderr
+    assert "RequestLimitExceeded" in done.stderr
+    assert time.monotonic() - start < 5
+    assert server.count("GenerateRandom: RequestLimitExceeded") - before > 1
+    before = server.count("GenerateRandom: RequestLimitExceeded")
+    assert server.run("random", "8", "--retries", "0").returncode == 6
+    assert server.count("GenerateRandom: RequestLimitExceeded") - before == 1
+
+
+def test_the_program_says_that_an_outcome_is_not_known(server: Server, rules: Callable[..., None]) -> None:
+    alias = new_alias()
+    rules(action="CreateKey", drop=True, after=True)
+    rules(action="ListKeyDetail", http_status=502)
+    done = server.run("key", "create", "--alias", alias, "--retries", "1", "--max-wait", "2")
+    assert (done.returncode, done.stdout) == (7, "")
+    assert "whether CreateKey took effect is not known" in done.stderr
+    assert "kmstool key list" in done.stderr
+
+
+def test_the_program_makes_one_key(server: Server, rules: Callable[..., None]) -> None:
+    alias = new_alias()
+    rules(action="CreateKey", nth=1, drop=True, after=True)
+    done = server.run("key", "create", "--alias", alias)
+    assert done.returncode == 0, done.stderr
+    assert keys(server, alias) == [done.stdout.strip()]
