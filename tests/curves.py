@@ -1,6 +1,7 @@
 """Elliptic curves by the textbook, and SM2 keys that careless parsers mangle."""
 
 import itertools
+from functools import cache
 
 from kmstool.crypto import sm2
 from kmstool.crypto.sm2_curve import P, Point
@@ -9,7 +10,7 @@ FIRST_BYTES = (0x00, 0x04, 0x40, 0x44)
 
 
 def affine_add(one: Point | None, other: Point | None, p: int = P, a: int = -3) -> Point | None:
-    """Add points of any curve (GB/T 32918.1, 3.2.3.1); None is infinity."""
+    """Add points of any curve; None is infinity."""
     if one is None or other is None:
         return other if one is None else one
     if one[0] == other[0]:
@@ -25,13 +26,14 @@ def affine_add(one: Point | None, other: Point | None, p: int = P, a: int = -3) 
 def affine_multiply(scalar: int, point: Point | None, p: int = P, a: int = -3) -> Point | None:
     """Multiply by doubling and adding, one bit after the other."""
     total = None
-    for bit in bin(scalar)[2:]:
+    for bit in f"{scalar:b}":
         total = affine_add(total, total, p, a)
         if bit == "1":
             total = affine_add(total, point, p, a)
     return total
 
 
+@cache
 def keys_by_first_byte() -> dict[int, sm2.PrivateKey]:
     """Find keys whose x begins with the bytes that are taken for a prefix, or cut off with one."""
     found: dict[int, sm2.PrivateKey] = {}

@@ -25,7 +25,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kmstool import protocol, tc3
@@ -916,7 +916,9 @@ def test_verbose_reports_actions_and_no_secrets(tmp_path: Path) -> None:
         assert secret not in log
 
 
-# Any request whatever, without a socket.
+# Any request whatever, without a socket. How long an example takes says more of the machine than of the code.
+
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 CREDENTIAL = ServedCredential("AKIDexample", "secretkey", "token", 0)
 TEXTS = st.one_of(
@@ -934,6 +936,7 @@ AUTHORIZATIONS = st.builds(
 )
 
 
+@patient
 @given(
     method=st.sampled_from(["GET", "POST", "PUT"]),
     query=TEXTS,
@@ -1001,6 +1004,7 @@ def flattened(node: Any, name: str) -> Iterator[tuple[str, str]]:
             yield from flattened(value, f"{name}.{part}")
 
 
+@patient
 @given(st.dictionaries(FIELDS, TREES, max_size=4))
 def test_what_was_flattened_comes_back(params: dict[str, Any]) -> None:
     fields = dict(pair for name, value in params.items() for pair in flattened(value, name))
@@ -1011,6 +1015,7 @@ def test_what_was_flattened_comes_back(params: dict[str, Any]) -> None:
             unflatten(fields)
 
 
+@patient
 @given(st.dictionaries(st.text("ab0129.-", max_size=12), st.text(max_size=3), max_size=8))
 def test_any_names_are_a_tree_or_refused(fields: dict[str, str]) -> None:
     try:

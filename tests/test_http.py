@@ -237,11 +237,13 @@ def is_sound(head: bytes) -> bool:
     return True
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_a_request_or_refused(head: bytes) -> None:
     is_sound(head)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(
@@ -259,6 +261,7 @@ NAMES = st.text("abcXYZ019-_!~", min_size=1, max_size=20).map(lambda name: "x" +
 VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=40)
 
 
+@settings(deadline=None)
 @given(
     method=st.text("ABCXYZ", min_size=1, max_size=10),
     path=st.text("abc/%.0", max_size=30),

@@ -1,6 +1,7 @@
 """RSA takes no parameters that could be wrong, says what fits, and refuses whatever is not exactly right."""
 
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -32,6 +33,11 @@ OPENSSL_SIGNATURES: dict[rsa.SignatureAlgorithm, list[str]] = {
     "RSA_PSS_SHA_256": ["rsa_padding_mode:pss", "rsa_pss_saltlen:auto"],
 }
 DIGEST = hashlib.sha256(b"message").digest()
+
+
+@cache
+def load_once(pkcs8_hex: str) -> RSAPrivateKey:
+    return rsa.load_private_key(bytes.fromhex(pkcs8_hex))
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +241,7 @@ def test_oaep_vectors_of_wycheproof(algorithm: rsa.EncryptionAlgorithm, hash_nam
     assert len(tests) >= count
     assert any(test["label"] for test in tests)
     for test in tests:
-        key = rsa.load_private_key(bytes.fromhex(test["group"]["privateKeyPkcs8"]))
+        key = load_once(test["group"]["privateKeyPkcs8"])
         ciphertext = bytes.fromhex(test["ct"])
         if test["result"] == "valid" and not test["label"]:
             assert rsa.decrypt(key, algorithm, ciphertext).hex() == test["msg"], test["tcId"]
@@ -249,7 +255,7 @@ def test_pkcs1_decryption_vectors_of_wycheproof() -> None:
     tests = wycheproof("rsa_pkcs1_2048_test.json")
     assert len(tests) >= 67
     for test in tests:
-        key = rsa.load_private_key(bytes.fromhex(test["group"]["privateKeyPkcs8"]))
+        key = load_once(test["group"]["privateKeyPkcs8"])
         ciphertext = bytes.fromhex(test["ct"])
         if test["result"] == "valid":
             assert rsa.decrypt(key, "RSAES_PKCS1_V1_5", ciphertext).hex() == test["msg"], test["tcId"]

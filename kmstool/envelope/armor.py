@@ -50,11 +50,11 @@ class ArmorReader:
         self._read = read
         self._text = bytearray(start)
         self._data = bytearray()
-        self._begun = self._short = self._ended = False
+        self._begun = self._short = self._ended = self._finished = False
 
     def read(self, buffer: memoryview) -> int:
         """Fill the buffer; less than the whole means the end."""
-        while len(self._data) < len(buffer) and not self._ended:
+        while len(self._data) < len(buffer) and not self._finished:
             self._more()
         piece = self._data[: len(buffer)]
         buffer[: len(piece)] = piece
@@ -67,12 +67,13 @@ class ArmorReader:
         self._text += buffer[:got]
         *lines, rest = bytes(self._text).split(b"\n")
         self._text = bytearray(rest)
-        if got < len(buffer):
+        self._finished = got < len(buffer)
+        if self._finished:
             lines.append(rest)
             self._text.clear()
         for line in lines:
             self._take(line.removesuffix(b"\r"))
-        if got < len(buffer) and not self._ended:
+        if self._finished and not self._ended:
             raise InputError("the armor has no end: it is cut short")
         if len(self._text) > _LINE_CHARACTERS + 2:
             raise InputError("the armor has a line over 64 characters")

@@ -30,7 +30,8 @@ class Source:
         """Return the source that a descriptor is, from its beginning."""
         found = os.fstat(descriptor)
         regular = stat.S_ISREG(found.st_mode) and os.lseek(descriptor, 0, os.SEEK_CUR) == 0
-        return cls(engine.reader(descriptor), descriptor, found.st_size if regular else None)
+        # Files of /proc and the like say 0 and hold something.
+        return cls(engine.reader(descriptor), descriptor, (found.st_size or None) if regular else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def seal_stream(dek: bytes, head: Header, source: Source, write: Write, progress
     """Write an envelope in order, as through a pipe."""
     floe = Floe.start(head.suite, dek, head.aad)
     write(memoryview((b"" if head.detached else head.encode()) + floe.header))
-    engine.seal_stream(floe, source.read, write, progress)
+    engine.seal_stream(floe, _exactly_stated(source), write, progress)
 
 
 def open_envelope(source: Source, payload: Source | None = None) -> Opened:
@@ -92,6 +93,8 @@ def open_envelope(source: Source, payload: Source | None = None) -> Opened:
             "the header is detached: name the payload's file too" if head.detached else "the header is not detached",
             hint="kmstool envelope decrypt PAYLOAD --detached HEADER",
         )
+    if payload is not None and source.read(memoryview(bytearray(1))):
+        raise InputError("there is something behind the detached header")
     place = payload or source
     offset = (head.payload_offset if payload is None else 0) + HEADER_BYTES
     return Opened(head, place, _exactly(place.read, HEADER_BYTES), offset)
@@ -137,6 +140,7 @@ def unseal_range(opened: Opened, floe: Floe, first: int, last: int, write: Write
     descriptor, size = opened.source.descriptor, opened.sealed_bytes
     if descriptor is None or size is None:
         raise InputError("a range can be read from a regular file only")
+    _check_length(opened)
     count = engine.segments_of(floe, size)
     plain, sealed = memoryview(bytearray(floe.plain_bytes)), memoryview(bytearray(floe.segment_bytes))
 
@@ -184,6 +188,23 @@ def rewrap_copy(source: Source, head: Header, target: int, recipients: Iterable[
     engine.writer(target)(memoryview(fresh.encode()))
     if not head.detached and source.descriptor is not None:
         _copy(source.descriptor, head.payload_offset, target)
+
+
+def _exactly_stated(source: Source) -> Read:
+    """Return the source's reader, which refuses to give more or less than the header says there is."""
+    left = source.size
+    if left is None:
+        return source.read
+
+    def read(buffer: memoryview) -> int:
+        nonlocal left
+        done = source.read(buffer)
+        left -= done
+        if left < 0 or (done < len(buffer) and left > 0):
+            raise InputError("the input changed while it was read")
+        return done
+
+    return read
 
 
 def _unseal_counted(opened: Opened, floe: Floe, write: Write, progress: Progress) -> None:

@@ -96,11 +96,7 @@ class Floe:
         Raises `InputError` for parameters that are not those of the suite, `IntegrityError` if
         the header is cut short, or key, IV or associated data are not those it commits to.
         """
-        if len(header) != HEADER_BYTES:
-            raise IntegrityError("the payload is cut short")
-        segment_bytes = int.from_bytes(header[2:6], "big")
-        if segment_bytes <= OVERHEAD_BYTES or header[:10] != _parameters(suite, segment_bytes):
-            raise InputError(f"the payload's parameters are not those of {suite.name}")
+        segment_bytes = segment_bytes_of(suite, header)
         iv = header[10 : 10 + IV_BYTES]
         floe = cls(suite, dek, aad, iv, segment_bytes=segment_bytes, rotation_segments=rotation_segments)
         if not hmac.compare_digest(floe.header, header):
@@ -159,6 +155,16 @@ class Floe:
             cipher = aead.cipher(self._suite.aead, key)
             self._ciphers = {epoch: cipher}
         return cipher
+
+
+def segment_bytes_of(suite: Suite, header: bytes) -> int:
+    """Return the size of a payload's segments by its header of 74 bytes; raises as `Floe.resume` does."""
+    if len(header) != HEADER_BYTES:
+        raise IntegrityError("the payload is cut short")
+    segment_bytes = int.from_bytes(header[2:6], "big")
+    if segment_bytes <= OVERHEAD_BYTES or header[:10] != _parameters(suite, segment_bytes):
+        raise InputError(f"the payload's parameters are not those of {suite.name}")
+    return segment_bytes
 
 
 def _parameters(suite: Suite, segment_bytes: int) -> bytes:

@@ -219,7 +219,8 @@ def _decode_slot(data: bytes, file_id: bytes) -> Slot | None:
     if magic != _SLOT_MAGIC or len(body) != size or digest != _slot_digest(file_id, generation, body):
         return None
     if any(data[_SLOT.size + size :]):
-        raise _malformed("there is something behind its recipients")
+        # The rest of a longer list, of which only the beginning was written over.
+        return None
     return Slot(generation, stanzas.decode(body))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from kmstool.envelope.floe import Floe
+from kmstool.envelope.floe import READABLE_SEGMENT_BYTES, Floe, segment_bytes_of
 from kmstool.envelope.header import Header
 from kmstool.envelope.stanzas import KEY_ID, KINDS, REGION, Stanza
-from kmstool.errors import AccessError, IntegrityError, KmsToolError
+from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError
 
 MAX_WRONG_DEKS = 3
 
@@ -35,6 +35,8 @@ def unlock(header: Header, payload_header: bytes, identities: Sequence[Identity]
     Raises `AccessError` or the recipients' own error if none can be opened, `IntegrityError`
     if what they open to is not the key of this payload.
     """
+    if segment_bytes_of(header.suite, payload_header) not in READABLE_SEGMENT_BYTES:
+        raise InputError("the payload's segments are of a size that no kmstool writes")
     failures: list[tuple[Stanza, KmsToolError]] = []
     wrong = 0
     for stanza in header.stanzas:
@@ -43,7 +45,7 @@ def unlock(header: Header, payload_header: bytes, identities: Sequence[Identity]
                 return Floe.resume(header.suite, dek, header.aad, payload_header), dek, stanza
             except KmsToolError as error:
                 failures.append((stanza, error))
-                wrong += isinstance(error, IntegrityError)
+                wrong += 1
             if wrong >= MAX_WRONG_DEKS:
                 raise IntegrityError("three recipients open to wrong keys: the header was altered")
     raise _nobody(header, failures)

@@ -7,12 +7,9 @@ after a success), and its logger, which writes plaintexts and signatures, is shu
 from __future__ import annotations
 
 import logging
-import os
-import re
 import weakref
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from tencentcloud.common.common_client import CommonClient
 from tencentcloud.common.exception import TencentCloudSDKException
@@ -20,15 +17,13 @@ from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 
 from kmstool import protocol
-from kmstool.errors import AccessError, InputError, KmsToolError, NetworkError, ServiceError
+from kmstool.errors import AccessError, KmsToolError, NetworkError, ServiceError
 from kmstool.kms.credentials import Provider
-from kmstool.kms.transport import LOOPBACK
+from kmstool.kms.endpoint import Endpoint, certificates
 
 TIMEOUT_SECONDS = 30
 
 _LOGGER = "tencentcloud_sdk_common"
-_HASHED_CERTIFICATE = re.compile(r"[0-9a-f]{8}\.0")
-_SYSTEM_CERTIFICATES = "/etc/ssl/certs"
 
 
 class CloudTransport:
@@ -90,20 +85,17 @@ class CloudTransport:
 
     def _make_client(self, region: str, endpoint: str, service: str, version: str, ca_bundle: str | None) -> Any:
         _silence()
-        parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
-            raise InputError(f"{endpoint!r} is no endpoint", hint="for example kms.ap-singapore.tencentcloudapi.com")
-        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-            raise InputError(f"{endpoint!r} would send secrets in clear", hint="use https; http is for loopback only")
-        self._endpoint = parts.netloc
-        http = HttpProfile(protocol=parts.scheme, endpoint=parts.netloc, reqTimeout=self._timeout, keepAlive=True)
-        http.certification = ca_bundle or _system_certificates()
+        place = Endpoint.parse(endpoint)
+        self._endpoint = place.authority
+        http = HttpProfile(protocol=place.scheme, endpoint=place.authority, reqTimeout=self._timeout, keepAlive=True)
+        http.certification = ca_bundle or certificates()
         client = CommonClient(service, version, _SdkCredential(self._provider), region, ClientProfile(httpProfile=http))
         client.profile.language = "en-US"
-        if parts.hostname in LOOPBACK:
-            # The SDK and requests each have an opinion of NO_PROXY; loopback never goes through a proxy.
-            client.request.conn.proxy = None
-            client.request.conn._session.trust_env = False  # noqa: SLF001 - there is no public way
+        connection = client.request.conn
+        connection.proxy = dict(place.proxies) or None
+        # Neither ~/.netrc nor the environment adds to a request, and none is sent on to another place.
+        connection._session.trust_env = False  # noqa: SLF001 - there is no public way
+        connection._session.max_redirects = 0  # noqa: SLF001 - as above
         return client
 
 
@@ -139,20 +131,8 @@ def _silence() -> None:
     logger.propagate = False
 
 
-def _system_certificates() -> str | None:
-    """Return the folder of the system's certificates if it is hashed: a hundred times quicker to open than a bundle."""
-    chosen = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE")
-    if chosen:
-        return chosen
-    try:
-        with os.scandir(_SYSTEM_CERTIFICATES) as entries:
-            return _SYSTEM_CERTIFICATES if any(_HASHED_CERTIFICATE.fullmatch(entry.name) for entry in entries) else None
-    except OSError:
-        return None
-
-
 def _reason(text: str) -> str:
-    """Shorten what requests says, and leave out the password that a proxy's address may hold."""
+    """Say what requests says in a few words; its own may hold the address of a proxy with a password."""
     for sign, reason in (
         ("Name or service not known", "the name is not known"),
         ("name resolution", "the name cannot be resolved now"),
@@ -167,4 +147,4 @@ def _reason(text: str) -> str:
     ):
         if sign in text:
             return reason
-    return re.sub(r"//[^/@\s]*@", "//…@", text)[:200]
+    return "the connection failed"

@@ -1,0 +1,112 @@
+"""Reads keys in whatever form people have them (PEM, DER, base64, SM2 points), and writes public ones as PEM.
+
+Only the wrapping is lenient, as the API's own samples need it: blanks for line breaks, base64 of
+base64. The DER inside is read strictly.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from kmstool.crypto import asymmetric, der, pkcs8, sm2
+from kmstool.crypto.asymmetric import PrivateKey, PublicKey
+from kmstool.errors import AccessError, InputError
+
+# No key of these kinds is near this, and no larger file is worth searching for one.
+MAX_BYTES = 64 * 1024
+
+_COLUMNS = 64
+_PUBLIC = b"PUBLIC KEY"
+_ENCRYPTED = b"ENCRYPTED PRIVATE KEY"
+_PLAIN = {
+    b"PRIVATE KEY": asymmetric.from_pkcs8,
+    b"RSA PRIVATE KEY": asymmetric.from_pkcs1,
+    b"EC PRIVATE KEY": asymmetric.from_sec1,
+    b"SM2 PRIVATE KEY": asymmetric.from_sec1,  # OpenSSL 3's `ec`
+}
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----(.*?)-----END \1-----", re.DOTALL)
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
+_SEQUENCE = bytes([der.SEQUENCE])
+_HEXADECIMAL = re.compile(rb"(?:[0-9A-Fa-f]{2})+")
+# No SubjectPublicKeyInfo of these kinds is as short, so that a length alone tells a bare point.
+_POINT_BYTES = (33, 64, 65)
+
+
+def read_public_key(data: bytes) -> PublicKey:
+    """Read a public key; raise `InputError` for whatever is none.
+
+    It may be PEM with or without line breaks and with anything around it; a SubjectPublicKeyInfo
+    in DER; base64 of that, once or twice; or an SM2 point of 33, 64 or 65 bytes, as such, in
+    hexadecimal or in base64.
+    """
+    blocks = _blocks(data)
+    if blocks:
+        return _from_binary(_decode_base64(_the_one(blocks, {_PUBLIC}, "public key")[1]))
+    text = b"".join(data.split())
+    if _HEXADECIMAL.fullmatch(text) and len(text) // 2 in _POINT_BYTES:
+        return _from_binary(bytes.fromhex(text.decode("ascii")))
+    return _from_binary(_decode_base64(text) if _BASE64.fullmatch(text) else data)
+
+
+def read_private_key(data: bytes, passphrase: bytes | None = None) -> PrivateKey:
+    """Read a private key from PEM: PKCS#8, which may be encrypted, SEC 1 or PKCS#1.
+
+    Raises `AccessError` if the key is encrypted and the passphrase missing or not the right one,
+    `InputError` for whatever is no private key. A passphrase that is not needed is ignored.
+    """
+    label, body = _the_one(_blocks(data), {*_PLAIN, _ENCRYPTED}, "private key")
+    if b":" in body:
+        raise InputError(
+            "the private key is in a form that is no longer used (Proc-Type)",
+            hint="convert it: openssl pkcs8 -topk8 -in OLD.pem -out NEW.pem",
+        )
+    encoded = _decode_base64(body)
+    if label != _ENCRYPTED:
+        return _PLAIN[label](encoded)
+    if passphrase is None:
+        raise AccessError("the private key is encrypted, and no passphrase is given")
+    return asymmetric.from_pkcs8(pkcs8.decrypt(encoded, passphrase))
+
+
+def write_public_key(key: PublicKey) -> str:
+    """Return a public key as PEM with 64 columns; `key.to_spki()` is the DER."""
+    text = base64.b64encode(key.to_spki()).decode("ascii")
+    lines = [text[start : start + _COLUMNS] for start in range(0, len(text), _COLUMNS)]
+    return "\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""])
+
+
+def _blocks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the labels of all PEM blocks and what is in them."""
+    if len(data) > MAX_BYTES:
+        raise InputError(f"a key has at most {MAX_BYTES} bytes, and this has {len(data)}")
+    return _BLOCK.findall(data)
+
+
+def _the_one(blocks: list[tuple[bytes, bytes]], labels: set[bytes], what: str) -> tuple[bytes, bytes]:
+    fitting = [block for block in blocks if block[0] in labels]
+    if len(fitting) != 1:
+        found = ", ".join(sorted({label.decode("ascii") for label, _ in blocks})) or "nothing"
+        raise InputError(f"there must be one {what} in PEM; found: {found}")
+    return fitting[0]
+
+
+def _decode_base64(text: bytes) -> bytes:
+    """Decode base64 without regard to blanks; if that gives base64 again, decode it once more."""
+    try:
+        decoded = base64.b64decode(b"".join(text.split()), validate=True)
+        again = b"".join(decoded.split())
+        return base64.b64decode(again, validate=True) if _BASE64.fullmatch(again) else decoded
+    except binascii.Error as error:
+        raise InputError("the key is not valid base64") from error
+
+
+def _from_binary(data: bytes) -> PublicKey:
+    if len(data) in _POINT_BYTES:
+        return asymmetric.Sm2PublicKey(sm2.PublicKey.from_bytes(data))
+    if not data.startswith(_SEQUENCE):
+        raise InputError(
+            "this is no public key", hint="give PEM, DER, base64 of DER or, for SM2, the point in hexadecimal"
+        )
+    return asymmetric.from_spki(data)

@@ -1,0 +1,232 @@
+"""Foreign clients meet the served KMS here: each is a program of its own, and all live through the same life of a key."""
+
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Each test has an environment without such variables, so they are read before the first one.
+TCCLI = os.environ.get("KMSTOOL_TCCLI")
+NODE_MODULES = os.environ.get("KMSTOOL_NODE_MODULES")
+IN_CI = bool(os.environ.get("CI"))
+KMSTOOL = (sys.executable, "-m", "kmstool")
+TIMEOUT_SECONDS = 60
+UNKNOWN_KEY = "6f6e2a6c-e7ca-11f1-8000-52540000ffff"
+DAY = 86400
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""Performs an action and returns the inner object, with `Error` in it for a refusal."""
+
+
+def missing(what: str) -> None:
+    """Skip the test on a laptop; fail it where everything is to be there."""
+    if IN_CI:
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture
+def tccli() -> str:
+    """The path of tccli, which lives in an environment of its own."""
+    if not TCCLI or not Path(TCCLI).exists():
+        missing("KMSTOOL_TCCLI does not name tccli")
+    return str(TCCLI)
+
+
+@pytest.fixture
+def node_modules() -> str:
+    """The folder `node_modules` with Tencent's SDK for Node."""
+    if not NODE_MODULES or not (Path(NODE_MODULES) / "tencentcloud-sdk-nodejs").exists():
+        missing("KMSTOOL_NODE_MODULES does not name a folder with tencentcloud-sdk-nodejs")
+    return str(Path(str(NODE_MODULES)).absolute())
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; `environ` is what programs beside it need, `variables` what `kmstool local env` says."""
+
+    folder: Path
+    environ: Mapping[str, str]
+    variables: Mapping[str, str]
+
+    @property
+    def endpoint(self) -> str:
+        return self.variables["KMSTOOL_ENDPOINT"]
+
+    @property
+    def netloc(self) -> str:
+        return self.endpoint.removeprefix("http://")
+
+    def run(self, *arguments: str, given: bytes = b"") -> bytes:
+        """Run kmstool beside the server."""
+        done = subprocess.run(
+            [*KMSTOOL, *arguments],
+            env=self.environ,
+            input=given,
+            capture_output=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("served")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("KMSTOOL_", "TENCENTCLOUD_"))}
+    environ = {**clean, "HOME": str(folder), "KMSTOOL_LOCAL_HOME": str(folder / "store")}
+    command = [*KMSTOOL, "local", "serve"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline().startswith("listening on ")
+            exported = Server(folder, environ, {}).run("local", "env").decode()
+            yield Server(folder, environ, dict(re.findall(r"export ([A-Z_]+)='([^']*)'\n", exported)))
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(TIMEOUT_SECONDS) == 0
+        finally:
+            process.kill()
+
+
+class Conversation:
+    """A program that reads a request a line and writes an answer a line, both in JSON."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def __call__(self, action: str, params: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps({"action": action, "params": params}) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, "the client ended"
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+@pytest.fixture
+def converse(tmp_path: Path) -> Iterator[Callable[[list[str], Mapping[str, str]], Call]]:
+    """A way to start such programs; they must end well and have nothing to say on stderr."""
+    running: list[subprocess.Popen[str]] = []
+    errors = tmp_path / "stderr"
+
+    def start(command: list[str], environ: Mapping[str, str]) -> Call:
+        with errors.open("a") as log:
+            process = subprocess.Popen(
+                command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        running.append(process)
+        return Conversation(process)
+
+    yield start
+    for process in running:
+        with process:
+            process.communicate(timeout=TIMEOUT_SECONDS)
+        assert process.returncode == 0, errors.read_text()
+    if running:
+        assert errors.read_text() == ""
+
+
+def good(answer: dict[str, Any]) -> dict[str, Any]:
+    assert "Error" not in answer, answer
+    assert uuid.UUID(answer["RequestId"])
+    return answer
+
+
+def refused(answer: dict[str, Any], code: str) -> None:
+    assert answer["Error"]["Code"] == code
+    assert answer["Error"]["Message"]
+    assert uuid.UUID(answer["RequestId"])
+
+
+def text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def use(call: Call, key_id: str) -> str:
+    """Encrypt, decrypt, make a data key; return a blob and check that a wrong context is refused."""
+    context = '{"purpose":"tests","名":"日本"}'
+    plaintext = text(b"a secret of \xff bytes")
+    encrypted = good(call("Encrypt", {"KeyId": key_id, "Plaintext": plaintext, "EncryptionContext": context}))
+    blob: str = encrypted["CiphertextBlob"]
+    assert encrypted["KeyId"] == key_id
+    decrypted = good(call("Decrypt", {"CiphertextBlob": blob, "EncryptionContext": context}))
+    assert (decrypted["Plaintext"], decrypted["KeyId"]) == (plaintext, key_id)
+    refused(call("Decrypt", {"CiphertextBlob": blob}), "InvalidParameterValue.InvalidCiphertext")
+    made = good(call("GenerateDataKey", {"KeyId": key_id, "KeySpec": "AES_256", "EncryptionContext": context}))
+    assert len(base64.b64decode(made["Plaintext"])) == 32
+    opened = good(call("Decrypt", {"CiphertextBlob": made["CiphertextBlob"], "EncryptionContext": context}))
+    assert opened["Plaintext"] == made["Plaintext"]
+    plain = good(call("Encrypt", {"KeyId": key_id, "Plaintext": plaintext}))
+    assert good(call("Decrypt", {"CiphertextBlob": plain["CiphertextBlob"]}))["Plaintext"] == plaintext
+    return str(plain["CiphertextBlob"])
+
+
+def live_through(call: Call) -> None:
+    alias = "k" + uuid.uuid4().hex
+    tags = [{"TagKey": "team", "TagValue": "a&b=c"}, {"TagKey": "env", "TagValue": "tests"}]
+    created = good(call("CreateKey", {"Alias": alias, "Description": "日本 of the tests", "Tags": tags}))
+    key_id = created["KeyId"]
+    assert (created["Alias"], created["KeyState"]) == (alias, "Enabled")
+    key = good(call("DescribeKey", {"KeyId": key_id}))["KeyMetadata"]
+    assert (key["KeyId"], key["Alias"], key["Description"]) == (key_id, alias, "日本 of the tests")
+    assert (key["KeyUsage"], key["Origin"]) == ("ENCRYPT_DECRYPT", "TENCENT_KMS")
+    assert abs(key["CreateTime"] - time.time()) < 300
+
+    renamed = "k" + uuid.uuid4().hex
+    good(call("UpdateAlias", {"KeyId": key_id, "Alias": renamed}))
+    good(call("UpdateKeyDescription", {"KeyId": key_id, "Description": ""}))
+    found = good(call("ListKeyDetail", {"KeyUsage": "ALL", "SearchKeyAlias": renamed, "Offset": 0, "Limit": 10}))
+    assert [(item["KeyId"], item["Description"]) for item in found["KeyMetadatas"]] == [(key_id, "")]
+    filters = [{"TagKey": "team", "TagValue": ["a&b=c"]}]
+    found = good(call("ListKeyDetail", {"TagFilters": filters, "SearchKeyAlias": renamed}))
+    assert [item["KeyId"] for item in found["KeyMetadatas"]] == [key_id]
+    assert key_id in [item["KeyId"] for item in good(call("ListKeys", {"Limit": 200}))["Keys"]]
+
+    blob = use(call, key_id)
+    good(call("EnableKeyRotation", {"KeyId": key_id, "RotateDays": 30}))
+    assert good(call("GetKeyRotationStatus", {"KeyId": key_id}))["KeyRotationEnabled"] is True
+    assert good(call("RotateKey", {"KeyId": key_id}))["TaskId"]
+    refused(call("RotateKey", {"KeyId": key_id}), "RequestLimitExceeded.RotateRateLimited")
+    assert base64.b64decode(good(call("Decrypt", {"CiphertextBlob": blob}))["Plaintext"]) == b"a secret of \xff bytes"
+    moved = good(call("ReEncrypt", {"CiphertextBlob": blob}))
+    assert (moved["ReEncrypted"], moved["CiphertextBlob"] != blob) == (True, True)
+    good(call("DisableKeyRotation", {"KeyId": key_id}))
+
+    refused(
+        call("ScheduleKeyDeletion", {"KeyId": key_id, "PendingWindowInDays": 7}),
+        "ResourceUnavailable.CmkShouldBeDisabled",
+    )
+    good(call("DisableKey", {"KeyId": key_id}))
+    refused(call("Encrypt", {"KeyId": key_id, "Plaintext": text(b"a")}), "ResourceUnavailable.CmkDisabled")
+    good(call("EnableKeys", {"KeyIds": [key_id]}))
+    good(call("Encrypt", {"KeyId": key_id, "Plaintext": text(b"a")}))
+    good(call("DisableKeys", {"KeyIds": [key_id]}))
+    date = good(call("ScheduleKeyDeletion", {"KeyId": key_id, "PendingWindowInDays": 7}))["DeletionDate"]
+    assert 7 * DAY - 300 < date - time.time() < 8 * DAY + 300
+    key = good(call("DescribeKeys", {"KeyIds": [key_id]}))["KeyMetadatas"][0]
+    assert (key["KeyState"], key["DeletionDate"]) == ("PendingDelete", date)
+    good(call("CancelKeyDeletion", {"KeyId": key_id}))
+    assert good(call("DescribeKey", {"KeyId": key_id}))["KeyMetadata"]["KeyState"] == "Disabled"
+
+    refused(call("DescribeKey", {"KeyId": UNKNOWN_KEY}), "ResourceUnavailable.CmkNotFound")
+    refused(call("CreateKey", {"Alias": renamed}), "InvalidParameterValue.AliasAlreadyExists")
+
+
+@pytest.fixture
+def live() -> Callable[[Call], None]:
+    """The whole life of a key, to be lived through with a client."""
+    return live_through

@@ -1,0 +1,192 @@
+"""tccli, Tencent's own command line, works with the served KMS; and it leaves secrets behind where kmstool does not."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+KMSTOOL = (sys.executable, "-m", "kmstool")
+TIMEOUT_SECONDS = 60
+CANARY = b"canary plaintext of the tests"
+REFUSAL = re.compile(r"\[TencentCloudSDKException\] code:(\S+) message:(.*) requestId:(\S+)")
+
+Call = Callable[[str, dict[str, Any]], dict[str, Any]]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(tccli: str, server: Any) -> Run:
+    """A way to run tccli in the home of this test, with the credentials of the server."""
+
+    def start(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        environ = {**os.environ, **server.variables, **variables}
+        return subprocess.run(
+            [tccli, *arguments],
+            env={name: value for name, value in environ.items() if value},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    return start
+
+
+@pytest.fixture
+def call(run: Run, server: Any) -> Call:
+    """Perform an action: every parameter is an option, what is no text is JSON."""
+
+    def perform(action: str, params: dict[str, Any]) -> dict[str, Any]:
+        words = [
+            word
+            for name, value in params.items()
+            for word in (f"--{name}", value if isinstance(value, str) else json.dumps(value))
+        ]
+        done = run("kms", action, *words, "--endpoint", server.endpoint)
+        if done.returncode == 0:
+            assert done.stderr == ""
+            answer: dict[str, Any] = json.loads(done.stdout)
+            return answer
+        found = REFUSAL.search(done.stderr)
+        assert found, done.stderr
+        assert done.returncode == 255
+        return {"Error": {"Code": found[1], "Message": found[2]}, "RequestId": found[3]}
+
+    return perform
+
+
+def test_the_life_of_a_key(call: Call, live: Callable[[Call], None]) -> None:
+    live(call)
+
+
+def test_no_field_of_an_answer_is_missing(call: Call) -> None:
+    """What the service leaves out, tccli shows as null."""
+    key_id = call("CreateKey", {"Alias": "tccli"})["KeyId"]
+    for action, params in (("DescribeKey", {"KeyId": key_id}), ("GetServiceStatus", {}), ("ListAlgorithms", {})):
+        assert nulls(call(action, params)) == []
+
+
+def nulls(value: Any, where: str = "") -> list[str]:
+    if isinstance(value, dict):
+        return [found for name, item in value.items() for found in nulls(item, f"{where}.{name}")]
+    if isinstance(value, list):
+        return [found for item in value for found in nulls(item, where)]
+    return [where] if value is None else []
+
+
+def test_an_endpoint_that_is_configured_once(run: Run, server: Any) -> None:
+    """In a profile of its own, with credentials of its own and none in the environment."""
+    variables = {"TENCENTCLOUD_SECRET_ID": "", "TENCENTCLOUD_SECRET_KEY": "", "TENCENTCLOUD_REGION": ""}
+    given = server.variables
+    profile = ("--profile", "here")
+    assert run("configure", "set", "kms.endpoint", server.endpoint, *profile, **variables).returncode == 0
+    words = ("secretId", given["TENCENTCLOUD_SECRET_ID"], "secretKey", given["TENCENTCLOUD_SECRET_KEY"])
+    assert run("configure", "set", *words, "region", "ap-singapore", *profile, **variables).returncode == 0
+    done = run("kms", "ListAlgorithms", *profile, **variables)
+    assert json.loads(done.stdout)["SymmetricAlgorithms"][0]["Algorithm"] == "AES_256", done.stderr
+
+
+def test_as_a_proxy_for_the_name_of_the_cloud(run: Run, server: Any) -> None:
+    words = ("--endpoint", "http://kms.tencentcloudapi.com", "--https-proxy", server.endpoint)
+    done = run("kms", "GenerateRandom", "--NumberOfBytes", "8", *words, NO_PROXY="")
+    assert len(base64.b64decode(json.loads(done.stdout)["Plaintext"])) == 8, done.stderr
+
+
+def test_a_wrong_secret_is_refused(run: Run, server: Any) -> None:
+    done = run("kms", "GetServiceStatus", "--endpoint", server.endpoint, TENCENTCLOUD_SECRET_KEY="wrong")
+    assert done.returncode == 255
+    assert "AuthFailure.SignatureFailure" in done.stderr
+
+
+def test_a_temporary_credential(run: Run, server: Any) -> None:
+    made = json.loads(server.run("local", "credentials", "create", "--lifetime", "10m", "--format", "json"))
+    secret = {"TENCENTCLOUD_SECRET_ID": made["SecretId"], "TENCENTCLOUD_SECRET_KEY": made["SecretKey"]}
+    words = ("kms", "GenerateRandom", "--NumberOfBytes", "8", "--endpoint", server.endpoint)
+    assert run(*words, TENCENTCLOUD_TOKEN=made["Token"], **secret).returncode == 0
+    assert "AuthFailure.TokenFailure" in run(*words, **secret).stderr
+
+
+def test_its_files_are_a_source_of_credentials_for_kmstool(run: Run, server: Any) -> None:
+    given = server.variables
+    words = ("secretId", given["TENCENTCLOUD_SECRET_ID"], "secretKey", given["TENCENTCLOUD_SECRET_KEY"])
+    assert run("configure", "set", *words, "region", "ap-singapore").returncode == 0
+    done = subprocess.run(
+        [*KMSTOOL, "auth", "status", "--format", "json"],
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert (found["Profile"], found["Region"]) == ("tccli", "ap-singapore")
+    done = subprocess.run(
+        [*KMSTOOL, "random", "8", "--endpoint", server.endpoint],
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(done.stdout) == 17
+
+
+def holders(folder: Path, secrets: tuple[bytes, ...]) -> list[str]:
+    """Return the files below a folder that hold one of the secrets."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [path.name for path in files if any(secret in path.read_bytes() for secret in secrets)]
+
+
+def test_what_is_left_behind(home: Path, call: Call, server: Any) -> None:
+    """The same plaintext encrypted by both: the one keeps it in its log, the other nowhere."""
+    secrets = (CANARY, base64.b64encode(CANARY), CANARY.hex().encode())
+    key_id = call("CreateKey", {"Alias": "canary"})["KeyId"]
+    assert call("Encrypt", {"KeyId": key_id, "Plaintext": base64.b64encode(CANARY).decode()})["CiphertextBlob"]
+    assert holders(home, secrets) == ["tccli.log"]
+
+    (home / ".tccli" / "log" / "tccli.log").unlink()
+    server.run("local", "faults", "add", "--action", "Encrypt", "--delay", "2s")
+    environ = {**os.environ, **server.variables}
+    try:
+        with subprocess.Popen(
+            [*KMSTOOL, "encrypt", "--key", key_id, "--debug"],
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            assert process.stdin
+            process.stdin.write(CANARY)
+            process.stdin.close()
+            time.sleep(1)
+            seen = watched(process.pid)
+            process.stdin = None
+            out, err = process.communicate(timeout=TIMEOUT_SECONDS)
+        assert process.returncode == 0, err
+    finally:
+        server.run("local", "faults", "clear")
+    assert len(seen) == 1, "kmstool is alone: it started no program that could see anything"
+    assert b"encrypt" in seen[0]
+    for place in (*seen, out, err):
+        assert not any(secret in place for secret in secrets)
+    assert holders(home, secrets) == []
+    assert server.run("decrypt", "--profile", "local", given=out) == CANARY
+
+
+def watched(pid: int) -> list[bytes]:
+    """Return what others can see of a process and its children: command line and, for the same user, environment."""
+    folder = Path("/proc") / str(pid)
+    children = [int(word) for task in (folder / "task").iterdir() for word in (task / "children").read_text().split()]
+    try:
+        variables = (folder / "environ").read_bytes()
+    except PermissionError:
+        variables = b""
+    own = (folder / "cmdline").read_bytes() + variables
+    return [own, *(seen for child in children for seen in watched(child))]
