@@ -4,12 +4,24 @@ _kmstool_command() {
   commands=() options=() valued=()
   case $1 in
     kmstool)
-      commands=(api auth decrypt doctor encrypt envelope init key local profile random reencrypt)
+      commands=(api asymmetric auth decrypt digest doctor encrypt envelope init key local profile public-key random reencrypt sign verify)
       options=(-V --version -h --help)
       ;;
     'kmstool api')
       options=(--params -h --help)
       valued=(--params)
+      ;;
+    'kmstool asymmetric')
+      commands=(decrypt encrypt)
+      options=(-h --help)
+      ;;
+    'kmstool asymmetric decrypt')
+      options=(--key --algorithm --raw --ciphertext-format -o --out --force -h --help)
+      valued=(--key --algorithm --ciphertext-format -o --out)
+      ;;
+    'kmstool asymmetric encrypt')
+      options=(--key --public-key --algorithm --raw -o --out --force -h --help)
+      valued=(--key --public-key --algorithm -o --out)
       ;;
     'kmstool auth')
       commands=(import-tccli login logout status)
@@ -30,8 +42,12 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool decrypt')
-      options=(--context -o --out --force -h --help)
+      options=(--context --shield-dek -o --out --force -h --help)
       valued=(--context -o --out)
+      ;;
+    'kmstool digest')
+      options=(--algorithm --public-key --id --raw -o --out --force -h --help)
+      valued=(--algorithm --public-key --id -o --out)
       ;;
     'kmstool doctor')
       options=(-h --help)
@@ -41,16 +57,20 @@ _kmstool_command() {
       valued=(--key --context -o --out)
       ;;
     'kmstool envelope')
-      commands=(decrypt encrypt inspect rewrap verify)
+      commands=(decrypt encrypt import-legacy inspect rewrap verify)
       options=(-h --help)
       ;;
     'kmstool envelope decrypt')
-      options=(--key --context --detached --range --verify-first -r --recursive -o --out --force -h --help)
-      valued=(--key --context --detached --range -o --out)
+      options=(--key --identity --context --shield-dek --detached --range --verify-first -r --recursive -o --out --force -h --help)
+      valued=(--key --identity --context --detached --range -o --out)
       ;;
     'kmstool envelope encrypt')
-      options=(--key --context --aad --suite -a --armor --detached --reserve -r --recursive --dek-per-file -o --out --force -h --help)
-      valued=(--key --context --aad --suite --detached -o --out)
+      options=(--key --public-key --context --shield-dek --aad --suite -a --armor --detached --reserve -r --recursive --dek-per-file -o --out --force -h --help)
+      valued=(--key --public-key --context --aad --suite --detached -o --out)
+      ;;
+    'kmstool envelope import-legacy')
+      options=(--scheme --blob --cipher --raw --trailing-zeros --key --to-plaintext --check -o --out --force -h --help)
+      valued=(--scheme --blob --cipher --trailing-zeros --key -o --out)
       ;;
     'kmstool envelope inspect')
       options=(--detached -h --help)
@@ -61,8 +81,8 @@ _kmstool_command() {
       valued=(--to)
       ;;
     'kmstool envelope verify')
-      options=(--key --context --detached -h --help)
-      valued=(--key --context --detached)
+      options=(--key --identity --context --shield-dek --detached -h --help)
+      valued=(--key --identity --context --detached)
       ;;
     'kmstool init')
       options=(--local -h --help)
@@ -210,6 +230,10 @@ _kmstool_command() {
     'kmstool profile use')
       options=(-h --help)
       ;;
+    'kmstool public-key')
+      options=(--encoding -o --out --force -h --help)
+      valued=(--encoding -o --out)
+      ;;
     'kmstool random')
       options=(--encoding -o --out --force -h --help)
       valued=(--encoding -o --out)
@@ -217,6 +241,14 @@ _kmstool_command() {
     'kmstool reencrypt')
       options=(--to --context --to-context -o --out --force -h --help)
       valued=(--to --context --to-context -o --out)
+      ;;
+    'kmstool sign')
+      options=(--key --algorithm --digest --message-type --id --raw -o --out --force -h --help)
+      valued=(--key --algorithm --digest --message-type --id -o --out)
+      ;;
+    'kmstool verify')
+      options=(--signature --key --local --public-key --algorithm --message-type --id --signature-format -h --help)
+      valued=(--signature --key --public-key --algorithm --message-type --id --signature-format)
       ;;
     *) return ;;
   esac
@@ -227,6 +259,16 @@ _kmstool_command() {
 _kmstool_place() {
   case $1 in
     'kmstool api --params') source='@file' ;;
+    'kmstool asymmetric decrypt --algorithm') words=(RSAES_OAEP_SHA_256 RSAES_OAEP_SHA_1 RSAES_PKCS1_V1_5) ;;
+    'kmstool asymmetric decrypt --ciphertext-format') words=(auto der c1c3c2 c1c2c3) ;;
+    'kmstool asymmetric decrypt -o') source='file' ;;
+    'kmstool asymmetric decrypt --out') source='file' ;;
+    'kmstool asymmetric decrypt #0') source='file' ;;
+    'kmstool asymmetric encrypt --public-key') source='file' ;;
+    'kmstool asymmetric encrypt --algorithm') words=(RSAES_OAEP_SHA_256 RSAES_OAEP_SHA_1 RSAES_PKCS1_V1_5) ;;
+    'kmstool asymmetric encrypt -o') source='file' ;;
+    'kmstool asymmetric encrypt --out') source='file' ;;
+    'kmstool asymmetric encrypt #0') source='file' ;;
     'kmstool auth import-tccli --store') words=(keyring file) ;;
     'kmstool auth import-tccli --passphrase-file') source='file' ;;
     'kmstool auth login --store') words=(keyring file) ;;
@@ -234,18 +276,33 @@ _kmstool_place() {
     'kmstool decrypt -o') source='file' ;;
     'kmstool decrypt --out') source='file' ;;
     'kmstool decrypt #0') source='file' ;;
+    'kmstool digest --algorithm') words=(sha256 sha384 sm3 sm2) ;;
+    'kmstool digest --public-key') source='file' ;;
+    'kmstool digest -o') source='file' ;;
+    'kmstool digest --out') source='file' ;;
+    'kmstool digest #0') source='file' ;;
     'kmstool encrypt -o') source='file' ;;
     'kmstool encrypt --out') source='file' ;;
     'kmstool encrypt #0') source='file' ;;
+    'kmstool envelope decrypt --identity') source='file' ;;
     'kmstool envelope decrypt -o') source='file' ;;
     'kmstool envelope decrypt --out') source='file' ;;
     'kmstool envelope decrypt #0') source='file' ;;
+    'kmstool envelope encrypt --public-key') source='file' ;;
     'kmstool envelope encrypt --suite') words=(aes-256-gcm sm4-gcm) ;;
     'kmstool envelope encrypt -o') source='file' ;;
     'kmstool envelope encrypt --out') source='file' ;;
     'kmstool envelope encrypt #0') source='file' ;;
+    'kmstool envelope import-legacy --scheme') words=(tencent-sample-ecb) ;;
+    'kmstool envelope import-legacy --blob') source='file' ;;
+    'kmstool envelope import-legacy --cipher') words=(aes sm4) ;;
+    'kmstool envelope import-legacy --trailing-zeros') words=(keep strip-block refuse) ;;
+    'kmstool envelope import-legacy -o') source='file' ;;
+    'kmstool envelope import-legacy --out') source='file' ;;
+    'kmstool envelope import-legacy #0') source='file' ;;
     'kmstool envelope inspect #0') source='file' ;;
     'kmstool envelope rewrap #'*) source='file' ;;
+    'kmstool envelope verify --identity') source='file' ;;
     'kmstool envelope verify #0') source='file' ;;
     'kmstool key create --usage') words=(symmetric rsa-2048 sm2 sign-sm2 sign-rsa-2048 sign-rsa-3072 sign-ecc sign-ecc-p384 kyber dilithium) ;;
     'kmstool key list --state') words=(enabled disabled pending-delete pending-import archived) ;;
@@ -263,12 +320,25 @@ _kmstool_place() {
     'kmstool local seed #0') source='file' ;;
     'kmstool local serve --port-file') source='file' ;;
     'kmstool profile set --credentials') words=(keyring file environment tccli ini cvm-role tke) ;;
+    'kmstool public-key --encoding') words=(pem der base64) ;;
+    'kmstool public-key -o') source='file' ;;
+    'kmstool public-key --out') source='file' ;;
     'kmstool random --encoding') words=(hex base64 raw) ;;
     'kmstool random -o') source='file' ;;
     'kmstool random --out') source='file' ;;
     'kmstool reencrypt -o') source='file' ;;
     'kmstool reencrypt --out') source='file' ;;
     'kmstool reencrypt #0') source='file' ;;
+    'kmstool sign --digest') words=(auto never always) ;;
+    'kmstool sign --message-type') words=(raw digest) ;;
+    'kmstool sign -o') source='file' ;;
+    'kmstool sign --out') source='file' ;;
+    'kmstool sign #0') source='file' ;;
+    'kmstool verify --signature') source='file' ;;
+    'kmstool verify --public-key') source='file' ;;
+    'kmstool verify --message-type') words=(raw digest) ;;
+    'kmstool verify --signature-format') words=(auto der raw) ;;
+    'kmstool verify #0') source='file' ;;
     *' --format') words=(text json) ;;
     *' >') source='file' ;;
   esac

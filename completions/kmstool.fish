@@ -7,8 +7,10 @@ function __kmstool_command --no-scope-shadowing
     switch $path
         case 'kmstool'
             set commands 'api'\t'Call any action of the KMS API.' \
+                'asymmetric'\t'Encrypt under public keys, and decrypt in KMS.' \
                 'auth'\t'Log in to Tencent Cloud and out again.' \
                 'decrypt'\t'Decrypt a ciphertext blob.' \
+                'digest'\t'Print the digest of a file or stdin, as KMS signs it.' \
                 'doctor'\t'Check this machine, the credentials and the way to KMS.' \
                 'encrypt'\t'Encrypt up to 4,096 bytes under a key.' \
                 'envelope'\t'Encrypt files and streams of any size.' \
@@ -16,8 +18,11 @@ function __kmstool_command --no-scope-shadowing
                 'key'\t'Create, list, name, disable and rotate keys.' \
                 'local'\t'Look after the embedded KMS.' \
                 'profile'\t'Choose which KMS, region, key and credentials to use.' \
+                'public-key'\t'Print the public key of an asymmetric key.' \
                 'random'\t'Print random bytes made by KMS.' \
-                'reencrypt'\t'Move a blob to a newer or other key.'
+                'reencrypt'\t'Move a blob to a newer or other key.' \
+                'sign'\t'Sign a file or stdin with a key in KMS.' \
+                'verify'\t'Check a signature over a file or stdin.'
             set options '-V'\t'Show the version and exit.' \
                 '--version'\t'Show the version and exit.' \
                 '-h'\t'Show this message and exit.' \
@@ -27,6 +32,41 @@ function __kmstool_command --no-scope-shadowing
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--params'
+        case 'kmstool asymmetric'
+            set commands 'decrypt'\t'Decrypt with a private key in KMS.' \
+                'encrypt'\t'Encrypt under a public key, on this machine.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool asymmetric decrypt'
+            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+                '--algorithm'\t'Padding of RSA; OAEP SHA-256 if not said.' \
+                '--raw'\t'The ciphertext is bytes, not base64.' \
+                '--ciphertext-format'\t'Encoding of an SM2 ciphertext.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--algorithm' \
+                '--ciphertext-format' \
+                '-o' \
+                '--out'
+        case 'kmstool asymmetric encrypt'
+            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+                '--public-key'\t'Public key; with it no KMS is needed.' \
+                '--algorithm'\t'Padding of RSA; OAEP SHA-256 if not said.' \
+                '--raw'\t'The ciphertext is bytes, not base64.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--public-key' \
+                '--algorithm' \
+                '-o' \
+                '--out'
         case 'kmstool auth'
             set commands 'import-tccli'\t'Take over the credential of a profile of tccli.' \
                 'login'\t'Keep a SecretId and SecretKey for a profile.' \
@@ -62,12 +102,28 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
         case 'kmstool decrypt'
             set options '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
                 '--out'\t'Write here instead of stdout; - forces stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--context' \
+                '-o' \
+                '--out'
+        case 'kmstool digest'
+            set options '--algorithm'\t'sm2 is SM3 with key and user id.' \
+                '--public-key'\t'Public key: PEM, DER, base64 or a bare SM2 point.' \
+                '--id'\t'User id of SM2, if it is not the usual one.' \
+                '--raw'\t'Write bytes in place of hex.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--algorithm' \
+                '--public-key' \
+                '--id' \
                 '-o' \
                 '--out'
         case 'kmstool doctor'
@@ -89,6 +145,7 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool envelope'
             set commands 'decrypt'\t'Open an envelope.' \
                 'encrypt'\t'Put a file or stream into an envelope.' \
+                'import-legacy'\t'Bring data of Tencent\'s old sample into an envelope.' \
                 'inspect'\t'Show what an envelope says without opening it.' \
                 'rewrap'\t'Give envelopes other recipients.' \
                 'verify'\t'Check that an envelope is whole and unaltered.'
@@ -96,7 +153,9 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
         case 'kmstool envelope decrypt'
             set options '--key'\t'Ask only for this key; repeatable.' \
+                '--identity'\t'RSA private key in PEM; repeatable.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
                 '--detached'\t'Read the header from a file of its own.' \
                 '--range'\t'Only the bytes A to B of the plaintext, counted from 0.' \
                 '--verify-first'\t'Authenticate all before the first byte is written.' \
@@ -108,6 +167,7 @@ function __kmstool_command --no-scope-shadowing
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--key' \
+                '--identity' \
                 '--context' \
                 '--detached' \
                 '--range' \
@@ -115,7 +175,9 @@ function __kmstool_command --no-scope-shadowing
                 '--out'
         case 'kmstool envelope encrypt'
             set options '--key'\t'Key that can open it; repeatable. Default: the profile\'s.' \
+                '--public-key'\t'Public key of one who can open it, in KMS or by a file; repeatable. No KMS is asked.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
                 '--aad'\t'Fact of the file, bound to it, not sent to KMS; repeatable.' \
                 '--suite'\t'Cipher.' \
                 '-a'\t'Write text (PEM) in place of binary data.' \
@@ -131,10 +193,32 @@ function __kmstool_command --no-scope-shadowing
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--key' \
+                '--public-key' \
                 '--context' \
                 '--aad' \
                 '--suite' \
                 '--detached' \
+                '-o' \
+                '--out'
+        case 'kmstool envelope import-legacy'
+            set options '--scheme'\t'How it was made.' \
+                '--blob'\t'The ciphertext blob of the data key.' \
+                '--cipher'\t'Cipher of the data.' \
+                '--raw'\t'The data is bytes, not base64.' \
+                '--trailing-zeros'\t'What zeros at the end are.' \
+                '--key'\t'Recipient of the new envelope; repeatable.' \
+                '--to-plaintext'\t'Write the plaintext itself.' \
+                '--check'\t'Only count blocks that occur twice.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--scheme' \
+                '--blob' \
+                '--cipher' \
+                '--trailing-zeros' \
+                '--key' \
                 '-o' \
                 '--out'
         case 'kmstool envelope inspect'
@@ -150,11 +234,14 @@ function __kmstool_command --no-scope-shadowing
             set valued '--to'
         case 'kmstool envelope verify'
             set options '--key'\t'Ask only for this key; repeatable.' \
+                '--identity'\t'RSA private key in PEM; repeatable.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
                 '--detached'\t'Read the header from a file of its own.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--key' \
+                '--identity' \
                 '--context' \
                 '--detached'
         case 'kmstool init'
@@ -400,6 +487,16 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool profile use'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
+        case 'kmstool public-key'
+            set options '--encoding'\t'Output form.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--encoding' \
+                '-o' \
+                '--out'
         case 'kmstool random'
             set options '--encoding'\t'Output form.' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
@@ -424,6 +521,43 @@ function __kmstool_command --no-scope-shadowing
                 '--to-context' \
                 '-o' \
                 '--out'
+        case 'kmstool sign'
+            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+                '--algorithm'\t'Signature algorithm; else the key\'s first.' \
+                '--digest'\t'Digest here; auto does over 4,096 bytes.' \
+                '--message-type'\t'What FILE holds.' \
+                '--id'\t'User id of SM2, if it is not the usual one.' \
+                '--raw'\t'Write bytes to stdout in place of base64.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--algorithm' \
+                '--digest' \
+                '--message-type' \
+                '--id' \
+                '-o' \
+                '--out'
+        case 'kmstool verify'
+            set options '--signature'\t'The signature: bytes or base64, DER or raw r and s.' \
+                '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+                '--local'\t'Verify on this machine, without KMS or network.' \
+                '--public-key'\t'Public key: PEM, DER, base64 or a bare SM2 point.' \
+                '--algorithm'\t'Signature algorithm; else the key\'s first.' \
+                '--message-type'\t'What FILE holds.' \
+                '--id'\t'User id of SM2, if it is not the usual one.' \
+                '--signature-format'\t'Its encoding.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--signature' \
+                '--key' \
+                '--public-key' \
+                '--algorithm' \
+                '--message-type' \
+                '--id' \
+                '--signature-format'
         case '*'
             return
     end
@@ -456,6 +590,33 @@ function __kmstool_place --no-scope-shadowing
     switch "$path $place"
         case 'kmstool api --params'
             set source '@file'
+        case 'kmstool asymmetric decrypt --algorithm'
+            set words 'RSAES_OAEP_SHA_256' \
+                'RSAES_OAEP_SHA_1' \
+                'RSAES_PKCS1_V1_5'
+        case 'kmstool asymmetric decrypt --ciphertext-format'
+            set words 'auto' \
+                'der' \
+                'c1c3c2' \
+                'c1c2c3'
+        case 'kmstool asymmetric decrypt -o'
+            set source 'file'
+        case 'kmstool asymmetric decrypt --out'
+            set source 'file'
+        case 'kmstool asymmetric decrypt #0'
+            set source 'file'
+        case 'kmstool asymmetric encrypt --public-key'
+            set source 'file'
+        case 'kmstool asymmetric encrypt --algorithm'
+            set words 'RSAES_OAEP_SHA_256' \
+                'RSAES_OAEP_SHA_1' \
+                'RSAES_PKCS1_V1_5'
+        case 'kmstool asymmetric encrypt -o'
+            set source 'file'
+        case 'kmstool asymmetric encrypt --out'
+            set source 'file'
+        case 'kmstool asymmetric encrypt #0'
+            set source 'file'
         case 'kmstool auth import-tccli --store'
             set words 'keyring' \
                 'file'
@@ -472,17 +633,34 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool decrypt #0'
             set source 'file'
+        case 'kmstool digest --algorithm'
+            set words 'sha256' \
+                'sha384' \
+                'sm3' \
+                'sm2'
+        case 'kmstool digest --public-key'
+            set source 'file'
+        case 'kmstool digest -o'
+            set source 'file'
+        case 'kmstool digest --out'
+            set source 'file'
+        case 'kmstool digest #0'
+            set source 'file'
         case 'kmstool encrypt -o'
             set source 'file'
         case 'kmstool encrypt --out'
             set source 'file'
         case 'kmstool encrypt #0'
             set source 'file'
+        case 'kmstool envelope decrypt --identity'
+            set source 'file'
         case 'kmstool envelope decrypt -o'
             set source 'file'
         case 'kmstool envelope decrypt --out'
             set source 'file'
         case 'kmstool envelope decrypt #0'
+            set source 'file'
+        case 'kmstool envelope encrypt --public-key'
             set source 'file'
         case 'kmstool envelope encrypt --suite'
             set words 'aes-256-gcm' \
@@ -493,9 +671,28 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool envelope encrypt #0'
             set source 'file'
+        case 'kmstool envelope import-legacy --scheme'
+            set words 'tencent-sample-ecb'
+        case 'kmstool envelope import-legacy --blob'
+            set source 'file'
+        case 'kmstool envelope import-legacy --cipher'
+            set words 'aes' \
+                'sm4'
+        case 'kmstool envelope import-legacy --trailing-zeros'
+            set words 'keep' \
+                'strip-block' \
+                'refuse'
+        case 'kmstool envelope import-legacy -o'
+            set source 'file'
+        case 'kmstool envelope import-legacy --out'
+            set source 'file'
+        case 'kmstool envelope import-legacy #0'
+            set source 'file'
         case 'kmstool envelope inspect #0'
             set source 'file'
         case 'kmstool envelope rewrap #*'
+            set source 'file'
+        case 'kmstool envelope verify --identity'
             set source 'file'
         case 'kmstool envelope verify #0'
             set source 'file'
@@ -568,6 +765,14 @@ function __kmstool_place --no-scope-shadowing
                 'ini' \
                 'cvm-role' \
                 'tke'
+        case 'kmstool public-key --encoding'
+            set words 'pem' \
+                'der' \
+                'base64'
+        case 'kmstool public-key -o'
+            set source 'file'
+        case 'kmstool public-key --out'
+            set source 'file'
         case 'kmstool random --encoding'
             set words 'hex' \
                 'base64' \
@@ -581,6 +786,32 @@ function __kmstool_place --no-scope-shadowing
         case 'kmstool reencrypt --out'
             set source 'file'
         case 'kmstool reencrypt #0'
+            set source 'file'
+        case 'kmstool sign --digest'
+            set words 'auto' \
+                'never' \
+                'always'
+        case 'kmstool sign --message-type'
+            set words 'raw' \
+                'digest'
+        case 'kmstool sign -o'
+            set source 'file'
+        case 'kmstool sign --out'
+            set source 'file'
+        case 'kmstool sign #0'
+            set source 'file'
+        case 'kmstool verify --signature'
+            set source 'file'
+        case 'kmstool verify --public-key'
+            set source 'file'
+        case 'kmstool verify --message-type'
+            set words 'raw' \
+                'digest'
+        case 'kmstool verify --signature-format'
+            set words 'auto' \
+                'der' \
+                'raw'
+        case 'kmstool verify #0'
             set source 'file'
         case '* --format'
             set words 'text' \

@@ -32,18 +32,24 @@ def from_options(pairs: Iterable[str]) -> dict[str, str]:
     return context
 
 
+def as_json(pairs: Mapping[str, str]) -> str:
+    """Return the one JSON text of some pairs: names sorted, no blanks; empty for none. Raises `InputError`."""
+    if not pairs:
+        return ""
+    text = json.dumps(dict(pairs), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError("a name or value holds bytes that are not UTF-8") from error
+    return text
+
+
 def canonical(context: Mapping[str, str]) -> str:
     """Return the one text of a context: JSON, names sorted, no blanks; empty for no pairs.
 
     Raises `InputError` over 1,024 characters, and for text that is not Unicode.
     """
-    if not context:
-        return ""
-    text = json.dumps(dict(context), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError("the context holds bytes that are not UTF-8") from error
+    text = as_json(context)
     if len(text) > MAX_CHARACTERS:
         raise InputError(
             f"the context is {len(text):,} characters as JSON; KMS takes at most {MAX_CHARACTERS:,}",

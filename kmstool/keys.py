@@ -54,7 +54,11 @@ class Rule:
     states: tuple[str | None, ...] = (_OK,) * len(STATES)
     """In the order of STATES."""
     asymmetric: str | None = None
-    """On keys of any usage but ENCRYPT_DECRYPT."""
+    """On keys of any usage but ENCRYPT_DECRYPT, or where `usages` is given, but those."""
+    usages: tuple[str, ...] = ()
+    """The only usages that it works with, where not all asymmetric ones do."""
+    symmetric: str | None = None
+    """On keys of the usage ENCRYPT_DECRYPT."""
     external: str | None = None
     """On keys with imported material."""
     product: str | None = None
@@ -62,6 +66,8 @@ class Rule:
     bound: str | None = None
     """On keys that a cloud product's resource uses."""
 
+
+_SIGNING = tuple(usage for usage in USAGES.values() if "_SIGN_VERIFY_" in usage)
 
 RULES = {
     "Encrypt": Rule((_OK, _DISABLED, _DISABLED, _DISABLED, _ARCHIVED), asymmetric=_USAGE),
@@ -85,6 +91,11 @@ RULES = {
     "RotateKey": Rule((_OK, _STATE, _STATE, _STATE, _STATE), asymmetric=_NO_ROTATION, external=_NO_ROTATION),
     "BindCloudResource": Rule((_OK, _STATE, _STATE, _STATE, _STATE)),
     "UnbindCloudResource": Rule(),
+    "GetPublicKey": Rule((_OK, _STATE, _STATE, _STATE, _STATE), symmetric=_STATE),
+    "SignByAsymmetricKey": Rule((_OK, _STATE, _STATE, _STATE, _STATE), _USAGE, _SIGNING, _USAGE),
+    "VerifyByAsymmetricKey": Rule((_OK, _STATE, _STATE, _STATE, _STATE), _USAGE, _SIGNING, _USAGE),
+    "AsymmetricRsaDecrypt": Rule((_OK, _STATE, _STATE, _STATE, _STATE), _USAGE, (USAGES["rsa-2048"],), _USAGE),
+    "AsymmetricSm2Decrypt": Rule((_OK, _STATE, _STATE, _STATE, _STATE), _USAGE, (USAGES["sm2"],), _USAGE),
     "DescribeKey": Rule(),
     "DescribeKeys": Rule(),
 }
@@ -105,7 +116,8 @@ def refusal(
     """
     rule = RULES[action]
     reasons = (
-        rule.asymmetric if usage != SYMMETRIC else None,
+        rule.symmetric if usage == SYMMETRIC else None,
+        rule.asymmetric if usage != SYMMETRIC and usage not in rule.usages else None,
         rule.external if origin == "EXTERNAL" else None,
         rule.states[STATES.index(state)],
         rule.product if owner != "user" else None,

@@ -223,7 +223,7 @@ def test_every_truncation_and_extension_is_refused(kms: EmbeddedKms) -> None:
             kms.call("Decrypt", {"CiphertextBlob": other})
 
 
-@given(st.text(st.characters(exclude_categories=())) | st.text("AQg=-k+/", max_size=40))
+@given(st.text() | st.text("AQg=-k+/", max_size=40))
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_is_refused_as_a_blob(kms: EmbeddedKms, text: str) -> None:
     for action in ("Decrypt", "ReEncrypt"):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from kmstool.crypto import der, encodings, sm2, sm2_encryption
 from kmstool.crypto.sm2_curve import GENERATOR, N
 from kmstool.crypto.sm2_encryption import Ciphertext
-from kmstool.errors import InputError
+from kmstool.errors import InputError, IntegrityError
 from tests.foreign import stanzas, wycheproof
 
 NUMBERS = st.integers(0, 2**256 - 1)
@@ -191,6 +191,14 @@ def test_the_first_byte_alone_is_no_prefix(
     assert sm2_encryption.decrypt_any(KEY, encodings.ciphertext_readings(encoded)) == b"plaintext"
 
 
+@pytest.mark.parametrize("prefix", [0x00, 0x02, 0x05, 0x06, 0x30])
+def test_no_other_prefix_is_passed_over(prefix: int) -> None:
+    assert STANDARD is not None
+    encoded = bytes([prefix]) + encodings.write_ciphertext(STANDARD, "c1c3c2", prefix=False)
+    with pytest.raises(IntegrityError):
+        sm2_encryption.decrypt_any(KEY, encodings.ciphertext_readings(encoded))
+
+
 def test_the_standards_own_ciphertext_in_every_form() -> None:
     assert STANDARD is not None
     assert STANDARD.x >> 248 == 0x04
@@ -299,6 +307,14 @@ def test_lengths_around_the_ends_of_their_forms(size: int) -> None:
     for cut in {1, 2, 3, len(encoded) - 1} & set(range(len(encoded))):
         with pytest.raises(InputError):
             der.Reader(encoded[:cut]).octets()
+
+
+@pytest.mark.parametrize(
+    "length", ["80", "8100", "817f", "820080", "83000100", "8500000000ff", "ff", "ff" + "00" * 127]
+)
+def test_lengths_that_are_not_the_shortest_are_refused(length: str) -> None:
+    with pytest.raises(InputError):
+        der.Reader(b"\x04" + bytes.fromhex(length) + bytes(300)).octets()
 
 
 def test_bit_strings_are_of_whole_bytes() -> None:

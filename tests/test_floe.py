@@ -7,7 +7,6 @@ import struct
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from kmstool.envelope import engine
 from kmstool.envelope.floe import AES_256_GCM, HEADER_BYTES, OVERHEAD_BYTES, SM4_GCM, SUITES, Floe, Suite
 from kmstool.errors import InputError, IntegrityError
+from tests.foreign import package, vector_file
 
 # Made by five implementations; the names begin with theirs, and `rotation` means a new key every four segments.
 KNOWN = {
@@ -46,15 +46,10 @@ suites = pytest.mark.parametrize("suite", SUITES.values(), ids=lambda suite: sui
 
 def known(name: str) -> tuple[bytes, bytes]:
     """Read a plaintext and its sealed payload from the folder of foreign vectors."""
-    folder = os.environ.get("KMSTOOL_VECTORS")
-    if not folder:
-        pytest.skip("set KMSTOOL_VECTORS to the folder that holds floe/ to run the vectors made by others")
-    found = []
-    for kind in ("pt", "ct"):
-        path = Path(folder) / "floe" / f"{name}_{kind}.txt"
-        assert path.is_file(), f"KMSTOOL_VECTORS is set, and {path} is not there"
-        found.append(bytes.fromhex(path.read_text("ascii")))
-    return found[0], found[1]
+    plaintext, sealed = (
+        bytes.fromhex(vector_file(f"floe/{name}_{kind}.txt").read_text("ascii")) for kind in ("pt", "ct")
+    )
+    return plaintext, sealed
 
 
 def rotation_of(name: str) -> int:
@@ -372,7 +367,7 @@ def test_a_reader_that_goes_away_ends_all(way: Callable[..., None], monkeypatch:
 
 def test_chinese_algorithms_are_those_of_another_implementation() -> None:
     """A payload of the suite sm4-gcm opens with gmssl's SM3 and SM4, and GCM and HMAC written out."""
-    gmssl_func, sm3, sm4 = (pytest.importorskip(f"gmssl.{name}") for name in ("func", "sm3", "sm4"))
+    gmssl_func, sm3, sm4 = (package(f"gmssl.{name}") for name in ("func", "sm3", "sm4"))
 
     def hashed(data: bytes) -> bytes:
         return bytes.fromhex(sm3.sm3_hash(gmssl_func.bytes_to_list(data)))

@@ -15,6 +15,7 @@ import tracemalloc
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -120,6 +121,15 @@ def test_the_worked_example_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     payload = bytearray()
     engine.seal_stream(keys, io.BytesIO(b"hello\n").readinto, payload.extend, lambda _: None)
     assert (head.encode() + keys.header + payload).hex() == EXAMPLE.hex()
+
+
+def test_the_worked_example_is_the_documented_one() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "envelope-format.md").read_text("utf-8")
+    found = bytearray()
+    for offset, line in re.findall(r"^([0-9a-f]{4})  ([0-9a-f ]+?)(?:  .*)?$", text, re.MULTILINE):
+        assert int(offset, 16) == len(found)
+        found += bytes.fromhex(line)
+    assert found.hex() == EXAMPLE.hex()
 
 
 def test_the_worked_example_opens() -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kmstool import errors, keys, protocol
+from kmstool.crypto import asymmetric, encodings, rsa, sm2_encryption
 from kmstool.errors import KmsToolError, UsageError
 from kmstool.keys import KeyAddress
 from kmstool.server.app import ACTIONS, EmbeddedKms
@@ -34,6 +35,9 @@ COMMON_CODES = {
 }
 # Codes outside an action's own list that kms-api chooses where the list has none that fits.
 CHOSEN_CODES = {
+    # A key of another usage: the lists of Sign and Verify name no code for it (U3 of the unknowns).
+    ("SignByAsymmetricKey", "InvalidParameterValue.InvalidKeyUsage"),
+    ("VerifyByAsymmetricKey", "InvalidParameterValue.InvalidKeyUsage"),
     ("Encrypt", "InvalidParameterValue.InvalidKeyUsage"),
     ("ReEncrypt", "InvalidParameterValue.InvalidKeyUsage"),
     ("ReEncrypt", "ResourceUnavailable.CmkArchived"),
@@ -561,6 +565,33 @@ def conforms_to_all(model: Any, values: dict[str, Any]) -> bool:
     return there and all(name in model and conforms(model[name], value) for name, value in values.items())
 
 
+def asymmetric_request(kms: EmbeddedKms, key_id: str, action: str) -> dict[str, Any]:
+    if action == "GetPublicKey":
+        return {}
+    public = asymmetric.from_spki(protocol.decode(kms.call("GetPublicKey", {"KeyId": key_id})["PublicKey"]))
+    if isinstance(public, asymmetric.RsaPublicKey):
+        ciphertext = rsa.encrypt(public.key, "RSAES_OAEP_SHA_256", b"x")
+        return {"Ciphertext": protocol.encode(ciphertext), "Algorithm": "RSAES_OAEP_SHA_256"}
+    if action == "AsymmetricSm2Decrypt":
+        assert isinstance(public, asymmetric.Sm2PublicKey)
+        ciphertext = encodings.write_ciphertext(sm2_encryption.encrypt(public.key, b"x"))
+        return {"Ciphertext": protocol.encode(ciphertext)}
+    message = {"Message": "QUJD", "Algorithm": "ECC_P256_R1"}
+    if action == "SignByAsymmetricKey":
+        return message
+    signature = kms.call("SignByAsymmetricKey", {"KeyId": key_id, **message})["Signature"]
+    return {**message, "SignatureValue": signature}
+
+
+ASYMMETRIC_USAGES = {
+    "GetPublicKey": "ASYMMETRIC_SIGN_VERIFY_ECC",
+    "SignByAsymmetricKey": "ASYMMETRIC_SIGN_VERIFY_ECC",
+    "VerifyByAsymmetricKey": "ASYMMETRIC_SIGN_VERIFY_ECC",
+    "AsymmetricRsaDecrypt": "ASYMMETRIC_DECRYPT_RSA_2048",
+    "AsymmetricSm2Decrypt": "ASYMMETRIC_DECRYPT_SM2",
+}
+
+
 def good_request(kms: EmbeddedKms, folder: Path, action: str) -> dict[str, Any]:
     """Prepare a key as an action wants it, and return a request that the action serves."""
     key_id = create(kms, "prepared", Tags=tags({"team": "a"}))
@@ -571,6 +602,9 @@ def good_request(kms: EmbeddedKms, folder: Path, action: str) -> dict[str, Any]:
         set_column(folder, key_id, "state", "Archived")
     if action == "RotateKey":
         kms.call("EnableKeyRotation", {"KeyId": key_id})
+    if action in ASYMMETRIC_USAGES:
+        key_id = create(kms, "asymmetric", KeyUsage=ASYMMETRIC_USAGES[action])
+        return {"KeyId": key_id, **asymmetric_request(kms, key_id, action)}
     resource = {"ProductId": "cos", "ResourceId": "bucket"}
     if action == "UnbindCloudResource":
         kms.call("BindCloudResource", {"KeyId": key_id, **resource})
@@ -656,7 +690,9 @@ def test_the_codes_of_refusals_are_on_the_actions_list(kms: EmbeddedKms, folder:
         try:
             kms.call(action, {name: value for name, value in params.items() if name in model.request})
         except KmsToolError as error:
-            seen.add(error.kms_code)
+            # A usage that was changed in the database itself shows as damage, which has no code of KMS.
+            if error.kms_code or not isinstance(error, errors.IntegrityError):
+                seen.add(error.kms_code)
     chosen = {chosen for name, chosen in CHOSEN_CODES if name == action}
     assert seen <= {*model.errors, *COMMON_CODES, *chosen}
     assert seen or not model.request

@@ -1,21 +1,23 @@
 """Which action which state, usage, origin, owner and binding allows, and what time does to keys: as in the cloud."""
 
+import functools
 import itertools
 import re
 import secrets
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kmstool import keys, protocol
+from kmstool import keys, protocol, signing
+from kmstool.crypto import asymmetric, encodings, rsa, sm2_encryption
 from kmstool.errors import KmsToolError
-from kmstool.server import admin, seed
+from kmstool.server import admin, cmks, materials, seed
 from kmstool.server.app import EmbeddedKms
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "local-kms.md"
@@ -23,6 +25,8 @@ DAY = 86400
 BEIJING = 8 * 3600
 SYMMETRIC = "ENCRYPT_DECRYPT"
 ASYMMETRIC = "ASYMMETRIC_SIGN_VERIFY_SM2"
+DECRYPT_RSA = "ASYMMETRIC_DECRYPT_RSA_2048"
+DECRYPT_SM2 = "ASYMMETRIC_DECRYPT_SM2"
 PLAINTEXT = protocol.encode(b"of the tests")
 BINDING = {"ProductId": "ssm", "ResourceId": "secret-1"}
 NOBODY = "00000000-0000-1000-8000-000000000000"
@@ -51,6 +55,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "EnableKeyRotation": {"RotateDays": 30},
     "BindCloudResource": BINDING,
     "UnbindCloudResource": BINDING,
+    "SignByAsymmetricKey": {"Message": PLAINTEXT},
+    "VerifyByAsymmetricKey": {"Message": PLAINTEXT, "SignatureValue": PLAINTEXT},
+    "AsymmetricRsaDecrypt": {"Algorithm": "RSAES_OAEP_SHA_256"},
 }
 
 # The state that follows on success; every other action leaves the state alone.
@@ -87,6 +94,20 @@ CLOUD: dict[str, tuple[str | None, ...]] = {
     "CancelKeyDeletion": (KEPT, KEPT, None, KEPT, KEPT),
     "EnableKeyRotation": (None, STATE, STATE, EXTERNAL, STATE),
     "RotateKey": (None, STATE, STATE, NO_ROTATION, STATE),
+    "GetPublicKey": (None, STATE, STATE, STATE, STATE),
+    "SignByAsymmetricKey": (None, STATE, STATE, STATE, STATE),
+    "VerifyByAsymmetricKey": (None, STATE, STATE, STATE, STATE),
+    "AsymmetricRsaDecrypt": (None, STATE, STATE, STATE, STATE),
+    "AsymmetricSm2Decrypt": (None, STATE, STATE, STATE, STATE),
+}
+
+# What a key is for on which an action works at all; all other actions work with symmetric keys.
+USAGES = {
+    "GetPublicKey": DECRYPT_SM2,
+    "SignByAsymmetricKey": ASYMMETRIC,
+    "VerifyByAsymmetricKey": ASYMMETRIC,
+    "AsymmetricRsaDecrypt": DECRYPT_RSA,
+    "AsymmetricSm2Decrypt": DECRYPT_SM2,
 }
 
 # Refused for other reasons than the state alone, likewise read from the cloud's pages: which reason counts first too.
@@ -114,6 +135,27 @@ CLOUD_REASONS: list[tuple[str, str, dict[str, Any], set[str | None]]] = [
     ("ScheduleKeyDeletion", "Enabled", {"bound": True}, {ENABLED}),
     ("EnableKey", "Disabled", {"bound": True}, {None}),
     ("CancelKeyDeletion", "PendingDelete", {"bound": True}, {None}),
+    ("GetPublicKey", "Enabled", {"usage": SYMMETRIC}, {STATE}),
+    ("GetPublicKey", "Enabled", {"usage": ASYMMETRIC, "bound": True}, {None}),
+    ("SignByAsymmetricKey", "Enabled", {"usage": SYMMETRIC}, {USAGE}),
+    ("SignByAsymmetricKey", "Disabled", {"usage": SYMMETRIC}, {USAGE}),
+    ("SignByAsymmetricKey", "Enabled", {"usage": DECRYPT_SM2}, {USAGE}),
+    ("SignByAsymmetricKey", "Archived", {"usage": DECRYPT_RSA}, {USAGE}),
+    ("VerifyByAsymmetricKey", "Enabled", {"usage": SYMMETRIC}, {USAGE}),
+    ("VerifyByAsymmetricKey", "PendingDelete", {"usage": DECRYPT_RSA}, {USAGE}),
+    ("AsymmetricRsaDecrypt", "Enabled", {"usage": SYMMETRIC}, {USAGE}),
+    ("AsymmetricRsaDecrypt", "Enabled", {"usage": DECRYPT_SM2}, {USAGE}),
+    ("AsymmetricRsaDecrypt", "Disabled", {"usage": "ASYMMETRIC_SIGN_VERIFY_RSA_2048"}, {USAGE}),
+    ("AsymmetricSm2Decrypt", "Enabled", {"usage": SYMMETRIC}, {USAGE}),
+    ("AsymmetricSm2Decrypt", "Enabled", {"usage": DECRYPT_RSA}, {USAGE}),
+    ("AsymmetricSm2Decrypt", "Disabled", {"usage": ASYMMETRIC}, {USAGE}),
+    ("EnableKeyRotation", "Disabled", {"usage": DECRYPT_RSA}, {"InvalidParameterValue"}),
+    ("RotateKey", "Archived", {"usage": DECRYPT_SM2}, {NO_ROTATION}),
+]
+CLOUD_REASONS += [
+    (action, "Enabled", {"usage": usage}, {None})
+    for action in ("SignByAsymmetricKey", "VerifyByAsymmetricKey", "GetPublicKey")
+    for usage in signing.SIGNING_USAGES
 ]
 
 
@@ -135,7 +177,7 @@ def conditions(rule: keys.Rule) -> Iterator[Condition]:
     """Yield every state and usage, and the other columns where a rule tells them apart."""
     for fields in itertools.product(
         keys.STATES,
-        (SYMMETRIC, ASYMMETRIC),
+        (SYMMETRIC, *materials.ASYMMETRIC) if rule.usages or rule.symmetric else (SYMMETRIC, ASYMMETRIC),
         ("TENCENT_KMS", "EXTERNAL") if rule.external else ("TENCENT_KMS",),
         ("user", "ssm") if rule.product else ("user",),
         (False, True) if rule.bound else (False,),
@@ -184,7 +226,25 @@ def key_in(kms: EmbeddedKms, condition: Condition) -> tuple[str, str]:
     return key_id, blob
 
 
-def request(action: str, key_id: str, blob: str) -> dict[str, Any]:
+@functools.cache
+def private_key(usage: str) -> bytes:
+    """Return material for a usage, one for all tests."""
+    return materials.make(materials.ASYMMETRIC[usage])
+
+
+@functools.cache
+def ciphertext(usage: str) -> str:
+    """Return what the private key of a usage decrypts, if it decrypts."""
+    if usage not in {DECRYPT_RSA, DECRYPT_SM2}:
+        return PLAINTEXT
+    key = asymmetric.from_pkcs8(private_key(usage)).public_key
+    if isinstance(key, asymmetric.RsaPublicKey):
+        return protocol.encode(rsa.encrypt(key.key, "RSAES_OAEP_SHA_256", b"of the tests"))
+    assert isinstance(key, asymmetric.Sm2PublicKey)
+    return protocol.encode(encodings.write_ciphertext(sm2_encryption.encrypt(key.key, b"of the tests")))
+
+
+def request(action: str, key_id: str, blob: str, usage: str = SYMMETRIC) -> dict[str, Any]:
     """Return a valid request of an action on a key."""
     if action == "Decrypt":
         return {"CiphertextBlob": blob}
@@ -193,6 +253,10 @@ def request(action: str, key_id: str, blob: str) -> dict[str, Any]:
     parameters = dict(PARAMETERS.get(action, {}))
     if action == "UpdateAlias":
         parameters["Alias"] = f"renamed-{secrets.token_hex(8)}"
+    if action in {"AsymmetricRsaDecrypt", "AsymmetricSm2Decrypt"}:
+        parameters["Ciphertext"] = ciphertext(usage)
+    if action in {"SignByAsymmetricKey", "VerifyByAsymmetricKey"}:
+        parameters["Algorithm"] = signing.algorithm_of(None, signing.SIGNING_USAGES.get(usage, "SM2")).name
     return {"KeyId": key_id, **parameters}
 
 
@@ -253,9 +317,14 @@ def wrapped(kms: EmbeddedKms, key_id: str) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def matrix(shared: EmbeddedKms) -> dict[tuple[str, Condition], tuple[str, str]]:
-    """Make a key for every cell of the table; return its id and a blob from when it was enabled."""
+    """Make a key for every cell of the table; return its id and a blob from when it was enabled and symmetric."""
     added = seed.apply(shared, "".join(f'[[key]]\nalias = "cell-{number}"\n' for number in range(len(MATRIX))))
     cells = {cell: (cmk.key_id, encrypt(shared, cmk.key_id)) for cell, cmk in zip(MATRIX, added, strict=True)}
+    with shared.request("CreateKey", {}, write=True) as call:
+        for (_, condition), cmk in zip(MATRIX, added, strict=True):
+            if condition.usage != SYMMETRIC:
+                cmks.forget_material(call, cmk.key_id)
+                cmks.add_version(call, replace(cmk, usage=condition.usage, version=0), private_key(condition.usage))
     later = now(shared) + 30 * DAY
     with shared.store.transaction(write=True) as db:
         for (action, condition), (key_id, _) in cells.items():
@@ -283,7 +352,7 @@ def test_every_action_on_every_kind_of_key(
     key_id, blob = matrix[action, condition]
     before = metadata(shared, key_id)
     expected = keys.refusal(action, condition.state, **condition.facts())
-    assert outcome(shared, action, request(action, key_id, blob)) == expected
+    assert outcome(shared, action, request(action, key_id, blob, condition.usage)) == expected
     after = metadata(shared, key_id)
     if expected is None:
         assert after["KeyState"] == FOLLOWS.get(action, condition.state)
@@ -296,7 +365,8 @@ def test_every_action_on_every_kind_of_key(
 def test_the_table_says_what_the_cloud_says_of_states(action: str, state: str) -> None:
     origin = "EXTERNAL" if state == "PendingImport" else "TENCENT_KMS"
     order = ("Enabled", "Disabled", "PendingDelete", "PendingImport", "Archived")
-    assert keys.refusal(action, state, origin=origin) == CLOUD[action][order.index(state)]
+    found = keys.refusal(action, state, origin=origin, usage=USAGES.get(action, SYMMETRIC))
+    assert found == CLOUD[action][order.index(state)]
 
 
 @pytest.mark.parametrize(("action", "state", "facts", "codes"), CLOUD_REASONS)
@@ -310,13 +380,15 @@ def test_the_codes_are_those_that_the_api_lists_for_the_actions_or_the_nearest_w
     unlisted = {
         (action, code)
         for action, rule in keys.RULES.items()
-        for code in (*rule.states, rule.asymmetric, rule.external, rule.product, rule.bound)
+        for code in (*rule.states, rule.symmetric, rule.asymmetric, rule.external, rule.product, rule.bound)
         if code is not None and code not in protocol.actions()[action].errors
     }
     assert unlisted == {
         ("Encrypt", USAGE),
         ("Decrypt", USAGE),
         ("GenerateDataKey", ARCHIVED),
+        ("SignByAsymmetricKey", USAGE),
+        ("VerifyByAsymmetricKey", USAGE),
         ("UpdateAlias", STATE),
         ("UpdateKeyDescription", STATE),
     }
@@ -334,11 +406,11 @@ def written_table() -> str:
     def cell(code: str | None, fine: str) -> str:
         return fine if code is None else f"`{code.rpartition('.')[2]}`"
 
-    headings = ["action", *keys.STATES, "asymmetric", "imported", "of a product", "in use"]
+    headings = ["action", *keys.STATES, "symmetric", "asymmetric", "imported", "of a product", "in use"]
     lines = [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
     for action, rule in keys.RULES.items():
         cells = [cell(code, "yes") for code in rule.states]
-        cells += [cell(code, "") for code in (rule.asymmetric, rule.external, rule.product, rule.bound)]
+        cells += [cell(code, "") for code in (rule.symmetric, rule.asymmetric, rule.external, rule.product, rule.bound)]
         lines.append(f"| {' | '.join([action, *cells])} |")
     return "\n".join(lines)
 

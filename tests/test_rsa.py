@@ -208,8 +208,8 @@ def test_the_openssl_program_signs_and_verifies_the_same(
     theirs = openssl("dgst", "-sha256", "-sign", private, "-keyform", "DER", *options, data=b"message").stdout
     rsa.verify(key.public_key(), algorithm, DIGEST, theirs)
     (tmp_path / "ours").write_bytes(rsa.sign(key, algorithm, DIGEST))
-    check = ["dgst", "-sha256", "-verify", public, "-keyform", "DER", "-signature", tmp_path / "ours", *options]
-    assert openssl(*check, data=b"message").stdout == b"Verified OK\n"
+    given = ("-verify", public, "-keyform", "DER", "-signature", tmp_path / "ours")
+    assert openssl("dgst", "-sha256", *given, *options, data=b"message").stdout == b"Verified OK\n"
 
 
 @pytest.mark.parametrize(("salt", "others"), [(0, 4), (32, 6)])

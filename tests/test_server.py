@@ -31,7 +31,7 @@ from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
 
 MIN_STEPS = 2000
-EXAMPLES = 75
+EXAMPLES = 65
 STEPS_AN_EXAMPLE = 50
 
 DAY = 86400

@@ -319,6 +319,7 @@ def test_private_keys_of_others_may_leave_out_what_can_be_left_out() -> None:
         sec1(public=sm2.PrivateKey(5).public_key.to_bytes()[1:]),
         sec1(public=b"\0"),
         sec1(public=b""),
+        sec1(after=der.value(der.EXPLICIT_1, der.bits(sm2.PrivateKey(5).public_key.to_bytes()), b"\x05\0")),
         sec1(after=b"\x05\0"),
         sec1()[:-1],
         sec1() + b"\0",
@@ -409,9 +410,20 @@ def test_everything_else_does_not_verify() -> None:
             sm2_signature.verify(key, e, r, s)
 
 
+def test_a_number_of_zero_does_not_verify() -> None:
+    """Both would be easy to forge for some digest, were the range of r and s not checked first."""
+    number = 12345
+    x, _ = sm2_curve.multiply_public(0, number, (PUBLIC.x, PUBLIC.y)) or (0, 0)
+    with pytest.raises(IntegrityError):
+        sm2_signature.verify(PUBLIC, ((number - x) % N).to_bytes(32, "big"), number, 0)
+    x, _ = sm2_curve.multiply_public(number, number, (PUBLIC.x, PUBLIC.y)) or (0, 0)
+    with pytest.raises(IntegrityError):
+        sm2_signature.verify(PUBLIC, (-x % N).to_bytes(32, "big"), 0, number)
+
+
 def test_r_and_s_that_cancel_each_other_do_not_verify() -> None:
     """With r + s = n the public key would take no part: anybody can make r = e + x(s·G)."""
-    s = next(s for s in range(1, 1000) if 1 <= N - s < N)
+    s = 12345
     x, _ = sm2_curve.multiply_generator(s)
     e = ((N - s) - x) % N
     with pytest.raises(IntegrityError):
@@ -474,9 +486,18 @@ def test_k_comes_from_the_operating_system_and_covers_the_whole_range(monkeypatc
         return bound - 1
 
     used: list[int] = []
+
+    def sign_with(k: int, *_: object) -> tuple[int, int]:
+        used.append(k)
+        return 1, 1
+
+    def encrypt_with(k: int, *_: object) -> Ciphertext:
+        used.append(k)
+        return CIPHERTEXT
+
     monkeypatch.setattr(secrets, "randbelow", largest)
-    monkeypatch.setattr(sm2_signature, "_sign_with", lambda k, *_: used.append(k) or (1, 1))
-    monkeypatch.setattr(sm2_encryption, "_encrypt_with", lambda k, *_: used.append(k) or CIPHERTEXT)
+    monkeypatch.setattr(sm2_signature, "_sign_with", sign_with)
+    monkeypatch.setattr(sm2_encryption, "_encrypt_with", encrypt_with)
     sm2_signature.sign(KEY, E)
     sm2_encryption.encrypt(PUBLIC, b"plaintext")
     assert asked == [N - 1, N - 1]
@@ -574,7 +595,7 @@ def test_a_mask_of_zeros_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(IntegrityError):
         sm2_encryption.decrypt(KEY, Ciphertext(*sm2_curve.multiply_generator(bare), c3, b"!"))
     drawn = iter([bare - 1, K - 1])
-    monkeypatch.setattr(sm2_encryption.secrets, "randbelow", lambda _: next(drawn))
+    monkeypatch.setattr(secrets, "randbelow", lambda _: next(drawn))
     assert sm2_encryption.encrypt(PUBLIC, b"!").x == CIPHERTEXT.x
 
 

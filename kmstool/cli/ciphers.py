@@ -59,6 +59,7 @@ def encrypt(
 
 @click.command(cls=options.Command, example="kmstool decrypt secret.blob")
 @options.context_option
+@options.shield_option
 @options.output_options
 @options.input_argument
 @pass_session

@@ -10,6 +10,7 @@ from kmstool.cli import envelope_files, options, output, progress, recipients, t
 from kmstool.cli.envelope_jobs import EncryptJob
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.session import Session, pass_session
+from kmstool.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.envelope.file import Opened
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "decrypt": ("kmstool.cli.envelope:decrypt", "Open an envelope."),
     "encrypt": ("kmstool.cli.envelope:encrypt", "Put a file or stream into an envelope."),
+    "import-legacy": ("kmstool.cli.legacy:import_legacy", "Bring data of Tencent's old sample into an envelope."),
     "inspect": ("kmstool.cli.envelope:inspect", "Show what an envelope says without opening it."),
     "rewrap": ("kmstool.cli.rewrap:rewrap", "Give envelopes other recipients."),
     "verify": ("kmstool.cli.envelope:verify", "Check that an envelope is whole and unaltered."),
@@ -38,7 +40,15 @@ def envelope() -> None:
 @click.option(
     "--key", "keys", multiple=True, metavar="KEY", help="Key that can open it; repeatable. Default: the profile's."
 )
+@click.option(
+    "--public-key",
+    "public_keys",
+    multiple=True,
+    metavar="[REGION:KEYID=]FILE",
+    help="Public key of one who can open it, in KMS or by a file; repeatable. No KMS is asked.",
+)
 @options.context_option
+@options.shield_option
 @click.option(
     "--aad", "facts", multiple=True, metavar="K=V", help="Fact of the file, bound to it, not sent to KMS; repeatable."
 )
@@ -59,6 +69,8 @@ def encrypt(session: Session, file: str | None, **choices: Any) -> None:
     FILE becomes FILE.kte unless -o says otherwise; stdin goes to stdout. Each of the keys
     can open the envelope alone.
     """
+    if choices["dek_per_file"] and not choices["recursive"]:
+        raise UsageError("--dek-per-file goes with --recursive only")
     job = EncryptJob.of(session, **choices)
     if choices["recursive"]:
         from kmstool.cli import trees
@@ -70,7 +82,9 @@ def encrypt(session: Session, file: str | None, **choices: Any) -> None:
 
 @click.command(cls=options.Command, example="kmstool envelope decrypt big.tar.kte -o copy.tar")
 @click.option("--key", "keys", multiple=True, metavar="KEY", help="Ask only for this key; repeatable.")
+@click.option("--identity", "private_keys", multiple=True, metavar="FILE", help="RSA private key in PEM; repeatable.")
 @options.context_option
+@options.shield_option
 @click.option("--detached", metavar="HEADER", help="Read the header from a file of its own.")
 @click.option("--range", "span", metavar="A-B", help="Only the bytes A to B of the plaintext, counted from 0.")
 @click.option("--verify-first", is_flag=True, help="Authenticate all before the first byte is written.")
@@ -89,15 +103,19 @@ def decrypt(session: Session, file: str | None, out: str | None, force: bool, re
     if recursive:
         from kmstool.cli import trees
 
+        for name in ("detached", "span", "verify_first"):
+            if choices[name]:
+                option = {"span": "range"}.get(name, name.replace("_", "-"))
+                raise UsageError(f"--recursive and --{option} exclude each other")
         trees.decrypt(session, file, out, choices["keys"], choices["context"], force=force)
         return
     with envelope_files.opened(session, file, choices["detached"]) as found:
-        floe = envelope_files.unlocked(session, found, choices["keys"], choices["context"])
+        floe = envelope_files.unlocked(session, found, choices["keys"], choices["context"], choices["private_keys"])
         if choices["verify_first"]:
             _verify(session, found, floe)
             found.rewind()
         target = envelope_files.decrypted_name(file, out)
-        if choices["span"]:
+        if choices["span"] is not None:
             envelope_files.write_range(found.envelope, floe, choices["span"], target, force=force)
         else:
             envelope_files.decrypt(session, found, floe, target, force=force)
@@ -105,19 +123,26 @@ def decrypt(session: Session, file: str | None, out: str | None, force: bool, re
 
 @click.command(cls=options.Command, example="kmstool envelope verify big.tar.kte")
 @click.option("--key", "keys", multiple=True, metavar="KEY", help="Ask only for this key; repeatable.")
+@click.option("--identity", "private_keys", multiple=True, metavar="FILE", help="RSA private key in PEM; repeatable.")
 @options.context_option
+@options.shield_option
 @click.option("--detached", metavar="HEADER", help="Read the header from a file of its own.")
 @options.input_argument
 @pass_session
 def verify(
-    session: Session, file: str | None, keys: tuple[str, ...], context: tuple[str, ...], detached: str | None
+    session: Session,
+    file: str | None,
+    keys: tuple[str, ...],
+    context: tuple[str, ...],
+    private_keys: tuple[str, ...],
+    detached: str | None,
 ) -> None:
     """Check that an envelope is whole and unaltered.
 
     Everything is opened and authenticated, and nothing is written.
     """
     with envelope_files.opened(session, file, detached) as found:
-        _verify(session, found, envelope_files.unlocked(session, found, keys, context))
+        _verify(session, found, envelope_files.unlocked(session, found, keys, context, private_keys))
     output.answer(session, {"Valid": True}, lambda: print("envelope valid"))
 
 
@@ -134,6 +159,8 @@ def inspect(session: Session, file: str | None, detached: str | None) -> None:
     with envelope_files.opened(session, file, detached) as found:
         facts = _facts(found.envelope)
     output.answer(session, facts, lambda: _print_facts(session, facts))
+    if facts["LengthConsistent"] is False:
+        raise IntegrityError("the file is cut short, or has something behind its payload")
 
 
 def _verify(session: Session, found: envelope_files.Found, floe: Floe) -> None:
@@ -157,7 +184,7 @@ def _facts(opened: Opened) -> dict[str, Any]:
         "Created": head.prologue.created_unix,
         "Writer": head.prologue.writer,
         "PlaintextBytes": opened.plaintext_bytes if stated is None else stated,
-        "LengthConsistent": None if None in (stated, opened.plaintext_bytes) else stated == opened.plaintext_bytes,
+        "LengthConsistent": opened.is_consistent,
         "Context": parse_context(head.prologue.context),
         "Aad": parse_context(head.prologue.aad),
         "Detached": head.detached,

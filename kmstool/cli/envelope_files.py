@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from kmstool.envelope.floe import Floe
 
 SUFFIX = ".kte"
-HEADER_SUFFIX = ".kteh"
+_SPAN = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
+_MAX_WHITE_SPACE = 2**16
 
 
 @dataclass(slots=True)
@@ -32,9 +34,7 @@ class Found:
     again: Callable[[], Opened]
 
     def rewind(self) -> None:
-        """Read it once more from its beginning; raise `UsageError` for a pipe."""
-        if self.envelope.source.size is None:
-            raise UsageError("--verify-first reads the envelope twice, which a pipe does not allow", hint="name a file")
+        """Read it once more from its beginning; raise `UsageError` for a pipe or armor."""
         self.envelope = self.again()
 
 
@@ -44,15 +44,19 @@ def encrypt(session: Session, job: EncryptJob, name: str | None, out: str | None
 
     target = out if out is not None else (None if name in (None, files.STDIN) else f"{name}{SUFFIX}")
     with _source(name) as source:
+        if job.detached is not None:
+            refuse_same(source, job.detached)
+            if target and os.path.realpath(target) == os.path.realpath(job.detached):
+                raise UsageError(f"{target} is to be the header and the payload", hint="give them two names")
         if target is None or target == files.STDIN:
             if target is None and not job.armor:
                 refuse_terminal()
-            _encrypt_to(session, job, source, files.stdout_writer())
+            _encrypt_to(session, job, source, files.stdout_writer(), force=force)
             return
         refuse_same(source, target)
         with atomic.create(Path(target), replace=force, durable=False) as file:
             if job.armor:
-                _encrypt_to(session, job, source, files.writer_of(file.fileno()))
+                _encrypt_to(session, job, source, files.writer_of(file.fileno()), force=force)
             else:
                 encrypt_file(session, job, source, file.fileno(), force=force)
 
@@ -69,14 +73,16 @@ def encrypt_file(session: Session, job: EncryptJob, source: Source, target: int,
         atomic.write(Path(job.detached), head.encode(), replace=force)
 
 
-def _encrypt_to(session: Session, job: EncryptJob, source: Source, write: Callable[[memoryview], None]) -> None:
+def _encrypt_to(
+    session: Session, job: EncryptJob, source: Source, write: Callable[[memoryview], None], *, force: bool
+) -> None:
     from kmstool import atomic
     from kmstool.envelope import file as whole
     from kmstool.envelope.armor import ArmorWriter
 
     head = job.header(source.size, to_file=False)
     if job.detached:
-        atomic.write(Path(job.detached), head.encode())
+        atomic.write(Path(job.detached), head.encode(), replace=force)
     armor = ArmorWriter(write) if job.armor else None
     with progress.bar(session, "encrypting", source.size) as advance:
         whole.seal_stream(job.dek, head, source, armor.write if armor else write, advance)
@@ -100,7 +106,13 @@ def opened(session: Session, name: str | None, detached: str | None) -> Iterator
             )
 
 
-def unlocked(session: Session, found: Found, keys: tuple[str, ...], context_words: tuple[str, ...]) -> Floe:
+def unlocked(
+    session: Session,
+    found: Found,
+    keys: tuple[str, ...],
+    context_words: tuple[str, ...],
+    private_keys: tuple[str, ...] = (),
+) -> Floe:
     """Return the payload's keys, after comparing the context with what the user expects."""
     from kmstool import context
     from kmstool.envelope.recipients import unlock
@@ -110,7 +122,7 @@ def unlocked(session: Session, found: Found, keys: tuple[str, ...], context_word
     wanted = context.from_options(context_words)
     if wanted and parse_context(envelope.header.prologue.context) != wanted:
         raise IntegrityError("the envelope has another context", hint="see it: kmstool envelope inspect FILE")
-    return unlock(envelope.header, envelope.floe_header, recipients.identities(session, keys))[0]
+    return unlock(envelope.header, envelope.floe_header, recipients.identities(session, keys, private_keys))[0]
 
 
 def decrypt(session: Session, found: Found, floe: Floe, target: str | None, *, force: bool) -> None:
@@ -136,14 +148,20 @@ def decrypt(session: Session, found: Found, floe: Floe, target: str | None, *, f
 
 def write_range(envelope: Opened, floe: Floe, span: str, target: str | None, *, force: bool) -> None:
     """Decrypt the bytes A-B."""
+    from kmstool import atomic
     from kmstool.envelope import file as whole
 
-    first, _, last = span.partition("-")
-    if not (first.isascii() and first.isdigit() and last.isascii() and last.isdigit()):
+    found = _SPAN.fullmatch(span)
+    if not found:
         raise UsageError(f"{span!r} is no range", hint="for example --range 0-1023")
-    pieces = bytearray()
-    whole.unseal_range(envelope, floe, int(first), int(last), pieces.extend)
-    files.write(bytes(pieces), target, force=force)
+    first, last = int(found[1]), int(found[2])
+    if target is None or target == files.STDIN:
+        guarded = _Guarded(files.stdout_writer(), text_only=target is None and sys.stdout.isatty())
+        whole.unseal_range(envelope, floe, first, last, guarded.write)
+        return
+    refuse_same(envelope.source, target)
+    with atomic.create(Path(target), replace=force, durable=False) as file:
+        whole.unseal_range(envelope, floe, first, last, files.writer_of(file.fileno()))
 
 
 def decrypted_name(name: str | None, out: str | None) -> str | None:
@@ -158,7 +176,9 @@ def decrypted_name(name: str | None, out: str | None) -> str | None:
 
 
 def refuse_same(source: Source, target: str) -> None:
-    """Refuse to write where the input comes from."""
+    """Refuse to write where the input comes from, and to a file without a name."""
+    if target == "":
+        raise UsageError("an empty name is no file", hint="is a variable not set? - means stdout")
     try:
         found = os.stat(target)
     except OSError:
@@ -180,6 +200,8 @@ def refuse_terminal() -> None:
 def _source(name: str | None) -> Iterator[Source]:
     from kmstool.envelope.file import Source
 
+    if name == "":
+        raise UsageError("an empty name is no file", hint="is a variable not set? - means stdin")
     if name is None and sys.stdin.isatty():
         raise UsageError("no FILE was named and stdin is a terminal", hint="name a file, or pipe data in")
     try:
@@ -200,15 +222,25 @@ def _unarmored(source: Source) -> Source:
     from kmstool.envelope.armor import BEGIN, ArmorReader
     from kmstool.envelope.file import Source
 
-    start = memoryview(bytearray(len(BEGIN)))
-    got = source.read(start)
-    begin = bytes(start[:got])
-    if begin.lstrip().startswith(BEGIN[: len(begin.lstrip())]) and begin.strip():
+    begin = _beginning(source.read, len(BEGIN))
+    if begin.lstrip()[: len(BEGIN)] == BEGIN:
         return Source(ArmorReader(source.read, begin).read)
     if source.size is not None and source.descriptor is not None:
         os.lseek(source.descriptor, 0, os.SEEK_SET)
         return source
     return Source(_with_start(begin, source.read))
+
+
+def _beginning(read: Callable[[memoryview], int], size: int) -> bytes:
+    """Return as much as it takes to see `size` bytes after white space, of which there may be some."""
+    begin = b""
+    while len(begin.lstrip()) < size and len(begin) < _MAX_WHITE_SPACE:
+        piece = memoryview(bytearray(size - len(begin.lstrip())))
+        got = read(piece)
+        begin += bytes(piece[:got])
+        if got < len(piece):
+            break
+    return begin
 
 
 def _with_start(start: bytes, read: Callable[[memoryview], int]) -> Callable[[memoryview], int]:
@@ -226,7 +258,8 @@ def _with_start(start: bytes, read: Callable[[memoryview], int]) -> Callable[[me
 def _from_start(source: Source) -> Source:
     from kmstool.envelope.file import Source
 
-    assert source.descriptor is not None  # noqa: S101 - only regular files are read twice
+    if source.descriptor is None or source.size is None:
+        raise UsageError("--verify-first reads the envelope twice, which a pipe does not allow", hint="name a file")
     os.lseek(source.descriptor, 0, os.SEEK_SET)
     return Source.of(source.descriptor)
 

@@ -42,7 +42,8 @@ class EncryptJob:
         text = context.canonical(context.from_options(choices["context"]))
 
         def make() -> tuple[bytes, list[Stanza]]:
-            return recipients.wrapped_dek(session, choices["keys"], suite, text)
+            others = tuple(recipients.by_public_key(session, word) for word in choices["public_keys"])
+            return recipients.wrapped_dek(session, choices["keys"], suite, text, others)
 
         facts = context.from_options(choices["facts"])
         rest = {name: choices[name] for name in ("armor", "detached", "reserve")}
@@ -50,17 +51,16 @@ class EncryptJob:
 
     def header(self, size: int | None, *, to_file: bool, facts: dict[str, str] | None = None) -> Header:
         """Return the header for a plaintext of that size, None where it is not known before."""
-        import json
         import time
 
-        from kmstool import __version__
+        from kmstool import __version__, context
         from kmstool.envelope import header
 
         facts = self.facts if facts is None else facts
         prologue = header.Prologue(
             file_id=header.new_file_id(),
             context=self.context,
-            aad=json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False) if facts else "",
+            aad=context.as_json(facts),
             plaintext_bytes=size,
             created_unix=int(time.time()),
             writer=f"kmstool/{__version__}",

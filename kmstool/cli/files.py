@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from kmstool.errors import InputError, OutputError, UsageError
 
@@ -50,6 +52,28 @@ def read(name: str | None, limit: int, too_long: str, hint: str) -> Input:
     return Input(data, piped, (found.st_dev, found.st_ino))
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A file or stdin that is read in pieces."""
+
+    file: BinaryIO
+    inode: tuple[int, int]
+
+
+@contextmanager
+def stream(name: str | None) -> Iterator[Stream]:
+    """Open FILE, or stdin for None and `-`; raise `InputError` for what cannot be read, also in the block."""
+    if name is None and sys.stdin.isatty():
+        raise UsageError("no FILE was named and stdin is a terminal", hint="name a file, or pipe data in")
+    try:
+        descriptor = os.dup(0) if name in (None, STDIN) else os.open(str(name), os.O_RDONLY | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            found = os.fstat(descriptor)
+            yield Stream(file, (found.st_dev, found.st_ino))
+    except OSError as error:
+        raise InputError(f"cannot read {name or 'stdin'}: {(error.strerror or '').lower()}") from error
+
+
 def _read_up_to(descriptor: int, limit: int) -> bytes:
     # Not a buffered file, whose read can miss a signal that comes together with the data.
     data = b""
@@ -58,7 +82,7 @@ def _read_up_to(descriptor: int, limit: int) -> bytes:
     return data
 
 
-def write(data: bytes, out: str | None, *, force: bool = False, source: Input | None = None) -> None:
+def write(data: bytes, out: str | None, *, force: bool = False, source: Input | Stream | None = None) -> None:
     """Write to the file `out` (0600, all or nothing), or to stdout for None and `-`.
 
     Raises `OutputError` for a file that exists and was not to be replaced, for every fault
@@ -79,7 +103,7 @@ def write(data: bytes, out: str | None, *, force: bool = False, source: Input | 
     sys.stdout.buffer.flush()
 
 
-def _refuse_same(out: str, source: Input | None) -> None:
+def _refuse_same(out: str, source: Input | Stream | None) -> None:
     try:
         found = os.stat(out)
     except OSError:

@@ -21,8 +21,10 @@ from kmstool.errors import DryRunDone, KmsToolError, OutputError, UsageError
 
 COMMANDS = {
     "api": ("kmstool.cli.api:api", "Call any action of the KMS API."),
+    "asymmetric": ("kmstool.cli.asymmetric:asymmetric", "Encrypt under public keys, and decrypt in KMS."),
     "auth": ("kmstool.cli.auth:auth", "Log in to Tencent Cloud and out again."),
     "decrypt": ("kmstool.cli.ciphers:decrypt", "Decrypt a ciphertext blob."),
+    "digest": ("kmstool.cli.signing:digest", "Print the digest of a file or stdin, as KMS signs it."),
     "doctor": ("kmstool.cli.doctor:doctor", "Check this machine, the credentials and the way to KMS."),
     "encrypt": ("kmstool.cli.ciphers:encrypt", "Encrypt up to 4,096 bytes under a key."),
     "envelope": ("kmstool.cli.envelope:envelope", "Encrypt files and streams of any size."),
@@ -30,8 +32,11 @@ COMMANDS = {
     "key": ("kmstool.cli.keys:key", "Create, list, name, disable and rotate keys."),
     "local": ("kmstool.cli.local:local", "Look after the embedded KMS."),
     "profile": ("kmstool.cli.profiles:profile", "Choose which KMS, region, key and credentials to use."),
+    "public-key": ("kmstool.cli.asymmetric:public_key", "Print the public key of an asymmetric key."),
     "random": ("kmstool.cli.ciphers:random", "Print random bytes made by KMS."),
     "reencrypt": ("kmstool.cli.ciphers:reencrypt", "Move a blob to a newer or other key."),
+    "sign": ("kmstool.cli.signing:sign", "Sign a file or stdin with a key in KMS."),
+    "verify": ("kmstool.cli.signing:verify", "Check a signature over a file or stdin."),
 }
 
 HANGUP, INTERRUPTED, TERMINATED, CLOSED_PIPE = 129, 130, 143, 141

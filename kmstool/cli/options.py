@@ -122,6 +122,22 @@ def output_options(function: Decorated) -> Decorated:
     return click.option("-o", "--out", metavar="FILE", help="Write here instead of stdout; - forces stdout.")(function)
 
 
+def _shield(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.obj.shield = True
+
+
+def shield_option(function: Decorated) -> Decorated:
+    """Add `--shield-dek`, which makes the session ask KMS for wrapped answers."""
+    return click.option(
+        "--shield-dek",
+        is_flag=True,
+        expose_value=False,
+        callback=_shield,
+        help="Let KMS encrypt its answer to this process, so that no proxy on the way sees it.",
+    )(function)
+
+
 def pairs(words: tuple[str, ...], what: str) -> dict[str, str]:
     """Parse repeated `K=V` words of another option than `--context`; raise `UsageError`."""
     from kmstool.errors import UsageError

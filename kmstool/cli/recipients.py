@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kmstool.cli import files
 from kmstool.cli.session import Session
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
     from kmstool.envelope.floe import Suite
+    from kmstool.envelope.public_keys import PrivateKeyIdentity, PublicKeyRecipient
     from kmstool.envelope.recipients import Identity, Recipient
     from kmstool.envelope.stanzas import Stanza
     from kmstool.kms.recipient import CmkIdentity, CmkRecipient
 
+MAX_KEY_BYTES = 65536
 SUITES = ("aes-256-gcm", "sm4-gcm")
 
 
@@ -24,17 +27,46 @@ def suite_of(name: str) -> Suite:
 
 
 def cmk(session: Session, text: str | None) -> CmkRecipient:
-    """Return the recipient that a key's address means."""
+    """Return the recipient that a key's address means: a symmetric CMK."""
     from kmstool.keys import KeyAddress
     from kmstool.kms.recipient import CmkRecipient
 
+    address = KeyAddress.parse(session.default_key() if text is None else text)
     client, key_id = session.key(text)
-    address = KeyAddress.parse(text) if text is not None else KeyAddress.parse(session.default_key())
     profile = session.profile(address.profile)
     endpoint = session.endpoint(profile) or ""
     return CmkRecipient(
         client, key_id, address.region or session.region(profile), "intl" if ".intl." in endpoint else "cn"
     )
+
+
+def by_public_key(session: Session, word: str) -> PublicKeyRecipient:
+    """Return the recipient of `FILE` or `REGION:KEYID=FILE`, for which no KMS is asked."""
+    from kmstool.crypto import pem
+    from kmstool.envelope.public_keys import PublicKeyRecipient
+    from kmstool.keys import is_key_id
+
+    region, _, name = (before := word.partition("=")[0]).partition(":")
+    in_kms = before != word and "/" not in before and (":" in before or is_key_id(before))
+    if in_kms and not (region and is_key_id(name)):
+        raise UsageError(f"{before!r} is no REGION:KEYID", hint="see both: kmstool key list")
+    file = word.removeprefix(f"{before}=") if in_kms else word
+    key = pem.read_public_key(files.read(file, MAX_KEY_BYTES, "a public key of {size} bytes is none", "").data)
+    return PublicKeyRecipient(key, region, name) if in_kms else PublicKeyRecipient(key)
+
+
+def private_key(session: Session, file: str) -> PrivateKeyIdentity:
+    """Return the identity of an RSA private key in a PEM file; its passphrase is asked for if it has one."""
+    from kmstool.crypto import pem
+    from kmstool.crypto.asymmetric import RsaPrivateKey
+    from kmstool.envelope.public_keys import PrivateKeyIdentity
+
+    data = files.read(file, MAX_KEY_BYTES, "a private key of {size} bytes is none", "").data
+    locked = b"ENCRYPTED" in data
+    key = pem.read_private_key(data, session.credential_passphrase(file) if locked else None)
+    if not isinstance(key, RsaPrivateKey):
+        raise UsageError(f"{file} holds a key of the kind {key.kind}; envelopes know RSA keys in files only")
+    return PrivateKeyIdentity(key)
 
 
 def wrapped_dek(
@@ -58,16 +90,18 @@ def wrapped_dek(
     return dek, [first, *(other.wrap(dek, context) for other in (*named[1:], *others))]
 
 
-def identities(session: Session, keys: tuple[str, ...] = ()) -> list[Identity]:
+def identities(session: Session, keys: tuple[str, ...] = (), private_keys: tuple[str, ...] = ()) -> list[Identity]:
     """Return what can open stanzas: the KMS of the profile in use, in the region of each stanza.
 
-    With keys, only those are asked, each where its address says.
+    With keys, only those are asked, each where its address says; with private keys in
+    files, no KMS at all unless keys are named too.
     """
     from kmstool.kms.recipient import CmkIdentity
 
-    if not keys:
+    found: list[Identity] = [private_key(session, file) for file in private_keys]
+    if not keys and not found:
         return [CmkIdentity(session.client)]
-    return [_identity_of(session, key) for key in keys]
+    return found + [_identity_of(session, key) for key in keys]
 
 
 def _identity_of(session: Session, key: str) -> CmkIdentity:

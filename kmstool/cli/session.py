@@ -57,6 +57,7 @@ class Session:
         self.settings = Settings()
         self.environ = environ
         self.used_local = False
+        self.shield = False
         self._notes: list[str] = []
         self._clients: dict[tuple[str | None, str | None], KmsClient] = {}
 
@@ -112,6 +113,10 @@ class Session:
 
         chosen = self.profile(profile)
         transport = connect.transport(self, chosen, region or self.region(chosen))
+        if self.shield:
+            from kmstool.kms.shield import Shielding
+
+            transport = Shielding(transport)
         return DryRun(transport, self._show_change) if self.settings.dry_run else transport
 
     def traced(self, transport: Transport) -> Transport:

@@ -14,7 +14,9 @@ _LATEST = 253402300799
 
 def shown(unix: int) -> str:
     """Return Unix seconds as UTC in ISO 8601, a dash for 0 (not set)."""
-    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if unix else "-"
+    if not 0 < unix <= _LATEST:
+        return "-" if unix == 0 else f"{unix} s"
+    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def duration(text: str) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +60,7 @@ def decrypt(
             envelope = found.envelope
             floe = unlock(envelope.header, envelope.floe_header, identities)[0]
             place = target / path.removesuffix(SUFFIX)
-            place.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(place.parent)
             with atomic.create(place, replace=force, durable=False) as file:
                 whole.unseal(envelope, floe, file.fileno(), lambda _: None)
 
@@ -76,13 +78,22 @@ def _encrypt_one(job: EncryptJob, source: Path, target: Path, path: str, *, forc
     except OSError as error:
         raise InputError(f"cannot read {source / path}: {(error.strerror or '').lower()}") from error
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(place.parent)
         content = whole.Source.of(descriptor)
         head = job.header(content.size, to_file=True, facts={**job.facts, "path": path})
         with atomic.create(place, replace=force, durable=False) as file:
             whole.seal(job.dek, head, content, file.fileno(), lambda _: None)
     finally:
         os.close(descriptor)
+
+
+def _make_folder(folder: Path) -> None:
+    from kmstool import atomic
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise atomic.fault(folder, error) from error
 
 
 def _folders(name: str | None, out: str | None) -> tuple[Path, Path]:
@@ -135,10 +146,18 @@ def _in_processes(paths: list[str], one: Callable[[str], None]) -> list[tuple[st
     from kmstool.envelope.engine import threads_for
 
     workers = min(threads_for(None), 1 + len(paths) // 64)
-    children = [_fork(paths[number::workers], one) for number in range(1, workers)]
-    failures = _in_order(paths[0::workers], one)
-    for number, (pid, pipe) in enumerate(children, 1):
-        failures += _report(pid, pipe, paths[number::workers])
+    children: list[tuple[int, int]] = []
+    try:
+        children += [_fork(paths[number::workers], one) for number in range(1, workers)]
+        failures = _in_order(paths[0::workers], one)
+        for number, (pid, pipe) in enumerate(children, 1):
+            failures += _report(pid, pipe, paths[number::workers])
+    except BaseException:
+        for pid, _ in children:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGTERM)
+                os.waitpid(pid, 0)
+        raise
     return failures
 
 

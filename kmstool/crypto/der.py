@@ -18,8 +18,6 @@ SEQUENCE = 0x30
 EXPLICIT_0 = 0xA0
 EXPLICIT_1 = 0xA1
 
-# 4 bytes of length are more than any input that is read into memory.
-_MAX_LENGTH_BYTES = 4
 _LONG_FORM = 0x80
 
 
@@ -41,11 +39,10 @@ class Reader:
         first = self._take(1)[0]
         if first < _LONG_FORM:
             return first
-        size = first - _LONG_FORM
-        if not 1 <= size <= _MAX_LENGTH_BYTES:
-            raise InputError("the DER has a length of an unknown form")
-        length = int.from_bytes(self._take(size), "big")
-        if length < _LONG_FORM or length >> 8 * (size - 1) == 0:
+        encoded = self._take(first - _LONG_FORM)
+        length = int.from_bytes(encoded, "big")
+        # BER's indefinite form, a length of no bytes, is among these.
+        if length < _LONG_FORM or encoded.startswith(b"\0"):
             raise InputError("the DER has a length that is not the shortest")
         return length
 

@@ -37,15 +37,16 @@ _POINT_BYTES = (33, 64, 65)
 def read_public_key(data: bytes) -> PublicKey:
     """Read a public key; raise `InputError` for whatever is none.
 
-    It may be PEM with or without line breaks and with anything around it; a SubjectPublicKeyInfo
-    in DER; base64 of that, once or twice; or an SM2 point of 33, 64 or 65 bytes, as such, in
-    hexadecimal or in base64.
+    It may be PEM, with or without line breaks and with anything around it; or a
+    SubjectPublicKeyInfo in DER or an SM2 point of 33, 64 or 65 bytes, both as such, in
+    hexadecimal, or in base64, once or twice.
     """
     blocks = _blocks(data)
     if blocks:
         return _from_binary(_decode_base64(_the_one(blocks, {_PUBLIC}, "public key")[1]))
     text = b"".join(data.split())
-    if _HEXADECIMAL.fullmatch(text) and len(text) // 2 in _POINT_BYTES:
+    # Base64 of DER begins with M, and that of a point is all hexadecimal by a chance of 2^-67 only.
+    if _HEXADECIMAL.fullmatch(text):
         return _from_binary(bytes.fromhex(text.decode("ascii")))
     return _from_binary(_decode_base64(text) if _BASE64.fullmatch(text) else data)
 

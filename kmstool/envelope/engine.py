@@ -19,6 +19,7 @@ MAX_THREADS = 8
 THREAD_FROM_BYTES = 8 * 2**20
 
 _PAGE = 4096
+_GRACE = 0.2  # seconds
 
 Progress = Callable[[int], None]
 """Called with the number of plaintext bytes that were just done; from several threads, one at a time."""
@@ -157,11 +158,13 @@ class _Turns:
         """Write a result when its turn has come; nothing may follow the last one."""
         with self._writing:
             self._writing.wait_for(lambda: self._turn == number or self._failures)
-            if self._failures or (self._finished and not data):
-                return
-            if self._finished:
-                raise _behind()
-            self._write(data)
+        # Only one has the turn. It writes outside of the lock: who stands in a full pipe must not hold up a signal.
+        if self._failures or (self._finished and not data):
+            return
+        if self._finished:
+            raise _behind()
+        self._write(data)
+        with self._writing:
             self._turn, self._finished = number + 1, last
             self._writing.notify_all()
 
@@ -219,7 +222,9 @@ def _run_all(run: Callable[[], None], others: list[threading.Thread], failures: 
         raise
     finally:
         for thread in others:
-            thread.join()
+            # After a signal nobody waits for a worker that stands in a write or read of a pipe.
+            interrupted = any(not isinstance(error, Exception) for error in failures)
+            thread.join(_GRACE if interrupted else None)
     if failures:
         raise failures[0]
 

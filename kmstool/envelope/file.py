@@ -60,6 +60,16 @@ class Opened:
         segment = int.from_bytes(self.floe_header[2:6], "big") or 1
         return self.sealed_bytes - -(-self.sealed_bytes // segment) * OVERHEAD_BYTES
 
+    @property
+    def is_consistent(self) -> bool | None:
+        """Whether the payload can be whole ones of segments and as long as stated; None where that is not known."""
+        if self.sealed_bytes is None:
+            return None
+        segment = int.from_bytes(self.floe_header[2:6], "big") or 1
+        rest = self.sealed_bytes % segment
+        whole = self.sealed_bytes >= OVERHEAD_BYTES and (rest == 0 or rest >= OVERHEAD_BYTES)
+        return whole and self.header.prologue.plaintext_bytes in (None, self.plaintext_bytes)
+
 
 def seal(dek: bytes, head: Header, source: Source, target: int, progress: Progress) -> None:
     """Write an envelope of all that the source holds into a regular file that is empty.

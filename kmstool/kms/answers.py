@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kmstool import protocol
 from kmstool.errors import ServiceError
 from kmstool.kms.transport import Transport
+
+if TYPE_CHECKING:
+    from kmstool.crypto.asymmetric import PublicKey
 
 
 class Caller:
@@ -86,6 +89,23 @@ class DataKey:
     key_id: str
     plaintext: bytes = field(repr=False)
     ciphertext_blob: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKeyAnswer:
+    """The public key of an asymmetric CMK."""
+
+    key_id: str
+    public_key: PublicKey
+    answer: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signature in KMS's encoding: DER for elliptic curves, the size of the modulus for RSA."""
+
+    signature: bytes
+    answer: Mapping[str, Any] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

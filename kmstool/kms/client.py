@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from kmstool.kms.asymmetric import AsymmetricActions
 from kmstool.kms.ciphers import CipherActions
 from kmstool.kms.keys import KeyActions
 from kmstool.kms.lifecycle import LifecycleActions
 
 
-class KmsClient(KeyActions, LifecycleActions, CipherActions):
+class KmsClient(KeyActions, LifecycleActions, CipherActions, AsymmetricActions):
     """The KMS behind a transport.
 
     Every method raises what the transport raises, and `ServiceError` for an answer that

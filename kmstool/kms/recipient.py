@@ -9,8 +9,20 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from kmstool.envelope.floe import Suite
-from kmstool.envelope.stanzas import KEY_ID, REGION, SITE, TENCENT_KMS, WRAPPED, WRAPPED_AT, Stanza
+from kmstool.envelope.stanzas import (
+    KEY_ID,
+    OAEP,
+    REGION,
+    SITE,
+    TENCENT_KMS,
+    TENCENT_KMS_RSA,
+    TENCENT_KMS_SM2,
+    WRAPPED,
+    WRAPPED_AT,
+    Stanza,
+)
 from kmstool.errors import IntegrityError, UsageError
+from kmstool.kms.answers import Decrypted
 from kmstool.kms.client import KmsClient
 
 KEY_SPECS = {32: "AES_256", 16: "AES_128"}
@@ -61,7 +73,7 @@ class CmkIdentity:
 
     def unwrap(self, stanza: Stanza, context: str) -> bytes | None:
         """Let KMS decrypt the stanza's blob; refuse an answer under another key than the stanza says."""
-        if stanza.kind != TENCENT_KMS:
+        if stanza.kind not in (TENCENT_KMS, TENCENT_KMS_RSA, TENCENT_KMS_SM2):
             return None
         key_id, region = stanza.text(KEY_ID), stanza.text(REGION)
         if self.allowed and key_id not in self.allowed:
@@ -70,10 +82,18 @@ class CmkIdentity:
         kept = self._cache.get(name)
         if kept and time.monotonic() - kept[0] < MAX_CACHED_SECONDS:
             return kept[1]
-        opened = self.client_of(region).decrypt(stanza.wrapped.decode("ascii"), context)
+        opened = self._decrypted(self.client_of(region), stanza, context)
         if opened.key_id != key_id:
             raise IntegrityError(f"the header names the key {key_id}, but the data key is under {opened.key_id}")
         if len(self._cache) >= MAX_CACHED:
             self._cache.clear()
         self._cache[name] = (time.monotonic(), opened.plaintext)
         return opened.plaintext
+
+    @staticmethod
+    def _decrypted(client: KmsClient, stanza: Stanza, context: str) -> Decrypted:
+        if stanza.kind == TENCENT_KMS_RSA:
+            return client.rsa_decrypt(stanza.text(KEY_ID), OAEP, stanza.wrapped)
+        if stanza.kind == TENCENT_KMS_SM2:
+            return client.sm2_decrypt(stanza.text(KEY_ID), stanza.wrapped)
+        return client.decrypt(stanza.wrapped.decode("ascii"), context)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from typing import Any
 
 from kmstool import keys
-from kmstool.crypto.aead import KEY_BYTES, Algorithm
 from kmstool.errors import IntegrityError
+from kmstool.server import materials
 from kmstool.server.call import Call, refuse
 from kmstool.server.regions import REGIONS
 
@@ -112,16 +111,16 @@ def update(call: Call, cmk: Cmk) -> None:
 
 def add_version(call: Call, cmk: Cmk, material: bytes | None = None) -> Cmk:
     """Give a key the next version of its material, fresh unless given, and return the key with it."""
-    algorithm = REGIONS[cmk.region].algorithm
+    algorithm = materials.algorithm_of(cmk.usage, REGIONS[cmk.region])
     cmk = replace(cmk, version=cmk.version + 1)
-    fresh = secrets.token_bytes(KEY_BYTES[algorithm]) if material is None else material
+    fresh = materials.make(algorithm) if material is None else material
     wrapped = call.vault().wrap(_identity(cmk, cmk.version, algorithm), fresh)
     call.db.execute("INSERT INTO material VALUES (?, ?, ?, ?)", (cmk.key_id, cmk.version, algorithm, wrapped))
     update(call, cmk)
     return cmk
 
 
-def material(call: Call, cmk: Cmk, version: int) -> tuple[Algorithm, bytes]:
+def material(call: Call, cmk: Cmk, version: int) -> tuple[str, bytes]:
     """Return algorithm and material of one version, or refuse a version that there is not."""
     row = call.db.execute(
         "SELECT algorithm, wrapped FROM material WHERE key_id = ? AND version = ?", (cmk.key_id, version)
@@ -129,10 +128,10 @@ def material(call: Call, cmk: Cmk, version: int) -> tuple[Algorithm, bytes]:
     if row is None:
         raise refuse("InvalidParameterValue.InvalidCiphertext", f"the key {cmk.key_id} has no version {version}")
     algorithm, wrapped = row
-    if algorithm not in KEY_BYTES:
+    if algorithm != materials.algorithm_of(cmk.usage, REGIONS[cmk.region]):
         raise _damaged(cmk)
     plain = call.vault().unwrap(_identity(cmk, version, algorithm), wrapped)
-    if len(plain) != KEY_BYTES[algorithm]:
+    if not materials.is_material(algorithm, plain):
         raise _damaged(cmk)
     return algorithm, plain
 

@@ -13,9 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from kmstool import keys, protocol
-from kmstool.crypto.aead import KEY_BYTES
 from kmstool.errors import InputError
-from kmstool.server import cmks, identifiers
+from kmstool.server import cmks, identifiers, materials
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.call import Call
 from kmstool.server.cmks import Cmk
@@ -29,7 +28,8 @@ _FIELDS: dict[str, type] = {
 
 
 _LATEST_UNIX = 32_503_680_000
-_WITHOUT_MATERIAL = ("PendingImport", "PendingDelete")
+# How many versions an imported key can have in states that do not need one.
+_IMPORTED_VERSIONS = {"PendingImport": (0,), "PendingDelete": (0, 1)}
 
 
 def apply(kms: EmbeddedKms, text: str) -> list[Cmk]:
@@ -67,7 +67,7 @@ def _add(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
     bindings = _strings(table, "bindings", where)
     if len(set(bindings)) != len(bindings):
         raise InputError(f"{where}: bindings names a resource twice")
-    if cmk.origin == "EXTERNAL" and (len(versions) > 1 or (not versions) != (cmk.state in _WITHOUT_MATERIAL)):
+    if cmk.origin == "EXTERNAL" and len(versions) not in _IMPORTED_VERSIONS.get(cmk.state, (1,)):
         raise InputError(f"{where}: versions must hold the imported material, or state be PendingImport")
     cmks.insert(call, cmk)
     for material in versions:
@@ -114,7 +114,7 @@ def _cmk(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
         "id": (cmk.key_id, keys.is_key_id),
         "alias": (cmk.alias, keys.is_alias),
         "state": (cmk.state, keys.STATES.__contains__),
-        "usage": (cmk.usage, (keys.SYMMETRIC,).__contains__),
+        "usage": (cmk.usage, (keys.SYMMETRIC, *materials.ASYMMETRIC).__contains__),
         "origin": (cmk.origin, ("TENCENT_KMS", "EXTERNAL").__contains__),
         "rotate-days": (
             cmk.rotate_days,
@@ -139,19 +139,20 @@ def _strings(table: Mapping[str, Any], name: str, where: str) -> list[str]:
 
 
 def _material(cmk: Cmk, text: str, where: str) -> bytes:
-    algorithm = REGIONS[cmk.region].algorithm
+    algorithm = materials.algorithm_of(cmk.usage, REGIONS[cmk.region])
     try:
         material = protocol.decode(text)
     except ValueError as error:
         raise InputError(f"{where}: versions must be base64") from error
-    if len(material) != KEY_BYTES[algorithm]:
-        raise InputError(
-            f"{where}: a version is {len(material)} bytes; {algorithm} in {cmk.region} takes {KEY_BYTES[algorithm]}"
-        )
+    if not materials.is_material(algorithm, material):
+        raise InputError(f"{where}: a version of {len(material)} bytes is no material for {algorithm} in {cmk.region}")
     return material
 
 
 def _table(call: Call, cmk: Cmk, *, plaintext: bool) -> str:
+    if cmk.origin == "EXTERNAL" and not plaintext and cmk.state != "PendingDelete":
+        # Without its material it can only wait for its import.
+        cmk = replace(cmk, state="PendingImport", valid_to=0)
     fields: dict[str, Any] = {
         "region": cmk.region, "id": cmk.key_id, "alias": cmk.alias, "description": cmk.description,
         "state": cmk.state, "usage": cmk.usage, "origin": cmk.origin, "owner": cmk.owner, "created": cmk.created,

@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from kmstool import context, protocol
-from kmstool.server import blobs, cmks
+from kmstool.server import blobs, cmks, wrapping
 from kmstool.server.call import Call, Handler, refuse
 
 MAX_RANDOM_BYTES = 1024
@@ -23,11 +23,10 @@ def encrypt(call: Call) -> dict[str, Any]:
 
 def decrypt(call: Call) -> dict[str, Any]:
     """Open a blob; the key is named in it."""
-    _refuse_wrapping(call)
     blob = blobs.parse(call.params["CiphertextBlob"])
     cmk = cmks.usable(call, blob.key_id)
     plaintext = _unseal(call, cmk, blob, _context(call, "EncryptionContext"))
-    return {"KeyId": cmk.key_id, "Plaintext": protocol.encode(plaintext)}
+    return {"KeyId": cmk.key_id, "Plaintext": wrapping.plaintext_field(call, plaintext)}
 
 
 def re_encrypt(call: Call) -> dict[str, Any]:
@@ -52,12 +51,11 @@ def generate_data_key(call: Call) -> dict[str, Any]:
     """Make a data key and return it both in clear and encrypted."""
     if call.params.get("IsHostedByKms", 0):
         raise refuse("UnsupportedOperation", "hosted data keys are not served yet")
-    _refuse_wrapping(call)
     cmk = cmks.usable(call, call.params["KeyId"])
     data_key = secrets.token_bytes(_data_key_bytes(call))
     return {
         "KeyId": cmk.key_id,
-        "Plaintext": protocol.encode(data_key),
+        "Plaintext": wrapping.plaintext_field(call, data_key),
         "CiphertextBlob": _seal(call, cmk, data_key, _context(call, "EncryptionContext")),
         "DataKeyId": "",
         "TagCode": 0,
@@ -79,7 +77,7 @@ def _unseal(call: Call, cmk: cmks.Cmk, blob: blobs.Blob, text: str) -> bytes:
 
 
 def _blob_key(call: Call, cmk: cmks.Cmk, version: int) -> blobs.BlobKey:
-    return blobs.BlobKey(cmk.key_id, version, *cmks.material(call, cmk, version))
+    return blobs.BlobKey(cmk.key_id, version, call.region.algorithm, cmks.material(call, cmk, version)[1])
 
 
 def _plaintext(call: Call) -> bytes:
@@ -126,11 +124,6 @@ def _random_bytes(call: Call) -> int:
     if not 1 <= count <= MAX_RANDOM_BYTES:
         raise refuse("InvalidParameter", f"NumberOfBytes is {count}, 1 to {MAX_RANDOM_BYTES} are possible")
     return count
-
-
-def _refuse_wrapping(call: Call) -> None:
-    if call.params.get("EncryptionPublicKey") or call.params.get("EncryptionAlgorithm"):
-        raise refuse("UnsupportedOperation", "answers wrapped under a public key are not served yet")
 
 
 ACTIONS = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from kmstool import keys
-from kmstool.server import cmks, identifiers
+from kmstool.server import cmks, identifiers, materials
 from kmstool.server.call import Call, Handler, refuse
 
 CMK_LIMIT = 10_000
@@ -146,7 +146,7 @@ def _check_offered(call: Call, usage: str, kind: int) -> None:
         raise refuse("InvalidParameterValue.InvalidKeyUsage", f"there is no key usage {usage!r}")
     if kind not in (1, _TYPE_EXTERNAL) or (kind == _TYPE_EXTERNAL and usage != keys.SYMMETRIC):
         raise refuse("InvalidParameterValue.InvalidType", f"Type {kind} is not possible for {usage}")
-    if usage != keys.SYMMETRIC:
+    if not materials.offered(usage, call.region):
         raise refuse(
             "UnsupportedOperation.UnsupportedKeyUsageInCurrentRegion", f"{usage} is not offered in {call.region.name}"
         )

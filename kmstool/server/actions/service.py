@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from kmstool import keys
+from kmstool.server import materials
 from kmstool.server.actions.keys import CMK_LIMIT
 from kmstool.server.call import Call, Handler
 from kmstool.server.regions import REGIONS
+from kmstool.signing import SIGNING_USAGES
 
 
 def get_service_status(call: Call) -> dict[str, Any]:
@@ -49,12 +51,18 @@ def get_regions(call: Call) -> dict[str, Any]:
 
 def list_algorithms(call: Call) -> dict[str, Any]:
     """List the region's algorithms by kind of use."""
-    symmetric = {"KeyUsage": keys.SYMMETRIC, "Algorithm": call.region.algorithm}
+    offered = {usage: name for usage, name in materials.ASYMMETRIC.items() if materials.offered(usage, call.region)}
+    signing = {usage: name for usage, name in offered.items() if usage in SIGNING_USAGES}
+    decrypting = {usage: name for usage, name in offered.items() if usage not in SIGNING_USAGES}
     return {
-        "SymmetricAlgorithms": [symmetric],
-        "AsymmetricAlgorithms": [],
-        "AsymmetricSignVerifyAlgorithms": [],
+        "SymmetricAlgorithms": _listed({keys.SYMMETRIC: call.region.algorithm}),
+        "AsymmetricAlgorithms": _listed(decrypting),
+        "AsymmetricSignVerifyAlgorithms": _listed(signing),
     }
+
+
+def _listed(algorithms: dict[str, str]) -> list[dict[str, str]]:
+    return [{"KeyUsage": usage, "Algorithm": name} for usage, name in algorithms.items()]
 
 
 ACTIONS = {

@@ -1,0 +1,50 @@
+"""Data of Tencent's published envelope sample: AES-ECB, padded with zeros, not authenticated. Read, never written.
+
+(API documentation 1030/32793.) The padding is ambiguous, so nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Literal
+
+from kmstool.crypto import ecb
+from kmstool.errors import InputError
+
+SCHEME = "tencent-sample-ecb"
+MAX_BYTES = 2**30
+
+TrailingZeros = Literal["keep", "strip-block", "refuse"]
+
+
+def decode(data: bytes) -> bytes:
+    """Return the bytes of the sample's base64; white space is passed over, all else refused with `InputError`."""
+    try:
+        return base64.b64decode(b"".join(data.split()), validate=True)
+    except binascii.Error as error:
+        raise InputError("the legacy data is not base64", hint="add --raw if it is bytes") from error
+
+
+def decrypt(cipher: Literal["aes", "sm4"], dek: bytes, data: bytes, trailing_zeros: TrailingZeros) -> bytes:
+    """Return the plaintext. Whether it was altered cannot be told.
+
+    Raises `InputError` for data that cannot be the sample's, and for zeros at the end unless
+    the caller has said what they are.
+    """
+    plaintext = ecb.decrypt(cipher, dek, data)
+    last = plaintext[-ecb.BLOCK_BYTES :]
+    # The sample adds none to whole blocks, so at most 15 of the last block can be its own.
+    zeros = min(len(last) - len(last.rstrip(b"\0")), ecb.BLOCK_BYTES - 1)
+    if zeros and trailing_zeros == "refuse":
+        raise InputError(
+            f"the data ends in {zeros} zero bytes: padding, or data",
+            hint="say which: --trailing-zeros strip-block, or keep",
+        )
+    return plaintext[:-zeros] if zeros and trailing_zeros == "strip-block" else plaintext
+
+
+def repeated_blocks(data: bytes) -> int:
+    """Return how many ciphertext blocks are equal to an earlier one, which is what ECB shows to everybody."""
+    blocks = [data[place : place + ecb.BLOCK_BYTES] for place in range(0, len(data), ecb.BLOCK_BYTES)]
+    return len(blocks) - len(set(blocks))

@@ -1,0 +1,115 @@
+"""Actions of asymmetric keys: the public key, signatures, decryption."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from kmstool import protocol, signing
+from kmstool.crypto import asymmetric, encodings, pem, rsa, sm2_encryption
+from kmstool.crypto.asymmetric import RsaPrivateKey, Sm2PrivateKey
+from kmstool.errors import InputError, IntegrityError, UsageError
+from kmstool.server import cmks
+from kmstool.server.call import Call, Handler, refuse
+
+MAX_SM2_CIPHERTEXT_BYTES = 256
+
+
+def get_public_key(call: Call) -> dict[str, Any]:
+    """Return the public key of an asymmetric key as DER in base64, and as PEM."""
+    cmk = cmks.usable(call, call.params["KeyId"])
+    public = _private_key(call, cmk).public_key
+    return {
+        "KeyId": cmk.key_id,
+        "PublicKey": protocol.encode(public.to_spki()),
+        "PublicKeyPem": pem.write_public_key(public),
+    }
+
+
+def sign(call: Call) -> dict[str, Any]:
+    """Sign a message of at most 4,096 bytes, or a digest."""
+    cmk = cmks.usable(call, call.params["KeyId"])
+    key = _private_key(call, cmk)
+    algorithm, digest = _digest(call, key)
+    return {"Signature": protocol.encode(signing.sign(algorithm, key, digest))}
+
+
+def verify(call: Call) -> dict[str, Any]:
+    """Tell whether a signature is good; one that is not base64 is refused."""
+    cmk = cmks.usable(call, call.params["KeyId"])
+    key = _private_key(call, cmk)
+    algorithm, digest = _digest(call, key)
+    try:
+        signing.verify(algorithm, key.public_key, digest, _binary(call, "SignatureValue"), "der")
+    except IntegrityError:
+        return {"SignatureValid": False}
+    return {"SignatureValid": True}
+
+
+def rsa_decrypt(call: Call) -> dict[str, Any]:
+    """Decrypt what was encrypted under the public key of an RSA key."""
+    cmk = cmks.usable(call, call.params["KeyId"])
+    key = _private_key(call, cmk)
+    name = call.params["Algorithm"]
+    ciphertext = _binary(call, "Ciphertext")
+    for algorithm in get_args(rsa.EncryptionAlgorithm):
+        if algorithm == name and isinstance(key, RsaPrivateKey):
+            try:
+                plaintext = rsa.decrypt(key.key, algorithm, ciphertext)
+            except (InputError, IntegrityError) as error:
+                raise _undecryptable() from error
+            return {"KeyId": cmk.key_id, "Plaintext": protocol.encode(plaintext)}
+    raise refuse("InvalidParameter", f"the algorithm {name!r} is not known")
+
+
+def sm2_decrypt(call: Call) -> dict[str, Any]:
+    """Decrypt what was encrypted under the public key of an SM2 key: ASN.1, at most 256 bytes."""
+    cmk = cmks.usable(call, call.params["KeyId"])
+    key = _private_key(call, cmk)
+    ciphertext = _binary(call, "Ciphertext")
+    if len(ciphertext) > MAX_SM2_CIPHERTEXT_BYTES:
+        raise refuse("InvalidParameter", f"the ciphertext is {len(ciphertext)} bytes, at most 256 are possible")
+    assert isinstance(key, Sm2PrivateKey)  # noqa: S101 - the usage was checked
+    try:
+        plaintext = sm2_encryption.decrypt(key.key, encodings.read_ciphertext(ciphertext, "der"))
+    except (InputError, IntegrityError) as error:
+        raise _undecryptable() from error
+    return {"KeyId": cmk.key_id, "Plaintext": protocol.encode(plaintext)}
+
+
+def _private_key(call: Call, cmk: cmks.Cmk) -> asymmetric.PrivateKey:
+    return asymmetric.from_pkcs8(cmks.material(call, cmk, cmk.version)[1])
+
+
+def _digest(call: Call, key: asymmetric.PrivateKey) -> tuple[signing.Algorithm, bytes]:
+    try:
+        algorithm = signing.algorithm_of(call.params["Algorithm"], key.kind)
+    except UsageError as error:
+        raise refuse("InvalidParameter", error.message) from error
+    message, kind = _binary(call, "Message"), call.params.get("MessageType") or "RAW"
+    if kind == "RAW":
+        if not 1 <= len(message) <= signing.MAX_MESSAGE_BYTES:
+            raise refuse("InvalidParameter", f"the message is {len(message)} bytes, 1 to 4,096 are possible")
+        return algorithm, signing.digest(algorithm, key.public_key, [message])
+    if kind != "DIGEST" or len(message) != algorithm.digest_bytes:
+        raise refuse("InvalidParameter", f"MessageType {kind!r} with {len(message)} bytes is not possible")
+    return algorithm, message
+
+
+def _binary(call: Call, name: str) -> bytes:
+    try:
+        return protocol.decode(call.params[name])
+    except ValueError as error:
+        raise refuse("InvalidParameter", f"{name} is not base64") from error
+
+
+def _undecryptable() -> Exception:
+    return refuse("FailedOperation.DecryptError", "the ciphertext cannot be decrypted")
+
+
+ACTIONS = {
+    "GetPublicKey": Handler(get_public_key),
+    "SignByAsymmetricKey": Handler(sign),
+    "VerifyByAsymmetricKey": Handler(verify),
+    "AsymmetricRsaDecrypt": Handler(rsa_decrypt),
+    "AsymmetricSm2Decrypt": Handler(sm2_decrypt),
+}

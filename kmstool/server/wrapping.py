@@ -1,0 +1,41 @@
+"""Answers that only the caller can read: a plaintext wrapped under the public key that a request brings.
+
+`SM2` is the bare x ‖ y ‖ C3 ‖ C2 without a leading 04, as published samples show
+(API pages of Decrypt and GenerateDataKey).
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from kmstool import protocol
+from kmstool.crypto import encodings, pem, rsa, sm2_encryption
+from kmstool.crypto.asymmetric import RsaPublicKey, Sm2PublicKey
+from kmstool.errors import InputError, KmsToolError
+from kmstool.server.call import Call, refuse
+
+_SM2_FORMS = {"": "bare", "SM2": "bare", "SM2_C1C3C2_ASN1": "der"}
+
+
+def plaintext_field(call: Call, plaintext: bytes) -> str:
+    """Return the base64 for the field Plaintext: as it is, or wrapped if the request wants that."""
+    public_key, algorithm = call.params.get("EncryptionPublicKey", ""), call.params.get("EncryptionAlgorithm", "")
+    if not public_key:
+        return protocol.encode(plaintext)
+    try:
+        return protocol.encode(_wrapped(public_key, algorithm, plaintext))
+    except KmsToolError as error:
+        raise refuse("FailedOperation.EncryptionError", f"the answer cannot be wrapped: {error.message}") from error
+
+
+def _wrapped(public_key: str, algorithm: str, plaintext: bytes) -> bytes:
+    key = pem.read_public_key(public_key.encode())
+    if algorithm in _SM2_FORMS and isinstance(key, Sm2PublicKey):
+        ciphertext = sm2_encryption.encrypt(key.key, plaintext)
+        if _SM2_FORMS[algorithm] == "der":
+            return encodings.write_ciphertext(ciphertext, "der")
+        return encodings.write_ciphertext(ciphertext, "c1c3c2").removeprefix(b"\x04")
+    for name in get_args(rsa.EncryptionAlgorithm):
+        if algorithm == name and isinstance(key, RsaPublicKey):
+            return rsa.encrypt(key.key, name, plaintext)
+    raise InputError(f"the algorithm {algorithm or 'SM2'!r} does not fit the public key, which is {key.kind}")

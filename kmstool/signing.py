@@ -1,0 +1,137 @@
+"""Signature algorithms of KMS in one table, and signing and verifying with them: digests in, KMS's encodings out.
+
+RAW means that a message is digested first, DIGEST that the digest is given. For SM2 the
+digest is SM3(Z_A ‖ M), which needs the public key and the user id (GB/T 32918.2 section 5.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kmstool.crypto import digests, ecdsa, encodings, rsa, sm2_signature
+from kmstool.crypto.asymmetric import (
+    EcPrivateKey,
+    EcPublicKey,
+    Kind,
+    PrivateKey,
+    PublicKey,
+    RsaPrivateKey,
+    RsaPublicKey,
+    Sm2PrivateKey,
+    Sm2PublicKey,
+)
+from kmstool.crypto.encodings import SignatureFormat
+from kmstool.errors import InputError, IntegrityError, UsageError
+
+MAX_MESSAGE_BYTES = 4096
+
+_FIELD_BYTES = {"SM2": 32, "EC_P256": 32, "EC_P384": 48}
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """A signature algorithm by its API name: the kind of its keys and its digest."""
+
+    name: str
+    kind: Kind
+    digest: digests.Name
+
+    @property
+    def digest_bytes(self) -> int:
+        """The digest's size."""
+        return digests.DIGEST_BYTES[self.digest]
+
+
+ALGORITHMS = {
+    algorithm.name: algorithm
+    for algorithm in (
+        Algorithm("SM2DSA", "SM2", "SM3"),
+        Algorithm("RSA_PSS_SHA_256", "RSA", "SHA-256"),
+        Algorithm("RSA_PKCS1_SHA_256", "RSA", "SHA-256"),
+        Algorithm("ECC_P256_R1", "EC_P256", "SHA-256"),
+        Algorithm("ECDSA384_SHA384", "EC_P384", "SHA-384"),
+    )
+}
+ALIASES = {"ECC_P384_R1": "ECDSA384_SHA384"}
+"""Another spelling that is accepted: the API documents none for P-384."""
+
+# The kinds of key usages that sign.
+SIGNING_USAGES: dict[str, Kind] = {
+    "ASYMMETRIC_SIGN_VERIFY_SM2": "SM2",
+    "ASYMMETRIC_SIGN_VERIFY_RSA_2048": "RSA",
+    "ASYMMETRIC_SIGN_VERIFY_RSA_3072": "RSA",
+    "ASYMMETRIC_SIGN_VERIFY_ECC": "EC_P256",
+    "ASYMMETRIC_SIGN_VERIFY_ECDSA384": "EC_P384",
+}
+
+
+def algorithm_of(name: str | None, kind: Kind) -> Algorithm:
+    """Return the algorithm of that name for a kind of key, or the first one that fits; raise `UsageError`."""
+    fitting = [algorithm for algorithm in ALGORITHMS.values() if algorithm.kind == kind]
+    if name is None:
+        return fitting[0]
+    found = ALGORITHMS.get(ALIASES.get(name.upper(), name.upper()))
+    if found not in fitting:
+        names = ", ".join(algorithm.name for algorithm in fitting)
+        raise UsageError(f"{name!r} is no signature algorithm of a key of the kind {kind}", hint=f"one of: {names}")
+    return found
+
+
+def digest(
+    algorithm: Algorithm, public_key: PublicKey, chunks: Iterable[bytes], user_id: bytes = sm2_signature.DEFAULT_ID
+) -> bytes:
+    """Return the digest of a message that comes in pieces: 32 bytes, 48 for SHA-384."""
+    if isinstance(public_key, Sm2PublicKey):
+        message = sm2_signature.MessageDigest(public_key.key, user_id)
+        for chunk in chunks:
+            message.update(chunk)
+        return message.digest()
+    return digests.of_chunks(algorithm.digest, chunks)
+
+
+def check_digest(algorithm: Algorithm, message_digest: bytes) -> None:
+    """Raise `InputError` for a digest of another size than the algorithm signs."""
+    if len(message_digest) != algorithm.digest_bytes:
+        raise InputError(
+            f"the digest has {len(message_digest)} bytes; {algorithm.name} signs {algorithm.digest_bytes}",
+            hint=f"make it with kmstool digest, by {algorithm.digest}",
+        )
+
+
+def sign(algorithm: Algorithm, private_key: PrivateKey, message_digest: bytes) -> bytes:
+    """Sign a digest; DER for elliptic curves, the size of the modulus for RSA. Raises `InputError` for another size."""
+    check_digest(algorithm, message_digest)
+    if isinstance(private_key, Sm2PrivateKey):
+        return encodings.write_signature(*sm2_signature.sign(private_key.key, message_digest))
+    if isinstance(private_key, EcPrivateKey):
+        return ecdsa.sign(private_key.key, message_digest)
+    assert isinstance(private_key, RsaPrivateKey)  # noqa: S101 - the last of three kinds
+    return rsa.sign(private_key.key, _rsa_name(algorithm), message_digest)
+
+
+def verify(
+    algorithm: Algorithm,
+    public_key: PublicKey,
+    message_digest: bytes,
+    signature: bytes,
+    written_as: SignatureFormat = "auto",
+) -> None:
+    """Check a signature over a digest; raise `IntegrityError` for one that is not good, malformed ones included."""
+    check_digest(algorithm, message_digest)
+    if isinstance(public_key, RsaPublicKey):
+        rsa.verify(public_key.key, _rsa_name(algorithm), message_digest, signature)
+        return
+    try:
+        r, s = encodings.read_signature(signature, written_as, number_bytes=_FIELD_BYTES[public_key.kind])
+    except InputError as error:
+        raise IntegrityError(f"the signature does not verify: {error.message}") from error
+    if isinstance(public_key, Sm2PublicKey):
+        sm2_signature.verify(public_key.key, message_digest, r, s)
+    else:
+        assert isinstance(public_key, EcPublicKey)  # noqa: S101 - the last of three kinds
+        ecdsa.verify(public_key.key, message_digest, encodings.write_signature(r, s))
+
+
+def _rsa_name(algorithm: Algorithm) -> rsa.SignatureAlgorithm:
+    return "RSA_PSS_SHA_256" if algorithm.name == "RSA_PSS_SHA_256" else "RSA_PKCS1_SHA_256"

@@ -1,0 +1,153 @@
+"""The recipes of asymmetric keys done by hand, with tccli and openssl, and by kmstool: each takes what the other made."""
+
+import base64
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.foreign import openssl
+
+TIMEOUT_SECONDS = 60
+SECRET = b"a secret of the tests"
+USER_ID = "1234567812345678"
+OAEP = (
+    *("-pkeyopt", "rsa_padding_mode:oaep", "-pkeyopt", "rsa_oaep_md:sha256"),
+    *("-pkeyopt", "rsa_mgf1_md:sha256"),
+)
+
+# Algorithm, the short name of the usage, and what openssl needs to check and make such a signature.
+SIGNATURES = [
+    ("SM2DSA", "sign-sm2", ("-sm3", "-sigopt", f"distid:{USER_ID}")),
+    (
+        "RSA_PSS_SHA_256",
+        "sign-rsa-2048",
+        ("-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:auto"),
+    ),
+    ("RSA_PKCS1_SHA_256", "sign-rsa-3072", ("-sha256",)),
+    ("ECC_P256_R1", "sign-ecc", ("-sha256",)),
+    ("ECDSA384_SHA384", "sign-ecc-p384", ("-sha384",)),
+]
+
+Call = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def call(tccli: str, server: Any) -> Call:
+    """Perform an action with tccli, whose options are the parameters."""
+
+    def perform(action: str, **parameters: str) -> dict[str, Any]:
+        words = [word for name, value in parameters.items() for word in (f"--{name}", value)]
+        done = subprocess.run(
+            [tccli, "kms", action, *words, "--endpoint", server.endpoint],
+            env={**os.environ, **server.variables},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == 0, done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    return perform
+
+
+def text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def new_key(server: Any, usage: str) -> str:
+    made: bytes = server.run("key", "create", "--profile", "local", "--alias", "k" + uuid.uuid4().hex, "--usage", usage)
+    return made.decode().strip()
+
+
+def public_key(call: Call, key_id: str, folder: Path) -> Path:
+    """Write the public key as the recipes do: base64 of DER, made PEM by openssl."""
+    path = folder / "pub.pem"
+    der = base64.b64decode(call("GetPublicKey", KeyId=key_id)["PublicKey"])
+    openssl("pkey", "-pubin", "-inform", "DER", "-out", path, data=der)
+    return path
+
+
+def test_row_3_rsa_encryption(call: Call, server: Any, tmp_path: Path) -> None:
+    key_id = new_key(server, "rsa-2048")
+    pub = public_key(call, key_id, tmp_path)
+    ciphertext = openssl("pkeyutl", "-encrypt", "-pubin", "-inkey", pub, *OAEP, data=SECRET).stdout
+    found = call("AsymmetricRsaDecrypt", KeyId=key_id, Algorithm="RSAES_OAEP_SHA_256", Ciphertext=text(ciphertext))
+    assert base64.b64decode(found["Plaintext"]) == SECRET
+    words = ("asymmetric", "decrypt", "--profile", "local", "--key", key_id)
+    assert server.run(*words, given=text(ciphertext).encode()) == SECRET
+    made = server.run("asymmetric", "encrypt", "--public-key", str(pub), given=SECRET).decode().strip()
+    found = call("AsymmetricRsaDecrypt", KeyId=key_id, Algorithm="RSAES_OAEP_SHA_256", Ciphertext=made)
+    assert base64.b64decode(found["Plaintext"]) == SECRET
+
+
+def test_row_4_sm2_encryption(call: Call, server: Any, tmp_path: Path) -> None:
+    key_id = new_key(server, "sm2")
+    pub = public_key(call, key_id, tmp_path)
+    ciphertext = openssl("pkeyutl", "-encrypt", "-pubin", "-inkey", pub, data=SECRET).stdout
+    found = call("AsymmetricSm2Decrypt", KeyId=key_id, Ciphertext=text(ciphertext))
+    assert base64.b64decode(found["Plaintext"]) == SECRET
+    words = ("asymmetric", "decrypt", "--profile", "local", "--key", key_id)
+    assert server.run(*words, given=text(ciphertext).encode()) == SECRET
+    made = server.run("asymmetric", "encrypt", "--public-key", str(pub), given=SECRET).decode().strip()
+    found = call("AsymmetricSm2Decrypt", KeyId=key_id, Ciphertext=made)
+    assert base64.b64decode(found["Plaintext"]) == SECRET
+
+
+@pytest.mark.parametrize(("algorithm", "usage", "options"), SIGNATURES)
+def test_rows_5_to_7_signatures(
+    call: Call, server: Any, tmp_path: Path, algorithm: str, usage: str, options: tuple[str, ...]
+) -> None:
+    """A message is signed by hand as it is and as its digest, and each is verified in all three ways."""
+    key_id = new_key(server, usage)
+    pub = public_key(call, key_id, tmp_path)
+    path, signature = tmp_path / "message", tmp_path / "signature"
+    path.write_bytes(SECRET)
+    common = {"KeyId": key_id, "Algorithm": algorithm}
+    name = {"SM2DSA": "sm2", "ECDSA384_SHA384": "sha384"}.get(algorithm, "sha256")
+    digest_words = ("digest", "--algorithm", name, *(("--public-key", str(pub)) if name == "sm2" else ()), "--raw")
+    digest = server.run(*digest_words, given=SECRET)
+    if name != "sm2":
+        assert openssl("dgst", f"-{name}", "-binary", data=SECRET).stdout == digest
+    ours = ("--profile", "local", "--key", key_id, "--algorithm", algorithm)
+    made = {
+        "message": call("SignByAsymmetricKey", **common, Message=text(SECRET), MessageType="RAW")["Signature"],
+        "digest": call("SignByAsymmetricKey", **common, Message=text(digest), MessageType="DIGEST")["Signature"],
+        "kmstool": server.run("sign", *ours, str(path)).decode().strip(),
+    }
+    for value in made.values():
+        signature.write_bytes(base64.b64decode(value))
+        openssl("dgst", *options, "-verify", pub, "-signature", signature, path)
+        assert server.run("verify", *ours, "--signature", str(signature), str(path)) == b"signature valid\n"
+        local = ("--local", "--public-key", str(pub), "--algorithm", algorithm, "--signature", str(signature))
+        assert server.run("verify", *local, str(path)) == b"signature valid\n"
+        for message, kind, expected in (
+            (SECRET, "RAW", True),
+            (digest, "DIGEST", True),
+            (SECRET + b"\n", "RAW", False),
+        ):
+            answer = call(
+                "VerifyByAsymmetricKey", **common, Message=text(message), MessageType=kind, SignatureValue=value
+            )
+            assert answer["SignatureValid"] is expected
+
+
+@pytest.mark.parametrize(("algorithm", "usage", "options"), SIGNATURES)
+def test_a_long_message_is_signed_as_its_digest(
+    call: Call, server: Any, tmp_path: Path, algorithm: str, usage: str, options: tuple[str, ...]
+) -> None:
+    key_id = new_key(server, usage)
+    pub = public_key(call, key_id, tmp_path)
+    path, signature = tmp_path / "message", tmp_path / "signature"
+    path.write_bytes(os.urandom(1_000_000))
+    words = ("--profile", "local", "--key", key_id, "--algorithm", algorithm)
+    signature.write_bytes(server.run("sign", *words, "--raw", str(path)))
+    openssl("dgst", *options, "-verify", pub, "-signature", signature, path)

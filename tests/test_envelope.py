@@ -1,0 +1,1221 @@
+"""The envelope commands as users run them: nothing is lost, nothing is released unverified, and every failure is told."""
+
+import fcntl
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from kmstool.cli import envelope_files
+from kmstool.envelope import file, header
+from kmstool.envelope.armor import BEGIN, ArmorWriter
+from kmstool.envelope.floe import AES_256_GCM, Floe
+from kmstool.envelope.header import Prologue
+from kmstool.envelope.recipients import unlock
+from kmstool.envelope.stanzas import KEY_ID, LABEL, REGION, WRAPPED, Stanza, encode_fields
+from kmstool.errors import UsageError
+from kmstool.kms.client import KmsClient
+from kmstool.kms.recipient import CmkIdentity, CmkRecipient
+from kmstool.server.app import EmbeddedKms
+from tests.conftest import IN_CI, need
+
+PROGRAM = (sys.executable, "-m", "kmstool")
+TIMEOUT_SECONDS = 60
+# How long a command may take to end after it was told to.
+PATIENCE_SECONDS = 8
+SEGMENT = 2**20 - 32
+HOME_REGION, ABROAD = "ap-guangzhou", "ap-singapore"
+MOST_MEMORY_KIB = 64 * 1024
+LARGE = 512 * 2**20
+
+# Runs a program on a terminal of its own, fed from stdin; what the terminal shows goes to stdout.
+TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+ON_TERMINAL = (sys.executable, "-S", "-c", TERMINAL, "sh", "-c")
+# Runs a program and writes the most memory that it had, in KiB, to the file named first. A small process starts it,
+# because a child counts the memory of the one that it came from.
+MEASURED = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+with open(sys.argv[1], "w") as report:
+    report.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // (1024 if sys.platform == "darwin" else 1)))
+sys.exit(code)
+"""
+
+
+@pytest.fixture(autouse=True)
+def work(kms: EmbeddedKms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder, with a store that holds the keys demo, other and, in another region, abroad."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "store"))
+    monkeypatch.setenv("KMSTOOL_PROFILE", "local")
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    for alias, region in (("demo", HOME_REGION), ("other", HOME_REGION), ("abroad", ABROAD)):
+        kms.call("CreateKey", {"Alias": alias}, region)
+    return folder
+
+
+def run(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[bytes]:
+    streams: dict[str, Any] = {} if "input" in settings else {"stdin": subprocess.DEVNULL}
+    streams |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command = [*PROGRAM, "envelope", *arguments]
+    return subprocess.run(command, check=False, timeout=TIMEOUT_SECONDS, **streams | settings)
+
+
+def done(*arguments: str, **settings: Any) -> bytes:
+    """Run a command that has to succeed, and return its stdout."""
+    ran = run(*arguments, **settings)
+    assert ran.returncode == 0, ran.stderr
+    return bytes(ran.stdout or b"")
+
+
+def fails(code: int, reason: str, *arguments: str, **settings: Any) -> str:
+    """Run a command that has to fail in a certain way, with nothing on stdout; return its stderr."""
+    ran = run(*arguments, **settings)
+    errors: str = ran.stderr.decode()
+    assert (ran.returncode, ran.stdout or b"") == (code, b""), errors
+    assert re.search(reason, errors), errors
+    assert "Traceback" not in errors
+    return errors
+
+
+def calls_of(*arguments: str, **settings: Any) -> list[str]:
+    """Return the actions that a command called, whether it succeeds or not."""
+    ran = run(*arguments, "--verbose", **settings)
+    return re.findall(r"^kmstool: (\w+): [0-9]+ ms", ran.stderr.decode(), re.MULTILINE)
+
+
+def key_id(kms: EmbeddedKms, alias: str, region: str = HOME_REGION) -> str:
+    keys = kms.call("ListKeyDetail", {"SearchKeyAlias": alias}, region)["KeyMetadatas"]
+    return next(str(key["KeyId"]) for key in keys if key["Alias"] == alias)
+
+
+def identity(tmp_path: Path) -> CmkIdentity:
+    return CmkIdentity(lambda region: KmsClient(EmbeddedKms(tmp_path / "store", region)))
+
+
+def header_of(name: str) -> header.Header:
+    data = Path(name).read_bytes()
+    return header.parse(data[: header.needed_bytes(data[:36])])
+
+
+def recipients_of(name: str) -> list[str]:
+    return [stanza.text(KEY_ID) for stanza in header_of(name).stanzas]
+
+
+def content(name: str, tmp_path: Path) -> bytes:
+    """Open an envelope without starting the program."""
+    out = bytearray()
+    with Path(name).open("rb") as open_file:
+        opened = file.open_envelope(file.Source.of(open_file.fileno()))
+        keys = unlock(opened.header, opened.floe_header, [identity(tmp_path)])[0]
+        file.unseal_stream(opened, keys, out.extend, lambda _: None)
+    return bytes(out)
+
+
+def sealed(kms: EmbeddedKms, text: bytes, name: str = "plain.kte", *aliases: str, **layout: bool) -> str:
+    """Make an envelope without starting the program; return its name."""
+    recipients = [CmkRecipient(KmsClient(kms), key_id(kms, alias), HOME_REGION) for alias in aliases or ("demo",)]
+    dek, first = recipients[0].new_dek(AES_256_GCM, "")
+    prologue = Prologue(header.new_file_id(), plaintext_bytes=len(text))
+    stanzas = [first, *(other.wrap(dek, "") for other in recipients[1:])]
+    head = header.build(AES_256_GCM, prologue, stanzas, **layout)
+    out = bytearray()
+    file.seal_stream(dek, head, file.Source(io.BytesIO(text).readinto), out.extend, lambda _: None)
+    Path(name).write_bytes(out)
+    return name
+
+
+def sparse(name: str, size: int) -> str:
+    """Make a file that is large and needs no room."""
+    with Path(name).open("wb") as open_file:
+        open_file.truncate(size)
+    return name
+
+
+@pytest.fixture
+def large_envelope(kms: EmbeddedKms, work: Path) -> str:
+    """An envelope of twelve segments."""
+    sparse("large", 12 * 2**20 - 1000)
+    return sealed(kms, Path("large").read_bytes(), "large.kte")
+
+
+def altered(name: str, place: int, to: str = "altered.kte") -> str:
+    data = bytearray(Path(name).read_bytes())
+    data[place] ^= 1
+    Path(to).write_bytes(data)
+    return to
+
+
+@pytest.mark.parametrize("size", [0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, 2 * SEGMENT, 2 * SEGMENT + 1])
+def test_sizes_around_the_borders_of_segments(size: int) -> None:
+    """Through files, through pipes, and from one to the other."""
+    text = os.urandom(min(size, 5000)).ljust(size, b".")
+    Path("plain").write_bytes(text)
+    assert done("encrypt", "--key", "demo", "plain") == b""
+    with Path("plain.kte").open("rb") as made:
+        assert done("decrypt", stdin=made) == text
+    piped = done("encrypt", "--key", "demo", input=text)
+    assert done("decrypt", "-", "-o", "opened", input=piped) == b""
+    assert Path("opened").read_bytes() == text
+    # A file knows its length before, and a pipe ends a full segment with an empty one.
+    head = header_of("plain.kte")
+    assert head.prologue.plaintext_bytes == (size or None)
+    assert len(Path("plain.kte").read_bytes()) == head.payload_offset + 74 + size + 32 * max(1, -(-size // SEGMENT))
+    assert sorted(os.listdir()) == ["opened", "plain", "plain.kte"]
+
+
+def test_what_is_made_is_private_and_has_the_next_name() -> None:
+    Path("plain").write_bytes(b"text")
+    done("encrypt", "--key", "demo", "plain")
+    Path("plain").unlink()
+    done("decrypt", "plain.kte")
+    assert {stat.S_IMODE(os.stat(name).st_mode) for name in ("plain", "plain.kte")} == {0o600}
+    assert Path("plain").read_bytes() == b"text"
+    Path("plain.kte").rename("envelope")
+    fails(2, "does not end in .kte, so the output needs a name", "decrypt", "envelope")
+    assert done("decrypt", "envelope", "-o", "-") == b"text"
+
+
+def test_an_output_that_exists_is_kept() -> None:
+    Path("plain").write_bytes(b"text")
+    done("encrypt", "--key", "demo", "plain")
+    made = Path("plain.kte").read_bytes()
+    fails(8, "cannot write plain.kte: it exists already", "encrypt", "--key", "demo", "plain")
+    fails(8, "cannot write plain: it exists already", "decrypt", "plain.kte")
+    fails(8, "cannot write plain: it exists already", "decrypt", "plain.kte", "--range", "0-1")
+    assert (Path("plain").read_bytes(), Path("plain.kte").read_bytes()) == (b"text", made)
+    Path("plain").write_bytes(b"newer")
+    done("encrypt", "--key", "demo", "plain", "--force")
+    done("decrypt", "plain.kte", "--force")
+    assert Path("plain").read_bytes() == b"newer"
+    fails(2, "is input and output", "encrypt", "--key", "demo", "plain", "-o", "./plain", "--force")
+    fails(2, "is input and output", "decrypt", "plain.kte", "-o", "./plain.kte", "--force")
+    fails(8, "make the folder first", "decrypt", "plain.kte", "-o", "missing/plain")
+    assert sorted(os.listdir()) == ["plain", "plain.kte"]
+
+
+def test_input_that_cannot_be_read() -> None:
+    fails(3, "cannot read missing: no such file", "encrypt", "--key", "demo", "missing")
+    fails(3, "cannot read missing.kte: no such file", "decrypt", "missing.kte")
+    fails(2, r"\. is a folder", "encrypt", "--key", "demo", ".", "-o", "out")
+    fails(3, "this is no envelope", "decrypt", "-o", "out", input=b"something else, and longer than a header is")
+    fails(3, "this is no envelope", "inspect", input=b"")
+    assert os.listdir() == []
+
+
+def test_an_empty_name_is_no_file() -> None:
+    """`-o "$OUT"` and `"$FILE"` with a variable that is not set."""
+    Path("plain").write_bytes(b"text")
+    fails(2, "an empty name is no file", "encrypt", "--key", "demo", "")
+    fails(2, "an empty name is no file", "encrypt", "--key", "demo", "plain", "-o", "")
+    done("encrypt", "--key", "demo", "plain")
+    fails(2, "an empty name is no file", "decrypt", "plain.kte", "-o", "")
+    assert sorted(os.listdir()) == ["plain", "plain.kte"]
+
+
+@pytest.mark.parametrize("way", ["file", "pipe"])
+def test_a_file_whose_size_says_nothing(way: str) -> None:
+    """A file of the kernel: its size is 0 and it is not empty. It goes in whole, or the command fails."""
+    path = Path("/proc/version")
+    if not path.exists():
+        pytest.skip("there is no /proc")
+    ran = run("encrypt", "--key", "demo", str(path), "-o", "-" if way == "pipe" else "made.kte")
+    if ran.returncode == 0:
+        if way == "pipe":
+            Path("made.kte").write_bytes(ran.stdout)
+        assert done("decrypt", "made.kte", "-o", "-") == path.read_bytes()
+
+
+def test_any_of_three_keys_in_two_regions_opens_it(kms: EmbeddedKms) -> None:
+    Path("plain").write_bytes(b"text")
+    done("encrypt", "plain", "--key", "demo", "--key", "other", "--key", f"{ABROAD}:abroad")
+    keys = [(key_id(kms, alias, region), region) for alias, region in
+            (("demo", HOME_REGION), ("other", HOME_REGION), ("abroad", ABROAD))]  # fmt: skip
+    assert recipients_of("plain.kte") == [key for key, _ in keys]
+    assert [stanza.text(REGION) for stanza in header_of("plain.kte").stanzas] == [region for _, region in keys]
+    for key, region in keys:
+        kms.call("DisableKey", {"KeyId": key}, region)
+    for key, region in keys:
+        kms.call("EnableKey", {"KeyId": key}, region)
+        assert done("decrypt", "plain.kte", "-o", "-") == b"text"
+        kms.call("DisableKey", {"KeyId": key}, region)
+    errors = fails(6, "no recipient opens the envelope", "decrypt", "plain.kte", "-o", "opened")
+    assert all(key in errors for key, _ in keys)
+    assert not Path("opened").exists()
+
+
+def test_a_key_that_is_named_is_the_only_one_asked(kms: EmbeddedKms) -> None:
+    sealed(kms, b"text", "plain.kte", "demo", "other")
+    assert calls_of("decrypt", "plain.kte", "-o", "out", "--key", "other") == ["ListKeyDetail", "Decrypt"]
+    fails(2, "is not among those that were named", "decrypt", "plain.kte", "-o", "-", "--key", f"{ABROAD}:abroad")
+    kms.call("DisableKey", {"KeyId": key_id(kms, "demo")})
+    ran = run("decrypt", "plain.kte", "-o", "-", "--key", "demo")
+    assert ran.returncode == 6, ran.stderr
+
+
+def test_the_context_that_is_given_must_be_the_one() -> None:
+    Path("plain").write_bytes(b"text")
+    done("encrypt", "plain", "--key", "demo", "--context", "stage=test", "--context", "app=demo")
+    done("encrypt", "plain", "--key", "demo", "-o", "without.kte")
+    assert header_of("plain.kte").prologue.context == '{"app":"demo","stage":"test"}'
+    both = ("--context", "app=demo", "--context", "stage=test")
+    assert done("decrypt", "plain.kte", "-o", "-", *both) == b"text"
+    assert done("decrypt", "plain.kte", "-o", "-") == b"text"
+    for name, words in (
+        ("plain.kte", ("--context", "app=demo")),
+        ("plain.kte", ("--context", "app=Demo", "--context", "stage=test")),
+        ("plain.kte", (*both, "--context", "more=1")),
+        ("without.kte", ("--context", "app=demo")),
+    ):
+        fails(5, "has another context", "decrypt", "-o", "opened", name, *words)
+    fails(5, "has another context", "verify", "plain.kte", "--context", "app=demo")
+    assert sorted(os.listdir()) == ["plain", "plain.kte", "without.kte"]
+
+
+def test_facts_are_bound_to_the_file_and_not_sent_to_kms() -> None:
+    Path("plain").write_bytes(b"text")
+    done("encrypt", "plain", "--key", "demo", "--aad", "ticket=OPS-1", "--aad", "a=ü")
+    assert json.loads(done("inspect", "plain.kte", "--query", "Aad")) == {"ticket": "OPS-1", "a": "ü"}
+    data = Path("plain.kte").read_bytes()
+    Path("changed.kte").write_bytes(with_checksum(data.replace(b"OPS-1", b"OPS-2")))
+    fails(5, "not the one of this payload", "decrypt", "changed.kte")
+    fails(3, "at most 8,192", "encrypt", "plain", "--key", "demo", "--aad", "a=" + "b" * 8200, "-o", "large.kte")
+
+
+def with_checksum(data: bytes) -> bytes:
+    import zlib
+
+    size = int.from_bytes(data[12:16], "big")
+    return data[:32] + zlib.crc32(data[36 : 36 + size], zlib.crc32(data[:32])).to_bytes(4, "big") + data[36:]
+
+
+def test_facts_that_are_no_text_are_refused() -> None:
+    Path("plain").write_bytes(b"text")
+    for option in ("--aad", "--context"):
+        fails(3, "not UTF-8", "encrypt", "plain", "--key", "demo", option, os.fsdecode(b"name=\xff"))
+
+
+def test_a_wrong_command_costs_no_call() -> None:
+    """What can be seen without KMS is seen before it makes a data key."""
+    assert calls_of("encrypt", "--key", "demo", "--armor", "--detached", "head", input=b"text") == []
+    assert calls_of("decrypt", "missing.kte") == []
+    Path("plain").write_bytes(b"text")
+    assert calls_of("encrypt", "--key", "demo", "plain") == ["ListKeyDetail", "GenerateDataKey"]
+    assert calls_of("decrypt", "plain.kte", "-o", "out") == ["Decrypt"]
+
+
+# Altered, cut short, in part.
+
+
+def test_what_was_altered_is_not_written(large_envelope: str) -> None:
+    offset = header_of(large_envelope).payload_offset + 74
+    for number in (0, 11):
+        name = altered(large_envelope, offset + number * 2**20 + 500)
+        errors = fails(5, f"altered or cut short at segment {number}", "decrypt", name, "-o", "opened")
+        assert "incomplete" not in errors
+        fails(5, f"at segment {number}", "verify", name)
+        ran = run("decrypt", name, "-o", "-")
+        assert ran.returncode == 5
+        assert len(ran.stdout) <= number * SEGMENT
+        assert ran.stdout == bytes(len(ran.stdout))
+        assert (b"the output is incomplete: discard it" in ran.stderr) == (len(ran.stdout) > 0)
+        fails(5, f"at segment {number}", "decrypt", name, "-o", "-", "--verify-first")
+    assert sorted(os.listdir()) == ["altered.kte", "large", "large.kte"]
+
+
+def test_what_was_cut_short_is_not_written(large_envelope: str) -> None:
+    data = Path(large_envelope).read_bytes()
+    offset = header_of(large_envelope).payload_offset + 74
+    for size in (offset + 5 * 2**20, offset, offset - 1, 20):
+        Path("cut.kte").write_bytes(data[:size])
+        ran = run("decrypt", "cut.kte", "-o", "opened")
+        assert ran.returncode in (3, 5), ran.stderr
+        piped = run("decrypt", input=data[:size])
+        assert piped.returncode in (3, 5)
+        assert piped.stdout == bytes(len(piped.stdout))
+    Path("cut.kte").write_bytes(data + b"\0")
+    fails(5, "behind it", "decrypt", "cut.kte", "-o", "opened")
+    assert run("decrypt", input=data + b"\0").returncode == 5
+    assert sorted(os.listdir()) == ["cut.kte", "large", "large.kte"]
+
+
+def test_verify(large_envelope: str) -> None:
+    assert done("verify", large_envelope) == b"envelope valid\n"
+    assert json.loads(done("verify", large_envelope, "--format", "json")) == {"Valid": True}
+    assert done("verify", input=Path(large_envelope).read_bytes()) == b"envelope valid\n"
+
+
+def test_verify_first(large_envelope: str) -> None:
+    text = Path("large").read_bytes()
+    assert done("decrypt", large_envelope, "--verify-first", "-o", "-") == text
+    with Path(large_envelope).open("rb") as made:
+        assert done("decrypt", "--verify-first", stdin=made) == text
+    fails(2, "which a pipe does not allow", "decrypt", "--verify-first", input=Path(large_envelope).read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("span", "begin", "end"),
+    [
+        ("0-0", 0, 1),
+        ("5-9", 5, 10),
+        (f"0-{SEGMENT - 1}", 0, SEGMENT),
+        (f"{SEGMENT - 1}-{SEGMENT}", SEGMENT - 1, SEGMENT + 1),
+        (f"{2 * SEGMENT}-{2 * SEGMENT + 8}", 2 * SEGMENT, 2 * SEGMENT + 9),
+    ],
+)
+def test_a_range(span: str, begin: int, end: int, kms: EmbeddedKms) -> None:
+    text = os.urandom(2 * SEGMENT + 9)
+    sealed(kms, text)
+    assert done("decrypt", "plain.kte", "--range", span, "-o", "-") == text[begin:end]
+
+
+@pytest.mark.parametrize("span", ["-", "1", "1-", "-1", "a-b", "0-1-2", "+0-1", "0 -1", "0x0-1", "0-１", "9" * 5000])
+def test_what_is_no_range(span: str, large_envelope: str) -> None:
+    with Path(large_envelope).open("rb") as open_file:
+        opened = file.open_envelope(file.Source.of(open_file.fileno()))
+        with pytest.raises(UsageError, match="is no range"):
+            envelope_files.write_range(opened, Floe.start(AES_256_GCM, bytes(32), b""), span, "opened", force=False)
+    assert not Path("opened").exists()
+
+
+def test_ranges_that_cannot_be(kms: EmbeddedKms) -> None:
+    sealed(kms, b"text")
+    for span in ("0-4", "3-2", "4-9999999999"):
+        fails(3, "is not within the 4 bytes", "decrypt", "plain.kte", "--range", span, "-o", "opened")
+    fails(3, "from a regular file only", "decrypt", "--range", "0-1", input=Path("plain.kte").read_bytes())
+    assert os.listdir() == ["plain.kte"]
+
+
+def test_an_empty_range_is_not_everything(kms: EmbeddedKms) -> None:
+    """`--range "$SPAN"` with a variable that is not set."""
+    sealed(kms, b"text")
+    fails(2, "is no range", "decrypt", "plain.kte", "--range", "", "-o", "opened")
+    assert os.listdir() == ["plain.kte"]
+
+
+def test_a_range_with_a_number_of_any_length(kms: EmbeddedKms) -> None:
+    sealed(kms, b"text")
+    ran = run("decrypt", "plain.kte", "--range", "0-" + "9" * 5000, "-o", "opened")
+    assert ran.returncode in (2, 3), ran.stderr
+
+
+# Armor and headers apart.
+
+
+def test_armor() -> None:
+    Path("plain").write_bytes(b"text")
+    text = done("encrypt", "--key", "demo", "-a", "plain", "-o", "-")
+    assert text.startswith(BEGIN + b"\n")
+    assert text.isascii()
+    done("encrypt", "--key", "demo", "--armor", "plain", "-o", "plain.pem")
+    assert done("decrypt", input=text) == b"text"
+    Path("armored").write_bytes(b"\n\n" + text.replace(b"\n", b"\r\n") + b"\n\n")
+    assert done("decrypt", "armored", "-o", "-") == b"text"
+    done("decrypt", "plain.pem", "-o", "opened")
+    assert Path("opened").read_bytes() == b"text"
+    assert done("verify", "plain.pem") == b"envelope valid\n"
+    assert b"KTE1" in done("inspect", "plain.pem")
+    for broken in (text[:-40], text + b"junk", b"junk\n" + text):
+        ran = run("decrypt", input=broken)
+        assert ran.returncode in (3, 5), ran.stderr
+    fails(2, "exclude each other", "encrypt", "--key", "demo", "-a", "--detached", "head", "plain")
+
+
+@pytest.mark.parametrize("space", [b"\n" * 31, b"\n" * 32, b" \r\n" * 1000], ids=["31", "32", "3000"])
+def test_any_white_space_before_armor(space: bytes, kms: EmbeddedKms) -> None:
+    text = bytearray()
+    writer = ArmorWriter(text.extend)
+    writer.write(memoryview(Path(sealed(kms, b"text")).read_bytes()))
+    writer.close()
+    assert done("decrypt", input=space + text) == b"text"
+
+
+def test_a_detached_header() -> None:
+    text = os.urandom(SEGMENT + 5)
+    Path("plain").write_bytes(text)
+    done("encrypt", "--key", "demo", "plain", "-o", "payload", "--detached", "head.kteh")
+    assert stat.S_IMODE(os.stat("head.kteh").st_mode) == 0o600
+    assert Path("payload").stat().st_size == 74 + len(text) + 64
+    for extra in ((), ("--verify-first",)):
+        assert done("decrypt", "payload", "--detached", "head.kteh", "-o", "-", *extra) == text
+    assert done("decrypt", "--detached", "head.kteh", input=Path("payload").read_bytes()) == text
+    assert done("verify", "payload", "--detached", "head.kteh") == b"envelope valid\n"
+    assert done("decrypt", "payload", "--detached", "head.kteh", "-o", "-", "--range", "1-3") == text[1:4]
+    facts = json.loads(done("inspect", "payload", "--detached", "head.kteh", "--format", "json"))
+    assert (facts["Detached"], facts["PlaintextBytes"], facts["LengthConsistent"]) == (True, len(text), True)
+    fails(2, "name the payload's file too", "decrypt", "head.kteh", "-o", "opened")
+    fails(3, "this is no envelope", "decrypt", "payload", "-o", "opened")
+    fails(3, "cannot read missing", "decrypt", "payload", "--detached", "missing", "-o", "opened")
+    done("encrypt", "--key", "demo", "plain")
+    fails(2, "not detached", "decrypt", "payload", "--detached", "plain.kte", "-o", "opened")
+    piped = done("encrypt", "--key", "demo", "--detached", "piped.kteh", input=text)
+    assert done("decrypt", "--detached", "piped.kteh", input=piped) == text
+    fails(5, "not the one of this payload", "decrypt", "payload", "--detached", "piped.kteh", "-o", "opened")
+    assert not Path("opened").exists()
+
+
+@pytest.mark.parametrize("source", ["file", "pipe"])
+def test_a_detached_header_that_exists(source: str) -> None:
+    """It is kept, and replaced where --force says so, wherever the payload goes."""
+    Path("plain").write_bytes(b"text")
+    Path("head").write_bytes(b"precious")
+    arguments = ("plain", "-o", "payload") if source == "file" else ()
+    settings = {} if source == "file" else {"input": b"text"}
+    ran = run("encrypt", "--key", "demo", "--detached", "head", *arguments, **settings)
+    assert (ran.returncode, Path("head").read_bytes()) == (8, b"precious")
+    payload = done("encrypt", "--key", "demo", "--detached", "head", "--force", *arguments, **settings)
+    assert done("decrypt", "--detached", "head", input=payload or Path("payload").read_bytes()) == b"text"
+
+
+def test_a_detached_header_never_replaces_the_input() -> None:
+    Path("plain").write_bytes(b"text")
+    for arguments in (("plain", "-o", "payload"), ("plain", "-o", "-")):
+        ran = run("encrypt", "--key", "demo", "--detached", "plain", "--force", *arguments)
+        assert Path("plain").read_bytes() == b"text"
+        assert ran.returncode == 2, ran.stderr
+    ran = run("encrypt", "--key", "demo", "plain", "--detached", "both", "-o", "both", "--force")
+    assert ran.returncode == 2, ran.stderr
+    assert os.listdir() == ["plain"]
+
+
+def test_a_detached_header_through_a_pipe_and_verify_first() -> None:
+    Path("plain").write_bytes(b"text")
+    done("encrypt", "--key", "demo", "plain", "-o", "payload", "--detached", "head")
+    shell = 'cat head | "$0" -m kmstool envelope decrypt payload --detached - -o - "$@"'
+    for extra in ((), ("--verify-first",)):
+        ran = subprocess.run(["sh", "-c", shell, sys.executable, *extra], capture_output=True, timeout=60, check=False)
+        assert (ran.returncode, ran.stdout) in ((0, b"text"), (2, b"")), ran.stderr
+
+
+# What an envelope says of itself.
+
+
+def test_inspect_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kms: EmbeddedKms) -> None:
+    Path("plain").write_bytes(b"text")
+    done("encrypt", "plain", "--key", "demo", "--key", f"{ABROAD}:abroad", "--context", "app=demo", "--aad", "n=1")
+    keys = [key_id(kms, "demo"), key_id(kms, "abroad", ABROAD)]
+    kms.close()
+    shutil.rmtree(tmp_path / "store")
+    monkeypatch.delenv("KMSTOOL_PROFILE")
+    assert calls_of("inspect", "plain.kte") == []
+    facts = json.loads(done("inspect", "plain.kte", "--format", "json"))
+    assert [(item["Kind"], item["Region"], item["KeyId"]) for item in facts["Recipients"]] == [
+        ("tencent-kms", HOME_REGION, keys[0]),
+        ("tencent-kms", ABROAD, keys[1]),
+    ]
+    wanted = {
+        "Format": "KTE1",
+        "Suite": "aes-256-gcm",
+        "SegmentBytes": 2**20,
+        "PlaintextBytes": 4,
+        "LengthConsistent": True,
+        "Context": {"app": "demo"},
+        "Aad": {"n": "1"},
+        "Detached": False,
+        "Generation": 1,
+        "Slots": 1,
+    }
+    assert {name: facts[name] for name in wanted} == wanted
+    shown = done("inspect", "plain.kte").decode()
+    for part in ("KTE1, aes-256-gcm", '{"app": "demo"}', "4 bytes, length consistent", *keys, "generation 1"):
+        assert part in shown
+    assert not (tmp_path / "store").exists()
+    assert b"KTE1" in done("inspect", input=Path("plain.kte").read_bytes())
+
+
+def test_inspect_needs_no_network() -> None:
+    program = need("unshare")
+    if subprocess.run([program, "-rn", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no network can be taken away here")
+    Path("plain").write_bytes(b"text")
+    done("encrypt", "plain", "--key", "demo")
+    command = [program, "-rn", *PROGRAM, "envelope", "inspect", "plain.kte"]
+    ran = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert b"KTE1" in ran.stdout
+
+
+def test_inspect_tells_that_the_end_is_missing(large_envelope: str) -> None:
+    data = Path(large_envelope).read_bytes()
+    Path("cut.kte").write_bytes(data[:-1000])
+    ran = run("inspect", "cut.kte")
+    assert b"NOT CONSISTENT" in ran.stdout
+    assert run("inspect", "cut.kte", "--query", "LengthConsistent").stdout == b"false\n"
+    assert ran.returncode == 5, "a script that looks at the exit code has to see it"
+
+
+HOSTILE = "\x1b[2J\x07\u202e\x9b31m\r"
+
+
+def crafted(prologue: Prologue, *stanzas: Stanza, raw: dict[int, bytes] | None = None) -> None:
+    """Write an envelope whose header says anything."""
+    made = header.build(AES_256_GCM, prologue, stanzas)
+    if raw is not None:
+        text = encode_fields(raw)
+        slot = header.encode_slot(header.Slot(1, stanzas), raw[1], made.slot_bytes)
+        start = 36 + len(text)
+        layout = struct.pack(">IIIIB", len(text), start, len(slot), start + len(slot), 1)
+        data = with_checksum(header.MAGIC + b"\1\1\0\0" + layout + bytes(7) + text + slot)
+    else:
+        data = made.encode()
+    Path("crafted.kte").write_bytes(data + Floe.start(AES_256_GCM, bytes(32), b"").header + bytes(32))
+
+
+def good_stanza(kms: EmbeddedKms, **more: bytes) -> Stanza:
+    stanza = CmkRecipient(KmsClient(kms), key_id(kms, "demo"), HOME_REGION).wrap(bytes(32), "")
+    numbers = {"label": LABEL, "wrapped": WRAPPED, "wrapped_at": 5}
+    return Stanza(stanza.kind, {**stanza.fields, **{numbers[name]: value for name, value in more.items()}})
+
+
+@pytest.mark.parametrize("way", ["inspect", "json", "decrypt", "verify"])
+def test_an_envelope_cannot_move_the_cursor(way: str, kms: EmbeddedKms) -> None:
+    """Its texts are shown with their control characters written out."""
+    unknown = Stanza(99, {REGION: HOSTILE.encode(), KEY_ID: HOSTILE.encode(), LABEL: HOSTILE.encode()})
+    text = json.dumps({HOSTILE: HOSTILE})
+    prologue = Prologue(bytes(16), context=text, aad=text, writer=HOSTILE)
+    stanzas = (unknown,) if way in ("decrypt", "verify") else (good_stanza(kms, label=HOSTILE.encode()), unknown)
+    crafted(prologue, *stanzas)
+    arguments = {"inspect": ("inspect",), "json": ("inspect", "--format", "json"), "decrypt": ("decrypt", "-o", "-")}
+    ran = run(*arguments.get(way, (way,)), "crafted.kte")
+    assert ran.returncode == (0 if way in ("inspect", "json") else 4), ran.stderr
+    shown = (ran.stdout + ran.stderr).decode()
+    assert not [char for char in shown if not char.isprintable() and char not in "\n\t"]
+
+
+@pytest.mark.parametrize("moment", [2**63, 2**64 - 1, 253_402_300_800])
+def test_times_that_cannot_be(moment: int, kms: EmbeddedKms) -> None:
+    """A header is shown or refused, whatever it says."""
+    at = struct.pack(">Q", moment)
+    crafted(Prologue(bytes(16), created_unix=moment), good_stanza(kms))
+    first = run("inspect", "crafted.kte")
+    crafted(Prologue(bytes(16)), good_stanza(kms, wrapped_at=at))
+    for ran in (first, run("inspect", "crafted.kte"), run("inspect", "crafted.kte", "--format", "json")):
+        assert ran.returncode in (0, 3), ran.stderr
+        assert b"unexpected" not in ran.stderr
+
+
+def test_texts_that_are_half_a_character(kms: EmbeddedKms) -> None:
+    crafted(Prologue(bytes(16), context='{"a":"\\ud800"}', aad='{"\\udfff":""}'), good_stanza(kms))
+    for arguments in ((), ("--format", "json")):
+        ran = run("inspect", "crafted.kte", *arguments)
+        assert ran.returncode in (0, 3), ran.stderr
+        assert b"unexpected" not in ran.stderr
+
+
+def test_a_field_of_a_newer_kmstool(kms: EmbeddedKms) -> None:
+    crafted(Prologue(bytes(16)), good_stanza(kms), raw={1: bytes(16), 7: b"new"})
+    done("inspect", "crafted.kte")
+    crafted(Prologue(bytes(16)), good_stanza(kms), raw={1: bytes(16), 0x8007: b"new"})
+    fails(3, "a newer kmstool made it", "inspect", "crafted.kte")
+
+
+# Other recipients.
+
+
+@pytest.mark.parametrize("reserve", [True, False])
+def test_rewrap(reserve: bool, kms: EmbeddedKms, tmp_path: Path) -> None:
+    Path("plain").write_bytes(b"text")
+    done("encrypt", "plain", "--key", "demo", "--context", "app=demo", *(["--reserve"] if reserve else []))
+    Path("plain.kte").chmod(0o640)
+    before, head = Path("plain.kte").read_bytes(), header_of("plain.kte")
+    old = key_id(kms, "demo")
+    ran = run("rewrap", "plain.kte", "--to", "other", "--to", f"{ABROAD}:abroad")
+    assert ran.returncode == 0
+    assert (b"in place" if reserve else b"by a copy") in ran.stderr
+    after = Path("plain.kte").read_bytes()
+    assert recipients_of("plain.kte") == [key_id(kms, "other"), key_id(kms, "abroad", ABROAD)]
+    assert after[header_of("plain.kte").payload_offset :] == before[head.payload_offset :]
+    assert header_of("plain.kte").prologue == head.prologue
+    assert old.encode() not in after
+    assert old.encode() not in done("inspect", "plain.kte")
+    assert (len(after) == len(before)) == reserve
+    assert stat.S_IMODE(os.stat("plain.kte").st_mode) == 0o640
+    kms.call("DisableKey", {"KeyId": old})
+    assert content("plain.kte", tmp_path) == b"text"
+    fails(2, "not among", "decrypt", "plain.kte", "-o", "-", "--key", "demo")
+    # Whoever has the old file and the old key still opens it: this takes nothing back.
+    kms.call("EnableKey", {"KeyId": old})
+    Path("old.kte").write_bytes(before)
+    assert content("old.kte", tmp_path) == b"text"
+    assert sorted(os.listdir()) == ["old.kte", "plain", "plain.kte"]
+
+
+def test_large_files_have_room_for_a_rewrap_in_place() -> None:
+    sparse("large", 16 * 2**20)
+    sparse("smaller", 16 * 2**20 - 1)
+    for name, slots in (("large", 2), ("smaller", 1)):
+        done("encrypt", "--key", "demo", name)
+        assert len(header_of(f"{name}.kte").slots) == slots
+    assert (header_of("large.kte").payload_offset + 74) % 4096 == 0
+
+
+def test_rewrap_by_kms_alone_shows_the_data_key_to_nobody(kms: EmbeddedKms, tmp_path: Path) -> None:
+    Path("plain").write_bytes(b"text")
+    done("encrypt", "plain", "--key", "demo", "--reserve", "--context", "app=demo")
+    calls = calls_of("rewrap", "plain.kte", "--to", "other", "--server-side")
+    assert calls == ["ListKeyDetail", "ReEncrypt"]
+    assert recipients_of("plain.kte") == [key_id(kms, "other")]
+    assert content("plain.kte", tmp_path) == b"text"
+    assert calls_of("rewrap", "plain.kte", "--to", "demo") == ["ListKeyDetail", "Decrypt", "Encrypt"]
+    fails(2, f"no recipient of the envelope is in {ABROAD}", "rewrap", "plain.kte", "--to", f"{ABROAD}:abroad",
+          "--server-side")  # fmt: skip
+    assert recipients_of("plain.kte") == [key_id(kms, "demo")]
+
+
+def test_a_detached_header_is_rewrapped_by_kms_alone(kms: EmbeddedKms) -> None:
+    Path("plain").write_bytes(b"text")
+    done("encrypt", "plain", "--key", "demo", "-o", "payload", "--detached", "head")
+    before = Path("payload").read_bytes()
+    fails(2, "add --server-side", "rewrap", "head", "--to", "other")
+    done("rewrap", "head", "--to", "other", "--server-side")
+    assert recipients_of("head") == [key_id(kms, "other")]
+    assert Path("payload").read_bytes() == before
+    kms.call("DisableKey", {"KeyId": key_id(kms, "demo")})
+    assert done("decrypt", "payload", "--detached", "head", "-o", "-") == b"text"
+
+
+def test_rewrap_of_many_names_those_that_failed(kms: EmbeddedKms) -> None:
+    for name in ("a.kte", "c.kte"):
+        sealed(kms, b"text", name, reserve=True)
+    Path("b.kte").write_bytes(b"no envelope")
+    os.link("c.kte", "c-again.kte")
+    before = Path("c.kte").read_bytes()
+    errors = fails(9, "3 of 4 envelopes were not rewrapped: b.kte, c.kte, missing.kte", "rewrap", "a.kte", "b.kte",
+                   "c.kte", "missing.kte", "--to", "other")  # fmt: skip
+    assert "b.kte: this is no envelope" in errors
+    assert recipients_of("a.kte") == [key_id(kms, "other")]
+    assert (Path("b.kte").read_bytes(), Path("c.kte").read_bytes()) == (b"no envelope", before)
+    fails(8, "has several names", "rewrap", "c.kte", "--to", "other")
+    Path("link.kte").symlink_to("a.kte")
+    assert run("rewrap", "link.kte", "--to", "demo").returncode in (3, 8)
+    assert recipients_of("a.kte") == [key_id(kms, "other")]
+    assert Path("link.kte").is_symlink()
+
+
+def test_rewrap_changes_nothing_when_it_is_only_tried_or_fails(kms: EmbeddedKms) -> None:
+    sealed(kms, b"text", reserve=True)
+    before = Path("plain.kte").read_bytes()
+    done("rewrap", "plain.kte", "--to", "other", "--dry-run")
+    fails(6, "no key 'missing'", "rewrap", "plain.kte", "--to", "other", "--to", "missing")
+    kms.call("DisableKey", {"KeyId": key_id(kms, "other")})
+    ran = run("rewrap", "plain.kte", "--to", "other")
+    assert ran.returncode == 6
+    assert Path("plain.kte").read_bytes() == before
+    fails(2, "missing option", "rewrap", "plain.kte")
+
+
+def test_two_rewraps_of_one_file_at_once(kms: EmbeddedKms) -> None:
+    sealed(kms, b"text", reserve=True)
+    with Path("plain.kte").open("rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        fails(8, "is being rewrapped by another process", "rewrap", "plain.kte", "--to", "other")
+
+
+def killed_at(call: str, number: int, *arguments: str) -> int:
+    """Run a command that is killed when it makes a call to the system for the n-th time."""
+    program = need("strace")
+    inject = f"inject={call}:signal=SIGKILL:when={number}"
+    command = [program, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject, *PROGRAM, "envelope"]
+    return subprocess.run(
+        [*command, *arguments], capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False
+    ).returncode
+
+
+@pytest.fixture
+def uncovered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the program without measuring coverage, whose own files would be counted."""
+    for name in list(os.environ):
+        if name.startswith("COVERAGE_"):
+            monkeypatch.delenv(name)
+
+
+IN_PLACE = [("pwrite64", 1), ("fsync", 1), ("pwrite64", 2), ("fsync", 2)]
+BY_COPY = [("copy_file_range", 1), ("copy_file_range", 2), ("fsync", 1), ("linkat", 1), ("/^rename", 1), ("fsync", 2)]
+
+
+@pytest.mark.parametrize(
+    ("reserve", "call", "number"), [(True, *point) for point in IN_PLACE] + [(False, *point) for point in BY_COPY]
+)
+@pytest.mark.usefixtures("uncovered")
+def test_a_kill_during_a_rewrap(reserve: bool, call: str, number: int, kms: EmbeddedKms, tmp_path: Path) -> None:
+    """The file opens for the old or for the new recipients, and rewrapping it again finishes the work."""
+    sealed(kms, b"text", reserve=reserve)
+    before, head = Path("plain.kte").read_bytes(), header_of("plain.kte")
+    assert killed_at(call, number, "rewrap", "plain.kte", "--to", "other") in (-9, 137), "it was not killed"
+    old, new = key_id(kms, "demo"), key_id(kms, "other")
+    assert recipients_of("plain.kte") in ([old], [new])
+    assert Path("plain.kte").read_bytes()[header_of("plain.kte").payload_offset :] == before[head.payload_offset :]
+    assert content("plain.kte", tmp_path) == b"text"
+    done("rewrap", "plain.kte", "--to", "other")
+    assert recipients_of("plain.kte") == [new]
+    assert old.encode() not in Path("plain.kte").read_bytes()
+    # A kill between the two steps of replacing a file may leave the new one under a second name, and nothing else.
+    assert len(os.listdir()) <= 1 + (call == "/^rename")
+
+
+# Ends that nobody wants.
+
+
+@contextmanager
+def started(
+    *arguments: str, stdin: int | IO[bytes] = subprocess.PIPE, stdout: int = subprocess.PIPE
+) -> Iterator[subprocess.Popen[bytes]]:
+    command = [*PROGRAM, "envelope", *arguments]
+    with subprocess.Popen(
+        command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream:
+                    with suppress(BrokenPipeError):
+                        stream.close()
+
+
+def fed(process: subprocess.Popen[bytes], data: bytes, *, forever: bool) -> threading.Thread:
+    """Give a process its input, and then either more and more of it or nothing at all."""
+    stdin = process.stdin
+    assert stdin is not None
+
+    def feed() -> None:
+        with suppress(BrokenPipeError, ValueError):
+            stdin.write(data)
+            stdin.flush()
+            while forever:
+                stdin.write(bytes(2**18))
+                stdin.flush()
+                time.sleep(0.02)
+
+    thread = threading.Thread(target=feed, daemon=True)
+    thread.start()
+    if not forever:
+        thread.join(30)
+        # The pipe has been emptied but for what fits into it.
+        time.sleep(0.3)
+    else:
+        time.sleep(1)
+    return thread
+
+
+def ended(process: subprocess.Popen[bytes]) -> int | None:
+    """Return the exit code, or None for a process that does not end."""
+    try:
+        return process.wait(PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+CODES = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+STOPS = [
+    ("encrypt", signal.SIGKILL, False),
+    ("encrypt", signal.SIGINT, False),
+    ("encrypt", signal.SIGTERM, False),
+    ("encrypt", signal.SIGINT, True),
+    ("encrypt", signal.SIGTERM, True),
+    ("decrypt", signal.SIGKILL, False),
+    ("decrypt", signal.SIGINT, False),
+    ("decrypt", signal.SIGTERM, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("command", "number", "input_goes_on"),
+    STOPS,
+    ids=lambda value: value.name if isinstance(value, signal.Signals) else str(value),
+)
+def test_a_signal_leaves_nothing(
+    command: str, number: signal.Signals, input_goes_on: bool, large_envelope: str
+) -> None:
+    """Also while it waits for input that does not come: Ctrl-C ends it at once."""
+    data = Path(large_envelope).read_bytes()[: 5 * 2**20] if command == "decrypt" else bytes(5 * 2**20)
+    options = ("--key", "demo") if command == "encrypt" else ()
+    before = sorted(os.listdir())
+    with started(command, *options, "-o", "made", stdout=subprocess.DEVNULL) as process:
+        fed(process, data, forever=input_goes_on)
+        assert process.poll() is None
+        process.send_signal(number)
+        assert ended(process) == CODES[number]
+    assert sorted(os.listdir()) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda value: value.name)
+def test_a_signal_ends_it_while_nobody_takes_its_output(number: signal.Signals, work: Path) -> None:
+    with (
+        Path(sparse("large", 64 * 2**20)).open("rb") as large,
+        started("encrypt", "--key", "demo", stdin=large) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.read(1) == b"\x89"
+        time.sleep(0.5)
+        process.send_signal(number)
+        assert ended(process) == CODES[number]
+
+
+def test_a_reader_that_goes_away(large_envelope: str) -> None:
+    with started("decrypt", large_envelope, "-o", "-") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(1) == b"\0"
+        process.stdout.close()
+        assert ended(process) == 141
+        assert process.stderr.read() == b""
+    with Path("large").open("rb") as large, started("encrypt", "--key", "demo", stdin=large) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(1)
+        process.stdout.close()
+        assert ended(process) == 141
+        assert process.stderr.read() == b""
+
+
+def unable(message: str) -> None:
+    if IN_CI:
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a disk of 3 MiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.geteuid() != 0:
+        unable("only root can mount a small disk")
+    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode != 0:
+        unable(f"a small disk cannot be mounted: {ran.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk(disk: Path, large_envelope: str) -> None:
+    text = Path("large").read_bytes()
+    for arguments in (("encrypt", "--key", "demo", "large"), ("decrypt", large_envelope)):
+        fails(8, "cannot write .*made: no space left", *arguments, "-o", str(disk / "made"))
+        assert os.listdir(disk) == []
+        with (disk / "redirected").open("wb") as target:
+            ran = run(*arguments, "-o", "-", stdout=target)
+        assert (ran.returncode, b"no space left" in ran.stderr) == (8, True), ran.stderr
+        (disk / "redirected").unlink()
+    fails(8, "no space left", "encrypt", "--key", "demo", "-a", "large", "-o", str(disk / "made"))
+    assert os.listdir(disk) == []
+    # A copy does not fit beside the first, and the first stays; in place there is always room.
+    for name, options in (("copied", ()), ("in-place", ("--reserve",))):
+        Path(name).write_bytes(text[: 2 * 2**20])
+        done("encrypt", "--key", "demo", name, "-o", str(disk / name), *options)
+        (disk / "ballast").write_bytes(bytes(2**19))
+        before = (disk / name).read_bytes()
+        ran = run("rewrap", str(disk / name), "--to", "other")
+        assert ran.returncode == (0 if options else 8), ran.stderr
+        assert ((disk / name).read_bytes() == before) == (not options)
+        assert sorted(os.listdir(disk)) == sorted(["ballast", name])
+        (disk / name).unlink()
+
+
+def test_output_that_is_always_full() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    with Path("/dev/full").open("wb") as full:
+        ran = run("encrypt", "--key", "demo", input=b"text", stdout=full)
+    assert (ran.returncode, b"no space left" in ran.stderr) == (8, True)
+
+
+def test_a_terminal_is_refused_what_it_cannot_show(kms: EmbeddedKms) -> None:
+    Path("plain").write_bytes(b"text\n")
+    Path("binary").write_bytes(bytes(range(256)))
+    for name in ("plain", "binary"):
+        sealed(kms, Path(name).read_bytes(), f"{name}.kte")
+
+    def shown(command: str, typed: str = "") -> tuple[int, str]:
+        line = f"stty cols 80 rows 24; {command.replace('kmstool', ' '.join(PROGRAM))}"
+        ran = subprocess.run([*ON_TERMINAL, line], input=typed.encode(), capture_output=True, timeout=60, check=False)
+        return ran.returncode, ran.stdout.decode(errors="backslashreplace")
+
+    code, text = shown("kmstool envelope encrypt --key demo < plain")
+    assert code == 8
+    assert "binary data is not written to a terminal" in text
+    assert "\x89" not in text
+    code, text = shown("kmstool envelope encrypt --key demo --armor < plain")
+    assert code == 0
+    assert BEGIN.decode() in text
+    code, text = shown("kmstool envelope decrypt < plain.kte")
+    assert code == 0
+    assert "text\r\n" in text
+    code, text = shown("kmstool envelope decrypt < binary.kte")
+    assert code == 8
+    assert "binary data is not written to a terminal" in text
+    assert "\\xff" not in text
+    code, text = shown("kmstool envelope decrypt -o - < binary.kte")
+    assert code == 0
+    assert "\\xff" in text
+    code, text = shown("kmstool envelope encrypt --key demo", "typed\n\x04")
+    assert code == 2
+    assert "stdin is a terminal" in text
+    large = sparse("large", 2**22)
+    code, text = shown(f"(cat {large}; sleep 1.5; cat {large}) | kmstool envelope encrypt --key demo -o made")
+    assert code == 0
+    assert "encrypting" in text
+    code, text = shown(f"(cat {large}; sleep 1.5; cat {large}) | kmstool envelope encrypt --quiet --key demo -o quiet")
+    assert code == 0
+    assert "encrypting" not in text
+
+
+def memory_of(report: Path, *arguments: str, **settings: Any) -> int:
+    """Run a command that has to succeed, and return the most memory that it had, in KiB."""
+    command = [sys.executable, "-S", "-c", MEASURED, str(report), *PROGRAM, "envelope", *arguments]
+    settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL} | settings
+    ran = subprocess.run(command, stderr=subprocess.PIPE, timeout=TIMEOUT_SECONDS, check=False, **settings)
+    assert ran.returncode == 0, ran.stderr
+    return int(report.read_text())
+
+
+@pytest.mark.usefixtures("uncovered")
+def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    sparse("large", LARGE)
+    needed = {"file to file": memory_of(report, "encrypt", "--key", "demo", "large")}
+    with subprocess.Popen(["cat", "large"], stdout=subprocess.PIPE) as cat:
+        needed["pipe to pipe"] = memory_of(report, "encrypt", "--key", "demo", stdin=cat.stdout)
+    needed["to stdout"] = memory_of(report, "decrypt", "large.kte", "-o", "-")
+    Path("large").unlink()
+    needed["to a file"] = memory_of(report, "decrypt", "large.kte")
+    Path("large").unlink()
+    assert max(needed.values()) <= MOST_MEMORY_KIB, needed
+    with Path("large.kte").open("rb+") as made:
+        made.truncate(0)
+
+
+@pytest.mark.usefixtures("uncovered")
+def test_memory_does_not_grow_with_the_range(tmp_path: Path) -> None:
+    sparse("large", 128 * 2**20)
+    done("encrypt", "--key", "demo", "large")
+    used = memory_of(tmp_path / "report", "decrypt", "large.kte", "--range", f"1-{100 * 2**20}", "-o", "-")
+    assert used <= MOST_MEMORY_KIB
+
+
+# Folders.
+
+
+def tree_of(folder: str) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def make_tree(count: int, size: int = 100) -> dict[str, bytes]:
+    for number in range(count):
+        path = Path("tree", f"{number % 7}", f"file-{number}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(os.urandom(number % size))
+    return tree_of("tree")
+
+
+def test_a_folder_goes_through_tar_byte_for_byte() -> None:
+    need("tar")
+    make_tree(50, 60_000)
+    Path("tree", "run.sh").write_text("#!/bin/sh\n")
+    Path("tree", "run.sh").chmod(0o750)
+    Path("tree", "link").symlink_to("run.sh")
+    Path("tree", "empty folder").mkdir()
+    os.utime("tree/run.sh", (1, 1))
+    script = (
+        "set -eo pipefail; tar -c -C tree . | $KMSTOOL envelope encrypt --key demo > tree.kte; "
+        "mkdir out; $KMSTOOL envelope decrypt < tree.kte | tar -x -C out; "
+        "tar -c -C tree --sort=name . | sha256sum; tar -c -C out --sort=name . | sha256sum"
+    )
+    environment = {**os.environ, "KMSTOOL": " ".join(PROGRAM)}
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, timeout=60, check=False, env=environment)
+    assert ran.returncode == 0, ran.stderr
+    before, after = ran.stdout.split()[::2]
+    assert before == after
+
+
+def test_a_thousand_files_need_one_data_key() -> None:
+    before = make_tree(1000)
+    calls = calls_of("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
+    assert calls == ["ListKeyDetail", "GenerateDataKey"]
+    sealed = tree_of("sealed")
+    assert set(sealed) == {f"{name}.kte" for name in before}
+    assert len({data[36 : 36 + 22] for data in sealed.values()}) == 1000, "every file has an id of its own"
+    calls = calls_of("decrypt", "-r", "sealed", "-o", "opened")
+    assert calls == ["Decrypt"]
+    assert tree_of("opened") == before
+    assert {stat.S_IMODE(path.stat().st_mode) for path in Path("opened").rglob("*") if path.is_file()} == {0o600}
+    facts = json.loads(done("inspect", "sealed/3/file-3.kte", "--query", "Aad"))
+    assert facts == {"path": "3/file-3"}
+
+
+def test_a_data_key_for_each_file() -> None:
+    before = make_tree(5)
+    calls = calls_of("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo", "--dek-per-file")
+    assert calls.count("GenerateDataKey") in (5, 6)
+    blobs = {
+        header.parse(data[: header.needed_bytes(data[:36])]).stanzas[0].wrapped for data in tree_of("sealed").values()
+    }
+    assert len(blobs) == 5
+    done("decrypt", "-r", "sealed", "-o", "opened")
+    assert tree_of("opened") == before
+
+
+def test_what_a_folder_holds_besides_files() -> None:
+    """Links are not followed out of it; what is no envelope is left where it is."""
+    Path("tree").mkdir()
+    Path("secret").write_text("not in the tree")
+    Path("tree", "file").write_text("text")
+    Path("tree", "link").symlink_to("../secret")
+    Path("tree", "folder").symlink_to("..")
+    os.mkfifo("tree/pipe")
+    done("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
+    assert list(tree_of("sealed")) == ["file.kte"]
+    Path("sealed", "note.txt").write_text("no envelope")
+    done("decrypt", "-r", "sealed", "-o", "opened")
+    assert tree_of("opened") == {"file": b"text"}
+
+
+def test_files_of_a_folder_that_fail_are_named(tmp_path: Path) -> None:
+    """All others are done."""
+    make_tree(200)
+    Path("sealed", "3").mkdir(parents=True)
+    Path("sealed", "3", "file-3.kte").write_text("precious")
+    errors = fails(9, "1 of 200 files in .*tree were not encrypted", "encrypt", "-r", "tree", "-o", "sealed", "--key",
+                   "demo")  # fmt: skip
+    assert "3/file-3: cannot write" in errors
+    assert len(tree_of("sealed")) == 200
+    assert Path("sealed", "3", "file-3.kte").read_text() == "precious"
+    last = Path("sealed", "5", "file-5.kte")
+    last.write_bytes(last.read_bytes()[:-1])
+    errors = fails(9, "2 of 200 files in .*sealed were not decrypted", "decrypt", "-r", "sealed", "-o", "opened")
+    assert re.search("3/file-3.kte: .*no envelope", errors)
+    assert "5/file-5.kte: the payload was" in errors or "5/file-5.kte: the payload is" in errors
+    assert len(tree_of("opened")) == 198
+    assert not Path("opened", "5", "file-5").exists()
+
+
+def test_a_file_in_the_way_of_a_folder_is_one_failure() -> None:
+    before = make_tree(14)
+    Path("sealed").mkdir()
+    Path("sealed", "3").write_text("no folder")
+    errors = fails(9, "2 of 14 files", "encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
+    assert "3/file-3: " in errors
+    assert "3/file-10: " in errors
+    Path("sealed", "3").unlink()
+    done("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo", "--force")
+    Path("opened").mkdir()
+    Path("opened", "3").write_text("no folder")
+    fails(9, "2 of 14 files", "decrypt", "-r", "sealed", "-o", "opened")
+    assert len(tree_of("opened")) == len(before) - 1
+
+
+def test_a_name_that_is_no_text_is_one_failure_or_none() -> None:
+    Path("tree").mkdir()
+    for name in (b"a", b"n\xff", b"z"):
+        Path("tree", os.fsdecode(name)).write_text("text")
+    ran = run("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
+    assert ran.returncode in (0, 9), ran.stderr
+    assert {"a.kte", "z.kte"} <= set(os.listdir("sealed"))
+    assert (len(os.listdir("sealed")) == 3) == (ran.returncode == 0)
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("encrypt -r tree", "needs a folder and -o"),
+        ("encrypt -r plain -o out", "needs a folder and -o"),
+        ("encrypt -r missing -o out", "needs a folder and -o"),
+        ("encrypt -r -o out", "needs a folder and -o"),
+        ("encrypt -r tree -o tree", "within each other"),
+        ("encrypt -r tree -o tree/out", "within each other"),
+        ("encrypt -r tree/0 -o .", "within each other"),
+        ("encrypt -r tree -o out --armor", "excludes --armor"),
+        ("encrypt -r tree -o out --detached head", "excludes --armor and --detached"),
+        ("encrypt plain --dek-per-file", "--recursive"),
+        ("decrypt -r tree", "needs a folder and -o"),
+        ("decrypt -r tree -o tree/out", "within each other"),
+        ("decrypt -r tree -o out --context app=demo", "exclude each other"),
+        ("decrypt -r tree -o out --range 0-1", "--range"),
+        ("decrypt -r tree -o out --detached head", "--detached"),
+        ("decrypt -r tree -o out --verify-first", "--verify-first"),
+    ],
+)
+def test_options_that_do_not_go_together(command: str, reason: str) -> None:
+    """What would have no effect is refused, rather than passed over."""
+    make_tree(3)
+    Path("plain").write_bytes(b"text")
+    words = command.split()
+    fails(2, reason, *words, *(["--key", "demo"] if words[0] == "encrypt" else []))
+    assert sorted(os.listdir()) == ["plain", "tree"]
+
+
+@pytest.mark.usefixtures("uncovered")
+def test_a_signal_ends_all_processes_of_a_folder(work: Path) -> None:
+    for number in range(4000):
+        path = Path("tree", str(number % 10), str(number))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.truncate(path, 2**15)
+
+    def made() -> int:
+        return sum(len(names) for _, _, names in os.walk("sealed"))
+
+    with started("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo", "--quiet") as process:
+        until(lambda: made() > 50)
+        process.send_signal(signal.SIGTERM)
+        assert ended(process) == 143
+        count = made()
+        assert count < 4000, "it was faster than the signal"
+        time.sleep(0.3)
+        assert made() == count
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_the_suite_of_chinese_algorithms(tmp_path: Path) -> None:
+    text = os.urandom(SEGMENT + 1)
+    Path("plain").write_bytes(text)
+    done("encrypt", "--key", "demo", "--suite", "sm4-gcm", "plain")
+    assert header_of("plain.kte").suite.name == "sm4-gcm"
+    assert json.loads(done("inspect", "plain.kte", "--format", "json"))["Suite"] == "sm4-gcm"
+    assert done("decrypt", "plain.kte", "-o", "-") == text
+    done("rewrap", "plain.kte", "--to", f"{ABROAD}:abroad")
+    assert content("plain.kte", tmp_path) == text
+
+
+def test_an_answer_under_another_key_is_refused(kms: EmbeddedKms) -> None:
+    """The header names the key of another blob: what KMS says counts."""
+    data = Path(sealed(kms, b"text")).read_bytes()
+    head = header_of("plain.kte")
+    stanza = head.stanzas[0]
+    lying = Stanza(stanza.kind, {**stanza.fields, KEY_ID: key_id(kms, "other").encode()})
+    slot = header.encode_slot(header.Slot(1, (lying,)), head.prologue.file_id, head.slot_bytes)
+    Path("lying.kte").write_bytes(data[: head.slot_offset] + slot + data[head.payload_offset :])
+    fails(5, "the header names the key .*, but the data key is under", "decrypt", "lying.kte", "-o", "opened")
+
+
+def test_errors_for_programs(large_envelope: str) -> None:
+    name = altered(large_envelope, header_of(large_envelope).payload_offset + 74 + 500)
+    ran = run("decrypt", name, "-o", "-", "--format", "json")
+    assert (ran.returncode, ran.stdout) == (5, b"")
+    assert json.loads(ran.stderr)["error"]["code"] == "IntegrityError"

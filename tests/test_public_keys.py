@@ -1,0 +1,212 @@
+"""Envelopes for the holders of private keys: written without KMS, opened by the one key and by no other.
+
+The key is a CMK for RSA or SM2, named with its region and id, or an RSA key that somebody
+keeps in a file for the day when KMS cannot be reached.
+"""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kmstool.crypto import asymmetric, pem
+from kmstool.envelope.public_keys import PrivateKeyIdentity, PublicKeyRecipient, fingerprint
+from kmstool.errors import IntegrityError, UsageError
+from kmstool.server import materials
+from kmstool.server.app import EmbeddedKms
+from tests.foreign import openssl
+
+PROGRAM = (sys.executable, "-m", "kmstool", "envelope")
+TIMEOUT_SECONDS = 60
+REGION, ABROAD = "ap-guangzhou", "ap-singapore"
+USAGES = {"rsa": "ASYMMETRIC_DECRYPT_RSA_2048", "sm2": "ASYMMETRIC_DECRYPT_SM2"}
+NOWHERE = {"KMSTOOL_PROFILE": "", "KMSTOOL_LOCAL_HOME": "/nonexistent"}
+PLAINTEXT = b"a secret of the tests"
+DEK = bytes(range(32))
+
+
+@pytest.fixture
+def work(kms: EmbeddedKms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Work in an empty folder with a plaintext, an RSA key in a file, and keys in KMS; return their ids by alias."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "store"))
+    monkeypatch.setenv("KMSTOOL_PROFILE", "local")
+    Path("plain").write_bytes(PLAINTEXT)
+    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "glass.key")
+    openssl("pkey", "-in", "glass.key", "-pubout", "-out", "glass.pem")
+    ids = {"demo": str(kms.call("CreateKey", {"Alias": "demo"})["KeyId"])}
+    for kind, usage in USAGES.items():
+        for alias in (kind, f"{kind}-other"):
+            ids[alias] = kms.call("CreateKey", {"Alias": alias, "KeyUsage": usage})["KeyId"]
+            Path(f"{alias}.pem").write_text(kms.call("GetPublicKey", {"KeyId": ids[alias]})["PublicKeyPem"])
+    return ids
+
+
+def run(*arguments: str, code: int = 0, variables: Mapping[str, str] | None = None) -> bytes:
+    """Run `kmstool envelope`, check its exit code, and return stdout, or stderr if it failed."""
+    done = subprocess.run(
+        [*PROGRAM, *arguments],
+        capture_output=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=TIMEOUT_SECONDS,
+        env={**os.environ, **(variables or {})},
+    )
+    assert done.returncode == code, done.stderr.decode("utf-8", "replace")
+    return done.stderr if code else done.stdout
+
+
+def inspected(name: str) -> list[dict[str, Any]]:
+    found = json.loads(run("inspect", name, "--format", "json", variables=NOWHERE))
+    recipients = found["Recipients"]
+    assert isinstance(recipients, list)
+    return recipients
+
+
+def fingerprint_of(name: str) -> str:
+    return fingerprint(pem.read_public_key(Path(name).read_bytes())).hex()
+
+
+@pytest.mark.parametrize("kind", USAGES)
+def test_a_key_in_kms_known_by_its_public_key_alone(work: dict[str, str], kind: str) -> None:
+    word = f"{REGION}:{work[kind]}={kind}.pem"
+    run("encrypt", "--public-key", word, "--context", "team=a", "plain", "-o", "sealed.kte", variables=NOWHERE)
+    assert run("decrypt", "sealed.kte", "-o", "-") == PLAINTEXT
+    assert run("decrypt", "--key", kind, "sealed.kte", "-o", "-") == PLAINTEXT
+    run("decrypt", "--key", f"{kind}-other", "sealed.kte", "-o", "none", code=2)
+    run("decrypt", "--context", "team=b", "sealed.kte", "-o", "none", code=5)
+    assert not Path("none").exists()
+    (found,) = inspected("sealed.kte")
+    assert (found["Kind"], found["Region"], found["KeyId"]) == (f"tencent-kms-{kind}", REGION, work[kind])
+    assert f"tencent-kms-{kind}\t{REGION}\t{work[kind]}".encode() in run("inspect", "sealed.kte")
+
+
+@pytest.mark.parametrize("kind", USAGES)
+def test_the_public_key_of_another_cmk(work: dict[str, str], kind: str) -> None:
+    """Writing needs no KMS, so nothing finds it out before the envelope is opened: it does not open."""
+    run("encrypt", "--public-key", f"{REGION}:{work[kind]}={kind}-other.pem", "plain", "-o", "sealed.kte")
+    run("decrypt", "sealed.kte", "-o", "none", code=5)
+    assert not Path("none").exists()
+
+
+def test_a_cmk_in_a_region_that_lacks_it(work: dict[str, str]) -> None:
+    run("encrypt", "--public-key", f"{ABROAD}:{work['rsa']}=rsa.pem", "plain", "-o", "sealed.kte")
+    fault = run("decrypt", "sealed.kte", "-o", "none", code=6)
+    assert b"CmkNotFound" in fault
+    assert not Path("none").exists()
+
+
+@pytest.mark.parametrize("form", ["pem", "der", "traditional", "encrypted"])
+def test_a_key_in_a_file_for_the_day_without_kms(work: dict[str, str], form: str) -> None:
+    """Its public key may be DER too, its private key PKCS#1 or encrypted with a passphrase."""
+    public, private, variables = "glass.pem", "glass.key", {}
+    if form == "der":
+        openssl("pkey", "-in", "glass.key", "-pubout", "-outform", "DER", "-out", "glass.der")
+        public = "glass.der"
+    elif form == "traditional":
+        openssl("rsa", "-in", "glass.key", "-traditional", "-out", "glass.old")
+        private = "glass.old"
+    elif form == "encrypted":
+        openssl("pkcs8", "-topk8", "-in", "glass.key", "-passout", "pass:tests", "-out", "glass.enc")
+        private = "glass.enc"
+        Path("passphrase").write_text("tests\n")
+        Path("passphrase").chmod(0o600)
+        variables["KMSTOOL_PASSPHRASE_FILE"] = "passphrase"
+    run("encrypt", "--key", "demo", "--public-key", public, "plain", "-o", "sealed.kte")
+    nowhere = NOWHERE | variables
+    assert run("decrypt", "sealed.kte", "-o", "-") == PLAINTEXT
+    if form == "encrypted":
+        without = nowhere | {"KMSTOOL_PASSPHRASE_FILE": ""}
+        run("decrypt", "--identity", private, "sealed.kte", "-o", "none", code=4, variables=without)
+    assert run("decrypt", "--identity", private, "sealed.kte", "-o", "-", variables=nowhere) == PLAINTEXT
+    assert run("verify", "--identity", private, "sealed.kte", variables=nowhere) == b"envelope valid\n"
+    kinds = {found["Kind"]: found for found in inspected("sealed.kte")}
+    assert set(kinds) == {"tencent-kms", "rsa-offline"}
+    assert kinds["rsa-offline"]["Fingerprint"] == fingerprint_of("glass.pem")
+
+
+def test_another_private_key_opens_nothing(work: dict[str, str]) -> None:
+    run("encrypt", "--public-key", "glass.pem", "plain", "-o", "sealed.kte")
+    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "stranger.key")
+    run("decrypt", "--identity", "stranger.key", "sealed.kte", "-o", "none", code=4)
+    run("decrypt", "sealed.kte", "-o", "none", code=4)
+    line = ("--identity", "stranger.key", "--identity", "glass.key")
+    assert run("decrypt", *line, "sealed.kte", "-o", "-") == PLAINTEXT
+    assert not Path("none").exists()
+
+
+def test_all_kinds_of_recipients_at_once(work: dict[str, str]) -> None:
+    words = [f"{REGION}:{work[kind]}={kind}.pem" for kind in USAGES]
+    options = [item for word in (*words, "glass.pem") for item in ("--public-key", word)]
+    run("encrypt", "--key", "demo", *options, "plain", "-o", "sealed.kte")
+    for key in ("demo", *USAGES):
+        assert run("decrypt", "--key", key, "sealed.kte", "-o", "-") == PLAINTEXT
+    assert run("decrypt", "--identity", "glass.key", "sealed.kte", "-o", "-") == PLAINTEXT
+    assert {found["Kind"] for found in inspected("sealed.kte")} == {
+        "tencent-kms",
+        "tencent-kms-rsa",
+        "tencent-kms-sm2",
+        "rsa-offline",
+    }
+
+
+def test_what_cannot_be_a_recipient(work: dict[str, str]) -> None:
+    curve = asymmetric.from_pkcs8(materials.make("ECC")).public_key
+    Path("p256.pem").write_text(pem.write_public_key(curve))
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "p256.key")
+    for word in ("p256.pem", f"{REGION}:{work['rsa']}=p256.pem", "sm2.pem", f"{work['rsa']}=rsa.pem"):
+        run("encrypt", "--public-key", word, "plain", "-o", "none", code=2)
+    for word in ("plain", "glass.key", "absent.pem", f"{REGION}:{work['rsa']}=plain"):
+        run("encrypt", "--public-key", word, "plain", "-o", "none", code=3)
+    run("encrypt", "--public-key", "glass.pem", "plain", "-o", "sealed.kte")
+    run("decrypt", "--identity", "p256.key", "sealed.kte", "-o", "none", code=2)
+    run("decrypt", "--identity", "glass.pem", "sealed.kte", "-o", "none", code=3)
+    assert not Path("none").exists()
+
+
+def test_an_equals_sign_in_the_name_of_a_file(work: dict[str, str]) -> None:
+    """A file may have any name; REGION:KEYID is what comes before the first one."""
+    for name, address in (("a=b.pem", ""), ("c=d.pem", f"{REGION}:{work['rsa']}=")):
+        Path(name).write_bytes(Path("rsa.pem").read_bytes())
+        run("encrypt", "--public-key", f"{address}{name}", "plain", "-o", f"{name}.kte")
+
+
+@pytest.mark.parametrize("algorithm", ["RSA_2048", "RSA_3072"])
+def test_a_recipient_and_its_identity_by_themselves(algorithm: str) -> None:
+    key, stranger = (asymmetric.from_pkcs8(materials.make(algorithm)) for _ in range(2))
+    assert isinstance(key, asymmetric.RsaPrivateKey)
+    assert isinstance(stranger, asymmetric.RsaPrivateKey)
+    stanza = PublicKeyRecipient(key.public_key).wrap(DEK, "")
+    assert DEK not in stanza.wrapped
+    assert PrivateKeyIdentity(key).unwrap(stanza, "") == DEK
+    assert PrivateKeyIdentity(stranger).unwrap(stanza, "") is None
+    in_kms = PublicKeyRecipient(key.public_key, REGION, "6f6e2a6c-e7ca-11f1-8000-525400000001").wrap(DEK, "")
+    assert PrivateKeyIdentity(key).unwrap(in_kms, "") is None
+    changed = type(stanza)(
+        stanza.kind,
+        {number: value if value != stanza.wrapped else bytes(len(value)) for number, value in stanza.fields.items()},
+    )
+    with pytest.raises(IntegrityError):
+        PrivateKeyIdentity(key).unwrap(changed, "")
+
+
+@pytest.mark.parametrize("algorithm", ["SM2", "ECC", "ECDSA384_SHA384"])
+def test_curves_alone_are_no_recipients(algorithm: str) -> None:
+    key = asymmetric.from_pkcs8(materials.make(algorithm)).public_key
+    with pytest.raises(UsageError):
+        PublicKeyRecipient(key).wrap(DEK, "")
+
+
+def test_the_identity_shows_no_secret() -> None:
+    key = asymmetric.from_pkcs8(materials.make("RSA_2048"))
+    assert isinstance(key, asymmetric.RsaPrivateKey)
+    assert "key" not in repr(PrivateKeyIdentity(key)).removeprefix("PrivateKeyIdentity").lower()
+    assert len(base64.b16encode(fingerprint(key.public_key))) == 64

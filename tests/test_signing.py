@@ -1,0 +1,454 @@
+"""Signatures: KMS, this machine and the `openssl` program make and accept the same ones, and no others.
+
+`sign`, `verify` and `digest` run as users run them. A message is signed as its digest, which is
+made here for more than 4,096 bytes, so that the length of a message changes nothing else.
+"""
+
+import base64
+import hashlib
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from kmstool import signing
+from kmstool.cli.main import root
+from kmstool.cli.session import Session
+from kmstool.crypto import asymmetric, encodings, pem, sm2_signature
+from kmstool.errors import InputError, IntegrityError, KmsToolError, UsageError
+from kmstool.server import materials, seed
+from kmstool.server.app import EmbeddedKms
+from tests.conftest import need
+from tests.foreign import openssl
+
+PROGRAM = (sys.executable, "-m", "kmstool")
+TIMEOUT_SECONDS = 60
+SIZES = (1, 4096, 4097, 3_000_000)
+USER_ID = "1234567812345678"
+
+# The algorithms by their names, and the usage of the keys of each.
+USAGES = {
+    "RSA_PSS_SHA_256": "ASYMMETRIC_SIGN_VERIFY_RSA_2048",
+    "RSA_PKCS1_SHA_256": "ASYMMETRIC_SIGN_VERIFY_RSA_3072",
+    "ECC_P256_R1": "ASYMMETRIC_SIGN_VERIFY_ECC",
+    "ECDSA384_SHA384": "ASYMMETRIC_SIGN_VERIFY_ECDSA384",
+    "SM2DSA": "ASYMMETRIC_SIGN_VERIFY_SM2",
+}
+CURVES = ("ECC_P256_R1", "ECDSA384_SHA384", "SM2DSA")
+DIGEST_OPTIONS = {"ECDSA384_SHA384": "-sha384", "SM2DSA": "-sm3"}
+OPENSSL_OPTIONS = {
+    "RSA_PSS_SHA_256": ("-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32"),
+    "SM2DSA": ("-sigopt", f"distid:{USER_ID}"),
+}
+REFUSED = b"signature is not"
+
+
+@pytest.fixture(scope="module")
+def material() -> dict[str, bytes]:
+    """One private key a usage, as PKCS#8."""
+    return {usage: materials.make(materials.ASYMMETRIC[usage]) for usage in USAGES.values()}
+
+
+@pytest.fixture(autouse=True)
+def work(
+    kms: EmbeddedKms, material: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """Work in an empty folder, with every key in KMS and in files; return the key ids by algorithm."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "store"))
+    monkeypatch.setenv("KMSTOOL_PROFILE", "local")
+    tables = []
+    for name, usage in USAGES.items():
+        text = base64.b64encode(material[usage]).decode()
+        tables.append(f'[[key]]\nalias = "{name}"\nusage = "{usage}"\nversions = ["{text}"]\n')
+        lines = "\n".join(text[start : start + 64] for start in range(0, len(text), 64))
+        Path(f"{name}.key").write_text(f"-----BEGIN PRIVATE KEY-----\n{lines}\n-----END PRIVATE KEY-----\n")
+        Path(f"{name}.pub").write_text(pem.write_public_key(asymmetric.from_pkcs8(material[usage]).public_key))
+    return {cmk.alias: cmk.key_id for cmk in seed.apply(kms, "".join(tables))}
+
+
+def run(*arguments: str | Path, code: int = 0, data: bytes | None = None, before: tuple[str, ...] = ()) -> bytes:
+    """Run kmstool, check its exit code, and return what it wrote: to stderr if it failed, else to stdout."""
+    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
+    command = [*before, *PROGRAM, *arguments]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT_SECONDS, **streams)
+    assert done.returncode == code, done.stderr.decode("utf-8", "replace")
+    assert b"Traceback" not in done.stderr
+    written: bytes = done.stderr if code else done.stdout
+    return written
+
+
+def outcome(*arguments: str | Path) -> tuple[int, str]:
+    """Run kmstool in this process, which is quicker; return its exit code and the message of a failure."""
+    session = Session(os.environ)
+    try:
+        with root.make_context("kmstool", [str(argument) for argument in arguments], obj=session) as context:
+            root.invoke(context)
+    except KmsToolError as error:
+        return error.exit_code, error.message
+    return 0, ""
+
+
+def message(size: int) -> Path:
+    path = Path(f"message-{size}")
+    path.write_bytes(secrets.token_bytes(size))
+    return path
+
+
+def theirs(name: str, *direction: str | Path, path: Path, accept: tuple[int, ...] = (0,)) -> bytes:
+    """Let `openssl dgst` sign or verify a file."""
+    words = ("dgst", DIGEST_OPTIONS.get(name, "-sha256"), *OPENSSL_OPTIONS.get(name, ()), *direction, path)
+    return openssl(*words, accept=accept).stdout
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", USAGES)
+def test_openssl_and_kms_agree(name: str, size: int) -> None:
+    path = message(size)
+    public = f"{name}.pub"
+    ours, foreign = Path("ours.sig"), Path("theirs.sig")
+    run("sign", "--key", name, "--algorithm", name, path, "-o", ours)
+    assert theirs(name, "-verify", public, "-signature", ours, path=path).strip() == b"Verified OK"
+    theirs(name, "-sign", f"{name}.key", "-out", foreign, path=path)
+    changed = Path("changed")
+    for signature in (ours, foreign):
+        both: tuple[tuple[str, ...], ...] = (("--key", name), ("--local", "--public-key", public))
+        data = bytearray(path.read_bytes())
+        data[secrets.randbelow(size)] ^= 1 << secrets.randbelow(8)
+        changed.write_bytes(data)
+        altered = bytearray(signature.read_bytes())
+        altered[-1 - secrets.randbelow(8)] ^= 1
+        Path("altered.sig").write_bytes(altered)
+        for words in both:
+            line = ("verify", *words, "--algorithm", name, "--signature")
+            assert run(*line, signature, path) == b"signature valid\n"
+            assert outcome(*line, signature, changed)[0] == 5
+            assert outcome(*line, "altered.sig", path)[0] == 5
+    assert REFUSED in run("verify", "--key", name, "--algorithm", name, "--signature", ours, changed, code=5)
+    verdict = theirs(name, "-verify", public, "-signature", "altered.sig", path=path, accept=(1,))
+    assert b"Verified OK" not in verdict
+
+
+@pytest.mark.parametrize("size", [1, 4096])
+@pytest.mark.parametrize("name", USAGES)
+def test_where_a_message_is_digested_makes_no_difference(name: str, size: int) -> None:
+    path = message(size)
+    for choice in ("never", "auto", "always"):
+        words = ("--key", name, "--algorithm", name, "--digest", choice, "-o", f"{choice}.sig")
+        assert outcome("sign", *words, path) == (0, "")
+        line = ("verify", "--local", "--public-key", f"{name}.pub", "--algorithm", name)
+        assert outcome(*line, "--signature", f"{choice}.sig", path) == (0, "")
+
+
+@pytest.mark.parametrize("name", USAGES)
+def test_a_message_from_a_pipe(name: str) -> None:
+    data = secrets.token_bytes(100_000)
+    signature = run("sign", "--key", name, "--algorithm", name, data=data)
+    Path("sig").write_bytes(signature)
+    assert base64.b64decode(signature.rstrip(b"\n"), validate=True)
+    run("verify", "--key", name, "--algorithm", name, "--signature", "sig", data=data)
+    run("verify", "--key", name, "--algorithm", name, "--signature", "sig", "-", data=data + b"\n", code=5)
+
+
+@pytest.mark.parametrize("name", USAGES)
+def test_all_ways_to_write_a_signature_are_read(name: str) -> None:
+    """Bytes, base64 on one line and, as `openssl base64` writes it, on lines of 64 characters."""
+    path = message(10)
+    signature = run("sign", "--key", name, "--algorithm", name, "--raw", path)
+    text = base64.b64encode(signature)
+    forms = {"bytes": signature, "line": text + b"\n", "none": text, "lines": base64.encodebytes(signature)}
+    forms["openssl"] = openssl("base64", data=signature).stdout
+    faulty = []
+    for form, data in forms.items():
+        Path(form).write_bytes(data)
+        line = ("verify", "--local", "--public-key", f"{name}.pub", "--algorithm", name)
+        if outcome(*line, "--signature", form, path)[0]:
+            faulty.append(form)
+    assert faulty == []
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_raw_signatures_of_curves(name: str) -> None:
+    path, number_bytes = message(10), 48 if name == "ECDSA384_SHA384" else 32
+    signature = run("sign", "--key", name, "--raw", path)
+    numbers = encodings.read_signature(signature, "der", number_bytes=number_bytes)
+    raw = encodings.write_signature(*numbers, "raw", number_bytes=number_bytes)
+    assert len(raw) == 2 * number_bytes
+    Path("der").write_bytes(signature)
+    Path("raw").write_bytes(raw)
+    Path("text").write_bytes(base64.b64encode(raw))
+    both: tuple[tuple[str, ...], ...] = (("--key", name), ("--local", "--public-key", f"{name}.pub"))
+    for words in both:
+        for form, file in (("auto", "raw"), ("raw", "raw"), ("raw", "text"), ("der", "der")):
+            assert outcome("verify", *words, "--signature-format", form, "--signature", file, path)[0] == 0
+        for form, file in (("der", "raw"), ("raw", "der")):
+            assert outcome("verify", *words, "--signature-format", form, "--signature", file, path)[0] == 5
+
+
+@pytest.mark.parametrize("name", USAGES)
+@pytest.mark.parametrize("wrong", [b"", b"x", b"\0" * 64, b"\0" * 256, secrets.token_bytes(256), b"0" * 8192])
+def test_what_is_no_signature_is_not_a_good_one(name: str, wrong: bytes) -> None:
+    Path("wrong").write_bytes(wrong)
+    line = ("verify", "--local", "--public-key", f"{name}.pub", "--algorithm", name, "--signature", "wrong")
+    assert outcome(*line, message(10))[0] == 5
+
+
+def test_a_file_that_is_too_large_for_a_signature_is_refused() -> None:
+    Path("wrong").write_bytes(b"x" * 8193)
+    run("verify", "--local", "--public-key", "SM2DSA.pub", "--signature", "wrong", data=b"message", code=3)
+
+
+@pytest.mark.parametrize("name", USAGES)
+def test_a_signature_of_another_key_is_not_good(name: str) -> None:
+    path = message(10)
+    run("sign", "--key", name, "--algorithm", name, path, "-o", "sig")
+    stranger = asymmetric.from_pkcs8(materials.make(materials.ASYMMETRIC[USAGES[name]])).public_key
+    Path("stranger.pub").write_text(pem.write_public_key(stranger))
+    line = ("verify", "--local", "--public-key", "stranger.pub", "--algorithm", name, "--signature", "sig")
+    assert outcome(*line, path)[0] == 5
+
+
+def digest_of(name: str, path: Path) -> bytes:
+    """Return what a key signs, with hashlib alone but for SM2."""
+    data = path.read_bytes()
+    if name == "SM2DSA":
+        key = pem.read_public_key(Path(f"{name}.pub").read_bytes())
+        assert isinstance(key, asymmetric.Sm2PublicKey)
+        return sm2_signature.digest(key.key, data)
+    return hashlib.new("sha384" if name == "ECDSA384_SHA384" else "sha256", data).digest()
+
+
+@pytest.mark.parametrize("name", USAGES)
+def test_a_digest_in_place_of_a_message(name: str) -> None:
+    path = message(5000)
+    digest = Path("digest")
+    digest.write_bytes(digest_of(name, path))
+    words = ("--key", name, "--algorithm", name)
+    run("sign", *words, "--message-type", "digest", digest, "-o", "sig")
+    theirs(name, "-verify", f"{name}.pub", "-signature", "sig", path=path)
+    both: tuple[tuple[str, ...], ...] = (("--key", name), ("--local", "--public-key", f"{name}.pub"))
+    for place in both:
+        line = ("verify", *place, "--algorithm", name, "--signature", "sig")
+        assert outcome(*line, path)[0] == 0
+        assert outcome(*line, "--message-type", "digest", digest)[0] == 0
+        assert outcome(*line, digest)[0] == 5
+
+
+@pytest.mark.parametrize("size", [0, 31, 49, 5000])
+@pytest.mark.parametrize("name", USAGES)
+def test_a_digest_of_another_size_is_refused_here(name: str, size: int) -> None:
+    path = message(size)
+    path.write_bytes(bytes(size))
+    Path("sig").write_bytes(b"x" * 70)
+    line = ("verify", "--local", "--public-key", f"{name}.pub", "--algorithm", name, "--signature", "sig")
+    assert outcome(*line, "--message-type", "digest", path)[0] == 3
+    assert outcome("sign", "--key", name, "--algorithm", name, "--message-type", "digest", path)[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [(key, name) for key in USAGES for name in USAGES if signing.ALGORITHMS[key].kind != signing.ALGORITHMS[name].kind],
+)
+def test_an_algorithm_for_another_kind_of_key_is_refused(key: str, name: str) -> None:
+    path = message(10)
+    code, text = outcome("sign", "--key", key, "--algorithm", name, path)
+    assert (code, f"'{name}' is no signature algorithm" in text) == (2, True)
+    Path("sig").write_bytes(b"x" * 70)
+    line = ("--public-key", f"{key}.pub", "--algorithm", name, "--signature", "sig")
+    assert outcome("verify", "--local", *line, path)[0] == 2
+
+
+@pytest.mark.parametrize("words", [("--algorithm", "sm2dsa"), ("--algorithm", "RSA")])
+def test_names_of_algorithms_may_be_in_small_letters_and_must_be_whole(words: tuple[str, ...]) -> None:
+    run("sign", "--key", "SM2DSA", *words, data=b"message", code=0 if words[1] == "sm2dsa" else 2)
+
+
+def test_p_384_has_a_second_name() -> None:
+    Path("sig").write_bytes(run("sign", "--key", "ECDSA384_SHA384", "--algorithm", "ECC_P384_R1", data=b"message"))
+    run("verify", "--key", "ECDSA384_SHA384", "--signature", "sig", data=b"message")
+
+
+@pytest.mark.parametrize("user_id", ["alice@example.org", "", "日本", "x" * 8191])
+def test_a_user_id_of_sm2(user_id: str) -> None:
+    path = message(100)
+    assert outcome("sign", "--key", "SM2DSA", "--id", user_id, path, "-o", "sig") == (0, "")
+    both: tuple[tuple[str, ...], ...] = (("--key", "SM2DSA"), ("--local", "--public-key", "SM2DSA.pub"))
+    for words in both:
+        assert outcome("verify", *words, "--id", user_id, "--signature", "sig", path)[0] == 0
+        assert outcome("verify", *words, "--signature", "sig", path)[0] == 5
+    if user_id and len(user_id) < 100:
+        option = ("-sigopt", f"distid:{user_id}")
+        openssl("dgst", "-sm3", *option, "-verify", "SM2DSA.pub", "-signature", "sig", path)
+        openssl("dgst", "-sm3", *option, "-sign", "SM2DSA.key", "-out", "sig", path)
+        assert outcome("verify", "--key", "SM2DSA", "--id", user_id, "--signature", "sig", path)[0] == 0
+
+
+def test_a_user_id_that_sm2_has_no_room_for() -> None:
+    run("sign", "--key", "SM2DSA", "--id", "x" * 8192, data=b"message", code=3)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("sign", "--key", "ECC_P256_R1", "--id", "alice"),
+        ("sign", "--key", "SM2DSA", "--message-type", "digest", "--id", "alice"),
+        ("verify", "--key", "SM2DSA", "--signature", "sig", "--message-type", "digest", "--id", "alice"),
+        ("verify", "--key", "ECC_P256_R1", "--signature", "sig", "--id", "alice"),
+        ("verify", "--local", "--signature", "sig"),
+        ("verify", "--signature", "sig", "--public-key", "SM2DSA.pub"),
+        ("verify", "--signature", "sig", "--public-key", "SM2DSA.pub", "--key", "SM2DSA"),
+        ("verify", "--signature", "sig", "--local", "--public-key", "SM2DSA.pub", "--key", "SM2DSA"),
+        ("digest", "--algorithm", "sm2"),
+        ("digest", "--algorithm", "sm3", "--public-key", "SM2DSA.pub"),
+        ("digest", "--algorithm", "sm3", "--id", "alice"),
+        ("digest", "--algorithm", "sm2", "--public-key", "ECC_P256_R1.pub"),
+    ],
+)
+def test_options_that_say_nothing_together_are_refused(line: tuple[str, ...]) -> None:
+    """An option without effect is one that the user believes in."""
+    Path("sig").write_bytes(b"x" * 70)
+    Path("data").write_bytes(bytes(32))
+    assert outcome(*line, "data")[0] == 2
+
+
+@pytest.mark.parametrize("command", ["sign", "digest"])
+def test_the_input_is_never_the_output(command: str) -> None:
+    path = message(10)
+    before = path.read_bytes()
+    words = ("--key", "SM2DSA") if command == "sign" else ("--algorithm", "sm3")
+    assert outcome(command, *words, path, "-o", path, "--force")[0] == 2
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["sign", "verify", "digest"])
+def test_a_file_that_cannot_be_read(command: str) -> None:
+    Path("sig").write_bytes(b"x" * 70)
+    words = {
+        "sign": ("--key", "SM2DSA"),
+        "verify": ("--local", "--public-key", "SM2DSA.pub", "--signature", "sig"),
+        "digest": ("--algorithm", "sm3"),
+    }[command]
+    code, text = outcome(command, *words, "absent")
+    assert (code, "cannot read absent: no such file" in text) == (3, True)
+    code, text = outcome(command, *words, ".")
+    assert (code, "directory" in text) == (3, True)
+
+
+def test_verifying_here_opens_no_socket(tmp_path: Path) -> None:
+    strace = need("strace")
+    path = message(5000)
+    for name in ("SM2DSA", "RSA_PSS_SHA_256"):
+        run("sign", "--key", name, path, "-o", f"{name}.sig")
+        log = tmp_path / name
+        before = (strace, "-f", "-qq", "-e", "trace=socket,connect", "-o", str(log))
+        words = ("--local", "--public-key", f"{name}.pub", "--signature", f"{name}.sig")
+        run("verify", *words, path, before=before)
+        assert log.read_text() == ""
+
+
+def test_verifying_here_needs_neither_network_nor_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = message(5000)
+    run("sign", "--key", "SM2DSA", path, "-o", "sig")
+    monkeypatch.setenv("HOME", "/nonexistent")
+    monkeypatch.delenv("KMSTOOL_PROFILE")
+    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", "/nonexistent/store")
+    unshare = (need("unshare"), "-n")
+    allowed = subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode == 0
+    run(
+        *("verify", "--local", "--public-key", "SM2DSA.pub", "--signature", "sig", path),
+        before=unshare if allowed else (),
+    )
+
+
+@pytest.mark.parametrize("size", [0, *SIZES])
+@pytest.mark.parametrize("name", ["sha256", "sha384", "sm3"])
+def test_digests_are_those_of_openssl(name: str, size: int) -> None:
+    path = message(size)
+    expected = openssl("dgst", f"-{name}", "-binary", path).stdout
+    assert run("digest", "--algorithm", name, data=path.read_bytes()) == expected.hex().encode() + b"\n"
+    assert outcome("digest", "--algorithm", name, path, "--raw", "-o", "digest") == (0, "")
+    assert Path("digest").read_bytes() == expected
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_openssl_accepts_what_signs_the_digest_of_sm2(size: int) -> None:
+    """OpenSSL prints no such digest: it is right if a signature of it is one of the message."""
+    path = message(size)
+    digest = run("digest", "--algorithm", "sm2", "--public-key", "SM2DSA.pub", "--raw", path)
+    assert len(digest) == 32
+    Path("sig").write_bytes(run("sign", "--key", "SM2DSA", "--message-type", "digest", "--raw", data=digest))
+    theirs("SM2DSA", "-verify", "SM2DSA.pub", "-signature", "sig", path=path)
+
+
+@pytest.mark.parametrize("choice", ["raw", "out", "json", "text"])
+def test_the_forms_of_the_output(choice: str) -> None:
+    words = {"raw": ("--raw",), "out": ("-o", "sig"), "json": ("--format", "json"), "text": ()}[choice]
+    found = run("sign", "--key", "RSA_PSS_SHA_256", *words, data=b"message")
+    if choice == "out":
+        assert found == b""
+        found = Path("sig").read_bytes()
+        assert os.stat("sig").st_mode & 0o777 == 0o600
+    if choice in {"raw", "out"}:
+        assert len(found) == 256
+    elif choice == "text":
+        assert len(base64.b64decode(found, validate=False)) == 256
+    else:
+        assert b'"Signature": "' in found
+
+
+# The module by itself.
+
+Broken = Callable[[bytes], bytes]
+
+
+@pytest.mark.parametrize("name", USAGES)
+def test_sign_and_verify_are_inverse(name: str, material: dict[str, bytes]) -> None:
+    key = asymmetric.from_pkcs8(material[USAGES[name]])
+    algorithm = signing.algorithm_of(name, key.kind)
+    digest = signing.digest(algorithm, key.public_key, [b"a mess", b"", b"age"])
+    assert digest == signing.digest(algorithm, key.public_key, [b"a message"])
+    assert len(digest) == algorithm.digest_bytes
+    signature = signing.sign(algorithm, key, digest)
+    signing.verify(algorithm, key.public_key, digest, signature)
+    broken: list[Broken] = [
+        lambda data: data[:-1],
+        lambda data: data + b"\0",
+        lambda data: b"\0" + data,
+        lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+        lambda _: b"",
+    ]
+    for change in broken:
+        with pytest.raises(IntegrityError):
+            signing.verify(algorithm, key.public_key, digest, change(signature))
+    with pytest.raises(IntegrityError):
+        signing.verify(algorithm, key.public_key, bytes(len(digest)), signature)
+    for size in (0, len(digest) - 1, len(digest) + 1):
+        with pytest.raises(InputError):
+            signing.sign(algorithm, key, bytes(size))
+        with pytest.raises(InputError):
+            signing.verify(algorithm, key.public_key, bytes(size), signature)
+
+
+@pytest.mark.parametrize(
+    ("kind", "first"),
+    [("RSA", "RSA_PSS_SHA_256"), ("SM2", "SM2DSA"), ("EC_P256", "ECC_P256_R1"), ("EC_P384", "ECDSA384_SHA384")],
+)
+def test_the_algorithm_of_a_key_that_is_not_said(kind: Literal["RSA", "SM2", "EC_P256", "EC_P384"], first: str) -> None:
+    assert signing.algorithm_of(None, kind).name == first
+    for name in ("", "SHA_256", "SM2", "ECC_P521"):
+        with pytest.raises(UsageError):
+            signing.algorithm_of(name, kind)
+
+
+def test_every_usage_that_signs_has_an_algorithm() -> None:
+    assert set(signing.SIGNING_USAGES) == {usage for usage in materials.ASYMMETRIC if "_SIGN_" in usage}
+    for usage, kind in signing.SIGNING_USAGES.items():
+        material = materials.make(materials.ASYMMETRIC[usage])
+        assert asymmetric.from_pkcs8(material).kind == kind
