@@ -4,7 +4,7 @@ Whole processes over files in the page cache and through pipes, then many small 
 the engine alone beside `openssl speed`. Prints a table of medians with the peak memory of
 each program; `x kmstool` is how many times as long as kmstool a program takes. Needs
 /usr/bin/time; age and openssl are left out where they are missing. The folder needs room for
-six times the largest size and is emptied afterwards.
+three times the largest size and is emptied afterwards.
 
 Usage: envelope.py [--size GIB]... [--rounds N] [--files N] [--folder FOLDER]
 """
@@ -47,6 +47,8 @@ class Case:
     """What it makes, which must not be there before."""
     source: str | None = None
     """What it reads."""
+    last: tuple[str, ...] = ()
+    """What nobody needs after it; little is kept, so that all of it stays in the page cache."""
     seconds: list[float] = field(default_factory=list)
     peak_kib: int = 0
 
@@ -76,8 +78,8 @@ def measure(case: Case, folder: Path) -> None:
     if done.returncode != 0:
         sys.exit(f"{case.group} {case.name} failed: {done.stderr.decode()}")
     case.peak_kib = max(case.peak_kib, int(report.read_text().split()[-1]))
-    if case.removed in {"opened", "copied"}:
-        remove(folder, case.removed)
+    for name in case.last:
+        remove(folder, name)
 
 
 def large_cases() -> list[Case]:
@@ -93,17 +95,27 @@ def large_cases() -> list[Case]:
         "openssl": (OPENSSL, OPENSSL + " -d"),
     }
     cases = []
-    for number, verb in enumerate(("encrypt", "decrypt")):
-        source = "plain" if verb == "encrypt" else "sealed.{0}"
-        target = "sealed.{0}" if verb == "encrypt" else "opened"
-        for tool, lines in tools.items():
-            names = source.format(tool), target.format(tool)
-            cases.append(Case(f"{verb}, file", tool, lines[number].format(*names), removed=names[1], source=names[0]))
-        cases.append(Case(f"{verb}, file", "cat", "cat plain", "{tool} > copied", removed="copied", source="plain"))
-        for tool, lines in pipes.items():
-            line = f"cat {source.format(tool)} | {{tool}} | cat > /dev/null"
-            cases.append(Case(f"{verb}, pipe", tool, lines[number], line, source=source.format(tool)))
-        cases.append(Case(f"{verb}, pipe", "cat", "cat", "cat plain | {tool} | cat > /dev/null", source="plain"))
+    for tool, (encrypt, decrypt) in tools.items():
+        sealed = f"sealed.{tool}"
+        encrypt_pipe, decrypt_pipe = pipes[tool]
+        through = "cat {0} | {{tool}} | cat > /dev/null"
+        cases += [
+            Case("encrypt, file", tool, encrypt.format("plain", sealed), removed=sealed, source="plain"),
+            Case("encrypt, pipe", tool, encrypt_pipe, through.format("plain"), source="plain"),
+            Case(
+                "decrypt, file",
+                tool,
+                decrypt.format(sealed, "opened"),
+                removed="opened",
+                source=sealed,
+                last=("opened",),
+            ),
+            Case("decrypt, pipe", tool, decrypt_pipe, through.format(sealed), source=sealed, last=(sealed,)),
+        ]
+    cases += [
+        Case("copy, file", "cat", "cat plain", "{tool} > copied", removed="copied", source="plain", last=("copied",)),
+        Case("copy, pipe", "cat", "cat", "cat plain | {tool} | cat > /dev/null", source="plain"),
+    ]
     return [case for case in cases if shutil.which(case.tool.split()[0])]
 
 
@@ -143,13 +155,16 @@ def show(title: str, cases: list[Case], size: int) -> None:
     """Print the table of one size."""
     print(f"\n{title}")
     print(f"{'case':<26} {'median s':>9} {'best s':>8} {'GB/s':>6} {'x kmstool':>10} {'x cat':>7} {'MiB':>5}")
-    for case in cases:
-        median = statistics.median(case.seconds)
-        beside = {other.name: statistics.median(other.seconds) for other in cases if other.group == case.group}
-        copied = beside.get("cat") or beside.get("cp") or median
+    medians = {(case.group, case.name): statistics.median(case.seconds) for case in cases}
+    groups = list(dict.fromkeys(case.group for case in cases))
+    for case in sorted(cases, key=lambda case: groups.index(case.group)):
+        median = medians[case.group, case.name]
+        way = case.group.partition(", ")[2]
+        kmstool = medians.get((case.group, "kmstool"))
+        copied = medians.get((f"copy, {way}", "cat")) or medians[case.group, "cp"]
         print(
             f"{case.group + ' ' + case.name:<26} {median:9.3f} {min(case.seconds):8.3f} {size / median / 1e9:6.2f} "
-            f"{median / beside['kmstool']:10.2f} {median / copied:7.2f} {case.peak_kib / 1024:5.0f}"
+            f"{f'{median / kmstool:.2f}' if kmstool else '-':>10} {median / copied:7.2f} {case.peak_kib / 1024:5.0f}"
         )
 
 

@@ -1101,7 +1101,7 @@ def test_secrets_that_are_typed_are_not_shown(home: Path) -> None:
     assert SECRET_ID in shown
     assert SECRET_KEY not in shown
     assert passphrase not in shown
-    exit_code, shown = type_in(("auth", "status"), [("Passphrase of the profile cloud:", passphrase)])
+    exit_code, shown = type_in(("auth", "status"), [("Passphrase of the credential of the profile cloud:", passphrase)])
     assert (exit_code, passphrase in shown) == (0, False), shown
     assert "AKIDcana" in shown
 

@@ -125,7 +125,8 @@ def test_a_key_in_a_file_for_the_day_without_kms(work: dict[str, str], form: str
     assert run("decrypt", "sealed.kte", "-o", "-") == PLAINTEXT
     if form == "encrypted":
         without = nowhere | {"KMSTOOL_PASSPHRASE_FILE": ""}
-        run("decrypt", "--identity", private, "sealed.kte", "-o", "none", code=4, variables=without)
+        told = run("decrypt", "--identity", private, "sealed.kte", "-o", "none", code=4, variables=without)
+        assert b"the private key glass.enc is locked with a passphrase" in told
     assert run("decrypt", "--identity", private, "sealed.kte", "-o", "-", variables=nowhere) == PLAINTEXT
     assert run("verify", "--identity", private, "sealed.kte", variables=nowhere) == b"envelope valid\n"
     kinds = {found["Kind"]: found for found in inspected("sealed.kte")}

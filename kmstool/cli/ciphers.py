@@ -49,7 +49,7 @@ def encrypt(
         file,
         MAX_PLAINTEXT_BYTES,
         "the plaintext is {size} bytes; KMS encrypts at most 4,096",
-        "encrypt larger data under a data key: kmstool api GenerateDataKey",
+        "encrypt larger data with kmstool envelope encrypt",
     )
     plaintext = _without_newline(session, source, trim_newline)
     client, key_id = session.key(key)

@@ -128,7 +128,9 @@ def _kept_provider(session: Session, profile: Profile) -> Provider:
     from kmstool.kms.credentials import Fixed
 
     store, name = profile.credentials, profile.name
-    kept = credential_store.load(store, session.config_folder, name, lambda: session.credential_passphrase(name))
+    kept = credential_store.load(
+        store, session.config_folder, name, lambda: session.passphrase_of(f"the credential of the profile {name}")
+    )
     return Fixed(kept, f"the {store} of profile {name}")
 
 

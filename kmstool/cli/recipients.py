@@ -63,7 +63,7 @@ def private_key(session: Session, file: str) -> PrivateKeyIdentity:
 
     data = files.read(file, MAX_KEY_BYTES, "a private key of {size} bytes is none", "").data
     locked = b"ENCRYPTED" in data
-    key = pem.read_private_key(data, session.credential_passphrase(file) if locked else None)
+    key = pem.read_private_key(data, session.passphrase_of(f"the private key {file}") if locked else None)
     if not isinstance(key, RsaPrivateKey):
         raise UsageError(f"{file} holds a key of the kind {key.kind}; envelopes know RSA keys in files only")
     return PrivateKeyIdentity(key)

@@ -176,17 +176,17 @@ class Session:
             return protection.no_passphrase()
         return str(click.prompt("Passphrase of the local KMS", hide_input=True, err=True)).encode()
 
-    def credential_passphrase(self, profile: str) -> bytes:
-        """Return the passphrase of a profile's encrypted credential: from KMSTOOL_PASSPHRASE_FILE, else asked for."""
+    def passphrase_of(self, thing: str) -> bytes:
+        """Return the passphrase of a credential or private key: from KMSTOOL_PASSPHRASE_FILE, else asked for."""
         name = self.environ.get("KMSTOOL_PASSPHRASE_FILE")
         if name:
             return secret_from_file(name)
         if not self.interactive:
             raise AccessError(
-                f"the credential of the profile {profile} is locked with a passphrase",
+                f"{thing} is locked with a passphrase",
                 hint="run the command on a terminal, or put the passphrase into a file and set KMSTOOL_PASSPHRASE_FILE",
             )
-        return str(click.prompt(f"Passphrase of the profile {profile}", hide_input=True, err=True)).encode()
+        return str(click.prompt(f"Passphrase of {thing}", hide_input=True, err=True)).encode()
 
     def new_passphrase(self, file: str | None) -> bytes:
         """Return a passphrase to be set: from a file, else asked for twice."""
