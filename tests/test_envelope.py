@@ -870,16 +870,6 @@ def test_a_signal_ends_it_while_nobody_takes_its_output(number: signal.Signals, 
         assert ended(process) == CODES[number]
 
 
-def test_a_failure_does_not_wait_for_the_rest_of_the_input(large_envelope: str) -> None:
-    """What is altered is told at once, also while the other end of the pipe sends nothing and stays open."""
-    data = bytearray(Path(large_envelope).read_bytes()[: 5 * 2**20])
-    data[header_of(large_envelope).payload_offset + 1000] ^= 1
-    with started("decrypt", "-o", "opened", stdout=subprocess.DEVNULL) as process:
-        fed(process, bytes(data), forever=False)
-        assert ended(process) == 5
-    assert not Path("opened").exists()
-
-
 def test_a_reader_that_goes_away(large_envelope: str) -> None:
     with started("decrypt", large_envelope, "-o", "-") as process:
         assert process.stdout is not None
