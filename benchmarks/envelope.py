@@ -26,8 +26,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kmstool.envelope.engine import threads_for
 from kmstool.envelope.floe import AES_256_GCM, SM4_GCM, Floe, Suite
+from kmstool.envelope.workers import threads_for
 
 MEASURE = "/usr/bin/time"
 OPENSSL = f"openssl enc -aes-256-ctr -K {'11' * 32} -iv {'22' * 16}"

@@ -870,6 +870,20 @@ def test_a_signal_ends_it_while_nobody_takes_its_output(number: signal.Signals, 
         assert ended(process) == CODES[number]
 
 
+def test_a_failure_does_not_wait_for_the_rest_of_the_input(work: Path) -> None:
+    """What is altered is told at once, also while another worker waits for input that does not come."""
+    # This suite takes longer for a segment, so that another worker is reading when it fails.
+    sparse("large", 3 * 2**20)
+    done("encrypt", "--key", "demo", "--suite", "sm4-gcm", "large")
+    offset = header_of("large.kte").payload_offset
+    data = bytearray(Path("large.kte").read_bytes()[: offset + 74 + 2**20 + 1000])
+    data[offset + 1000] ^= 1
+    with started("decrypt", "-o", "opened", stdout=subprocess.DEVNULL) as process:
+        fed(process, bytes(data), forever=False)
+        assert ended(process) == 5
+    assert not Path("opened").exists()
+
+
 def test_a_reader_that_goes_away(large_envelope: str) -> None:
     with started("decrypt", large_envelope, "-o", "-") as process:
         assert process.stdout is not None

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kmstool.envelope import engine
+from kmstool.envelope import workers as threads
 from kmstool.envelope.floe import AES_256_GCM, HEADER_BYTES, OVERHEAD_BYTES, SM4_GCM, SUITES, Floe, Suite
 from kmstool.errors import InputError, IntegrityError
 from tests.foreign import package, vector_file
@@ -97,7 +98,8 @@ def opened_by_place(keys: Floe, payload: bytes, offset: int = 0) -> bytes:
 
 def workers(patch: pytest.MonkeyPatch, count: int) -> None:
     """Let that many workers share a payload, however small it is."""
-    patch.setattr(engine, "threads_for", lambda _: count)
+    for module in (engine, threads):
+        patch.setattr(module, "threads_for", lambda _: count)
 
 
 def pieces(payload: bytes, segment_bytes: int) -> Iterator[bytes]:
@@ -200,9 +202,9 @@ def test_progress_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_workers_are_at_most_one_a_core_and_fewer_for_little() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    assert engine.threads_for(None) == min(cores, 8)
-    assert engine.threads_for(0) == engine.threads_for(2**20) == 1
-    assert engine.threads_for(2**40) == min(cores, 8)
+    assert threads.threads_for(None) == min(cores, 8)
+    assert threads.threads_for(0) == engine.threads_for(2**20) == 1
+    assert threads.threads_for(2**40) == min(cores, 8)
 
 
 @suites

@@ -143,7 +143,7 @@ def _in_order(paths: list[str], one: Callable[[str], None]) -> list[tuple[str, s
 
 def _in_processes(paths: list[str], one: Callable[[str], None]) -> list[tuple[str, str]]:
     """Share the paths among a process a core; the parent takes part. Forked, so that the DEK is in no message."""
-    from kmstool.envelope.engine import threads_for
+    from kmstool.envelope.workers import threads_for
 
     workers = min(threads_for(None), 1 + len(paths) // 64)
     children: list[tuple[int, int]] = []

@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 
-from kmstool.envelope.engine import Read, Write
+from kmstool.envelope.workers import Read, Write
 from kmstool.errors import InputError
 
 BEGIN = b"-----BEGIN KMSTOOL ENVELOPE-----"

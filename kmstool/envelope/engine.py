@@ -9,32 +9,13 @@ from __future__ import annotations
 
 import mmap
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from kmstool.envelope.floe import MAX_SEGMENTS, OVERHEAD_BYTES, Floe
+from kmstool.envelope.workers import Progress, Read, Turns, Write, behind, in_parallel, threads_for
 from kmstool.errors import InputError, IntegrityError
 
-MAX_THREADS = 8
-THREAD_FROM_BYTES = 8 * 2**20
-
 _PAGE = 4096
-_GRACE = 0.2  # seconds
-
-Progress = Callable[[int], None]
-"""Called with the number of plaintext bytes that were just done; from several threads, one at a time."""
-
-
-Read = Callable[[memoryview], int]
-"""Fills a buffer and returns how much it got; less than the whole means the end."""
-Write = Callable[[memoryview], None]
-
-
-def threads_for(size: int | None) -> int:
-    """Return how many workers are worth it: one a core, fewer for small inputs."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share = MAX_THREADS if size is None else -(-size // THREAD_FROM_BYTES)
-    return max(1, min(cores, MAX_THREADS, share))
 
 
 def seal_file(floe: Floe, source: int, size: int, target: int, offset: int, progress: Progress) -> None:
@@ -57,7 +38,7 @@ def seal_file(floe: Floe, source: int, size: int, target: int, offset: int, prog
             _write_at(target, out[:length], place)
             yield len(piece)
 
-    _in_parallel(work, count, threads_for(size), progress)
+    in_parallel(work, count, threads_for(size), progress)
 
 
 def unseal_file(floe: Floe, source: int, offset: int, size: int, target: int | None, progress: Progress) -> None:
@@ -79,7 +60,7 @@ def unseal_file(floe: Floe, source: int, offset: int, size: int, target: int | N
                 _write_at(target, out[:length], place)
             yield length
 
-    _in_parallel(work, count, threads_for(size), progress)
+    in_parallel(work, count, threads_for(size), progress)
 
 
 def segments_of(floe: Floe, size: int) -> int:
@@ -96,15 +77,14 @@ def seal_stream(floe: Floe, read: Read, write: Write, progress: Progress) -> Non
     A full segment at the very end is followed by an empty final one: the end of a pipe
     shows only after it.
     """
-    turns = _Turns(read, write)
+    turns = Turns(read, write, progress)
 
     def work() -> None:
         plain, sealed = _buffer(floe.plain_bytes)[: floe.plain_bytes], _buffer(floe.segment_bytes)
         for number, length in turns.taken(plain):
             final = length < floe.plain_bytes
             done = floe.seal_into(number, plain[:length], sealed, final=final)
-            turns.give(number, sealed[:done], last=final)
-            progress(length)
+            turns.give(number, sealed[:done], length, last=final)
 
     turns.run(work)
 
@@ -115,122 +95,22 @@ def unseal_stream(floe: Floe, read: Read, write: Write, progress: Progress) -> N
     Raises `IntegrityError` for anything altered, missing or added: what was written until
     then is authentic, but not all.
     """
-    turns = _Turns(read, write)
+    turns = Turns(read, write, progress)
 
     def work() -> None:
         plain, sealed = _buffer(floe.plain_bytes), _buffer(floe.segment_bytes)[: floe.segment_bytes]
         for number, length in turns.taken(sealed):
             if length == 0 and number > 0:
                 # Either the last segment was a full one, or there is no last segment.
-                turns.give(number, plain[:0], last=False)
+                turns.give(number, plain[:0], 0, last=False)
                 return
             final = bytes(sealed[:4]) != b"\xff\xff\xff\xff"
             done = floe.unseal_into(number, sealed[:length], plain, final=final)
-            turns.give(number, plain[:done], last=final)
-            progress(done)
+            turns.give(number, plain[:done], done, last=final)
 
     turns.run(work)
     if read(memoryview(bytearray(1))):
-        raise _behind()
-
-
-class _Turns:
-    """Lets workers read pieces in order, work on them at once, and write the results in order."""
-
-    def __init__(self, read: Read, write: Write) -> None:
-        self._read, self._write = read, write
-        self._reading, self._writing = threading.Lock(), threading.Condition()
-        self._failures: list[BaseException] = []
-        self._next = self._turn = 0
-        self._ended = self._finished = False
-
-    def taken(self, buffer: memoryview) -> Iterator[tuple[int, int]]:
-        """Yield number and length of each piece that was read into the caller's buffer."""
-        while True:
-            with self._reading:
-                if self._ended or self._finished or self._failures:
-                    return
-                number, length = self._next, self._read(buffer)
-                self._next, self._ended = number + 1, length < len(buffer)
-            yield number, length
-
-    def give(self, number: int, data: memoryview, *, last: bool) -> None:
-        """Write a result when its turn has come; nothing may follow the last one."""
-        with self._writing:
-            self._writing.wait_for(lambda: self._turn == number or self._failures)
-        # Only one has the turn. It writes outside of the lock: who stands in a full pipe must not hold up a signal.
-        if self._failures or (self._finished and not data):
-            return
-        if self._finished:
-            raise _behind()
-        self._write(data)
-        with self._writing:
-            self._turn, self._finished = number + 1, last
-            self._writing.notify_all()
-
-    def run(self, work: Callable[[], None]) -> None:
-        """Run the work in all threads; raise the first failure, and `IntegrityError` if no piece was the last."""
-
-        def guarded() -> None:
-            try:
-                work()
-            except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
-                with self._writing:
-                    self._failures.append(error)
-                    self._writing.notify_all()
-
-        others = [threading.Thread(target=guarded, daemon=True) for _ in range(threads_for(None))]
-        _run_all(guarded, others, self._failures)
-        if not self._finished:
-            raise IntegrityError("the payload is cut short")
-
-
-def _in_parallel(work: Callable[[Iterator[int]], Iterator[int]], count: int, threads: int, progress: Progress) -> None:
-    """Let workers take numbers below `count` until none is left; the first failure stops all and is raised."""
-    numbers = iter(range(count))
-    lock = threading.Lock()
-    failures: list[BaseException] = []
-
-    def shared() -> Iterator[int]:
-        while not failures:
-            with lock:
-                number = next(numbers, None)
-            if number is None:
-                return
-            yield number
-
-    def run() -> None:
-        try:
-            for done in work(shared()):
-                with lock:
-                    progress(done)
-        except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
-            failures.append(error)
-
-    others = [threading.Thread(target=run, daemon=True) for _ in range(min(threads, count) - 1)]
-    _run_all(run, others, failures)
-
-
-def _run_all(run: Callable[[], None], others: list[threading.Thread], failures: list[BaseException]) -> None:
-    for thread in others:
-        thread.start()
-    try:
-        run()
-    except BaseException as error:
-        # A signal that reached this thread between two statements of a worker.
-        failures.append(error)
-        raise
-    finally:
-        for thread in others:
-            # After a signal nobody waits for a worker that stands in a write or read of a pipe.
-            interrupted = any(not isinstance(error, Exception) for error in failures)
-            thread.join(_GRACE if interrupted else None)
-    if failures:
-        raise failures[0]
-
-
-def _behind() -> IntegrityError:
-    return IntegrityError("there is something behind the payload")
+        raise behind()
 
 
 def _buffer(size: int) -> memoryview:

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kmstool.envelope import engine, header
-from kmstool.envelope.engine import Progress, Read, Write
 from kmstool.envelope.floe import HEADER_BYTES, OVERHEAD_BYTES, Floe
 from kmstool.envelope.header import Header, Slot
 from kmstool.envelope.stanzas import Stanza
+from kmstool.envelope.workers import Progress, Read, Write
 from kmstool.errors import InputError, IntegrityError, UsageError
 
 _BOTH_SLOTS = 2
