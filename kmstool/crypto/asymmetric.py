@@ -121,8 +121,11 @@ def from_spki(encoded: bytes) -> PublicKey:
     raise InputError("the public key is neither RSA nor on P-256, P-384 or SM2's curve")
 
 
-def from_pkcs8(encoded: bytes) -> PrivateKey:
-    """Read an unencrypted PKCS#8 PrivateKeyInfo in DER; raise `InputError` for anything but a key of these kinds."""
+def from_pkcs8(encoded: bytes, *, trusted: bool = False) -> PrivateKey:
+    """Read an unencrypted PKCS#8 PrivateKeyInfo in DER; raise `InputError` for anything but a key of these kinds.
+
+    What `trusted` leaves out is said in `rsa.load_private_key`.
+    """
     info = der.whole_sequence(encoded)
     info.integer()
     algorithm = der.sequence(info.value(der.SEQUENCE))
@@ -130,7 +133,7 @@ def from_pkcs8(encoded: bytes) -> PrivateKey:
         return Sm2PrivateKey(sm2.PrivateKey.from_pkcs8(encoded))
     name = der.whole_sequence(algorithm).object_identifier()
     if name == _RSA:
-        return from_pkcs1(encoded)
+        return RsaPrivateKey(rsa.load_private_key(encoded, trusted=trusted))
     if name == _ELLIPTIC_CURVE:
         return EcPrivateKey(ecdsa.load_private_key(encoded))
     raise InputError("the private key is neither RSA nor on P-256, P-384 or SM2's curve")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
 
 from kmstool.crypto import asymmetric, der, pkcs8, sm2
 from kmstool.crypto.asymmetric import PrivateKey, PublicKey
@@ -20,7 +21,7 @@ MAX_BYTES = 64 * 1024
 _COLUMNS = 64
 _PUBLIC = b"PUBLIC KEY"
 _ENCRYPTED = b"ENCRYPTED PRIVATE KEY"
-_PLAIN = {
+_PLAIN: dict[bytes, Callable[[bytes], PrivateKey]] = {
     b"PRIVATE KEY": asymmetric.from_pkcs8,
     b"RSA PRIVATE KEY": asymmetric.from_pkcs1,
     b"EC PRIVATE KEY": asymmetric.from_sec1,

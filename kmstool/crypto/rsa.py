@@ -51,10 +51,14 @@ def load_public_key(encoded: bytes) -> RSAPublicKey:
     return key
 
 
-def load_private_key(encoded: bytes) -> RSAPrivateKey:
-    """Read unencrypted PKCS#8 or PKCS#1 in DER; raise `InputError` for anything but RSA of 2048 bits or more."""
+def load_private_key(encoded: bytes, *, trusted: bool = False) -> RSAPrivateKey:
+    """Read unencrypted PKCS#8 or PKCS#1 in DER; raise `InputError` for anything but RSA of 2048 bits or more.
+
+    A trusted key is one that was made or checked before and was authenticated since: that
+    its factors are primes is then not shown again, which takes 30 ms.
+    """
     try:
-        key = serialization.load_der_private_key(encoded, password=None)
+        key = serialization.load_der_private_key(encoded, password=None, unsafe_skip_rsa_key_validation=trusted)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # Nothing says that the text of the cause keeps the key to itself.
         raise InputError("the RSA private key is malformed") from None

@@ -51,11 +51,11 @@ def make(algorithm: str) -> bytes:
     return _MAKERS[algorithm]()
 
 
-def is_material(algorithm: str, material: bytes) -> bool:
-    """Tell whether bytes can be material of an algorithm."""
+def is_material(algorithm: str, material: bytes, *, trusted: bool = False) -> bool:
+    """Tell whether bytes can be material of an algorithm; see `rsa.load_private_key` for `trusted`."""
     if algorithm in _KINDS:
         try:
-            return asymmetric.from_pkcs8(material).kind == _KINDS[algorithm]
+            return asymmetric.from_pkcs8(material, trusted=trusted).kind == _KINDS[algorithm]
         except InputError:
             return False
     return len(material) == {"AES_256": KEY_BYTES["AES_256"], "SM4": KEY_BYTES["SM4"]}.get(algorithm)
