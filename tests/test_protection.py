@@ -455,6 +455,29 @@ def test_every_change_between_file_keyring_and_passphrase(kms: EmbeddedKms, blob
     assert told["seconds"] < PATIENCE_SECONDS
 
 
+RESET = """
+import sys
+from pathlib import Path
+
+import secretstorage
+
+from kmstool.server import admin
+from kmstool.server.app import EmbeddedKms
+
+folder = Path(sys.argv[1])
+collection = secretstorage.get_default_collection(secretstorage.dbus_init())
+admin.protect(EmbeddedKms(folder), "keyring", lambda: b"")
+before = len(list(collection.get_all_items()))
+admin.reset(folder)
+print(before, len(list(collection.get_all_items())), *folder.glob("kms*"))
+"""
+
+
+def test_a_reset_destroys_the_root_key_in_the_keyring_too(kms: EmbeddedKms, home: Path) -> None:
+    """A copy of the database that somebody kept must not be opened with what was left behind."""
+    assert in_secret_service(home, [sys.executable, "-c", RESET, str(kms.store.folder)]).split() == ["1", "0"]
+
+
 AGAINST_THE_CLOCK = """
 import json, sys, time
 from pathlib import Path

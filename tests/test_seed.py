@@ -253,6 +253,7 @@ BROKEN = [
     ("valid-to = 9223372036854775808", "valid-to"),
     ('tags = "a"', "tags"),
     ('tags = ["a"]', "tags"),
+    ("tags.team = 5", "tags"),
     ('bindings = "ssm secret-1"', "bindings"),
     ("bindings = [5]", "bindings"),
     ('bindings = ["ssm secret-1", "ssm secret-1"]', "bindings"),

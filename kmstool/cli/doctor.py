@@ -28,7 +28,7 @@ Finding = tuple[str, str]
 def doctor(session: Session) -> None:
     """Check this machine, the credentials and the way to KMS.
 
-    Exits with the code of the gravest fault; nothing is changed.
+    Exits with the code of the first fault; nothing is changed.
     """
     checks: dict[str, Callable[[Session], Finding]] = {
         "versions": _versions,

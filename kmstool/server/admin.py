@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from kmstool import atomic
-from kmstool.errors import InputError, IntegrityError, UsageError
+from kmstool.errors import InputError, IntegrityError, KmsToolError, UsageError
 from kmstool.server import clock, credentials, protection, store
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.credentials import ServedCredential
@@ -96,7 +97,14 @@ def restore(kms: EmbeddedKms, path: Path, passphrase: Passphrase) -> None:
 
 
 def reset(folder: Path) -> None:
-    """Destroy the store in `folder` and all its keys, whether it can still be opened or not."""
+    """Destroy the store in `folder` and all its keys, whether it can still be opened or not.
+
+    A root key in a keyring that does not answer stays there.
+    """
+    if (folder / store.DATABASE).exists():
+        with suppress(KmsToolError), closing(store.Store(folder)) as opened, opened.transaction() as db:
+            for mode, store_id in db.execute("SELECT protection, store_id FROM store WHERE protection = 'keyring'"):
+                protection.discard(mode, folder, store_id)
     store.remove(folder, first=protection.ROOT_KEY_FILE)
 
 

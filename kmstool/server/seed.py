@@ -74,7 +74,7 @@ def _add(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
         cmk = cmks.add_version(call, cmk, material)
     if not versions and cmk.origin != "EXTERNAL":
         cmk = cmks.add_version(call, cmk)
-    cmks.set_tags(call, cmk.key_id, {name: str(value) for name, value in table.get("tags", {}).items()})
+    cmks.set_tags(call, cmk.key_id, table.get("tags", {}))
     for binding in bindings:
         product, _, resource = binding.partition(" ")
         call.db.execute("INSERT INTO binding VALUES (?, ?, ?)", (cmk.key_id, product, resource))
@@ -87,6 +87,8 @@ def _check_types(table: Mapping[str, Any], where: str) -> None:
             raise InputError(f"{where} has the unknown field {name!r}", hint="known: " + ", ".join(_FIELDS))
         if not isinstance(value, _FIELDS[name]) or isinstance(value, bool):
             raise InputError(f"{where}: {name} must be of type {_FIELDS[name].__name__}")
+        if isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
+            raise InputError(f"{where}: {name} must have texts for values")
         if isinstance(value, int) and not 0 <= value <= _LATEST_UNIX:
             raise InputError(f"{where}: {name} cannot be {value} here")
 
