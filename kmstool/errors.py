@@ -76,6 +76,10 @@ class NetworkError(KmsToolError):
     exit_code = 7
 
 
+class UnreachableError(NetworkError):
+    """KMS could not be reached, and nothing was sent."""
+
+
 class UnknownOutcomeError(NetworkError):
     """A change was sent and whether it took effect is not known."""
 

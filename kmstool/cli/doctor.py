@@ -57,7 +57,7 @@ def doctor(session: Session) -> None:
 def _versions(session: Session) -> Finding:
     from importlib.metadata import version
 
-    names = ("click", "cryptography", "keyring", "tencentcloud-sdk-python-common")
+    names = ("certifi", "click", "cryptography", "keyring")
     found = ", ".join(f"{name} {version(name)}" for name in names)
     return GOOD, f"kmstool {__version__}, Python {sys.version.split()[0]}, {found}"
 

@@ -1,33 +1,34 @@
-"""The transport to Tencent Cloud over its official SDK: one signed request a call, and every failure translated.
+"""The transport to Tencent Cloud: one signed request a call, and every failure translated.
 
-The SDK's retry class is never used (once a request has failed it reports failure even
-after a success), and its logger, which writes plaintexts and signatures, is shut off.
+Not over Tencent's SDK: its import takes longer than a whole command, it logs plaintexts, sees
+errors under two content types only, and its retries repeat what succeeded.
 """
 
 from __future__ import annotations
 
-import logging
+import json
+import time
 import weakref
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
-from tencentcloud.common.common_client import CommonClient
-from tencentcloud.common.exception import TencentCloudSDKException
-from tencentcloud.common.profile.client_profile import ClientProfile
-from tencentcloud.common.profile.http_profile import HttpProfile
-
-from kmstool import protocol
-from kmstool.errors import AccessError, KmsToolError, NetworkError, ServiceError
-from kmstool.kms.credentials import Provider
-from kmstool.kms.endpoint import Endpoint, certificates
+from kmstool import protocol, tc3
+from kmstool.errors import AccessError, NetworkError, ServiceError, UnreachableError
+from kmstool.kms.connection import GATEWAY, Connection
+from kmstool.kms.credentials import Credential, Provider
+from kmstool.kms.endpoint import Endpoint
 
 TIMEOUT_SECONDS = 30
 
-_LOGGER = "tencentcloud_sdk_common"
+_CONTENT_TYPE = "application/json"
 
 
 class CloudTransport:
-    """A service of Tencent Cloud in one region; `endpoint` is a host, host:port or URL, None for the usual one."""
+    """A service of Tencent Cloud in one region; `endpoint` is a host, host:port or URL, None for the usual one.
+
+    Without a provider requests are not signed, as STS wants it of who has only a token yet.
+    """
 
     def __init__(
         self,
@@ -40,13 +41,15 @@ class CloudTransport:
         version: str = protocol.VERSION,
         ca_bundle: str | None = None,
     ) -> None:
+        place = Endpoint.parse(endpoint or f"{service}.tencentcloudapi.com")
         self._provider = provider
-        self._timeout = timeout
-        self._client = client = self._make_client(
-            region, endpoint or f"{service}.tencentcloudapi.com", service, version, ca_bundle
-        )
-        # Connections are kept for the next request, and closed with this object.
-        weakref.finalize(self, client.request.conn._session.close)  # noqa: SLF001 - there is no public way
+        self._region = region
+        self._authority = place.authority
+        self._service = service
+        self._version = version
+        self._connection = Connection(place, timeout, ca_bundle)
+        # The connection is kept for the next request, and closed with this object.
+        weakref.finalize(self, self._connection.close)
 
     def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Send one request; see `Transport`. A temporary credential that was refused is renewed, once."""
@@ -58,62 +61,47 @@ class CloudTransport:
             return self._send(action, params)
 
     def _send(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            answer = self._client.call_json(action, dict(params), options={"SkipSign": self._provider is None})
-        except TencentCloudSDKException as error:
-            raise self._translated(error) from error
-        except KmsToolError:
-            raise
-        except Exception as error:
-            # A body that ends early or is no JSON surfaces as whatever the lower library raises.
-            raise NetworkError(
-                "the answer of KMS was cut short or is not JSON", hint="is there a gateway or proxy on the way?"
-            ) from error
-        return _inner(answer)
+        body = json.dumps(dict(params)).encode()
+        answer = self._connection.exchange("POST", self._headers(action, body), body)
+        if answer.status != HTTPStatus.OK:
+            raise NetworkError(f"{self._authority} answered with an HTTP error", hint=GATEWAY)
+        return _inner(answer.body)
 
-    def _translated(self, error: Any) -> KmsToolError:
-        if error.code == "ClientNetworkError":
-            return NetworkError(
-                f"cannot reach {self._endpoint}: {_reason(str(error.message))}",
-                hint="check the network, proxy and endpoint: kmstool doctor",
-            )
-        if error.code == "ServerNetworkError":
-            return NetworkError(
-                f"{self._endpoint} answered with an HTTP error", hint="is there a gateway or proxy on the way?"
-            )
-        return protocol.error(str(error.code), str(error.message), error.requestId)
-
-    def _make_client(self, region: str, endpoint: str, service: str, version: str, ca_bundle: str | None) -> Any:
-        _silence()
-        place = Endpoint.parse(endpoint)
-        self._endpoint = place.authority
-        http = HttpProfile(protocol=place.scheme, endpoint=place.authority, reqTimeout=self._timeout, keepAlive=True)
-        http.certification = ca_bundle or certificates()
-        client = CommonClient(service, version, _SdkCredential(self._provider), region, ClientProfile(httpProfile=http))
-        client.profile.language = "en-US"
-        connection = client.request.conn
-        connection.proxy = dict(place.proxies) or None
-        # Neither ~/.netrc nor the environment adds to a request, and none is sent on to another place.
-        connection._session.trust_env = False  # noqa: SLF001 - there is no public way
-        connection._session.max_redirects = 0  # noqa: SLF001 - as above
-        return client
-
-
-class _SdkCredential:
-    """What the SDK asks for the parts of a credential, once a request."""
-
-    def __init__(self, provider: Provider | None) -> None:
-        self._provider = provider
-
-    def get_credential_info(self) -> tuple[str, str, str]:
+    def _headers(self, action: str, body: bytes) -> dict[str, str]:
+        timestamp = int(time.time())
+        headers = {
+            "Content-Type": _CONTENT_TYPE,
+            "X-TC-Action": action[:1].upper() + action[1:],
+            "X-TC-Version": self._version,
+            "X-TC-Timestamp": str(timestamp),
+            "X-TC-Language": "en-US",
+        }
+        if self._region:
+            headers["X-TC-Region"] = self._region
         if self._provider is None:
-            return "", "", ""
-        credential = self._provider.get()
-        return credential.secret_id, credential.secret_key, credential.token
+            return {**headers, "Authorization": "SKIP"}
+        credential = _credential(self._provider)
+        if credential.token:
+            headers["X-TC-Token"] = credential.token
+        request = tc3.Request("POST", "", {"content-type": _CONTENT_TYPE, "host": self._authority}, body)
+        signed = tc3.sign(request, credential.secret_id, credential.secret_key, timestamp, self._service)
+        return {**headers, "Authorization": signed}
 
 
-def _inner(answer: Any) -> dict[str, Any]:
-    """Return the inner object. The SDK looks for an error only under two content types, so look again."""
+def _credential(provider: Provider) -> Credential:
+    try:
+        return provider.get()
+    except NetworkError as error:
+        # Where the credential comes from was not reached; to KMS nothing was sent.
+        raise UnreachableError(error.message, hint=error.hint) from error
+
+
+def _inner(body: bytes) -> dict[str, Any]:
+    """Return the inner object, whatever content type a gateway gave it."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError) as fault:
+        raise NetworkError("the answer of KMS was cut short or is not JSON", hint=GATEWAY) from fault
     response = answer.get("Response") if isinstance(answer, dict) else None
     if not isinstance(response, dict):
         raise ServiceError(
@@ -123,28 +111,3 @@ def _inner(answer: Any) -> dict[str, Any]:
     if isinstance(error, dict):
         raise protocol.error(str(error.get("Code")), str(error.get("Message")), response.get("RequestId"))
     return response
-
-
-def _silence() -> None:
-    logger = logging.getLogger(_LOGGER)
-    logger.disabled = True
-    logger.propagate = False
-
-
-def _reason(text: str) -> str:
-    """Say what requests says in a few words; its own may hold the address of a proxy with a password."""
-    for sign, reason in (
-        ("Name or service not known", "the name is not known"),
-        ("name resolution", "the name cannot be resolved now"),
-        ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted"),
-        ("doesn't match", "its certificate is for another name"),
-        ("Connection refused", "connection refused"),
-        ("timed out", "no answer in time"),
-        ("ProxyError", "the proxy refuses or does not answer"),
-        ("Connection reset", "connection reset"),
-        ("closed connection without response", "the connection was closed without an answer"),
-        ("Connection aborted", "the connection was closed without an answer"),
-    ):
-        if sign in text:
-            return reason
-    return "the connection failed"

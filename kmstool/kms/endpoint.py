@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+import ssl
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from kmstool.errors import InputError
 from kmstool.kms.transport import LOOPBACK
 
-_AUTHORITY = re.compile(r"(?:[0-9A-Za-z.-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
+_AUTHORITY = re.compile(r"(?:([0-9A-Za-z.-]{1,253})|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}))?", re.ASCII)
 _HASHED_CERTIFICATE = re.compile(r"[0-9a-f]{8}\.0")
 _SYSTEM_CERTIFICATES = "/etc/ssl/certs"
+_PORTS = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy; `authorization` is the value of the header with its user and password, None without."""
+
+    host: str
+    port: int
+    authorization: str | None = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Proxy:
+        """Read http://[USER:PASSWORD@]HOST[:PORT], where http:// may be left out.
+
+        Raises `InputError` for anything else, without showing it: it may hold a password.
+        """
+        try:
+            parts = urlsplit(text if "://" in text else f"http://{text}")
+        except ValueError:
+            parts = urlsplit("")
+        found = _AUTHORITY.fullmatch(parts.netloc.rpartition("@")[2])
+        if parts.scheme != "http" or not found:
+            raise InputError(
+                "the environment (HTTPS_PROXY) names no proxy that can be used",
+                hint="it has the form http://HOST:PORT; neither TLS to the proxy itself nor SOCKS is spoken",
+            )
+        name, address, port = found.groups()
+        authorization = None
+        if parts.username is not None:
+            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode("utf-8", "surrogateescape")
+            authorization = f"Basic {base64.b64encode(user).decode()}"
+        return cls(name or address, int(port or _PORTS["http"]), authorization)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +57,8 @@ class Endpoint:
 
     scheme: str
     authority: str
+    host: str
+    port: int
     is_loopback: bool
 
     @classmethod
@@ -38,26 +74,23 @@ class Endpoint:
         if parts.scheme == "http" and not loopback:
             raise InputError(f"{shown} would send secrets in clear", hint="use https; http is for loopback only")
         plain = not parts.query and not parts.fragment and parts.path in ("", "/")
-        if parts.scheme not in ("http", "https") or not plain or not _AUTHORITY.fullmatch(parts.netloc):
+        found = _AUTHORITY.fullmatch(parts.netloc)
+        if parts.scheme not in _PORTS or not plain or not found:
             raise InputError(f"{shown} is no endpoint", hint=hint)
-        return cls(parts.scheme, parts.netloc, loopback)
+        name, address, port = found.groups()
+        return cls(parts.scheme, parts.netloc, name or address, int(port or _PORTS[parts.scheme]), loopback)
 
     @property
-    def url(self) -> str:
-        """The URL of its root."""
-        return f"{self.scheme}://{self.authority}/"
-
-    @property
-    def proxies(self) -> Mapping[str, str]:
+    def proxy(self) -> Proxy | None:
         """The proxy of the environment, unless the host is an exception there; never one for loopback."""
         if self.is_loopback or proxy_bypass(self.authority):
-            return {}
+            return None
         proxy = getproxies().get(self.scheme)
-        return {self.scheme: proxy} if proxy else {}
+        return Proxy.parse(proxy) if proxy else None
 
 
-def certificates() -> str | None:
-    """Return the file or folder of trusted certificates: the user's choice or the system's, None for neither.
+def certificates() -> str:
+    """Return the file or folder of trusted certificates: the user's choice, the system's, or else Mozilla's.
 
     A hashed folder is a hundred times quicker to open than a bundle.
     """
@@ -66,6 +99,14 @@ def certificates() -> str | None:
         return chosen
     try:
         with os.scandir(_SYSTEM_CERTIFICATES) as entries:
-            return _SYSTEM_CERTIFICATES if any(_HASHED_CERTIFICATE.fullmatch(entry.name) for entry in entries) else None
-    except OSError:
-        return None
+            if any(_HASHED_CERTIFICATE.fullmatch(entry.name) for entry in entries):
+                return _SYSTEM_CERTIFICATES
+    except FileNotFoundError:
+        pass
+    return ssl.get_default_verify_paths().cafile or _of_mozilla()
+
+
+def _of_mozilla() -> str:
+    import certifi  # noqa: PLC0415 - 7 ms that a system with certificates of its own saves
+
+    return certifi.where()

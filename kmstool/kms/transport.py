@@ -21,7 +21,8 @@ class Transport(Protocol):
         """Perform one action and return the inner `Response` object, RequestId included.
 
         Raises `AccessError`, `IntegrityError` or `ServiceError` for what KMS refuses (with
-        `kms_code` and `request_id`), `NetworkError` if it cannot be reached.
+        `kms_code` and `request_id`), `UnreachableError` if nothing was sent and `NetworkError`
+        if the answer was lost.
         """
         ...
 
