@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ from kmstool.errors import (
     NetworkError,
     ServiceError,
     UnknownOutcomeError,
+    UnreachableError,
 )
 from kmstool.kms.client import KmsClient
 from kmstool.kms.cloud import CloudTransport
@@ -268,6 +270,29 @@ def test_what_may_not_be_repeated_is_not(
     assert "not known" in found.message
     assert found.hint
     assert (len(kms.calls), slept) == (1, [])
+
+
+@pytest.mark.parametrize("action", ["CreateKey", "RotateKey", "SomethingNew", "EnableKey"])
+def test_what_was_not_sent_was_not_done(action: str, slept: list[float]) -> None:
+    """There is nothing to look up, it is tried again, and the end says that nothing was done."""
+    params = {"Alias": "a", "KeyId": "a"}
+    kms = Scripted(UnreachableError("connection refused"), UnreachableError("connection refused"), ANSWER)
+    assert Retrying(kms, sleep=slept.append).call(action, params) == ANSWER
+    assert [name for name, _ in kms.calls] == [action] * 3
+    kms = Scripted(error("RequestLimitExceeded"), UnreachableError("connection refused", hint="look there"))
+    with pytest.raises(UnreachableError) as caught:
+        Retrying(kms, retries=2, sleep=slept.append).call(action, params)
+    found = caught.value
+    assert (found.exit_code, found.message, found.hint) == (7, "connection refused; nothing was done", "look there")
+
+
+def test_nothing_was_done_is_not_said_of_what_may_have_been(slept: list[float]) -> None:
+    """The first request may have taken effect, though the last one was not sent; and to read does nothing anyway."""
+    for action, first in (("EnableKey", network_error()), ("Encrypt", UnreachableError("refused"))):
+        last = UnreachableError("refused")
+        with pytest.raises(UnreachableError) as caught:
+            Retrying(Scripted(first, last), retries=1, sleep=slept.append).call(action, {"KeyId": "a"})
+        assert caught.value is last
 
 
 @pytest.mark.parametrize("code", sorted(DELAYED - {"InternalError", "ServiceUnavailable"}))
@@ -584,6 +609,17 @@ def test_the_program_says_that_an_outcome_is_not_known(server: Server, rules: Ca
     assert (done.returncode, done.stdout) == (7, "")
     assert "whether CreateKey took effect is not known" in done.stderr
     assert "kmstool key list" in done.stderr
+
+
+def test_the_program_says_that_nothing_was_done(server: Server) -> None:
+    """Where nobody listens nothing can have happened."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    for arguments in (["key", "create", "--alias", new_alias()], ["key", "create", "--alias", "a", "--retries", "0"]):
+        done = server.run(*arguments, "--max-wait", "0.5", "--endpoint", endpoint)
+        assert (done.returncode, done.stdout) == (7, "")
+        assert "connection refused; nothing was done" in done.stderr
+        assert "not known" not in done.stderr
 
 
 def test_the_program_makes_one_key(server: Server, rules: Callable[..., None]) -> None:

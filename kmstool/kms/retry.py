@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kmstool import protocol
-from kmstool.errors import KmsToolError, NetworkError, UnknownOutcomeError
+from kmstool.errors import KmsToolError, NetworkError, UnknownOutcomeError, UnreachableError
 from kmstool.kms.outcomes import LOOKUPS
 from kmstool.kms.transport import Transport
 
@@ -57,9 +57,11 @@ class Retrying:
         """Perform an action, again if need be.
 
         Raises the last error when the retries or the time are used up, and
-        `UnknownOutcomeError` if it is not known whether a change took effect.
+        `UnknownOutcomeError` if it is not known whether a change took effect. If it never left
+        this machine, the message says that nothing was done.
         """
         since, deadline = int(time.time()), time.monotonic() + self._max_wait
+        untouched = protocol.changes(action, params)
         for attempt in range(self._retries + 1):
             try:
                 return self._inner.call(action, params)
@@ -67,6 +69,7 @@ class Retrying:
                 failure = error
             if not is_passing(failure):
                 raise failure
+            untouched = untouched and not is_unknown(failure)
             if is_unknown(failure) and not protocol.is_repeatable(action, params):
                 left = Retrying(
                     self._inner,
@@ -79,7 +82,7 @@ class Retrying:
                     return found
             pause = self._pause(attempt, failure)
             if attempt == self._retries or time.monotonic() + pause > deadline:
-                raise failure
+                raise _nothing_done(failure) if untouched and isinstance(failure, UnreachableError) else failure
             self._sleep(pause)
         raise failure
 
@@ -106,6 +109,10 @@ def _look_up(
     ) from failure
 
 
+def _nothing_done(failure: UnreachableError) -> UnreachableError:
+    return UnreachableError(f"{failure.message}; nothing was done", hint=failure.hint)
+
+
 def is_passing(error: KmsToolError) -> bool:
     """Tell whether the same request may succeed later."""
     code = error.kms_code
@@ -116,4 +123,6 @@ def is_passing(error: KmsToolError) -> bool:
 
 def is_unknown(error: KmsToolError) -> bool:
     """Tell whether the request may have taken effect all the same."""
-    return error.kms_code in _UNKNOWN if error.kms_code else isinstance(error, NetworkError)
+    if error.kms_code:
+        return error.kms_code in _UNKNOWN
+    return isinstance(error, NetworkError) and not isinstance(error, UnreachableError)
