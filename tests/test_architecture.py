@@ -4,11 +4,14 @@ Every rule here is broken one import or one line at a time; the test that fails 
 """
 
 import ast
+import http.server
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +30,7 @@ SESSIONS = sorted((ROOT / "tests" / "sessions").glob("*.md"))
 HEAVY = {"cryptography", "jmespath", "keyring", "platformdirs", "requests", "rich", "sqlite3", "tencentcloud"}
 DOMAIN = ("kmstool.crypto", "kmstool.kms", "kmstool.protocol", "kmstool.server")
 MAX_MODULE_LINES = 300
+KEY_ID = "6f6e2a6c-e7ca-11f1-8000-525400000001"
 MAX_SUMMARY_CHARACTERS = 60
 NAMELESS = {"base", "common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 ENDS = {0, main.HANGUP, main.INTERRUPTED, main.CLOSED_PIPE, main.TERMINATED}
@@ -132,6 +136,50 @@ def test_help_is_light(arguments: list[str], tmp_path: Path) -> None:
     if arguments[0] not in main.COMMANDS:
         places = {place.partition(":")[0] for place, _ in main.COMMANDS.values()}
         assert not places & loaded, "the list of commands imported a command"
+
+
+def test_encrypting_over_the_network_is_light(tmp_path: Path) -> None:
+    """One `encrypt` imports the transport and little else: no SDK, no crypto library, no store.
+
+    A shell loop pays for every import of every round. What was imported too much is found
+    with `python -X importtime`, as for help.
+    """
+    answer = json.dumps({"Response": {"CiphertextBlob": "a-k-b-k-c", "KeyId": KEY_ID, "RequestId": "1"}})
+
+    class Kms(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer.encode())
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    with http.server.HTTPServer(("127.0.0.1", 0), Kms) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        environment |= {"TENCENTCLOUD_SECRET_ID": "AKIDtests", "TENCENTCLOUD_SECRET_KEY": "key"}
+        arguments = ["encrypt", "--key", KEY_ID, "--endpoint", f"http://127.0.0.1:{server.server_port}"]
+        done = subprocess.run(
+            [sys.executable, "-c", LIST_MODULES.format(arguments=arguments)],
+            cwd=tmp_path,
+            env=environment,
+            input="text",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        thread.join(60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "a-k-b-k-c"
+    loaded = set(done.stderr.split())
+    assert "kmstool.kms.cloud" in loaded
+    assert {name.partition(".")[0] for name in loaded} & (HEAVY | {"asyncio", "certifi", "urllib3"}) == set()
+    assert not {name for name in loaded if name.startswith(("kmstool.crypto", "kmstool.server", "kmstool.envelope"))}
 
 
 @pytest.mark.parametrize("name", main.COMMANDS)

@@ -29,12 +29,13 @@ def choose(session: Session, name: str | None) -> Profile:
     """
     from kmstool.kms.profiles import Profile
 
-    environ, profiles = session.environ, session.profiles
+    environ = session.environ
     named = name or session.settings.profile or environ.get("KMSTOOL_PROFILE")
     if named:
-        return profiles.get(named)
+        return session.profiles.get(named)
     if environ.get("TENCENTCLOUD_SECRET_ID") or environ.get("TENCENTCLOUD_SECRET_KEY"):
         return Profile(ENVIRONMENT, _region(environ), credentials="environment")
+    profiles = session.profiles
     if profiles.current:
         return profiles.get(profiles.current)
     if (session.home / ".tccli" / f"{tccli_profile(environ)}.credential").exists():

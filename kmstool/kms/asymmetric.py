@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kmstool import protocol
-from kmstool.crypto import asymmetric
 from kmstool.kms import answers
 from kmstool.kms.answers import Caller, Decrypted, PublicKeyAnswer, Signed
 
@@ -16,6 +15,8 @@ class AsymmetricActions(Caller):
 
         Built from `PublicKey` (DER): published samples of `PublicKeyPem` hold base64 twice.
         """
+        from kmstool.crypto import asymmetric  # noqa: PLC0415 - 20 ms that every other action saves
+
         answer = self._call("GetPublicKey", {"KeyId": key_id})
         key = asymmetric.from_spki(answers.binary(answer, "PublicKey"))
         return PublicKeyAnswer(answers.same_key(answer, key_id), key, answer)
