@@ -273,7 +273,7 @@ def test_the_key_that_gmssl_3_encrypted() -> None:
 def test_no_wrong_passphrase_is_taken_for_a_right_one() -> None:
     """In one of 256 the last byte looks like padding, and the text is garbage all the same."""
     quick = encrypted(iterations=1)
-    assert pkcs8.decrypt(quick, PASSPHRASE) == KEYS["SM2"].key.to_pkcs8()  # type: ignore[union-attr]
+    assert pkcs8.decrypt(quick, PASSPHRASE) == KEYS["SM2"].key.to_pkcs8()
     for attempt in range(2000):
         with pytest.raises(AccessError):
             pem.read_private_key(block("ENCRYPTED PRIVATE KEY", quick), f"wrong {attempt}".encode())

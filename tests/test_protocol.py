@@ -223,7 +223,7 @@ def test_base64_has_no_line_breaks() -> None:
     ],
 )
 def test_base64_of_another_form_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011  the message is the library's
+    with pytest.raises(ValueError):  # noqa: PT011 - the message is the library's
         protocol.decode(text)
 
 

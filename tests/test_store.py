@@ -244,7 +244,7 @@ class Damaged:
         except KmsToolError as error:
             # The base class is for faults of kmstool itself, which a damaged file is not.
             found.add("KmsToolError" if type(error) is KmsToolError else "refused")
-        except Exception as error:  # noqa: BLE001  that nothing else is raised is what is tested
+        except Exception as error:  # noqa: BLE001 - that nothing else is raised is what is tested
             found.add(type(error).__name__)
         else:
             found.add("answered")

@@ -15,8 +15,10 @@ from kmstool.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.crypto.asymmetric import PublicKey
+    from kmstool.crypto.encodings import CiphertextFormat
+    from kmstool.crypto.rsa import EncryptionAlgorithm
 
-RSA_ALGORITHMS = ("RSAES_OAEP_SHA_256", "RSAES_OAEP_SHA_1", "RSAES_PKCS1_V1_5")
+RSA_ALGORITHMS: tuple[EncryptionAlgorithm, ...] = ("RSAES_OAEP_SHA_256", "RSAES_OAEP_SHA_1", "RSAES_PKCS1_V1_5")
 MAX_SM2_PLAINTEXT_BYTES = 146
 MAX_INPUT_BYTES = 65536
 MAX_KEY_BYTES = 65536
@@ -74,7 +76,7 @@ def encrypt(
     session: Session,
     key: str | None,
     public_key: str | None,
-    algorithm: str | None,
+    algorithm: EncryptionAlgorithm | None,
     raw: bool,
     out: str | None,
     force: bool,
@@ -104,9 +106,9 @@ def encrypt(
 def decrypt(
     session: Session,
     key: str | None,
-    algorithm: str | None,
+    algorithm: EncryptionAlgorithm | None,
     raw: bool,
-    ciphertext_format: str,
+    ciphertext_format: CiphertextFormat,
     out: str | None,
     force: bool,
     file: str | None,
@@ -137,12 +139,12 @@ def _public_key(session: Session, key: str | None, name: str | None) -> PublicKe
     return client.public_key(key_id).public_key
 
 
-def _encrypted(key: PublicKey, algorithm: str | None, plaintext: bytes) -> bytes:
+def _encrypted(key: PublicKey, algorithm: EncryptionAlgorithm | None, plaintext: bytes) -> bytes:
     from kmstool.crypto import encodings, rsa, sm2_encryption
     from kmstool.crypto.asymmetric import RsaPublicKey, Sm2PublicKey
 
     if isinstance(key, RsaPublicKey):
-        return rsa.encrypt(key.key, algorithm or RSA_ALGORITHMS[0], plaintext)  # type: ignore[arg-type] # click's choices
+        return rsa.encrypt(key.key, algorithm or RSA_ALGORITHMS[0], plaintext)
     if not isinstance(key, Sm2PublicKey) or algorithm:
         raise UsageError(
             f"a public key of the kind {key.kind} does not encrypt" + (f" with {algorithm}" if algorithm else "")
@@ -155,11 +157,10 @@ def _encrypted(key: PublicKey, algorithm: str | None, plaintext: bytes) -> bytes
     return encodings.write_ciphertext(sm2_encryption.encrypt(key.key, plaintext), "der")
 
 
-def _as_der(ciphertext: bytes, written_as: str) -> bytes:
+def _as_der(ciphertext: bytes, written_as: CiphertextFormat) -> bytes:
     from kmstool.crypto import encodings
 
-    read = encodings.read_ciphertext(ciphertext, written_as)  # type: ignore[arg-type] # click's choices
-    return encodings.write_ciphertext(read, "der")
+    return encodings.write_ciphertext(encodings.read_ciphertext(ciphertext, written_as), "der")
 
 
 def _from_base64(data: bytes) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,40 +60,39 @@ def _rewrap(session: Session, path: Path, targets: list[CmkRecipient], *, server
     from kmstool import atomic
     from kmstool.envelope import file as whole
 
-    descriptor = _locked(path)
     try:
-        source = whole.Source.of(descriptor)
-        opened = whole.open_header(source)
-        wrap = _wrapped_by_kms if server_side else _wrapped_here
-        stanzas = wrap(session, opened, targets)
-        if whole.rewrap_in_place(descriptor, opened.header, stanzas):
-            return "in place"
-        mode = os.fstat(descriptor).st_mode & 0o777
-        with atomic.create(path, replace=True, mode=mode) as file:
-            whole.rewrap_copy(source, opened.header, file.fileno(), stanzas)
-        return "by a copy"
+        with _locked(path) as descriptor:
+            source = whole.Source.of(descriptor)
+            opened = whole.open_header(source)
+            wrap = _wrapped_by_kms if server_side else _wrapped_here
+            stanzas = wrap(session, opened, targets)
+            if whole.rewrap_in_place(descriptor, opened.header, stanzas):
+                return "in place"
+            mode = os.fstat(descriptor).st_mode & 0o777
+            with atomic.create(path, replace=True, mode=mode) as file:
+                whole.rewrap_copy(source, opened.header, file.fileno(), stanzas)
+            return "by a copy"
     except OSError as error:
         raise atomic.fault(path, error) from error
-    finally:
-        os.close(descriptor)
 
 
-def _locked(path: Path) -> int:
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """Open an envelope for a rewrap; raise `OutputError` while another process has it, and for several names."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
         raise InputError(f"cannot open {path}: {(error.strerror or '').lower()}") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(f"{path} is being rewrapped by another process", hint="try again later") from error
         if os.fstat(descriptor).st_nlink > 1:
-            raise OutputError(f"{path} has several names, which a rewrap would part or change together")  # noqa: TRY301
-    except BlockingIOError as error:
+            raise OutputError(f"{path} has several names, which a rewrap would part or change together")
+        yield descriptor
+    finally:
         os.close(descriptor)
-        raise OutputError(f"{path} is being rewrapped by another process", hint="try again later") from error
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def _wrapped_here(session: Session, opened: Opened, targets: list[CmkRecipient]) -> list[Stanza]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -152,12 +153,12 @@ def faults() -> None:
 @click.option("--content-type", default="", metavar="TYPE", help="Label the answer with this type.")
 @click.option("--http-status", type=click.IntRange(100, 599), metavar="STATUS", help="Answer with this HTTP status.")
 @pass_session
-def add(session: Session, nth: int | None, delay: str, http_status: int | None, **fields: object) -> None:
+def add(session: Session, nth: int | None, delay: str, http_status: int | None, **fields: Any) -> None:
     """Add a rule; it holds from the next request on."""
     from kmstool.server import faults as rules
 
     seconds = times.duration(delay) if delay else 0
-    rule = rules.FaultRule(nth=nth or 0, delay_seconds=seconds, http_status=http_status or 0, **fields)  # type: ignore[arg-type] # click's options are the fields
+    rule = rules.FaultRule(nth=nth or 0, delay_seconds=seconds, http_status=http_status or 0, **fields)
     with session.local_kms().request("DescribeKey", {}, write=True) as call:
         number = rules.add(call.db, rule)
     session.note(f"added fault rule {number}")

@@ -14,13 +14,15 @@ from kmstool.cli.session import Session, pass_session
 from kmstool.errors import InputError, IntegrityError, UsageError
 
 if TYPE_CHECKING:
+    from kmstool.crypto import digests
     from kmstool.crypto.asymmetric import PublicKey
+    from kmstool.crypto.encodings import SignatureFormat
     from kmstool.signing import Algorithm
 
 MAX_MESSAGE_BYTES = 4096
 MAX_SIGNATURE_BYTES = 8192
 MAX_KEY_BYTES = 65536
-DIGESTS = {"sha256": "SHA-256", "sha384": "SHA-384", "sm3": "SM3"}
+DIGESTS: dict[str, digests.Name] = {"sha256": "SHA-256", "sha384": "SHA-384", "sm3": "SM3"}
 
 _ALGORITHM = click.option("--algorithm", metavar="NAME", help="Signature algorithm; else the key's first.")
 _TYPE = click.option("--message-type", type=click.Choice(["raw", "digest"]), default="raw", help="What FILE holds.")
@@ -96,7 +98,7 @@ def verify(
     algorithm: str | None,
     message_type: str,
     user_id: str | None,
-    signature_format: str,
+    signature_format: SignatureFormat,
     file: str | None,
 ) -> None:
     """Check a signature over a file or stdin.
@@ -163,7 +165,7 @@ def digest(
                 raise UsageError(f"the public key is {key.kind}, not SM2")
             found = _digested(_algorithm(None, key), key, b"", source.file, user_id)
         else:
-            found = digests.of_file(DIGESTS[algorithm], source.file)  # type: ignore[arg-type] # the names are the same
+            found = digests.of_file(DIGESTS[algorithm], source.file)
     text = found if raw else found.hex().encode() + b"\n"
     if out is not None:
         files.write(text, out, force=force, source=source)
@@ -210,10 +212,12 @@ def _is_digested(choice: str, message: bytes, user_id: str | None) -> bool:
     return choice == "always" or long or user_id is not None
 
 
-def _check(algorithm: Algorithm, key: PublicKey, message_digest: bytes, value: bytes, written_as: str) -> None:
+def _check(
+    algorithm: Algorithm, key: PublicKey, message_digest: bytes, value: bytes, written_as: SignatureFormat
+) -> None:
     from kmstool import signing
 
-    signing.verify(algorithm, key, message_digest, value, written_as)  # type: ignore[arg-type] # click's choices
+    signing.verify(algorithm, key, message_digest, value, written_as)
 
 
 def _kms_form(key: PublicKey, value: bytes) -> bytes:

@@ -232,7 +232,7 @@ def _slot_digest(file_id: bytes, generation: int, body: bytes) -> bytes:
 def _u64(fields: Mapping[int, bytes], number: int) -> int | None:
     if number not in fields:
         return None
-    if len(fields[number]) != 8:  # noqa: PLR2004 - u64
+    if len(fields[number]) != stanzas.U64_BYTES:
         raise _malformed("its prologue has fields that cannot be")
     return int.from_bytes(fields[number], "big")
 

@@ -22,6 +22,8 @@ KINDS = {
     RSA_OFFLINE: "rsa-offline",
 }
 OAEP = "RSAES_OAEP_SHA_256"
+U64_BYTES = 8
+"""The size of a number in a field, such as a time."""
 
 SITE, REGION, KEY_ID, WRAPPED, WRAPPED_AT, OWNER_UIN, CLUSTER, LABEL, ALGORITHM, FINGERPRINT = range(1, 11)
 
@@ -33,6 +35,7 @@ _SITES = (b"cn", b"intl")
 _REGION = re.compile(rb"[a-z]{2}(-[a-z0-9]{2,16}){1,3}")
 _KEY_ID = re.compile(rb"[0-9a-f-]{36}")
 _ALIAS_BYTES = 200
+_FINGERPRINT_BYTES = 32
 _REQUIRED = {
     TENCENT_KMS: {SITE, REGION, KEY_ID, WRAPPED},
     TENCENT_KMS_RSA: {SITE, REGION, KEY_ID, WRAPPED, ALGORITHM, FINGERPRINT},
@@ -155,8 +158,8 @@ def _checked(stanza: Stanza) -> Stanza:
         and _REGION.fullmatch(fields.get(REGION, b"ap-guangzhou"))
         and _KEY_ID.fullmatch(fields.get(KEY_ID, b"0" * 36))
         and fields.get(ALGORITHM, OAEP.encode()) == OAEP.encode()
-        and len(fields.get(FINGERPRINT, bytes(32))) == 32  # noqa: PLR2004 - SHA-256
-        and len(fields.get(WRAPPED_AT, bytes(8))) == 8  # noqa: PLR2004 - u64
+        and len(fields.get(FINGERPRINT, bytes(_FINGERPRINT_BYTES))) == _FINGERPRINT_BYTES
+        and len(fields.get(WRAPPED_AT, bytes(U64_BYTES))) == U64_BYTES
         and all(len(fields.get(number, b"")) <= _ALIAS_BYTES for number in (OWNER_UIN, CLUSTER, LABEL))
         and (stanza.kind != TENCENT_KMS or stanza.wrapped.isascii())
     )

@@ -27,14 +27,15 @@ def from_tccli(home: Path, name: str, warn: Warn) -> Provider | None:
     text = _read(path, warn)
     if text is None:
         return None
+    malformed = InputError(f"{path} is not a credential file of tccli", hint="make it anew: tccli configure")
     try:
         fields: Any = json.loads(text)
         secret_id, secret_key = fields["secretId"], fields["secretKey"]
         token, expires = fields.get("token") or "", int(fields.get("expiresAt") or 0)
-        if not all(isinstance(value, str) for value in (secret_id, secret_key, token)):
-            raise TypeError  # noqa: TRY301
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path} is not a credential file of tccli", hint="make it anew: tccli configure") from error
+        raise malformed from error
+    if not all(isinstance(value, str) for value in (secret_id, secret_key, token)):
+        raise malformed
     source = f"tccli's profile {name}"
     credential = checked(secret_id, secret_key, token, expires, source=source)
     provider = Fixed(credential, source)

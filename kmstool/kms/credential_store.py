@@ -76,15 +76,17 @@ def remove(store: str, folder: Path, profile: str) -> None:
 
 
 def _open(path: Path, profile: str, passphrase: Passphrase) -> str:
+    malformed = InputError(f"{path} is not an encrypted credential", hint="log in again: kmstool auth login")
     try:
         fields = json.loads(path.read_text("utf-8"))
         salt, sealed = protocol.decode(fields["salt"]), protocol.decode(fields.pop("sealed"))
-        if (fields["format"], fields["n"], fields["r"], fields["p"]) != (_FORMAT, _COST, _BLOCK, _PARALLEL):
-            raise ValueError("unknown parameters")  # noqa: TRY301
+        parameters = (fields["format"], fields["n"], fields["r"], fields["p"])
     except FileNotFoundError as error:
         raise _none(profile) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is not an encrypted credential", hint="log in again: kmstool auth login") from error
+        raise malformed from error
+    if parameters != (_FORMAT, _COST, _BLOCK, _PARALLEL):
+        raise malformed
     try:
         return aead.unseal("AES_256", _stretched(passphrase(), salt), sealed, _associated(fields, profile)).decode()
     except IntegrityError as error:

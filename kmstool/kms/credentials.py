@@ -14,6 +14,8 @@ from typing import Protocol
 from kmstool.errors import AccessError
 
 _RENEW_SECONDS = 300
+# Of a shorter SecretId the two ends together would show most.
+_LONG_ID_CHARACTERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,9 @@ class Credential:
     @property
     def masked_id(self) -> str:
         """The SecretId with its middle left out."""
-        return f"{self.secret_id[:8]}…{self.secret_id[-4:]}" if len(self.secret_id) > 16 else self.secret_id[:4] + "…"  # noqa: PLR2004
+        if len(self.secret_id) > _LONG_ID_CHARACTERS:
+            return f"{self.secret_id[:8]}…{self.secret_id[-4:]}"
+        return f"{self.secret_id[:4]}…"
 
 
 class Provider(Protocol):

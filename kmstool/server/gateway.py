@@ -87,12 +87,7 @@ class Gateway:
 
     def _perform(self, kms: EmbeddedKms, call: SignedCall) -> HttpAnswer:
         try:
-            if call.version == sts.VERSION:
-                fields = sts.call(kms, call.action, call.params)
-            elif call.version == protocol.VERSION:
-                fields = kms.call(call.action, call.params, call.region or DEFAULT)
-            else:
-                raise refuse("NoSuchVersion", f"there is no version {call.version!r}")  # noqa: TRY301
+            fields = _fields(kms, call)
         except KmsToolError as error:
             return self._refused(call.action, error)
         except Exception as error:  # noqa: BLE001 - as above
@@ -150,6 +145,15 @@ class Gateway:
             self._credentials.clear()
             with self._reader.store.transaction() as db:
                 self._faults.load(db)
+
+
+def _fields(kms: EmbeddedKms, call: SignedCall) -> Mapping[str, Any]:
+    """Perform an action of the service whose version is asked for, and return the fields of its answer."""
+    if call.version == sts.VERSION:
+        return sts.call(kms, call.action, call.params)
+    if call.version == protocol.VERSION:
+        return kms.call(call.action, call.params, call.region or DEFAULT)
+    raise refuse("NoSuchVersion", f"there is no version {call.version!r}")
 
 
 def _answer(fields: Mapping[str, Any]) -> HttpAnswer:

@@ -86,16 +86,18 @@ def discard(mode: str, folder: Path, store_id: bytes) -> None:
 
 
 def _stretched(parameters: str, passphrase: bytes) -> bytes:
-    cost, _, salt = parameters.rpartition(" ")
+    damaged = IntegrityError("the passphrase parameters of the store are damaged")
+    cost, _, encoded = parameters.rpartition(" ")
     try:
-        # Only what was once written here: other numbers could keep a command busy for hours.
-        if cost != _SCRYPT_TEXT or len(protocol.decode(salt)) != _SALT_BYTES:
-            raise ValueError("unknown parameters")  # noqa: TRY301
+        salt = protocol.decode(encoded)
     except ValueError as error:
-        raise IntegrityError("the passphrase parameters of the store are damaged") from error
+        raise damaged from error
+    # Only what was once written here: other numbers could keep a command busy for hours.
+    if cost != _SCRYPT_TEXT or len(salt) != _SALT_BYTES:
+        raise damaged
     n, r, p = _SCRYPT
     # Twice the memory that RFC 7914 section 2 names, which is what OpenSSL asks to be allowed.
-    return hashlib.scrypt(passphrase, salt=protocol.decode(salt), n=n, r=r, p=p, maxmem=256 * n * r, dklen=KEY_BYTES)
+    return hashlib.scrypt(passphrase, salt=salt, n=n, r=r, p=p, maxmem=256 * n * r, dklen=KEY_BYTES)
 
 
 def _read(path: Path) -> str:

@@ -78,12 +78,13 @@ class Vault:
 
     def unwrap(self, identity: tuple[str, ...], wrapped: object) -> bytes:
         """Undo `wrap`. Raises `IntegrityError` for a row that is damaged or stood elsewhere."""
+        what = "the key material of " + " ".join(identity)
+        if not isinstance(wrapped, bytes):
+            raise _damaged(what)
         try:
-            if not isinstance(wrapped, bytes):
-                raise IntegrityError("the column holds no bytes")  # noqa: TRY301
             return aead.unseal("AES_256", self._store_key, wrapped, self._identity(identity))
         except IntegrityError as error:
-            raise _damaged("the key material of " + " ".join(identity)) from error
+            raise _damaged(what) from error
 
     def _wrapped(self, root_key: bytes) -> tuple[bytes, bytes]:
         """Return canary and store key under a root key."""
