@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import files, options, output
+from kmstool.cli import files, key_files, options, output
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.session import Session, pass_session
 from kmstool.errors import InputError, UsageError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 RSA_ALGORITHMS: tuple[EncryptionAlgorithm, ...] = ("RSAES_OAEP_SHA_256", "RSAES_OAEP_SHA_1", "RSAES_PKCS1_V1_5")
 MAX_SM2_PLAINTEXT_BYTES = 146
 MAX_INPUT_BYTES = 65536
-MAX_KEY_BYTES = 65536
 
 COMMANDS = {
     "decrypt": ("kmstool.cli.asymmetric:decrypt", "Decrypt with a private key in KMS."),
@@ -88,7 +87,7 @@ def encrypt(
     """
     if (public_key is None) == (key is None):
         raise UsageError("give --public-key or --key", hint="get it: kmstool public-key KEY > pub.pem")
-    known = _public_key(session, key, public_key)
+    known = key_files.public_key(public_key) if public_key is not None else _public_key(session, key)
     source = files.read(file, MAX_INPUT_BYTES, "the plaintext is {size} bytes, far over the limit", "use an envelope")
     ciphertext = _encrypted(known, algorithm, source.data)
     files.write(ciphertext if raw else base64.b64encode(ciphertext) + b"\n", out, force=force, source=source)
@@ -130,11 +129,7 @@ def decrypt(
         output.answer(session, decrypted.answer, lambda: files.write(decrypted.plaintext, None))
 
 
-def _public_key(session: Session, key: str | None, name: str | None) -> PublicKey:
-    from kmstool.crypto import pem
-
-    if name is not None:
-        return pem.read_public_key(files.read(name, MAX_KEY_BYTES, "a public key of {size} bytes is none", "").data)
+def _public_key(session: Session, key: str | None) -> PublicKey:
     client, key_id = session.key(key)
     return client.public_key(key_id).public_key
 

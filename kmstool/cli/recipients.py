@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kmstool.cli import files
+from kmstool.cli import key_files
 from kmstool.cli.session import Session
 from kmstool.errors import UsageError
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from kmstool.envelope.stanzas import Stanza
     from kmstool.kms.recipient import CmkIdentity, CmkRecipient
 
-MAX_KEY_BYTES = 65536
 SUITES = ("aes-256-gcm", "sm4-gcm")
 
 
@@ -42,7 +41,6 @@ def cmk(session: Session, text: str | None) -> CmkRecipient:
 
 def by_public_key(session: Session, word: str) -> PublicKeyRecipient:
     """Return the recipient of `FILE` or `REGION:KEYID=FILE`, for which no KMS is asked."""
-    from kmstool.crypto import pem
     from kmstool.envelope.public_keys import PublicKeyRecipient
     from kmstool.keys import is_key_id
 
@@ -50,20 +48,16 @@ def by_public_key(session: Session, word: str) -> PublicKeyRecipient:
     in_kms = before != word and "/" not in before and (":" in before or is_key_id(before))
     if in_kms and not (region and is_key_id(name)):
         raise UsageError(f"{before!r} is no REGION:KEYID", hint="see both: kmstool key list")
-    file = word.removeprefix(f"{before}=") if in_kms else word
-    key = pem.read_public_key(files.read(file, MAX_KEY_BYTES, "a public key of {size} bytes is none", "").data)
+    key = key_files.public_key(word.removeprefix(f"{before}=") if in_kms else word)
     return PublicKeyRecipient(key, region, name) if in_kms else PublicKeyRecipient(key)
 
 
 def private_key(session: Session, file: str) -> PrivateKeyIdentity:
-    """Return the identity of an RSA private key in a PEM file; its passphrase is asked for if it has one."""
-    from kmstool.crypto import pem
+    """Return the identity of an RSA private key in a PEM file; raise `UsageError` for a key of another kind."""
     from kmstool.crypto.asymmetric import RsaPrivateKey
     from kmstool.envelope.public_keys import PrivateKeyIdentity
 
-    data = files.read(file, MAX_KEY_BYTES, "a private key of {size} bytes is none", "").data
-    locked = b"ENCRYPTED" in data
-    key = pem.read_private_key(data, session.passphrase_of(f"the private key {file}") if locked else None)
+    key = key_files.private_key(session, file)
     if not isinstance(key, RsaPrivateKey):
         raise UsageError(f"{file} holds a key of the kind {key.kind}; envelopes know RSA keys in files only")
     return PrivateKeyIdentity(key)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from kmstool.cli import files, options, output
+from kmstool.cli import files, key_files, options, output
 from kmstool.cli.session import Session, pass_session
 from kmstool.errors import InputError, IntegrityError, UsageError
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE_BYTES = 4096
 MAX_SIGNATURE_BYTES = 8192
-MAX_KEY_BYTES = 65536
 DIGESTS: dict[str, digests.Name] = {"sha256": "SHA-256", "sha384": "SHA-384", "sm3": "SM3"}
 
 _ALGORITHM = click.option("--algorithm", metavar="NAME", help="Signature algorithm; else the key's first.")
@@ -111,7 +110,7 @@ def verify(
     value = _read_signature(signature)
     client = None
     if local:
-        known = _read_public_key(str(public_key))
+        known = key_files.public_key(str(public_key))
     else:
         client, key_id = session.key(key)
         known = client.public_key(key_id).public_key
@@ -160,7 +159,7 @@ def digest(
         raise UsageError("--id goes with --algorithm sm2 only")
     with files.stream(file) as source:
         if public_key is not None:
-            key = _read_public_key(public_key)
+            key = key_files.public_key(public_key)
             if key.kind != "SM2":
                 raise UsageError(f"the public key is {key.kind}, not SM2")
             found = _digested(_algorithm(None, key), key, b"", source.file, user_id)
@@ -236,9 +235,3 @@ def _read_signature(name: str) -> bytes:
         return base64.b64decode(b"".join(data.split()), validate=True) or data
     except binascii.Error:
         return data
-
-
-def _read_public_key(name: str) -> PublicKey:
-    from kmstool.crypto import pem
-
-    return pem.read_public_key(files.read(name, MAX_KEY_BYTES, "a public key of {size} bytes is none", "").data)
