@@ -93,6 +93,16 @@ def test_input_that_cannot_be_read(name: str, reason: str) -> None:
     assert f"cannot read {name}: {reason}" in done.stderr.decode()
 
 
+@pytest.mark.parametrize(
+    "command", [ENCRYPT, ("digest", "--algorithm", "sha256"), ("envelope", *ENCRYPT)], ids=" ".join
+)
+def test_an_empty_name_is_no_input(command: tuple[str, ...]) -> None:
+    """`"$FILE"` with a variable that is not set."""
+    done = run(*command, "", input=b"a secret")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"an empty name is no file" in done.stderr
+
+
 def test_input_that_may_not_be_read() -> None:
     Path("secret.txt").chmod(0)
     done = run(*ENCRYPT, "secret.txt", prefix=BOUND)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from kmstool.cli import files, progress, recipients
 from kmstool.cli.session import Session
-from kmstool.errors import InputError, IntegrityError, KmsToolError, OutputError, UsageError
+from kmstool.errors import IntegrityError, KmsToolError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.cli.envelope_jobs import EncryptJob
@@ -200,21 +200,10 @@ def refuse_terminal() -> None:
 def _source(name: str | None) -> Iterator[Source]:
     from kmstool.envelope.file import Source
 
-    if name == "":
-        raise UsageError("an empty name is no file", hint="is a variable not set? - means stdin")
-    if name is None and sys.stdin.isatty():
-        raise UsageError("no FILE was named and stdin is a terminal", hint="name a file, or pipe data in")
-    try:
-        descriptor = os.dup(0) if name in (None, files.STDIN) else os.open(str(name), os.O_RDONLY | os.O_CLOEXEC)
+    with files.opened(name) as descriptor:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
             raise UsageError(f"{name} is a folder", hint="add --recursive")
-    except OSError as error:
-        raise InputError(f"cannot read {name or 'stdin'}: {(error.strerror or '').lower()}") from error
-    try:
         yield Source.of(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unarmored(source: Source) -> Source:

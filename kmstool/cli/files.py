@@ -24,34 +24,6 @@ class Input:
     inode: tuple[int, int]
 
 
-def read(name: str | None, limit: int, too_long: str, hint: str) -> Input:
-    """Read FILE, or stdin for None and `-`, up to `limit` bytes.
-
-    Raises `InputError` for what cannot be read and, with `too_long` and `hint`, for more;
-    `UsageError` rather than wait for a terminal that nobody named.
-    """
-    if name is None and sys.stdin.isatty():
-        raise UsageError(
-            "no FILE was named and stdin is a terminal", hint="name a file, pipe data in, or say - to type"
-        )
-    if name == "":
-        raise UsageError("an empty name is no file", hint="is a variable not set? - means stdin")
-    piped = name in (None, STDIN)
-    try:
-        descriptor = os.dup(0) if piped else os.open(str(name), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            found = os.fstat(descriptor)
-            data = _read_up_to(descriptor, limit + 1)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise InputError(f"cannot read {name or 'stdin'}: {(error.strerror or '').lower()}") from error
-    if len(data) > limit:
-        size = f"{found.st_size:,}" if found.st_size > limit else f"over {limit:,}"
-        raise InputError(too_long.format(size=size), hint=hint)
-    return Input(data, piped, (found.st_dev, found.st_ino))
-
-
 @dataclass(frozen=True, slots=True)
 class Stream:
     """A file or stdin that is read in pieces."""
@@ -61,17 +33,60 @@ class Stream:
 
 
 @contextmanager
-def stream(name: str | None) -> Iterator[Stream]:
-    """Open FILE, or stdin for None and `-`; raise `InputError` for what cannot be read, also in the block."""
+def opened(name: str | None) -> Iterator[int]:
+    """Open FILE, or stdin for None and `-`, and give the descriptor.
+
+    Raises `InputError` for what cannot be opened; `UsageError` for an empty name, and rather
+    than wait for a terminal that nobody named.
+    """
+    if name == "":
+        raise UsageError("an empty name is no file", hint="is a variable not set? - means stdin")
     if name is None and sys.stdin.isatty():
-        raise UsageError("no FILE was named and stdin is a terminal", hint="name a file, or pipe data in")
-    try:
+        raise UsageError(
+            "no FILE was named and stdin is a terminal", hint="name a file, pipe data in, or say - to type"
+        )
+    with _readable(name):
         descriptor = os.dup(0) if name in (None, STDIN) else os.open(str(name), os.O_RDONLY | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            yield Stream(file, (found.st_dev, found.st_ino))
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def read(name: str | None, limit: int, too_long: str, hint: str) -> Input:
+    """Read FILE, or stdin for None and `-`, up to `limit` bytes.
+
+    Raises as `opened` does, and `InputError` for what cannot be read and, with `too_long` and
+    `hint`, for more bytes.
+    """
+    with opened(name) as descriptor, _readable(name):
+        found = os.fstat(descriptor)
+        data = _read_up_to(descriptor, limit + 1)
+    if len(data) > limit:
+        size = f"{found.st_size:,}" if found.st_size > limit else f"over {limit:,}"
+        raise InputError(too_long.format(size=size), hint=hint)
+    return Input(data, name in (None, STDIN), (found.st_dev, found.st_ino))
+
+
+@contextmanager
+def stream(name: str | None) -> Iterator[Stream]:
+    """Open FILE, or stdin for None and `-`, as `opened` does; raise `InputError` too for faults of reading in the block."""
+    with opened(name) as descriptor, _readable(name), open(descriptor, "rb", closefd=False) as file:
+        found = os.fstat(descriptor)
+        yield Stream(file, (found.st_dev, found.st_ino))
+
+
+def unreadable(name: str | None, error: OSError) -> InputError:
+    """Make the error for a file that cannot be read; None is stdin."""
+    return InputError(f"cannot read {name or 'stdin'}: {(error.strerror or '').lower()}")
+
+
+@contextmanager
+def _readable(name: str | None) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise InputError(f"cannot read {name or 'stdin'}: {(error.strerror or '').lower()}") from error
+        raise unreadable(name, error) from error
 
 
 def _read_up_to(descriptor: int, limit: int) -> bytes:

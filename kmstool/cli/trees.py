@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from kmstool.cli import files
 from kmstool.cli.envelope_files import SUFFIX
 from kmstool.cli.envelope_jobs import EncryptJob
 from kmstool.cli.session import Session
-from kmstool.errors import InputError, KmsToolError, PartialError, UsageError
+from kmstool.errors import KmsToolError, PartialError, UsageError
 
 
 def encrypt(
@@ -76,7 +77,7 @@ def _encrypt_one(job: EncryptJob, source: Path, target: Path, path: str, *, forc
     try:
         descriptor = os.open(source / path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
-        raise InputError(f"cannot read {source / path}: {(error.strerror or '').lower()}") from error
+        raise files.unreadable(str(source / path), error) from error
     try:
         _make_folder(place.parent)
         content = whole.Source.of(descriptor)
