@@ -978,6 +978,7 @@ def test_a_terminal_is_refused_what_it_cannot_show(kms: EmbeddedKms) -> None:
     code, text = shown("kmstool envelope decrypt < binary.kte")
     assert code == 8
     assert "binary data is not written to a terminal" in text
+    assert "--armor" not in text, "decrypt has no such option"
     assert "\\xff" not in text
     code, text = shown("kmstool envelope decrypt -o - < binary.kte")
     assert code == 0

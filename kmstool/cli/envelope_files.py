@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from kmstool.cli import files, progress, recipients
 from kmstool.cli.session import Session
-from kmstool.errors import IntegrityError, KmsToolError, OutputError, UsageError
+from kmstool.errors import IntegrityError, KmsToolError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.cli.envelope_jobs import EncryptJob
@@ -45,15 +45,15 @@ def encrypt(session: Session, job: EncryptJob, name: str | None, out: str | None
     target = out if out is not None else (None if name in (None, files.STDIN) else f"{name}{SUFFIX}")
     with _source(name) as source:
         if job.detached is not None:
-            refuse_same(source, job.detached)
+            _refuse_same(source, job.detached)
             if target and os.path.realpath(target) == os.path.realpath(job.detached):
                 raise UsageError(f"{target} is to be the header and the payload", hint="give them two names")
         if target is None or target == files.STDIN:
-            if target is None and not job.armor:
-                refuse_terminal()
+            if target is None and not job.armor and sys.stdout.isatty():
+                raise files.not_for_terminals("a pipe, --armor")
             _encrypt_to(session, job, source, files.stdout_writer(), force=force)
             return
-        refuse_same(source, target)
+        _refuse_same(source, target)
         with atomic.create(Path(target), replace=force, durable=False) as file:
             if job.armor:
                 _encrypt_to(session, job, source, files.writer_of(file.fileno()), force=force)
@@ -133,7 +133,7 @@ def decrypt(session: Session, found: Found, floe: Floe, target: str | None, *, f
     envelope = found.envelope
     with progress.bar(session, "decrypting", envelope.plaintext_bytes) as advance:
         if target is not None and target != files.STDIN:
-            refuse_same(envelope.source, target)
+            _refuse_same(envelope.source, target)
             with atomic.create(Path(target), replace=force, durable=False) as file:
                 whole.unseal(envelope, floe, file.fileno(), advance)
             return
@@ -159,7 +159,7 @@ def write_range(envelope: Opened, floe: Floe, span: str, target: str | None, *, 
         guarded = _Guarded(files.stdout_writer(), text_only=target is None and sys.stdout.isatty())
         whole.unseal_range(envelope, floe, first, last, guarded.write)
         return
-    refuse_same(envelope.source, target)
+    _refuse_same(envelope.source, target)
     with atomic.create(Path(target), replace=force, durable=False) as file:
         whole.unseal_range(envelope, floe, first, last, files.writer_of(file.fileno()))
 
@@ -175,25 +175,9 @@ def decrypted_name(name: str | None, out: str | None) -> str | None:
     return str(name).removesuffix(SUFFIX)
 
 
-def refuse_same(source: Source, target: str) -> None:
-    """Refuse to write where the input comes from, and to a file without a name."""
-    if target == "":
-        raise UsageError("an empty name is no file", hint="is a variable not set? - means stdout")
-    try:
-        found = os.stat(target)
-    except OSError:
-        return
+def _refuse_same(source: Source, target: str) -> None:
     here = os.fstat(source.descriptor) if source.descriptor is not None else None
-    if here and (here.st_dev, here.st_ino) == (found.st_dev, found.st_ino):
-        raise UsageError(f"{target} is input and output", hint="write to another file and rename it afterwards")
-
-
-def refuse_terminal() -> None:
-    """Refuse to write binary data to a terminal."""
-    if sys.stdout.isatty():
-        raise OutputError(
-            "binary data is not written to a terminal", hint="use -o FILE, a pipe, --armor, or -o - to force it"
-        )
+    files.refuse_same(target, (here.st_dev, here.st_ino) if here else None)
 
 
 @contextmanager
@@ -263,6 +247,6 @@ class _Guarded:
 
     def write(self, data: memoryview) -> None:
         if self._text_only and not files.is_text(bytes(data)):
-            refuse_terminal()
+            raise files.not_for_terminals()
         self.begun = self.begun or len(data) > 0
         self._write(data)

@@ -103,28 +103,34 @@ def write(data: bytes, out: str | None, *, force: bool = False, source: Input | 
     Raises `OutputError` for a file that exists and was not to be replaced, for every fault
     of the file system, and for binary data on a terminal unless `-` was said.
     """
-    if out == "":
-        raise UsageError("an empty name is no file", hint="is a variable not set? - means stdout")
     if out is not None and out != STDIN:
-        _refuse_same(out, source)
+        refuse_same(out, source.inode if source else None)
         from kmstool import atomic
 
         atomic.write(Path(out), data, replace=force)
         return
     if out is None and sys.stdout.isatty() and not is_text(data):
-        raise OutputError("binary data is not written to a terminal", hint="use -o FILE, a pipe, or -o - to force it")
+        raise not_for_terminals()
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 
 
-def _refuse_same(out: str, source: Input | Stream | None) -> None:
+def refuse_same(out: str, inode: tuple[int, int] | None) -> None:
+    """Raise `UsageError` for an output that is the input, given by device and inode, and for one without a name."""
+    if out == "":
+        raise UsageError("an empty name is no file", hint="is a variable not set? - means stdout")
     try:
         found = os.stat(out)
     except OSError:
         return
-    if source and source.inode == (found.st_dev, found.st_ino):
+    if inode == (found.st_dev, found.st_ino):
         raise UsageError(f"{out} is input and output", hint="write to another file and rename it afterwards")
+
+
+def not_for_terminals(ways: str = "a pipe") -> OutputError:
+    """Make the error for binary data on a terminal; `ways` are those round it besides `-o`."""
+    return OutputError("binary data is not written to a terminal", hint=f"use -o FILE, {ways}, or -o - to force it")
 
 
 def stdout_writer() -> Callable[[memoryview], None]:
