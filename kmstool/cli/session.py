@@ -166,18 +166,14 @@ class Session:
             say(message)
 
     def passphrase(self) -> bytes:
-        """Return the passphrase of the local KMS's store: from KMSTOOL_PASSPHRASE_FILE, else asked for."""
-        from kmstool.server import protection
-
-        name = self.environ.get("KMSTOOL_PASSPHRASE_FILE")
-        if name:
-            return secret_from_file(name)
-        if not self.interactive:
-            return protection.no_passphrase()
-        return str(click.prompt("Passphrase of the local KMS", hide_input=True, err=True)).encode()
+        """Return the passphrase of the local KMS's store, as `passphrase_of` does."""
+        return self.passphrase_of("the store of the local KMS")
 
     def passphrase_of(self, thing: str) -> bytes:
-        """Return the passphrase of a credential or private key: from KMSTOOL_PASSPHRASE_FILE, else asked for."""
+        """Return the passphrase of a store, credential or private key: from KMSTOOL_PASSPHRASE_FILE, else asked for.
+
+        Raises `AccessError` where nobody can be asked.
+        """
         name = self.environ.get("KMSTOOL_PASSPHRASE_FILE")
         if name:
             return secret_from_file(name)
