@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmstool.cli import output, times
+from kmstool.cli import output, several, times
 from kmstool.cli.options import Command
 from kmstool.cli.session import Session, pass_session
 
@@ -82,7 +82,7 @@ def schedule_deletion(session: Session, key_names: tuple[str, ...], days: int) -
         answer = client.schedule_deletion(key_id, days)
         return answer, f"will be destroyed at {times.shown(answer['DeletionDate'])}; cancel-deletion keeps it"
 
-    _one_by_one(session, key_names, schedule)
+    _each(session, key_names, schedule)
 
 
 @click.command("cancel-deletion", cls=Command, example="kmstool key cancel-deletion demo")
@@ -97,7 +97,7 @@ def cancel_deletion(session: Session, key_names: tuple[str, ...]) -> None:
         state = client.describe_key(key_id).state
         return answer, f"is kept, and {follows.get(state, state)}"
 
-    _one_by_one(session, key_names, cancel)
+    _each(session, key_names, cancel)
 
 
 @click.command(cls=Command, example="kmstool key rotate demo")
@@ -182,26 +182,18 @@ def _together(
         output.answer(session, answer, lambda: None)
 
 
-def _one_by_one(
+def _each(
     session: Session, names: tuple[str, ...], change: Callable[[KmsClient, str], tuple[Mapping[str, Any], str]]
 ) -> None:
-    """Change keys by a call each; those that fail are reported, and do not keep the others from it."""
-    from kmstool.errors import KmsToolError, PartialError
+    """Change keys by a call each."""
 
-    failed = []
-    for name in names:
-        try:
-            client, key_id = session.key(name)
-            answer, outcome = change(client, key_id)
-        except KmsToolError as error:
-            if len(names) == 1:
-                raise
-            failed.append(name)
-            session.warn(f"{name}: {error.message}")
-        else:
-            _done(session, answer, f"the key {key_id} {outcome}")
-    if failed:
-        raise PartialError(f"{len(failed)} of {len(names)} keys were not changed: {', '.join(failed)}")
+    def act(name: str) -> tuple[Mapping[str, Any], str]:
+        client, key_id = session.key(name)
+        answer, outcome = change(client, key_id)
+        return answer, f"the key {key_id} {outcome}"
+
+    for _, (answer, message) in several.one_by_one(session, names, act, "keys were not changed"):
+        _done(session, answer, message)
 
 
 def _done(session: Session, answer: Mapping[str, Any], message: str) -> None:

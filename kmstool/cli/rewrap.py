@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import options, output, recipients
+from kmstool.cli import options, output, recipients, several
 from kmstool.cli.session import Session, pass_session
-from kmstool.errors import InputError, KmsToolError, OutputError, PartialError, UsageError
+from kmstool.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.envelope.file import Opened
@@ -36,23 +36,16 @@ def rewrap(session: Session, names: tuple[str, ...], keys: tuple[str, ...], serv
     else a copy replaces it; a crash leaves the old or the new one. This takes nothing back:
     an old copy of the file still opens with the old keys.
     """
-    failed = []
     targets = [recipients.cmk(session, key) for key in keys]
     if session.settings.dry_run:
         session.note(f"dry run: {len(names)} envelopes would be rewrapped")
         return
-    for name in names:
-        try:
-            way = _rewrap(session, Path(name), targets, server_side=server_side)
-        except KmsToolError as error:
-            if len(names) == 1:
-                raise
-            failed.append(name)
-            session.warn(f"{name}: {error.message}")
-        else:
-            session.note(f"{name} has other recipients now ({way})")
-    if failed:
-        raise PartialError(f"{len(failed)} of {len(names)} envelopes were not rewrapped: {', '.join(failed)}")
+
+    def act(name: str) -> str:
+        return _rewrap(session, Path(name), targets, server_side=server_side)
+
+    for name, way in several.one_by_one(session, names, act, "envelopes were not rewrapped"):
+        session.note(f"{name} has other recipients now ({way})")
     output.answer(session, {"Rewrapped": list(names)}, lambda: None)
 
 

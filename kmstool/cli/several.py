@@ -1,0 +1,34 @@
+"""Commands for several things at once: a failure of one does not keep the others from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from kmstool.cli.session import Session
+from kmstool.errors import KmsToolError, PartialError
+
+Result = TypeVar("Result")
+
+
+def one_by_one(
+    session: Session, names: Sequence[str], act: Callable[[str], Result], failure: str
+) -> Iterator[tuple[str, Result]]:
+    """Act on each of the names and yield those that succeed, each with its result; report those that fail.
+
+    Raises the error itself of a name that stands alone, else at the end `PartialError` with
+    the names that failed; `failure` is what it says of them, such as "keys were not changed".
+    """
+    failed = []
+    for name in names:
+        try:
+            result = act(name)
+        except KmsToolError as error:
+            if len(names) == 1:
+                raise
+            failed.append(name)
+            session.warn(f"{name}: {error.message}")
+        else:
+            yield name, result
+    if failed:
+        raise PartialError(f"{len(failed)} of {len(names)} {failure}: {', '.join(failed)}")
