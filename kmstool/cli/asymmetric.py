@@ -53,14 +53,11 @@ def public_key(session: Session, key_name: str, encoding: str, out: str | None, 
     found = client.public_key(key_id)
     der = found.public_key.to_spki()
     forms = {
-        "pem": lambda: pem.write_public_key(found.public_key).encode(),
-        "der": lambda: der,
-        "base64": lambda: base64.b64encode(der) + b"\n",
+        "pem": pem.write_public_key(found.public_key).encode(),
+        "der": der,
+        "base64": base64.b64encode(der) + b"\n",
     }
-    if out is not None:
-        files.write(forms[encoding](), out, force=force)
-    else:
-        output.answer(session, found.answer, lambda: files.write(forms[encoding](), None))
+    output.result(session, found.answer, forms[encoding], out, force=force)
 
 
 @click.command(cls=options.Command, example="kmstool asymmetric encrypt --public-key pub.pem secret.txt > secret.enc")
@@ -123,10 +120,7 @@ def decrypt(
         decrypted = client.rsa_decrypt(key_id, algorithm or RSA_ALGORITHMS[0], ciphertext)
     else:
         decrypted = client.sm2_decrypt(key_id, _as_der(ciphertext, ciphertext_format))
-    if out is not None:
-        files.write(decrypted.plaintext, out, force=force, source=source)
-    else:
-        output.answer(session, decrypted.answer, lambda: files.write(decrypted.plaintext, None))
+    output.result(session, decrypted.answer, decrypted.plaintext, out, force=force, source=source)
 
 
 def _public_key(session: Session, key: str | None) -> PublicKey:

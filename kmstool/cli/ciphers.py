@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import click
 
@@ -54,7 +53,8 @@ def encrypt(
     plaintext = _without_newline(session, source, trim_newline)
     client, key_id = session.key(key)
     encrypted = client.encrypt(key_id, plaintext, encryption_context)
-    _emit(session, encrypted.answer, encrypted.ciphertext_blob.encode() + b"\n", out, force, source)
+    blob = encrypted.ciphertext_blob.encode() + b"\n"
+    output.result(session, encrypted.answer, blob, out, force=force, source=source)
 
 
 @click.command(cls=options.Command, example="kmstool decrypt secret.blob")
@@ -74,7 +74,7 @@ def decrypt(session: Session, context: tuple[str, ...], out: str | None, force: 
     encryption_context = from_options(context)
     source, blob = _read_blob(file)
     decrypted = session.client().decrypt(blob, encryption_context)
-    _emit(session, decrypted.answer, decrypted.plaintext, out, force, source)
+    output.result(session, decrypted.answer, decrypted.plaintext, out, force=force, source=source)
 
 
 @click.command(cls=options.Command, example="kmstool reencrypt --to demo secret.blob -o secret.new")
@@ -107,7 +107,7 @@ def reencrypt(
     moved = client.re_encrypt(blob, to_key_id=to_key_id, source_context=before, destination_context=after)
     if not moved.changed:
         session.note(f"nothing to do: the blob is on the newest version of {moved.key_id}")
-    _emit(session, moved.answer, moved.ciphertext_blob.encode() + b"\n", out, force, source)
+    output.result(session, moved.answer, moved.ciphertext_blob.encode() + b"\n", out, force=force, source=source)
 
 
 @click.command(cls=options.Command, example="kmstool random 32")
@@ -121,16 +121,7 @@ def random(session: Session, count: int, encoding: str, out: str | None, force: 
     BYTES is 1 to 1,024.
     """
     made = session.client().random(count)
-    _emit(session, made.answer, _ENCODINGS[encoding](made.plaintext), out, force, None)
-
-
-def _emit(
-    session: Session, answer: Mapping[str, Any], data: bytes, out: str | None, force: bool, source: files.Input | None
-) -> None:
-    if out is not None:
-        files.write(data, out, force=force, source=source)
-    else:
-        output.answer(session, answer, lambda: files.write(data, None))
+    output.result(session, made.answer, _ENCODINGS[encoding](made.plaintext), out, force=force)
 
 
 def _without_newline(session: Session, source: files.Input, trim: bool) -> bytes:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kmstool.cli import files
 from kmstool.cli.messages import printable
 
 if TYPE_CHECKING:
@@ -24,6 +25,22 @@ def answer(session: Session, fields: Mapping[str, Any], text: Callable[[], None]
         print_json(fields)
     else:
         text()
+
+
+def result(
+    session: Session,
+    fields: Mapping[str, Any],
+    data: bytes,
+    out: str | None,
+    *,
+    force: bool,
+    source: files.Input | files.Stream | None = None,
+) -> None:
+    """Write what a command is asked for to the file `out`; without one, print it as `answer` does."""
+    if out is not None:
+        files.write(data, out, force=force, source=source)
+    else:
+        answer(session, fields, lambda: files.write(data, None))
 
 
 def print_json(value: Any) -> None:

@@ -71,10 +71,8 @@ def sign(
     if not message:
         raise InputError("the message is empty; KMS signs 1 byte and more", hint="sign its digest: --digest always")
     signed = client.sign(key_id, chosen.name, message, is_digest=is_digest)
-    if out is not None or raw:
-        files.write(signed.signature, out, force=force, source=source)
-    else:
-        output.answer(session, signed.answer, lambda: print(base64.b64encode(signed.signature).decode()))
+    written = signed.signature if raw or out is not None else base64.b64encode(signed.signature) + b"\n"
+    output.result(session, signed.answer, written, out, force=force, source=source)
 
 
 @click.command(cls=options.Command, example="kmstool verify --key signer --signature release.sig release.tar")
@@ -166,10 +164,7 @@ def digest(
         else:
             found = digests.of_file(DIGESTS[algorithm], source.file)
     text = found if raw else found.hex().encode() + b"\n"
-    if out is not None:
-        files.write(text, out, force=force, source=source)
-    else:
-        output.answer(session, {"Digest": found.hex()}, lambda: files.write(text, None))
+    output.result(session, {"Digest": found.hex()}, text, out, force=force, source=source)
 
 
 def _algorithm(name: str | None, public_key: PublicKey) -> Algorithm:
