@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import TYPE_CHECKING
 
 import click
@@ -153,7 +152,6 @@ def _as_der(ciphertext: bytes, written_as: CiphertextFormat) -> bytes:
 
 
 def _from_base64(data: bytes) -> bytes:
-    try:
-        return base64.b64decode(b"".join(data.split()), validate=True)
-    except binascii.Error as error:
-        raise InputError("the ciphertext is not base64", hint="add --raw if it is bytes") from error
+    from kmstool.crypto import encodings
+
+    return encodings.read_base64(data, "the ciphertext", hint="add --raw if it is bytes")

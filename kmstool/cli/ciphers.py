@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 import click
 
-from kmstool.cli import files, options, output
+from kmstool.cli import blobs, files, options, output
 from kmstool.cli.session import Session, pass_session
 
 MAX_PLAINTEXT_BYTES = 4096
-MAX_BLOB_BYTES = 65536
 
 _ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
     "hex": lambda data: data.hex().encode() + b"\n",
@@ -72,7 +71,7 @@ def decrypt(session: Session, context: tuple[str, ...], out: str | None, force: 
     from kmstool.context import from_options
 
     encryption_context = from_options(context)
-    source, blob = _read_blob(file)
+    source, blob = blobs.read(file)
     decrypted = session.client().decrypt(blob, encryption_context)
     output.result(session, decrypted.answer, decrypted.plaintext, out, force=force, source=source)
 
@@ -102,7 +101,7 @@ def reencrypt(
 
     before = from_options(context)
     after = from_options(to_context) if to_context else before
-    source, blob = _read_blob(file)
+    source, blob = blobs.read(file)
     client, to_key_id = session.key(to) if to else (session.client(), None)
     moved = client.re_encrypt(blob, to_key_id=to_key_id, source_context=before, destination_context=after)
     if not moved.changed:
@@ -131,17 +130,3 @@ def _without_newline(session: Session, source: files.Input, trim: bool) -> bytes
     if source.piped and data.endswith(b"\n") and data.count(b"\n") == 1 and len(data) > 1:
         session.note("the input ends in a newline, which was kept; --trim-newline drops it")
     return data
-
-
-def _read_blob(file: str | None) -> tuple[files.Input, str]:
-    from kmstool.errors import InputError, IntegrityError
-
-    hint = "give the text that kmstool encrypt printed"
-    source = files.read(file, MAX_BLOB_BYTES, "{size} bytes are no ciphertext blob", hint)
-    data = source.data.strip(b" \t\r\n")
-    if b"-k-" not in data:
-        raise InputError("the input is no ciphertext blob", hint=hint)
-    try:
-        return source, data.decode("ascii")
-    except UnicodeDecodeError as error:
-        raise IntegrityError("the ciphertext blob was altered: it holds bytes that no blob has") from error

@@ -9,14 +9,13 @@ from typing import Any
 
 import click
 
-from kmstool.cli import files, options, output
+from kmstool.cli import blobs, files, options, output
 from kmstool.cli.envelope_jobs import EncryptJob
 from kmstool.cli.session import Session, pass_session
 from kmstool.errors import UsageError
 
 SCHEMES = ("tencent-sample-ecb",)
 MAX_BYTES = 2**30
-MAX_BLOB_BYTES = 65536
 
 
 @click.command(
@@ -54,8 +53,8 @@ def import_legacy(session: Session, file: str | None, out: str | None, force: bo
         return
     if out is None and not choices["to_plaintext"]:
         raise UsageError("the new envelope needs a name", hint="add -o FILE")
-    blob = files.read(choices["blob"], MAX_BLOB_BYTES, "{size} bytes are no ciphertext blob", "").data
-    dek = session.client().decrypt(blob.decode("latin-1").strip(), {}).plaintext
+    _, blob = blobs.read(choices["blob"])
+    dek = session.client().decrypt(blob, {}).plaintext
     plaintext = legacy.decrypt(choices["cipher"], dek, data, choices["trailing_zeros"])
     session.warn("the source was not authenticated: kmstool cannot tell whether it was modified")
     if choices["to_plaintext"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -225,8 +224,10 @@ def _kms_form(key: PublicKey, value: bytes) -> bytes:
 
 
 def _read_signature(name: str) -> bytes:
+    from kmstool.crypto import encodings
+
     data = files.read(name, MAX_SIGNATURE_BYTES, "a signature of {size} bytes is none", "").data
     try:
-        return base64.b64decode(b"".join(data.split()), validate=True) or data
-    except binascii.Error:
+        return encodings.read_base64(data, "the signature") or data
+    except InputError:
         return data

@@ -1,10 +1,13 @@
-"""How signatures and SM2 ciphertexts are written: as DER (GM/T 0009, RFC 3279) and as bare bytes.
+"""How signatures and SM2 ciphertexts are written: as DER (GM/T 0009, RFC 3279) and as bare bytes; and base64 of either.
 
-Reading is strict: a format has one encoding of a value, and nothing may follow it.
+Reading is strict: a format has one encoding of a value, and nothing may follow it. Only
+base64, which people and mail programs break into lines, may have white space in it.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Literal
 
 from kmstool.crypto import der, sm2_curve
@@ -19,6 +22,14 @@ CiphertextFormat = Literal["auto"] | WrittenCiphertextFormat
 
 _POINT_BYTES = 2 * FIELD_BYTES
 _POINT_PREFIX = b"\x04"
+
+
+def read_base64(data: bytes, what: str, hint: str | None = None) -> bytes:
+    """Decode base64 (RFC 4648 section 4); raise `InputError`, which says `what` is not base64, for anything else."""
+    try:
+        return base64.b64decode(b"".join(data.split()), validate=True)
+    except binascii.Error as error:
+        raise InputError(f"{what} is not base64", hint=hint) from error
 
 
 def read_signature(

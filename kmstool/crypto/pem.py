@@ -7,11 +7,10 @@ base64. The DER inside is read strictly.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Callable
 
-from kmstool.crypto import asymmetric, der, pkcs8, sm2
+from kmstool.crypto import asymmetric, der, encodings, pkcs8, sm2
 from kmstool.crypto.asymmetric import PrivateKey, PublicKey
 from kmstool.errors import AccessError, InputError
 
@@ -96,12 +95,8 @@ def _the_one(blocks: list[tuple[bytes, bytes]], labels: set[bytes], what: str) -
 
 def _decode_base64(text: bytes) -> bytes:
     """Decode base64 without regard to blanks; if that gives base64 again, decode it once more."""
-    try:
-        decoded = base64.b64decode(b"".join(text.split()), validate=True)
-        again = b"".join(decoded.split())
-        return base64.b64decode(again, validate=True) if _BASE64.fullmatch(again) else decoded
-    except binascii.Error as error:
-        raise InputError("the key is not valid base64") from error
+    decoded = encodings.read_base64(text, "the key")
+    return encodings.read_base64(decoded, "the key") if _BASE64.fullmatch(b"".join(decoded.split())) else decoded
 
 
 def _from_binary(data: bytes) -> PublicKey:

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Literal
 
-from kmstool.crypto import ecb
+from kmstool.crypto import ecb, encodings
 from kmstool.errors import InputError
 
 SCHEME = "tencent-sample-ecb"
@@ -20,10 +18,7 @@ TrailingZeros = Literal["keep", "strip-block", "refuse"]
 
 def decode(data: bytes) -> bytes:
     """Return the bytes of the sample's base64; white space is passed over, all else refused with `InputError`."""
-    try:
-        return base64.b64decode(b"".join(data.split()), validate=True)
-    except binascii.Error as error:
-        raise InputError("the legacy data is not base64", hint="add --raw if it is bytes") from error
+    return encodings.read_base64(data, "the legacy data", hint="add --raw if it is bytes")
 
 
 def decrypt(cipher: Literal["aes", "sm4"], dek: bytes, data: bytes, trailing_zeros: TrailingZeros) -> bytes:
