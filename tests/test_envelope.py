@@ -385,6 +385,18 @@ def test_a_range(span: str, begin: int, end: int, kms: EmbeddedKms) -> None:
     assert done("decrypt", "plain.kte", "--range", span, "-o", "-") == text[begin:end]
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_range_over_what_was_altered_ends_before_it(number: int, kms: EmbeddedKms) -> None:
+    """A pipe gets what was verified, as from `decrypt` of the whole, and is told if that is not all."""
+    text = os.urandom(3 * SEGMENT + 9)
+    offset = header_of(sealed(kms, text)).payload_offset + 74
+    name = altered("plain.kte", offset + number * 2**20 + 500)
+    ran = run("decrypt", name, "-o", "-", "--range", f"0-{(number + 1) * SEGMENT - 10}")
+    assert ran.returncode == 5, ran.stderr
+    assert ran.stdout == text[: number * SEGMENT]
+    assert (b"the output is incomplete: discard it" in ran.stderr) == (number > 0)
+
+
 @pytest.mark.parametrize("span", ["-", "1", "1-", "-1", "a-b", "0-1-2", "+0-1", "0 -1", "0x0-1", "0-１", "9" * 5000])
 def test_what_is_no_range(span: str, large_envelope: str) -> None:
     with Path(large_envelope).open("rb") as open_file:

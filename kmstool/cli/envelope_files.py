@@ -132,22 +132,17 @@ def decrypt(session: Session, found: Found, floe: Floe, target: str | None, *, f
 
     envelope = found.envelope
     with progress.bar(session, "decrypting", envelope.plaintext_bytes) as advance:
-        if target is not None and target != files.STDIN:
-            _refuse_same(envelope.source, target)
-            with atomic.create(Path(target), replace=force, durable=False) as file:
-                whole.unseal(envelope, floe, file.fileno(), advance)
+        if target is None or target == files.STDIN:
+            with _verified_stdout(target) as write:
+                whole.unseal_stream(envelope, floe, write, advance)
             return
-        guarded = _Guarded(files.stdout_writer(), text_only=target is None and sys.stdout.isatty())
-        try:
-            whole.unseal_stream(envelope, floe, guarded.write, advance)
-        except KmsToolError as error:
-            if guarded.begun:
-                error.hint = "the output is incomplete: discard it"
-            raise
+        _refuse_same(envelope.source, target)
+        with atomic.create(Path(target), replace=force, durable=False) as file:
+            whole.unseal(envelope, floe, file.fileno(), advance)
 
 
 def write_range(envelope: Opened, floe: Floe, span: str, target: str | None, *, force: bool) -> None:
-    """Decrypt the bytes A-B."""
+    """Decrypt the bytes A-B, as `decrypt` does all of them."""
     from kmstool import atomic
     from kmstool.envelope import file as whole
 
@@ -156,8 +151,8 @@ def write_range(envelope: Opened, floe: Floe, span: str, target: str | None, *, 
         raise UsageError(f"{span!r} is no range", hint="for example --range 0-1023")
     first, last = int(found[1]), int(found[2])
     if target is None or target == files.STDIN:
-        guarded = _Guarded(files.stdout_writer(), text_only=target is None and sys.stdout.isatty())
-        whole.unseal_range(envelope, floe, first, last, guarded.write)
+        with _verified_stdout(target) as write:
+            whole.unseal_range(envelope, floe, first, last, write)
         return
     _refuse_same(envelope.source, target)
     with atomic.create(Path(target), replace=force, durable=False) as file:
@@ -237,16 +232,25 @@ def _from_start(source: Source) -> Source:
     return Source.of(source.descriptor)
 
 
-class _Guarded:
-    """A writer that knows whether anything left, and refuses binary data for a terminal."""
+@contextmanager
+def _verified_stdout(target: str | None) -> Iterator[Callable[[memoryview], None]]:
+    """Give a writer to stdout; a failure in the block after something has left says that it is not all.
 
-    def __init__(self, write: Callable[[memoryview], None], *, text_only: bool) -> None:
-        self._write = write
-        self._text_only = text_only
-        self.begun = False
+    It refuses to send binary data to a terminal that `target` does not name.
+    """
+    text_only = target is None and sys.stdout.isatty()
+    write, begun = files.stdout_writer(), False
 
-    def write(self, data: memoryview) -> None:
-        if self._text_only and not files.is_text(bytes(data)):
+    def guarded(data: memoryview) -> None:
+        nonlocal begun
+        if text_only and not files.is_text(bytes(data)):
             raise files.not_for_terminals()
-        self.begun = self.begun or len(data) > 0
-        self._write(data)
+        begun = begun or len(data) > 0
+        write(data)
+
+    try:
+        yield guarded
+    except KmsToolError as error:
+        if begun:
+            error.hint = "the output is incomplete: discard it"
+        raise
