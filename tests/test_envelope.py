@@ -210,6 +210,19 @@ def test_an_output_that_exists_is_kept() -> None:
     assert sorted(os.listdir()) == ["plain", "plain.kte"]
 
 
+@pytest.mark.parametrize("span", [(), ("--range", "0-1")], ids=["whole", "range"])
+def test_no_part_of_an_envelope_is_replaced_by_its_plaintext(span: tuple[str, ...]) -> None:
+    """The payload would open no more without its header, and the only copy of armor would be gone."""
+    Path("plain").write_bytes(b"text")
+    done("encrypt", "--key", "demo", "--armor", "plain", "-o", "armored.kte")
+    done("encrypt", "--key", "demo", "--detached", "head", "plain", "-o", "payload")
+    for words in (("armored.kte",), ("payload", "--detached", "head")):
+        for name in words[::2]:
+            before = Path(name).read_bytes()
+            fails(2, "is input and output", "decrypt", *words, "-o", name, "--force", *span)
+            assert Path(name).read_bytes() == before
+
+
 def test_input_that_cannot_be_read() -> None:
     fails(3, "cannot read missing: no such file", "encrypt", "--key", "demo", "missing")
     fails(3, "cannot read missing.kte: no such file", "decrypt", "missing.kte")
@@ -401,8 +414,9 @@ def test_a_range_over_what_was_altered_ends_before_it(number: int, kms: Embedded
 def test_what_is_no_range(span: str, large_envelope: str) -> None:
     with Path(large_envelope).open("rb") as open_file:
         opened = file.open_envelope(file.Source.of(open_file.fileno()))
+        found = envelope_files.Found(opened, lambda: opened, ())
         with pytest.raises(UsageError, match="is no range"):
-            envelope_files.write_range(opened, Floe.start(AES_256_GCM, bytes(32), b""), span, "opened", force=False)
+            envelope_files.write_range(found, Floe.start(AES_256_GCM, bytes(32), b""), span, "opened", force=False)
     assert not Path("opened").exists()
 
 

@@ -116,7 +116,7 @@ def decrypt(session: Session, file: str | None, out: str | None, force: bool, re
             found.rewind()
         target = envelope_files.decrypted_name(file, out)
         if choices["span"] is not None:
-            envelope_files.write_range(found.envelope, floe, choices["span"], target, force=force)
+            envelope_files.write_range(found, floe, choices["span"], target, force=force)
         else:
             envelope_files.decrypt(session, found, floe, target, force=force)
 

@@ -32,6 +32,8 @@ class Found:
 
     envelope: Opened
     again: Callable[[], Opened]
+    inputs: tuple[Source, ...]
+    """What it is read from: the header's file too, and the file that armor is in."""
 
     def rewind(self) -> None:
         """Read it once more from its beginning; raise `UsageError` for a pipe or armor."""
@@ -45,7 +47,7 @@ def encrypt(session: Session, job: EncryptJob, name: str | None, out: str | None
     target = out if out is not None else (None if name in (None, files.STDIN) else f"{name}{SUFFIX}")
     with _source(name) as source:
         if job.detached is not None:
-            _refuse_same(source, job.detached)
+            _refuse_same(job.detached, source)
             if target and os.path.realpath(target) == os.path.realpath(job.detached):
                 raise UsageError(f"{target} is to be the header and the payload", hint="give them two names")
         if target is None or target == files.STDIN:
@@ -53,7 +55,7 @@ def encrypt(session: Session, job: EncryptJob, name: str | None, out: str | None
                 raise files.not_for_terminals("a pipe, --armor")
             _encrypt_to(session, job, source, files.stdout_writer(), force=force)
             return
-        _refuse_same(source, target)
+        _refuse_same(target, source)
         with atomic.create(Path(target), replace=force, durable=False) as file:
             if job.armor:
                 _encrypt_to(session, job, source, files.writer_of(file.fileno()), force=force)
@@ -97,12 +99,14 @@ def opened(session: Session, name: str | None, detached: str | None) -> Iterator
 
     with _source(name) as payload:
         if detached is None:
-            yield Found(whole.open_envelope(_unarmored(payload)), lambda: whole.open_envelope(_from_start(payload)))
+            envelope = whole.open_envelope(_unarmored(payload))
+            yield Found(envelope, lambda: whole.open_envelope(_from_start(payload)), (payload,))
             return
         with _source(detached) as head:
             yield Found(
                 whole.open_envelope(head, payload),
                 lambda: whole.open_envelope(_from_start(head), _from_start(payload)),
+                (head, payload),
             )
 
 
@@ -136,27 +140,27 @@ def decrypt(session: Session, found: Found, floe: Floe, target: str | None, *, f
             with _verified_stdout(target) as write:
                 whole.unseal_stream(envelope, floe, write, advance)
             return
-        _refuse_same(envelope.source, target)
+        _refuse_same(target, *found.inputs)
         with atomic.create(Path(target), replace=force, durable=False) as file:
             whole.unseal(envelope, floe, file.fileno(), advance)
 
 
-def write_range(envelope: Opened, floe: Floe, span: str, target: str | None, *, force: bool) -> None:
+def write_range(found: Found, floe: Floe, span: str, target: str | None, *, force: bool) -> None:
     """Decrypt the bytes A-B, as `decrypt` does all of them."""
     from kmstool import atomic
     from kmstool.envelope import file as whole
 
-    found = _SPAN.fullmatch(span)
-    if not found:
+    numbers = _SPAN.fullmatch(span)
+    if not numbers:
         raise UsageError(f"{span!r} is no range", hint="for example --range 0-1023")
-    first, last = int(found[1]), int(found[2])
+    first, last = int(numbers[1]), int(numbers[2])
     if target is None or target == files.STDIN:
         with _verified_stdout(target) as write:
-            whole.unseal_range(envelope, floe, first, last, write)
+            whole.unseal_range(found.envelope, floe, first, last, write)
         return
-    _refuse_same(envelope.source, target)
+    _refuse_same(target, *found.inputs)
     with atomic.create(Path(target), replace=force, durable=False) as file:
-        whole.unseal_range(envelope, floe, first, last, files.writer_of(file.fileno()))
+        whole.unseal_range(found.envelope, floe, first, last, files.writer_of(file.fileno()))
 
 
 def decrypted_name(name: str | None, out: str | None) -> str | None:
@@ -170,9 +174,10 @@ def decrypted_name(name: str | None, out: str | None) -> str | None:
     return str(name).removesuffix(SUFFIX)
 
 
-def _refuse_same(source: Source, target: str) -> None:
-    here = os.fstat(source.descriptor) if source.descriptor is not None else None
-    files.refuse_same(target, (here.st_dev, here.st_ino) if here else None)
+def _refuse_same(target: str, *sources: Source) -> None:
+    for source in sources:
+        here = os.fstat(source.descriptor) if source.descriptor is not None else None
+        files.refuse_same(target, (here.st_dev, here.st_ino) if here else None)
 
 
 @contextmanager
