@@ -24,7 +24,8 @@ from kmstool.errors import InputError, IntegrityError, UsageError
 
 MAX_MESSAGE_BYTES = 4096
 
-_FIELD_BYTES = {"SM2": 32, "EC_P256": 32, "EC_P384": 48}
+NUMBER_BYTES = {"SM2": 32, "EC_P256": 32, "EC_P384": 48}
+"""The size of each of the two numbers of a signature, by the kind of the key's curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def verify(
         rsa.verify(public_key.key, _rsa_name(algorithm), message_digest, signature)
         return
     try:
-        r, s = encodings.read_signature(signature, written_as, number_bytes=_FIELD_BYTES[public_key.kind])
+        r, s = encodings.read_signature(signature, written_as, number_bytes=NUMBER_BYTES[public_key.kind])
     except InputError as error:
         raise IntegrityError(f"the signature does not verify: {error.message}") from error
     if isinstance(public_key, Sm2PublicKey):

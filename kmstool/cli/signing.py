@@ -215,12 +215,12 @@ def _check(
 
 def _kms_form(key: PublicKey, value: bytes) -> bytes:
     """Return a signature that was good in the encoding that KMS takes."""
+    from kmstool import signing
     from kmstool.crypto import encodings
 
     if key.kind == "RSA":
         return value
-    number_bytes = 48 if key.kind == "EC_P384" else 32
-    return encodings.write_signature(*encodings.read_signature(value, number_bytes=number_bytes))
+    return encodings.write_signature(*encodings.read_signature(value, number_bytes=signing.NUMBER_BYTES[key.kind]))
 
 
 def _read_signature(name: str) -> bytes:

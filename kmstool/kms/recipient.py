@@ -23,11 +23,13 @@ from kmstool.envelope.stanzas import (
 )
 from kmstool.errors import IntegrityError, UsageError
 from kmstool.kms.answers import Decrypted
+from kmstool.kms.ciphers import KEY_SPECS
 from kmstool.kms.client import KmsClient
 
-KEY_SPECS = {32: "AES_256", 16: "AES_128"}
 MAX_CACHED = 1024
 MAX_CACHED_SECONDS = 600
+
+_SPECS_BY_SIZE = {size: spec for spec, size in KEY_SPECS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class CmkRecipient:
 
     def new_dek(self, suite: Suite, context: str) -> tuple[bytes, Stanza]:
         """Let KMS make a DEK for a suite, and return it with its stanza."""
-        made = self.client.generate_data_key(self.key_id, KEY_SPECS[suite.dek_bytes], context)
+        made = self.client.generate_data_key(self.key_id, _SPECS_BY_SIZE[suite.dek_bytes], context)
         return made.plaintext, self._stanza(made.ciphertext_blob)
 
     def wrap(self, dek: bytes, context: str) -> Stanza:
