@@ -110,15 +110,13 @@ PrivateKey: TypeAlias = RsaPrivateKey | EcPrivateKey | Sm2PrivateKey
 
 def from_spki(encoded: bytes) -> PublicKey:
     """Read a SubjectPublicKeyInfo in DER; raise `InputError` for anything but a public key of these kinds."""
-    algorithm = der.sequence(der.whole_sequence(encoded).value(der.SEQUENCE))
-    if algorithm == sm2.ALGORITHM_IDENTIFIER:
-        return Sm2PublicKey(sm2.PublicKey.from_spki(encoded))
-    name = der.whole_sequence(algorithm).object_identifier()
-    if name == _RSA:
-        return RsaPublicKey(rsa.load_public_key(encoded))
-    if name == _ELLIPTIC_CURVE:
-        return EcPublicKey(ecdsa.load_public_key(encoded))
-    raise InputError("the public key is neither RSA nor on P-256, P-384 or SM2's curve")
+    match _family(der.whole_sequence(encoded), "public key"):
+        case "SM2":
+            return Sm2PublicKey(sm2.PublicKey.from_spki(encoded))
+        case "RSA":
+            return RsaPublicKey(rsa.load_public_key(encoded))
+        case "EC":
+            return EcPublicKey(ecdsa.load_public_key(encoded))
 
 
 def from_pkcs8(encoded: bytes, *, trusted: bool = False) -> PrivateKey:
@@ -128,15 +126,13 @@ def from_pkcs8(encoded: bytes, *, trusted: bool = False) -> PrivateKey:
     """
     info = der.whole_sequence(encoded)
     info.integer()
-    algorithm = der.sequence(info.value(der.SEQUENCE))
-    if algorithm == sm2.ALGORITHM_IDENTIFIER:
-        return Sm2PrivateKey(sm2.PrivateKey.from_pkcs8(encoded))
-    name = der.whole_sequence(algorithm).object_identifier()
-    if name == _RSA:
-        return RsaPrivateKey(rsa.load_private_key(encoded, trusted=trusted))
-    if name == _ELLIPTIC_CURVE:
-        return EcPrivateKey(ecdsa.load_private_key(encoded))
-    raise InputError("the private key is neither RSA nor on P-256, P-384 or SM2's curve")
+    match _family(info, "private key"):
+        case "SM2":
+            return Sm2PrivateKey(sm2.PrivateKey.from_pkcs8(encoded))
+        case "RSA":
+            return RsaPrivateKey(rsa.load_private_key(encoded, trusted=trusted))
+        case "EC":
+            return EcPrivateKey(ecdsa.load_private_key(encoded))
 
 
 def from_sec1(encoded: bytes) -> PrivateKey:
@@ -152,3 +148,16 @@ def from_sec1(encoded: bytes) -> PrivateKey:
 def from_pkcs1(encoded: bytes) -> RsaPrivateKey:
     """Read a PKCS#1 RSAPrivateKey in DER; raise `InputError` for anything else."""
     return RsaPrivateKey(rsa.load_private_key(encoded))
+
+
+def _family(fields: der.Reader, what: str) -> Literal["RSA", "EC", "SM2"]:
+    """Take an AlgorithmIdentifier and return which kind of keys it is for; raise `InputError` for other keys."""
+    algorithm = der.sequence(fields.value(der.SEQUENCE))
+    if algorithm == sm2.ALGORITHM_IDENTIFIER:
+        return "SM2"
+    name = der.whole_sequence(algorithm).object_identifier()
+    if name == _RSA:
+        return "RSA"
+    if name == _ELLIPTIC_CURVE:
+        return "EC"
+    raise InputError(f"the {what} is neither RSA nor on P-256, P-384 or SM2's curve")
