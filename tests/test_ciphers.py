@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from kmstool import errors, keys
 from kmstool.errors import IntegrityError, KmsToolError, NotFoundError, ServiceError
+from kmstool.server import blobs
 from kmstool.server.app import EmbeddedKms
 
 SM, FIPS = "ap-guangzhou", "ap-singapore"
@@ -228,6 +229,14 @@ def test_every_truncation_and_extension_is_refused(kms: EmbeddedKms) -> None:
 def test_any_text_is_refused_as_a_blob(kms: EmbeddedKms, text: str) -> None:
     for action in ("Decrypt", "ReEncrypt"):
         assert code(kms, action, {"CiphertextBlob": text}) == "InvalidParameterValue.InvalidCiphertext"
+
+
+@pytest.mark.parametrize("version", [0, 2, 2**32 - 1])
+def test_a_blob_under_a_version_that_there_is_not_is_refused(kms: EmbeddedKms, version: int) -> None:
+    """Anyone can write such a blob: its first part is no secret."""
+    forged = blobs.seal(blobs.BlobKey(create(kms), version, "SM4", bytes(16)), b"secret", "")
+    for action in ("Decrypt", "ReEncrypt"):
+        assert code(kms, action, {"CiphertextBlob": forged}) == "InvalidParameterValue.InvalidCiphertext"
 
 
 def test_parts_of_two_blobs_do_not_fit_together(kms: EmbeddedKms) -> None:

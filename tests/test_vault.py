@@ -283,6 +283,15 @@ def test_material_as_another_version_is_an_integrity_error(stored: Stored) -> No
     assert caught.value.kms_code is None
 
 
+def test_a_version_that_the_store_has_lost_is_an_integrity_error(stored: Stored) -> None:
+    """The fault is the store's; no request can be blamed for it with a code of the API."""
+    stored.execute("DELETE FROM material")
+    for use in stored.uses()[:3]:
+        with pytest.raises(IntegrityError) as caught:
+            use()
+        assert caught.value.kms_code is None
+
+
 def test_a_key_in_another_region_is_an_integrity_error(stored: Stored) -> None:
     stored.execute("UPDATE cmk SET region = 'ap-shanghai'")
     with contextlib.closing(EmbeddedKms(stored.folder, "ap-shanghai")) as kms, pytest.raises(IntegrityError):

@@ -121,12 +121,12 @@ def add_version(call: Call, cmk: Cmk, material: bytes | None = None) -> Cmk:
 
 
 def material(call: Call, cmk: Cmk, version: int) -> tuple[str, bytes]:
-    """Return algorithm and material of one version, or refuse a version that there is not."""
+    """Return algorithm and material of a version that there must be; raise `IntegrityError` for a damaged store."""
     row = call.db.execute(
         "SELECT algorithm, wrapped FROM material WHERE key_id = ? AND version = ?", (cmk.key_id, version)
     ).fetchone()
     if row is None:
-        raise refuse("InvalidParameterValue.InvalidCiphertext", f"the key {cmk.key_id} has no version {version}")
+        raise _damaged(cmk)
     algorithm, wrapped = row
     if algorithm != materials.algorithm_of(cmk.usage, REGIONS[cmk.region]):
         raise _damaged(cmk)

@@ -73,6 +73,8 @@ def _seal(call: Call, cmk: cmks.Cmk, plaintext: bytes, text: str) -> str:
 
 
 def _unseal(call: Call, cmk: cmks.Cmk, blob: blobs.Blob, text: str) -> bytes:
+    if not 1 <= blob.version <= cmk.version:
+        raise refuse("InvalidParameterValue.InvalidCiphertext", f"the key {cmk.key_id} has no version {blob.version}")
     return blobs.unseal(_blob_key(call, cmk, blob.version), blob.sealed, text)
 
 
