@@ -1,4 +1,4 @@
-"""What others made and our code must agree with: vectors, the `openssl` program, packages.
+"""What others made and our code must agree with: vectors, the `openssl` program, packages, what tccli knows of the API.
 
 Vectors lie in the folder KMSTOOL_VECTORS; while it is set, a missing file is a failure. A missing
 program or package skips a test on a laptop and fails it in CI. KMSTOOL_CASES is the number of
@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import IN_CI, need
+from kmstool import protocol
+from tests.conftest import missing, need
 
+TCCLI = os.environ.get("KMSTOOL_TCCLI")
 CASES = int(os.environ.get("KMSTOOL_CASES", "20"))
 
 
@@ -52,10 +54,18 @@ def package(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
-        message = f"the Python package {name} is not installed"
-        if IN_CI:
-            pytest.fail(message)
-        pytest.skip(message)
+        missing(f"the Python package {name} is not installed")
+
+
+def tccli_data(name: str) -> Any:
+    """Return a file that tccli has on KMS: `api`, the API's model, or `examples`, those of the API's pages."""
+    if not TCCLI:
+        missing("KMSTOOL_TCCLI does not name tccli")
+    folder = Path(TCCLI).parents[1]
+    version = "v" + protocol.VERSION.replace("-", "")
+    found = [*folder.glob(f"lib/python*/site-packages/tccli/services/kms/{version}/{name}.json")]
+    assert len(found) == 1, f"KMSTOOL_TCCLI is set, and there is not one {name}.json of KMS below {folder}"
+    return json.loads(found[0].read_bytes())
 
 
 def openssl(

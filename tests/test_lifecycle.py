@@ -376,24 +376,6 @@ def test_the_table_says_what_the_cloud_says_of_usage_origin_and_users(
     assert keys.refusal(action, state, **facts) in codes
 
 
-def test_the_codes_are_those_that_the_api_lists_for_the_actions_or_the_nearest_where_it_lists_none() -> None:
-    unlisted = {
-        (action, code)
-        for action, rule in keys.RULES.items()
-        for code in (*rule.states, rule.symmetric, rule.asymmetric, rule.external, rule.product, rule.bound)
-        if code is not None and code not in protocol.actions()[action].errors
-    }
-    assert unlisted == {
-        ("Encrypt", USAGE),
-        ("Decrypt", USAGE),
-        ("GenerateDataKey", ARCHIVED),
-        ("SignByAsymmetricKey", USAGE),
-        ("VerifyByAsymmetricKey", USAGE),
-        ("UpdateAlias", STATE),
-        ("UpdateKeyDescription", STATE),
-    }
-
-
 def documented_table() -> str:
     found = re.search(r"<!-- states:[^\n]*-->\n+(.*?)\n+<!-- end of states -->", DOCUMENT.read_text(), re.DOTALL)
     assert found, "docs/local-kms.md has lost the marks of its table of states"

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-# Each test has an environment without such variables, so they are read before the first one.
-TCCLI = os.environ.get("KMSTOOL_TCCLI")
+from tests.conftest import missing
+from tests.foreign import TCCLI
+
+# Each test has an environment without such variables, so it is read before the first one.
 NODE_MODULES = os.environ.get("KMSTOOL_NODE_MODULES")
-IN_CI = bool(os.environ.get("CI"))
 KMSTOOL = (sys.executable, "-m", "kmstool")
 TIMEOUT_SECONDS = 60
 UNKNOWN_KEY = "6f6e2a6c-e7ca-11f1-8000-52540000ffff"
@@ -27,13 +28,6 @@ DAY = 86400
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Performs an action and returns the inner object, with `Error` in it for a refusal."""
-
-
-def missing(what: str) -> None:
-    """Skip the test on a laptop; fail it where everything is to be there."""
-    if IN_CI:
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 @pytest.fixture

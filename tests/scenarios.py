@@ -1,0 +1,144 @@
+"""For every action that the embedded KMS serves a request that works, and what has to be there before it.
+
+The values are those of Tencent's own examples, so that what is made here fits these too.
+"""
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kmstool import protocol
+from kmstool.crypto import asymmetric, encodings, pem, rsa, sm2, sm2_encryption
+
+Params = dict[str, Any]
+Call = Callable[[str, Params], Params]
+"""Performs an action that must succeed."""
+Scenario = Callable[[Call], Params]
+"""Makes what an action needs and returns a request for it."""
+
+CONTEXT = '{"key1":"value1"}'
+PLAINTEXT = protocol.encode(b"test\n")
+SIGNED = {"Algorithm": "SM2DSA", "Message": PLAINTEXT, "MessageType": "RAW"}
+RSA_ALGORITHM: rsa.EncryptionAlgorithm = "RSAES_OAEP_SHA_256"
+
+
+def request(action: str, call: Call) -> Params:
+    """Make what an action needs and return a request for it that works."""
+    if action not in SCENARIOS:
+        pytest.fail(f"{action} is served: add a request for it that works to SCENARIOS in tests/scenarios.py")
+    return SCENARIOS[action](call)
+
+
+def after(action: str, *names: str, **more: Any) -> Scenario:
+    """Perform another action, and take these fields of its request or answer."""
+
+    def make(call: Call) -> Params:
+        asked = request(action, call)
+        told = asked | call(action, asked)
+        return {name: told[name] for name in names} | more
+
+    return make
+
+
+def key(usage: str, **more: Any) -> Scenario:
+    """Make a key for a usage."""
+
+    def make(call: Call) -> Params:
+        return {"KeyId": call("CreateKey", new_alias() | {"KeyUsage": usage})["KeyId"]} | more
+
+    return make
+
+
+def new_alias() -> Params:
+    return {"Alias": f"key-{secrets.token_hex(8)}"}
+
+
+def two_keys(call: Call) -> Params:
+    return {"KeyIds": [call("CreateKey", new_alias())["KeyId"] for _ in range(2)]}
+
+
+def public_key(call: Call, key_id: str) -> asymmetric.PublicKey:
+    return asymmetric.from_spki(protocol.decode(call("GetPublicKey", {"KeyId": key_id})["PublicKey"]))
+
+
+def blob_without_context(call: Call) -> Params:
+    plain = {"KeyId": call("CreateKey", new_alias())["KeyId"], "Plaintext": PLAINTEXT}
+    return {
+        "CiphertextBlob": call("Encrypt", plain)["CiphertextBlob"],
+        "DestinationKeyId": call("CreateKey", new_alias())["KeyId"],
+        "DestinationEncryptionContext": CONTEXT,
+    }
+
+
+def rsa_ciphertext(call: Call) -> Params:
+    made = key("ASYMMETRIC_DECRYPT_RSA_2048")(call)
+    public = public_key(call, made["KeyId"])
+    assert isinstance(public, asymmetric.RsaPublicKey)
+    ciphertext = rsa.encrypt(public.key, RSA_ALGORITHM, b"test\n")
+    return made | {"Ciphertext": protocol.encode(ciphertext), "Algorithm": RSA_ALGORITHM}
+
+
+def sm2_ciphertext(call: Call) -> Params:
+    made = key("ASYMMETRIC_DECRYPT_SM2")(call)
+    public = public_key(call, made["KeyId"])
+    assert isinstance(public, asymmetric.Sm2PublicKey)
+    ciphertext = encodings.write_ciphertext(sm2_encryption.encrypt(public.key, b"test"))
+    return made | {"Ciphertext": protocol.encode(ciphertext)}
+
+
+def signature(call: Call) -> Params:
+    asked = request("SignByAsymmetricKey", call)
+    return asked | {"SignatureValue": call("SignByAsymmetricKey", asked)["Signature"]}
+
+
+def shielded_data_key(call: Call) -> Params:
+    public = asymmetric.Sm2PublicKey(sm2.PrivateKey.generate().public_key)
+    return {
+        "KeyId": call("CreateKey", new_alias())["KeyId"],
+        "KeySpec": "AES_256",
+        "EncryptionContext": CONTEXT,
+        "EncryptionPublicKey": pem.write_public_key(public),
+        "EncryptionAlgorithm": "SM2",
+    }
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "CreateKey": lambda _: (
+        new_alias() | {"Description": "of the tests", "Tags": [{"TagKey": "env", "TagValue": "dev"}]}
+    ),
+    "DescribeKey": after("CreateKey", "KeyId"),
+    "DescribeKeys": two_keys,
+    "ListKeys": after("CreateKey", Limit=2),
+    "ListKeyDetail": lambda call: {"SearchKeyAlias": after("CreateKey", "Alias")(call)["Alias"], "KeyUsage": "ALL"},
+    "UpdateAlias": lambda call: after("CreateKey", "KeyId")(call) | new_alias(),
+    "UpdateKeyDescription": after("CreateKey", "KeyId", Description="NewDescription"),
+    "EnableKey": after("DisableKey", "KeyId"),
+    "DisableKey": after("CreateKey", "KeyId"),
+    "EnableKeys": after("DisableKeys", "KeyIds"),
+    "DisableKeys": two_keys,
+    "ArchiveKey": after("CreateKey", "KeyId"),
+    "CancelKeyArchive": after("ArchiveKey", "KeyId"),
+    "ScheduleKeyDeletion": after("DisableKey", "KeyId", PendingWindowInDays=7),
+    "CancelKeyDeletion": after("ScheduleKeyDeletion", "KeyId"),
+    "EnableKeyRotation": after("CreateKey", "KeyId"),
+    "DisableKeyRotation": after("EnableKeyRotation", "KeyId"),
+    "GetKeyRotationStatus": after("EnableKeyRotation", "KeyId"),
+    "RotateKey": after("EnableKeyRotation", "KeyId"),
+    "BindCloudResource": after("CreateKey", "KeyId", ProductId="ssm", ResourceId="resourceId"),
+    "UnbindCloudResource": after("BindCloudResource", "KeyId", "ProductId", "ResourceId"),
+    "Encrypt": after("CreateKey", "KeyId", Plaintext=PLAINTEXT, EncryptionContext=CONTEXT),
+    "Decrypt": after("Encrypt", "CiphertextBlob", "EncryptionContext"),
+    "ReEncrypt": blob_without_context,
+    "GenerateDataKey": shielded_data_key,
+    "GenerateRandom": lambda _: {"NumberOfBytes": 10},
+    "GetPublicKey": key("ASYMMETRIC_DECRYPT_RSA_2048"),
+    "SignByAsymmetricKey": key("ASYMMETRIC_SIGN_VERIFY_SM2", **SIGNED),
+    "VerifyByAsymmetricKey": signature,
+    "AsymmetricRsaDecrypt": rsa_ciphertext,
+    "AsymmetricSm2Decrypt": sm2_ciphertext,
+    "GetServiceStatus": lambda _: {},
+    "GetRegions": lambda _: {},
+    "ListAlgorithms": lambda _: {},
+}

@@ -1,0 +1,391 @@
+"""The embedded KMS speaks the API as Tencent publishes it: its fields, its answers, its error codes.
+
+What an action takes, answers and refuses with is compared with what others say of it: the
+models of Tencent's SDK for Python (names and types), tccli's own model (which fields are
+required or always there too), and the codes that the API lists for each action.
+"""
+
+import ast
+import contextlib
+import inspect
+import json
+import re
+import shutil
+import textwrap
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, is_dataclass
+from functools import cache
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import pytest
+from tencentcloud.kms.v20190118 import models
+
+from kmstool import keys, protocol
+from kmstool.errors import KmsToolError
+from kmstool.server import blobs, requests, seed
+from kmstool.server.app import ACTIONS, EmbeddedKms
+from kmstool.server.gateway import Gateway
+from tests import scenarios
+from tests.foreign import tccli_data
+
+API = protocol.actions()
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "kmstool"
+DOCUMENT = ROOT / "docs" / "local-kms.md"
+RANGES = {"uint64": range(2**64), "int64": range(-(2**63), 2**63)}
+
+# The codes that any action may answer with (API page "error codes", 573/34432).
+COMMON = {
+    "ActionOffline",
+    "AuthFailure.InvalidAuthorization",
+    "AuthFailure.InvalidSecretId",
+    "AuthFailure.MFAFailure",
+    "AuthFailure.SecretIdNotFound",
+    "AuthFailure.SignatureExpire",
+    "AuthFailure.SignatureFailure",
+    "AuthFailure.TokenFailure",
+    "AuthFailure.UnauthorizedOperation",
+    "DryRunOperation",
+    "FailedOperation",
+    "InternalError",
+    "InvalidAction",
+    "InvalidParameter",
+    "InvalidParameterValue",
+    "InvalidRequest",
+    "IpInBlacklist",
+    "IpNotInWhitelist",
+    "LimitExceeded",
+    "MissingParameter",
+    "NoSuchProduct",
+    "NoSuchVersion",
+    "RequestLimitExceeded",
+    "RequestLimitExceeded.GlobalRegionUinLimitExceeded",
+    "RequestLimitExceeded.IPLimitExceeded",
+    "RequestLimitExceeded.UinLimitExceeded",
+    "RequestSizeLimitExceeded",
+    "ResourceInUse",
+    "ResourceInsufficient",
+    "ResourceNotFound",
+    "ResourceUnavailable",
+    "ResponseSizeLimitExceeded",
+    "ServiceUnavailable",
+    "UnauthorizedOperation",
+    "UnknownParameter",
+    "UnsupportedOperation",
+    "UnsupportedProtocol",
+    "UnsupportedRegion",
+}
+CODES = COMMON | {code for action in API.values() for code in action.errors}
+
+# Codes that the API does not list for the action, and why they are the answer nevertheless.
+NEAREST = "the API has a state or usage that the action cannot work with, and lists no code for it"
+ALWAYS_AN_ID = "a blob names its key by 16 bytes, and these are always an id: the check is on the way, and never fails"
+UNLISTED = {
+    ("Decrypt", "InvalidParameterValue.InvalidKeyId"): ALWAYS_AN_ID,
+    ("Decrypt", "InvalidParameterValue.InvalidKeyUsage"): NEAREST,
+    ("Encrypt", "InvalidParameterValue.InvalidKeyUsage"): NEAREST,
+    ("GenerateDataKey", "ResourceUnavailable.CmkArchived"): NEAREST,
+    ("ReEncrypt", "InvalidParameterValue.InvalidKeyUsage"): NEAREST,
+    ("ReEncrypt", "ResourceUnavailable.CmkArchived"): NEAREST,
+    ("SignByAsymmetricKey", "InvalidParameterValue.InvalidKeyUsage"): NEAREST,
+    ("UpdateAlias", "ResourceUnavailable.CmkStateNotSupport"): NEAREST,
+    ("UpdateKeyDescription", "ResourceUnavailable.CmkStateNotSupport"): NEAREST,
+    ("VerifyByAsymmetricKey", "InvalidParameterValue.InvalidKeyUsage"): NEAREST,
+}
+
+NOBODY = "00000000-0000-1000-8000-000000000000"
+MATERIAL = bytes(16)
+_SEEDED = [
+    ("ASYMMETRIC_SIGN_VERIFY_SM2", "TENCENT_KMS", "Disabled", "user", "[]"),
+    ("ASYMMETRIC_DECRYPT_SM2", "TENCENT_KMS", "Disabled", "user", "[]"),
+    ("ASYMMETRIC_DECRYPT_RSA_2048", "TENCENT_KMS", "Disabled", "user", "[]"),
+    (keys.SYMMETRIC, "EXTERNAL", "Enabled", "user", "[]"),
+    *(
+        (keys.SYMMETRIC, "EXTERNAL" if state == "PendingImport" else "TENCENT_KMS", state, owner, bindings)
+        for state in keys.STATES
+        for owner in ("user", "ssm")
+        for bindings in ("[]", '["ssm resourceId"]')
+    ),
+]
+# Keys in every state, of a product or not, in use or not.
+SEED = "".join(
+    f"""
+[[key]]
+alias = "seeded-{number}"
+usage = "{usage}"
+origin = "{origin}"
+state = "{state}"
+owner = "{owner}"
+bindings = {bindings}
+deletion-date = {32_000_000_000 * (state == "PendingDelete")}
+versions = {json.dumps([protocol.encode(MATERIAL)] * (usage == keys.SYMMETRIC and state != "PendingImport"))}
+"""
+    for number, (usage, origin, state, owner, bindings) in enumerate(_SEEDED)
+)
+
+# Lists in answers that the embedded KMS has nothing for.
+EMPTY = {
+    "ExclusiveHSMList": "there are no dedicated clusters",
+    "SyncTaskList": "keys are not replicated to other regions",
+    "RegionsQps": "there are no limits of rate but those asked for",
+}
+
+
+def structures() -> dict[str, dict[str, str]]:
+    """Return the fields of every request, answer and shared object, by the names of the SDK."""
+    found = {f"{name}Request": dict(action.request) for name, action in API.items()}
+    found |= {f"{name}Response": dict(action.response) | {"RequestId": "string"} for name, action in API.items()}
+    kinds = {plain(kind) for fields in found.values() for kind in fields.values()}
+    return found | {kind: dict(fields) for kind in kinds if (fields := protocol.object_fields(kind))}
+
+
+def plain(kind: str) -> str:
+    return kind.rstrip("!").removeprefix("list<").removesuffix(">")
+
+
+STRUCTURES = structures()
+
+
+def sdk_type(kind: str) -> str:
+    """Write a type of the model as the SDK's documentation does; it tells neither signs nor required fields."""
+    name = plain(kind)
+    written = {"string": "str", "uint64": "int", "int64": "int", "bool": "bool"}.get(name)
+    if kind.startswith("list<"):
+        return f"list of {written or name}"
+    return written or f":class:`{models.__name__}.{name}`"
+
+
+@pytest.mark.parametrize("name", sorted(STRUCTURES))
+def test_fields_and_types_are_those_of_the_sdk(name: str) -> None:
+    """A field that the SDK has gained is to be added to kmstool/actions.json."""
+    documented = re.findall(r":type (\w+): (.+)", inspect.getdoc(getattr(models, name).__init__) or "")
+    assert dict(documented) == {field: sdk_type(kind) for field, kind in STRUCTURES[name].items()}
+    assert {attribute.lstrip("_") for attribute in vars(getattr(models, name)())} >= STRUCTURES[name].keys()
+
+
+def test_fields_types_and_marks_are_those_of_tccli() -> None:
+    """Its model says which fields are required in a request and which are always there in an answer."""
+    model = tccli_data("api")
+    assert model["metadata"]["apiVersion"] == protocol.VERSION
+    assert model["actions"].keys() == API.keys()
+    written = {name: {m["name"]: tccli_type(m) for m in found["members"]} for name, found in model["objects"].items()}
+    assert written == STRUCTURES
+
+
+def tccli_type(member: Mapping[str, Any]) -> str:
+    kind = f"list<{member['member']}>" if member["type"] == "list" else member["member"]
+    return kind + ("!" if member.get("required") or member.get("output_required") else "")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKms]:
+    """An embedded KMS for scenarios, each of which makes what it needs."""
+    opened = EmbeddedKms(tmp_path_factory.mktemp("parity") / "store")
+    yield opened
+    opened.close()
+
+
+def test_every_served_action_has_its_scenario() -> None:
+    missing, unserved = ACTIONS.keys() - scenarios.SCENARIOS.keys(), scenarios.SCENARIOS.keys() - ACTIONS.keys()
+    assert not missing, "add a request that works to SCENARIOS in tests/scenarios.py"
+    assert not unserved, "take these out of SCENARIOS in tests/scenarios.py"
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS))
+def test_an_answer_has_the_form_of_the_model(shared: EmbeddedKms, action: str) -> None:
+    answer = json.loads(json.dumps(shared.call(action, scenarios.request(action, shared.call))))
+    assert uuid.UUID(answer["RequestId"])
+    assert list(faults(STRUCTURES[f"{action}Response"], answer)) == []
+
+
+def faults(model: Mapping[str, str], values: Mapping[str, Any], where: str = "") -> Iterator[str]:
+    """Yield what is wrong with an answer: unknown or missing fields, other types, lists that show nothing."""
+    yield from (f"{where}{name} is not in the model" for name in values.keys() - model.keys())
+    yield from (f"{where}{name} is missing" for name in model if model[name].endswith("!") and name not in values)
+    for name in model.keys() & values.keys():
+        kind, value = model[name].rstrip("!"), values[name]
+        if not kind.startswith("list<"):
+            yield from wrong(kind, value, where + name)
+        elif not isinstance(value, list) or (name in EMPTY) == bool(value):
+            yield f"{where}{name} is no list, or shows nothing (else say why in EMPTY): {value!r}"
+        else:
+            for item in value:
+                yield from wrong(plain(kind), item, where + name)
+
+
+def wrong(kind: str, value: Any, where: str) -> Iterator[str]:
+    fields = protocol.object_fields(kind)
+    if fields is not None and isinstance(value, dict):
+        yield from faults(fields, value, f"{where}.")
+    elif kind in RANGES:
+        if type(value) is not int or value not in RANGES[kind]:
+            yield f"{where} is no {kind}: {value!r}"
+    elif not isinstance(value, {"string": str, "bool": bool}.get(kind, dict)):
+        yield f"{where} is no {kind}: {value!r}"
+
+
+@cache
+def answerable(action: str) -> frozenset[str]:
+    """Return every error code that can come from an action's handler, read from the code that it can reach.
+
+    A table by actions, such as `keys.RULES`, counts with its rows of this action and of those that the
+    code names.
+    """
+    found = list(reached(ACTIONS[action].run, set()))
+    words = {item for item in found if isinstance(item, str)}
+    tables = [item for item in found if isinstance(item, Mapping) and item and item.keys() <= API.keys()]
+    rows = (table[name] for table in tables for name in table.keys() & (words | {action}))
+    return frozenset((words | {word for row in rows for word in texts(row)}) & CODES)
+
+
+def reached(item: object, seen: set[object]) -> Iterator[object]:
+    """Yield every text and table that our functions and classes name, beginning with one of them."""
+    for name in ("__func__", "fget"):
+        item = getattr(item, name, item)
+    item = inspect.unwrap(item) if callable(item) else item
+    if isinstance(item, str | Mapping):
+        yield item
+    elif isinstance(item, type | FunctionType) and item.__module__.startswith("kmstool.") and item not in seen:
+        seen.add(item)
+        for inner in named(item) if isinstance(item, FunctionType) else vars(item).values():
+            yield from reached(inner, seen)
+
+
+def named(function: FunctionType) -> Iterator[object]:
+    """Yield the constants of a function, and what its names mean: `name` and `module.name`."""
+    if function.__code__.co_filename == "<string>":
+        return  # written by `dataclass`
+    outer = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    names = function.__globals__ | {name: cell.cell_contents for name, cell in outer}
+    known = {name: value for name, value in names.items() if name not in function.__code__.co_varnames}
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+        if isinstance(node, ast.Constant):
+            yield node.value
+        elif isinstance(node, ast.Name):
+            yield known.get(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield getattr(known.get(node.value.id), node.attr, None)
+
+
+def texts(row: object) -> Iterator[str]:
+    """Yield the texts in a row of a table."""
+    if isinstance(row, str):
+        yield row
+    elif isinstance(row, tuple):
+        for item in row:
+            yield from texts(item)
+    elif is_dataclass(row) and not isinstance(row, type):
+        yield from texts(astuple(row))
+
+
+def test_every_code_that_is_written_is_one_of_the_api() -> None:
+    """A misspelt one would be no code to `answerable`."""
+    kinds = "|".join(sorted({code.partition(".")[0] for code in CODES}))
+    texts = [path.read_text("utf-8") for path in PACKAGE.rglob("*.py")]
+    written = {found[1] for text in texts for found in re.finditer(rf'"((?:{kinds})\.[A-Za-z.]+)"', text)}
+    assert written > {"AuthFailure.TokenFailure", "ResourceUnavailable.CmkNotFound"}
+    assert written - CODES == set()
+
+
+def test_the_codes_of_an_action_are_those_that_the_api_lists() -> None:
+    """All that its code can answer: on its own list, common to all actions, or named in UNLISTED with a reason."""
+    unlisted = {(action, code) for action in ACTIONS for code in answerable(action) - {*API[action].errors, *COMMON}}
+    assert unlisted == UNLISTED.keys()
+
+
+def test_before_an_action_there_are_only_common_codes() -> None:
+    """Shape, signature, region, quota; what fault rules answer is asked for."""
+    before = {word for start in (Gateway, requests.check) for word in reached(start, set()) if isinstance(word, str)}
+    assert {"AuthFailure.SignatureFailure", "UnknownParameter", "UnsupportedRegion"} <= before & CODES <= COMMON
+
+
+def test_the_code_that_is_read_is_the_code_that_answers() -> None:
+    """What `answerable` finds, by examples: a literal, a helper's, a table's, another action's row, a closure's."""
+    assert "InvalidParameterValue.InvalidPlaintext" in answerable("Encrypt")
+    assert "InvalidParameterValue.InvalidKeyId" in answerable("GetPublicKey")
+    assert "ResourceUnavailable.KeyPendingDelete" in answerable("GenerateDataKey")
+    assert "ResourceUnavailable.KeyPendingDelete" not in answerable("Encrypt")
+    assert "ResourceUnavailable.CmkArchived" in answerable("ReEncrypt")
+    assert "UnsupportedOperation.NotUserCreatedCmk" in answerable("ArchiveKey")
+
+
+# Values to try in any field of a type, beside those that occurred in such a field; small numbers come first.
+ODD: dict[str, list[Any]] = {
+    "string": ["", "a", "kms-a", "QQ==", protocol.encode(bytes(5000)), "x" * 5000, '{"a":1}', "\ud800", NOBODY],
+    "uint64": [-1, 0, 1, 2, 3, 6, 7, 30, 31, 201, 366, 1025, 2**64 - 1],
+    "int64": [-1, 0, 1, 2],
+    "Tag": [{"TagKey": "env", "TagValue": "dev"}],
+    "TagFilter": [{"TagKey": "env"}, {}],
+}
+
+# What a handler could answer by its code, and no request of the sweep is answered with.
+UNMET = {
+    ("CreateKey", "LimitExceeded.CmkLimitExceeded"): "is for the 10,001st key of a region",
+    ("Decrypt", "InvalidParameterValue.InvalidKeyId"): ALWAYS_AN_ID,
+}
+
+
+class World:
+    """A store with keys of every kind, in which every action was performed, and the values that occurred there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._store = folder / "store"
+        self._values: dict[str, list[Any]] = {"KeyUsage": list(keys.USAGES.values())}
+        kms = EmbeddedKms(self._store)
+        seeded = {cmk.key_id: {"KeyId": cmk.key_id, "Alias": cmk.alias} for cmk in seed.apply(kms, SEED)}
+        for key_id, fields in {**seeded, NOBODY: {}}.items():
+            blob = blobs.seal(blobs.BlobKey(key_id, 1, "SM4", MATERIAL), b"secret", scenarios.CONTEXT)
+            self._note({"CiphertextBlob": blob, **fields})
+        for action in sorted(ACTIONS):
+            asked = scenarios.request(action, kms.call)
+            self._note(asked | kms.call(action, asked))
+        kms.close()
+
+    def _note(self, fields: Mapping[str, Any]) -> None:
+        for name, value in fields.items():
+            self._values.setdefault(name, []).append(value)
+
+    def _values_for(self, name: str, kind: str) -> list[Any]:
+        if kind.startswith("list<"):
+            one = self._values_for(name.removesuffix("s"), plain(kind))
+            return [[], one[:1] * 2, one[:1] * 101, *([value] for value in one)]
+        own = [value for known, values in self._values.items() if name.endswith(known) for value in values]
+        return ODD.get(plain(kind), []) + own
+
+    def refusals(self, action: str, folder: Path) -> set[str]:
+        """Perform an action in a copy of the store, with each value in each field in turn; return the codes."""
+        with contextlib.closing(EmbeddedKms(Path(shutil.copytree(self._store, folder)))) as kms:
+            good = scenarios.request(action, kms.call)
+            codes = {outcome(kms, action, good), outcome(kms, action, good)}
+            for name, kind in API[action].request.items():
+                for value in self._values_for(name, kind):
+                    if ACTIONS[action].writes and None in codes:
+                        # What was made for the last request may be used up.
+                        good = scenarios.request(action, kms.call)
+                    codes = codes - {None} | {outcome(kms, action, good | {name: value})}
+        return {code for code in codes if code}
+
+
+def outcome(kms: EmbeddedKms, action: str, params: dict[str, Any]) -> str | None:
+    """Call an action; return None, or the code with which it was refused."""
+    try:
+        kms.call(action, params)
+    except KmsToolError as error:
+        return error.kms_code or f"{error!r} without a code"
+    return None
+
+
+def test_what_answers_is_what_was_read(tmp_path: Path) -> None:
+    """A sweep: no code comes that `answerable` has not found, and every code that it has found does come."""
+    world = World(tmp_path)
+    met = {action: world.refusals(action, tmp_path / action) for action in sorted(ACTIONS)}
+    shape = {word for word in reached(requests.check, set()) if isinstance(word, str)} & CODES
+    answered = {(action, code) for action in met for code in met[action] - shape}
+    read = {(action, code) for action in ACTIONS for code in answerable(action) - shape}
+    assert answered - read == set()
+    assert read - answered == UNMET.keys(), (
+        "let SCENARIOS or SEED bring about what meets the code, or say in UNMET why nothing does"
+    )
