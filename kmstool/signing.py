@@ -70,7 +70,7 @@ def algorithm_of(name: str | None, kind: Kind) -> Algorithm:
     fitting = [algorithm for algorithm in ALGORITHMS.values() if algorithm.kind == kind]
     if name is None:
         return fitting[0]
-    found = ALGORITHMS.get(ALIASES.get(name.upper(), name.upper()))
+    found = ALGORITHMS.get(ALIASES.get(name, name))
     if found not in fitting:
         names = ", ".join(algorithm.name for algorithm in fitting)
         raise UsageError(f"{name!r} is no signature algorithm of a key of the kind {kind}", hint=f"one of: {names}")

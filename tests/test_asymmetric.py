@@ -173,6 +173,7 @@ def test_what_cannot_be_signed(kms: EmbeddedKms, ids: dict[str, str], usage: str
         {"MessageType": "raw"},
         {"MessageType": "HASH"},
         {"Algorithm": "RSA"},
+        {"Algorithm": algorithm.lower()},
         {
             "Algorithm": next(
                 name for _, name in ALGORITHMS if signing.ALGORITHMS[name].kind != signing.ALGORITHMS[algorithm].kind

@@ -169,7 +169,7 @@ def digest(
 def _algorithm(name: str | None, public_key: PublicKey) -> Algorithm:
     from kmstool import signing
 
-    return signing.algorithm_of(name, public_key.kind)
+    return signing.algorithm_of(name and name.upper(), public_key.kind)
 
 
 def _digested(
