@@ -389,3 +389,31 @@ def test_what_answers_is_what_was_read(tmp_path: Path) -> None:
     assert read - answered == UNMET.keys(), (
         "let SCENARIOS or SEED bring about what meets the code, or say in UNMET why nothing does"
     )
+
+
+def unknowns() -> dict[str, str]:
+    """Return what docs/local-kms.md says to each question that the cloud leaves open."""
+    found = re.search(r"<!-- unknowns.*?-->(.*?)<!-- end of unknowns -->", DOCUMENT.read_text("utf-8"), re.DOTALL)
+    assert found, "docs/local-kms.md has lost the marks of its table of unknowns"
+    return dict(re.findall(r"^\| (U\d+) \| .+? \| (.+?) \|$", found[1], re.MULTILINE))
+
+
+def test_every_unknown_of_the_cloud_has_its_answer() -> None:
+    assert list(unknowns()) == [f"U{number}" for number in range(1, 31)]
+
+
+@pytest.mark.parametrize(("number", "here"), [row for row in unknowns().items() if "not served" in row[1]])
+def test_what_is_said_to_be_not_served_is_not(number: str, here: str) -> None:
+    """Once an action is served, its row must say what it does."""
+    named = set(re.findall(r"`(\w+)`", here)) & API.keys()
+    assert named, f"{number} names no action"
+    assert not named & ACTIONS.keys(), f"{number} of docs/local-kms.md: say what {named & ACTIONS.keys()} does"
+
+
+def test_the_document_tells_the_codes_that_the_api_does_not_list() -> None:
+    told = (
+        DOCUMENT.read_text("utf-8").partition("\nThe API lists the error codes of each action.")[2].partition("\n\n")[0]
+    )
+    for (action, code), reason in UNLISTED.items():
+        if reason == NEAREST:
+            assert re.search(rf"`{code.rpartition('.')[2]}` by\s[^`]*\b{action}\b", told), (action, code)
