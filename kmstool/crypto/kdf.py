@@ -1,7 +1,12 @@
-"""HKDF-Expand (RFC 5869 section 2.3) for outputs of at most one hash length, which is one HMAC."""
+"""Keys from keys and from passphrases.
+
+HKDF-Expand (RFC 5869 section 2.3) for outputs of at most one hash length, which is one
+HMAC; scrypt (RFC 7914) with one set of parameters for all files.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from typing import Literal
 
@@ -10,6 +15,10 @@ from cryptography.hazmat.primitives.hmac import HMAC
 
 Hash = Literal["SHA-384", "SM3"]
 
+SCRYPT = {"n": 2**16, "r": 8, "p": 1}
+SALT_BYTES = 16
+
+_STRETCHED_BYTES = 32
 _HASH_BYTES: dict[Hash, int] = {"SHA-384": 48, "SM3": 32}
 
 
@@ -24,3 +33,10 @@ def expand(hash_name: Hash, key: bytes, info: bytes, size: int) -> bytes:
     mac = HMAC(key, hashes.SM3())
     mac.update(data)
     return mac.finalize()[:size]
+
+
+def stretch(passphrase: bytes, salt: bytes) -> bytes:
+    """Return a key of 32 bytes from a passphrase and 16 random bytes, slowly and with 64 MiB of memory."""
+    # Twice the memory that RFC 7914 section 2 names, which is what OpenSSL asks to be allowed.
+    memory = 256 * SCRYPT["n"] * SCRYPT["r"]
+    return hashlib.scrypt(passphrase, salt=salt, **SCRYPT, maxmem=memory, dklen=_STRETCHED_BYTES)

@@ -1,31 +1,22 @@
 """Where `auth login` keeps the credentials of a profile: the operating system's keyring, or an encrypted file.
 
-Never in clear, and never in another place than the one that was chosen. The file is
-one line of JSON: scrypt (RFC 7914) makes a key from a passphrase, AES-256-GCM seals the
-credential with the file's own parameters and the profile's name as associated data.
+Never in clear, and never in another place than the one that was chosen.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import secrets
-from collections.abc import Callable
 from pathlib import Path
 
-from kmstool import atomic, keychain, protocol
-from kmstool.crypto import aead
-from kmstool.errors import AccessError, InputError, IntegrityError
+from kmstool import atomic, keychain, sealed
+from kmstool.errors import AccessError, InputError
 from kmstool.kms.credentials import Credential, checked
+from kmstool.sealed import Passphrase
 
 STORES = ("keyring", "file")
 
 _SERVICE = "kmstool"
-_COST, _BLOCK, _PARALLEL = 2**16, 8, 1
-_SALT_BYTES, _KEY_BYTES = 16, 32
 _FORMAT = "kmstool-credential-1"
-
-Passphrase = Callable[[], bytes]
 
 
 def file_of(folder: Path, profile: str) -> Path:
@@ -39,13 +30,9 @@ def save(store: str, folder: Path, profile: str, credential: Credential, passphr
     if store == "keyring":
         keychain.write(_SERVICE, profile, text)
         return
-    salt = secrets.token_bytes(_SALT_BYTES)
-    parameters = {"format": _FORMAT, "n": _COST, "r": _BLOCK, "p": _PARALLEL, "salt": protocol.encode(salt)}
-    key = _stretched(passphrase(), salt)
-    sealed = aead.seal("AES_256", key, text.encode(), _associated(parameters, profile))
-    line = json.dumps({**parameters, "sealed": protocol.encode(sealed)}) + "\n"
+    document = sealed.seal(_FORMAT, profile, text.encode(), passphrase())
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    atomic.write(file_of(folder, profile), line.encode(), replace=True)
+    atomic.write(file_of(folder, profile), document, replace=True)
 
 
 def load(store: str, folder: Path, profile: str, passphrase: Passphrase) -> Credential:
@@ -55,7 +42,7 @@ def load(store: str, folder: Path, profile: str, passphrase: Passphrase) -> Cred
     and `InputError` for a malformed file.
     """
     if store == "keyring":
-        text = keychain.read(_SERVICE, profile)
+        text: str | bytes | None = keychain.read(_SERVICE, profile)
         if text is None:
             raise _none(profile)
     else:
@@ -75,32 +62,15 @@ def remove(store: str, folder: Path, profile: str) -> None:
         file_of(folder, profile).unlink(missing_ok=True)
 
 
-def _open(path: Path, profile: str, passphrase: Passphrase) -> str:
-    malformed = InputError(f"{path} is not an encrypted credential", hint="log in again: kmstool auth login")
+def _open(path: Path, profile: str, passphrase: Passphrase) -> bytes:
+    again = "log in again: kmstool auth login"
     try:
-        fields = json.loads(path.read_text("utf-8"))
-        salt, sealed = protocol.decode(fields["salt"]), protocol.decode(fields.pop("sealed"))
-        parameters = (fields["format"], fields["n"], fields["r"], fields["p"])
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise _none(profile) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise malformed from error
-    if parameters != (_FORMAT, _COST, _BLOCK, _PARALLEL):
-        raise malformed
-    try:
-        return aead.unseal("AES_256", _stretched(passphrase(), salt), sealed, _associated(fields, profile)).decode()
-    except IntegrityError as error:
-        raise AccessError(f"the passphrase for {path} is wrong, or the file was altered", hint="try again") from error
-
-
-def _stretched(passphrase: bytes, salt: bytes) -> bytes:
-    return hashlib.scrypt(
-        passphrase, salt=salt, n=_COST, r=_BLOCK, p=_PARALLEL, maxmem=256 * _COST * _BLOCK, dklen=_KEY_BYTES
-    )
-
-
-def _associated(parameters: dict[str, object], profile: str) -> bytes:
-    return aead.encode_parts(json.dumps(parameters, sort_keys=True).encode(), profile.encode())
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {(error.strerror or '').lower()}", hint=again) from error
+    return sealed.unseal(_FORMAT, profile, data, passphrase, str(path), again)
 
 
 def _none(profile: str) -> AccessError:

@@ -5,7 +5,6 @@ Each mode says by its name what it protects against; none is chosen silently.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import stat
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kmstool import atomic, keychain, protocol
+from kmstool.crypto import kdf
 from kmstool.errors import AccessError, IntegrityError
 
 MODES = {
@@ -26,9 +26,7 @@ KEY_BYTES = 32
 
 _PREFIX = "kmstool-root-key-1 "
 _SERVICE = "kmstool local KMS"
-_SCRYPT = (2**16, 8, 1)
-_SCRYPT_TEXT = " ".join(str(number) for number in _SCRYPT)
-_SALT_BYTES = 16
+_SCRYPT_TEXT = " ".join(str(number) for number in kdf.SCRYPT.values())
 
 Passphrase = Callable[[], bytes]
 
@@ -44,7 +42,7 @@ def no_passphrase() -> bytes:
 def create(mode: str, folder: Path, store_id: bytes, passphrase: Passphrase) -> tuple[bytes, str]:
     """Make or find a root key for `mode` and return it with the parameters to keep in the database."""
     if mode == "passphrase":
-        parameters = f"{_SCRYPT_TEXT} {protocol.encode(secrets.token_bytes(_SALT_BYTES))}"
+        parameters = f"{_SCRYPT_TEXT} {protocol.encode(secrets.token_bytes(kdf.SALT_BYTES))}"
         return _stretched(parameters, passphrase()), parameters
     line = _PREFIX + protocol.encode(secrets.token_bytes(KEY_BYTES)) + "\n"
     if mode == "keyring":
@@ -93,11 +91,9 @@ def _stretched(parameters: str, passphrase: bytes) -> bytes:
     except ValueError as error:
         raise damaged from error
     # Only what was once written here: other numbers could keep a command busy for hours.
-    if cost != _SCRYPT_TEXT or len(salt) != _SALT_BYTES:
+    if cost != _SCRYPT_TEXT or len(salt) != kdf.SALT_BYTES:
         raise damaged
-    n, r, p = _SCRYPT
-    # Twice the memory that RFC 7914 section 2 names, which is what OpenSSL asks to be allowed.
-    return hashlib.scrypt(passphrase, salt=salt, n=n, r=r, p=p, maxmem=256 * n * r, dklen=KEY_BYTES)
+    return kdf.stretch(passphrase, salt)
 
 
 def _read(path: Path) -> str:

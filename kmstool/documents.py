@@ -1,0 +1,65 @@
+"""Small JSON documents that kmstool writes and reads back: the name of a format, and exactly the fields of that format.
+
+Bytes are canonical base64. Reading is strict, so that a document has one meaning: no field
+missing, more or twice, each of its type.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from kmstool import protocol
+from kmstool.errors import InputError
+
+MAX_BYTES = 16 * 1024
+
+_FORMAT = "format"
+
+
+def write(name: str, **fields: str | int | bytes) -> bytes:
+    """Return a document of the format `name` as lines of JSON in ASCII."""
+    encoded = {field: protocol.encode(value) if isinstance(value, bytes) else value for field, value in fields.items()}
+    return json.dumps({_FORMAT: name, **encoded}, indent=2).encode() + b"\n"
+
+
+def read(name: str, kinds: Mapping[str, type], data: bytes, what: str, hint: str) -> dict[str, Any]:
+    """Return the fields of a document of the format `name`; `kinds` gives the type of each: str, int or bytes.
+
+    Raises `InputError` for everything that `write` does not write; `what` names the document in
+    it, and `hint` says how to come by a good one.
+    """
+    found = _object(data)
+    if found.pop(_FORMAT, None) != name or found.keys() != kinds.keys():
+        raise InputError(f"{what} is not of the format {name}", hint=hint)
+    for field, kind in kinds.items():
+        if type(found[field]) is not (str if kind is bytes else kind):
+            raise InputError(f"{what} is malformed: the field {field} is not of its type", hint=hint)
+        if kind is bytes:
+            try:
+                found[field] = protocol.decode(found[field])
+            except ValueError as error:
+                raise InputError(f"{what} is malformed: the field {field} is not base64", hint=hint) from error
+    return found
+
+
+def is_a(name: str, data: bytes) -> bool:
+    """Tell whether bytes are meant to be a document of the format `name`."""
+    return _object(data).get(_FORMAT) == name
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    """Return a JSON object; an empty one for whatever is none, or names a field twice."""
+    try:
+        found = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a field is given twice")
+    return found
