@@ -41,6 +41,7 @@ _ENABLED = "ResourceUnavailable.CmkShouldBeDisabled"
 _KEPT = "ResourceUnavailable.CmkNotPendingDelete"
 _USAGE = "InvalidParameterValue.InvalidKeyUsage"
 _EXTERNAL = "UnsupportedOperation.ExternalCmkCanNotRotate"
+_NOT_EXTERNAL = "UnsupportedOperation.NotExternalCmk"
 _NO_ROTATION = "UnsupportedOperation.RotateNotSupported"
 _NOT_USERS = "UnsupportedOperation.NotUserCreatedCmk"
 _NOT_ROLES = "UnsupportedOperation.NotRoleOperation"
@@ -61,6 +62,8 @@ class Rule:
     """On keys of the usage ENCRYPT_DECRYPT."""
     external: str | None = None
     """On keys with imported material."""
+    generated: str | None = None
+    """On keys with material that KMS made."""
     product: str | None = None
     """On keys that a cloud product made."""
     bound: str | None = None
@@ -91,6 +94,11 @@ RULES = {
     "RotateKey": Rule((_OK, _STATE, _STATE, _STATE, _STATE), asymmetric=_NO_ROTATION, external=_NO_ROTATION),
     "BindCloudResource": Rule((_OK, _STATE, _STATE, _STATE, _STATE)),
     "UnbindCloudResource": Rule(),
+    "GetParametersForImport": Rule(asymmetric=_NOT_EXTERNAL, generated=_NOT_EXTERNAL),
+    "ImportKeyMaterial": Rule((_OK, _STATE, _STATE, _OK, _STATE), asymmetric=_NOT_EXTERNAL, generated=_NOT_EXTERNAL),
+    "DeleteImportedKeyMaterial": Rule(
+        (_OK, _OK, _STATE, _STATE, _STATE), asymmetric=_NOT_EXTERNAL, generated=_NOT_EXTERNAL, bound=_USED
+    ),
     "GetPublicKey": Rule((_OK, _STATE, _STATE, _STATE, _STATE), symmetric=_STATE),
     "SignByAsymmetricKey": Rule((_OK, _STATE, _STATE, _STATE, _STATE), _USAGE, _SIGNING, _USAGE),
     "VerifyByAsymmetricKey": Rule((_OK, _STATE, _STATE, _STATE, _STATE), _USAGE, _SIGNING, _USAGE),
@@ -118,7 +126,7 @@ def refusal(
     reasons = (
         rule.symmetric if usage == SYMMETRIC else None,
         rule.asymmetric if usage != SYMMETRIC and usage not in rule.usages else None,
-        rule.external if origin == "EXTERNAL" else None,
+        rule.external if origin == "EXTERNAL" else rule.generated,
         rule.states[STATES.index(state)],
         rule.product if owner != "user" else None,
         rule.bound if bound else None,

@@ -51,6 +51,11 @@ _HINTS = {
     "ResourceUnavailable.CmkShouldBeDisabled": "disable it first: kmstool key disable KEY",
     "UnsupportedOperation.RotateNotSupported": "turn it on first: kmstool key rotation on KEY; only symmetric keys with "
     "material made by KMS rotate",
+    "ResourceUnavailable.TokenExpired": "get new parameters and wrap the material again: kmstool material params",
+    "InvalidParameterValue.MaterialNotMatch": "import the material that the key had first; a key never takes any other",
+    "InvalidParameter.DecryptMaterialError": "wrap it with the newest parameters and their algorithm; KMS takes "
+    "16 bytes in SM regions and 32 in FIPS regions",
+    "UnsupportedOperation.NotExternalCmk": "make a key for it: kmstool key create --external",
     "AuthFailure.SignatureExpire": "the clock of this machine is off: kmstool doctor measures it",
     "UnsupportedOperation.UnsupportedKeyUsageInCurrentRegion": "see what there is: kmstool key algorithms",
 }

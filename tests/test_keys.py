@@ -18,6 +18,7 @@ from kmstool.crypto import asymmetric, encodings, rsa, sm2_encryption
 from kmstool.errors import KmsToolError, UsageError
 from kmstool.keys import KeyAddress
 from kmstool.server.app import ACTIONS, EmbeddedKms
+from tests import byok
 
 SYMMETRIC = "ENCRYPT_DECRYPT"
 UNKNOWN_ID = "0b1c2d3e-1111-11ee-8000-525400abcdef"
@@ -605,6 +606,13 @@ def good_request(kms: EmbeddedKms, folder: Path, action: str) -> dict[str, Any]:
     if action in ASYMMETRIC_USAGES:
         key_id = create(kms, "asymmetric", KeyUsage=ASYMMETRIC_USAGES[action])
         return {"KeyId": key_id, **asymmetric_request(kms, key_id, action)}
+    if action in ("GetParametersForImport", "ImportKeyMaterial", "DeleteImportedKeyMaterial"):
+        external = create(kms, "external", Type=2)
+        imported = byok.import_request(kms, external, bytes(16))
+        if action == "DeleteImportedKeyMaterial":
+            kms.call("ImportKeyMaterial", imported)
+        algorithm = {"KeyId": external, "WrappingAlgorithm": byok.ALGORITHM, "WrappingKeySpec": "RSA_2048"}
+        return {"GetParametersForImport": algorithm, "ImportKeyMaterial": imported}.get(action, {"KeyId": external})
     resource = {"ProductId": "cos", "ResourceId": "bucket"}
     if action == "UnbindCloudResource":
         kms.call("BindCloudResource", {"KeyId": key_id, **resource})
@@ -640,6 +648,7 @@ def bad_requests(kms: EmbeddedKms, folder: Path) -> Iterator[dict[str, Any]]:
     """Give values of parameters that some action refuses, on keys in every state and of another purpose."""
     ids = [create(kms, state) for state in keys.STATES]
     signing = create(kms, "signing")
+    external = create(kms, "external", Type=2)
     blobs = [kms.call("Encrypt", {"KeyId": key_id, "Plaintext": "QUJD"})["CiphertextBlob"] for key_id in ids]
     for key_id, state in zip(ids, keys.STATES, strict=True):
         set_column(folder, key_id, "state", state)
@@ -652,7 +661,10 @@ def bad_requests(kms: EmbeddedKms, folder: Path) -> Iterator[dict[str, Any]]:
         "Plaintext": "QUJD",
         "CiphertextBlob": blobs[0],
         "KeySpec": "AES_256",
+        "WrappingAlgorithm": byok.ALGORITHM,
+        "WrappingKeySpec": "RSA_2048",
     }
+    importing = {**good, **byok.import_request(kms, external, bytes(16))}
     bad: dict[str, list[Any]] = {
         "KeyId": ["", "x", UNKNOWN_ID, *ids[1:], signing],
         "DestinationKeyId": ["x", UNKNOWN_ID, *ids[1:], signing],
@@ -676,10 +688,19 @@ def bad_requests(kms: EmbeddedKms, folder: Path) -> Iterator[dict[str, Any]]:
         "PendingWindowInDays": [6, 31],
         "RotateDays": [6, 366],
     }
+    bad_imports: dict[str, list[Any]] = {
+        "ImportToken": ["", "x", "QUJD", protocol.encode(bytes(96))],
+        "EncryptedKeyMaterial": ["", "x", "QUJD", protocol.encode(bytes(256))],
+        "ValidTo": [1, 2_147_443_201],
+        "WrappingAlgorithm": ["", "x"],
+        "WrappingKeySpec": ["", "RSA_4096"],
+    }
     yield {}
     yield good
     for name, values in bad.items():
         yield from ({**good, name: value} for value in values)
+    for name, values in bad_imports.items():
+        yield from ({**importing, name: value} for value in values)
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS))

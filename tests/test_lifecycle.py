@@ -19,6 +19,7 @@ from kmstool.crypto import asymmetric, encodings, rsa, sm2_encryption
 from kmstool.errors import KmsToolError
 from kmstool.server import admin, cmks, materials, seed
 from kmstool.server.app import EmbeddedKms
+from tests import byok
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "local-kms.md"
 DAY = 86400
@@ -43,6 +44,7 @@ ROLE = "UnsupportedOperation.NotRoleOperation"
 NOT_USERS = "UnsupportedOperation.NotUserCreatedCmk"
 NO_ROTATION = "UnsupportedOperation.RotateNotSupported"
 EXTERNAL = "UnsupportedOperation.ExternalCmkCanNotRotate"
+NOT_EXTERNAL = "UnsupportedOperation.NotExternalCmk"
 USAGE = "InvalidParameterValue.InvalidKeyUsage"
 
 # What a valid request holds besides the key.
@@ -58,6 +60,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "SignByAsymmetricKey": {"Message": PLAINTEXT},
     "VerifyByAsymmetricKey": {"Message": PLAINTEXT, "SignatureValue": PLAINTEXT},
     "AsymmetricRsaDecrypt": {"Algorithm": "RSAES_OAEP_SHA_256"},
+    "GetParametersForImport": {"WrappingAlgorithm": "RSAES_OAEP_SHA_1", "WrappingKeySpec": "RSA_2048"},
+    "ImportKeyMaterial": {"ImportToken": PLAINTEXT, "EncryptedKeyMaterial": PLAINTEXT},
 }
 
 # The state that follows on success; every other action leaves the state alone.
@@ -70,6 +74,8 @@ FOLLOWS = {
     "CancelKeyArchive": "Enabled",
     "ScheduleKeyDeletion": "PendingDelete",
     "CancelKeyDeletion": "Disabled",
+    "ImportKeyMaterial": "Enabled",
+    "DeleteImportedKeyMaterial": "PendingImport",
 }
 
 # The cloud's table of what works in which state, read from its pages apart from keys.py:
@@ -99,7 +105,11 @@ CLOUD: dict[str, tuple[str | None, ...]] = {
     "VerifyByAsymmetricKey": (None, STATE, STATE, STATE, STATE),
     "AsymmetricRsaDecrypt": (None, STATE, STATE, STATE, STATE),
     "AsymmetricSm2Decrypt": (None, STATE, STATE, STATE, STATE),
+    "GetParametersForImport": (None, None, None, None, None),
+    "ImportKeyMaterial": (None, STATE, STATE, None, STATE),
+    "DeleteImportedKeyMaterial": (None, None, STATE, STATE, STATE),
 }
+IMPORTS = ("GetParametersForImport", "ImportKeyMaterial", "DeleteImportedKeyMaterial")
 
 # What a key is for on which an action works at all; all other actions work with symmetric keys.
 USAGES = {
@@ -150,7 +160,16 @@ CLOUD_REASONS: list[tuple[str, str, dict[str, Any], set[str | None]]] = [
     ("AsymmetricSm2Decrypt", "Enabled", {"usage": DECRYPT_RSA}, {USAGE}),
     ("AsymmetricSm2Decrypt", "Disabled", {"usage": ASYMMETRIC}, {USAGE}),
     ("EnableKeyRotation", "Disabled", {"usage": DECRYPT_RSA}, {"InvalidParameterValue"}),
+    ("DeleteImportedKeyMaterial", "Enabled", {"origin": "EXTERNAL", "bound": True}, {USED}),
+    ("DeleteImportedKeyMaterial", "PendingDelete", {"origin": "EXTERNAL", "bound": True}, {STATE}),
+    ("ImportKeyMaterial", "Enabled", {"origin": "EXTERNAL", "bound": True}, {None}),
     ("RotateKey", "Archived", {"usage": DECRYPT_SM2}, {NO_ROTATION}),
+]
+CLOUD_REASONS += [
+    (action, state, {"usage": usage}, {NOT_EXTERNAL})
+    for action in IMPORTS
+    for state in keys.STATES
+    for usage in (SYMMETRIC, ASYMMETRIC)
 ]
 CLOUD_REASONS += [
     (action, "Enabled", {"usage": usage}, {None})
@@ -178,7 +197,7 @@ def conditions(rule: keys.Rule) -> Iterator[Condition]:
     for fields in itertools.product(
         keys.STATES,
         (SYMMETRIC, *materials.ASYMMETRIC) if rule.usages or rule.symmetric else (SYMMETRIC, ASYMMETRIC),
-        ("TENCENT_KMS", "EXTERNAL") if rule.external else ("TENCENT_KMS",),
+        ("TENCENT_KMS", "EXTERNAL") if rule.external or rule.generated else ("TENCENT_KMS",),
         ("user", "ssm") if rule.product else ("user",),
         (False, True) if rule.bound else (False,),
     ):
@@ -309,6 +328,13 @@ def set_clock(kms: EmbeddedKms, moment: str) -> int:
     return unix
 
 
+def material_of(kms: EmbeddedKms, key_id: str) -> bytes:
+    """Return the material of a key, or other material for one that has none."""
+    with kms.request("DescribeKey", {}, write=False) as call:
+        cmk = cmks.load(call, key_id)
+        return cmks.material(call, cmk, 1)[1] if cmks.has_material(call, cmk) else bytes(16)
+
+
 def wrapped(kms: EmbeddedKms, key_id: str) -> list[bytes]:
     """Return the wrapped material of a key as it lies in the database."""
     with kms.store.transaction() as db:
@@ -352,7 +378,10 @@ def test_every_action_on_every_kind_of_key(
     key_id, blob = matrix[action, condition]
     before = metadata(shared, key_id)
     expected = keys.refusal(action, condition.state, **condition.facts())
-    assert outcome(shared, action, request(action, key_id, blob, condition.usage)) == expected
+    parameters = request(action, key_id, blob, condition.usage)
+    if action == "ImportKeyMaterial" and condition.origin == "EXTERNAL" and condition.usage == SYMMETRIC:
+        parameters = byok.import_request(shared, key_id, material_of(shared, key_id))
+    assert outcome(shared, action, parameters) == expected
     after = metadata(shared, key_id)
     if expected is None:
         assert after["KeyState"] == FOLLOWS.get(action, condition.state)
@@ -363,7 +392,7 @@ def test_every_action_on_every_kind_of_key(
 @pytest.mark.parametrize("state", keys.STATES)
 @pytest.mark.parametrize("action", CLOUD)
 def test_the_table_says_what_the_cloud_says_of_states(action: str, state: str) -> None:
-    origin = "EXTERNAL" if state == "PendingImport" else "TENCENT_KMS"
+    origin = "EXTERNAL" if state == "PendingImport" or action in IMPORTS else "TENCENT_KMS"
     order = ("Enabled", "Disabled", "PendingDelete", "PendingImport", "Archived")
     found = keys.refusal(action, state, origin=origin, usage=USAGES.get(action, SYMMETRIC))
     assert found == CLOUD[action][order.index(state)]
@@ -374,6 +403,11 @@ def test_the_table_says_what_the_cloud_says_of_usage_origin_and_users(
     action: str, state: str, facts: dict[str, Any], codes: set[str | None]
 ) -> None:
     assert keys.refusal(action, state, **facts) in codes
+
+
+def reasons(rule: keys.Rule) -> tuple[str | None, ...]:
+    """Return the codes for all that is not the state, in the order of the documented table."""
+    return rule.symmetric, rule.asymmetric, rule.external, rule.generated, rule.product, rule.bound
 
 
 def documented_table() -> str:
@@ -388,11 +422,11 @@ def written_table() -> str:
     def cell(code: str | None, fine: str) -> str:
         return fine if code is None else f"`{code.rpartition('.')[2]}`"
 
-    headings = ["action", *keys.STATES, "symmetric", "asymmetric", "imported", "of a product", "in use"]
+    headings = ["action", *keys.STATES, "symmetric", "asymmetric", "imported", "not imported", "of a product", "in use"]
     lines = [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
     for action, rule in keys.RULES.items():
         cells = [cell(code, "yes") for code in rule.states]
-        cells += [cell(code, "") for code in (rule.symmetric, rule.asymmetric, rule.external, rule.product, rule.bound)]
+        cells += [cell(code, "") for code in reasons(rule)]
         lines.append(f"| {' | '.join([action, *cells])} |")
     return "\n".join(lines)
 

@@ -40,6 +40,8 @@ class Key:
     description: str
     state: str
     usage: str
+    type: int
+    """The profile of its region: 4 for Chinese algorithms, 2 for FIPS."""
     origin: str
     owner: str
     resource_id: str
@@ -109,6 +111,16 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportParameters:
+    """A wrapping key (RSA, SubjectPublicKeyInfo in DER) for key material, and the token that goes with it."""
+
+    wrapping_key: bytes
+    token: bytes = field(repr=False)
+    valid_to_unix: int
+    answer: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ReEncrypted:
     """A blob after ReEncrypt; `changed` is false if it was on the newest version already."""
 
@@ -129,6 +141,7 @@ def key(answer: Any) -> Key:
         description=optional_text(answer, "Description"),
         state=text(answer, "KeyState"),
         usage=text(answer, "KeyUsage"),
+        type=integer(answer, "Type"),
         origin=optional_text(answer, "Origin"),
         owner=optional_text(answer, "Owner"),
         resource_id=optional_text(answer, "ResourceId"),

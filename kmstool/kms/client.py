@@ -6,9 +6,10 @@ from kmstool.kms.asymmetric import AsymmetricActions
 from kmstool.kms.ciphers import CipherActions
 from kmstool.kms.keys import KeyActions
 from kmstool.kms.lifecycle import LifecycleActions
+from kmstool.kms.material import MaterialActions
 
 
-class KmsClient(KeyActions, LifecycleActions, CipherActions, AsymmetricActions):
+class KmsClient(KeyActions, LifecycleActions, MaterialActions, CipherActions, AsymmetricActions):
     """The KMS behind a transport.
 
     Every method raises what the transport raises, and `ServiceError` for an answer that

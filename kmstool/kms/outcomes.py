@@ -72,6 +72,7 @@ LOOKUPS: Mapping[str, Lookup] = {
     "RotateKey": rotated_key,
     "ArchiveKey": in_state("Archived"),
     "CancelKeyArchive": in_state("Enabled"),
+    "DeleteImportedKeyMaterial": in_state("PendingImport"),
 }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from kmstool.errors import KmsToolError
 from kmstool.server import clock, lifecycle, protection, requests, schema
-from kmstool.server.actions import asymmetric, ciphers, keys, service
+from kmstool.server.actions import asymmetric, ciphers, keys, material, service
 from kmstool.server.actions import lifecycle as lifecycle_actions
 from kmstool.server.call import Call, Handler, refuse
 from kmstool.server.protection import Passphrase
@@ -28,6 +28,7 @@ ACTIONS: Mapping[str, Handler] = {
     **lifecycle_actions.ACTIONS,
     **ciphers.ACTIONS,
     **asymmetric.ACTIONS,
+    **material.ACTIONS,
     **service.ACTIONS,
 }
 

@@ -49,9 +49,9 @@ def from_row(row: Sequence[Any]) -> Cmk:
     cmk = Cmk(*row)
     for field in fields(cmk):
         if type(getattr(cmk, field.name)).__name__ != field.type:
-            raise _damaged(cmk)
+            raise damaged(cmk)
     if cmk.state not in keys.STATES or cmk.region not in REGIONS or cmk.usage not in keys.USAGES.values():
-        raise _damaged(cmk)
+        raise damaged(cmk)
     return cmk
 
 
@@ -126,14 +126,14 @@ def material(call: Call, cmk: Cmk, version: int) -> tuple[str, bytes]:
         "SELECT algorithm, wrapped FROM material WHERE key_id = ? AND version = ?", (cmk.key_id, version)
     ).fetchone()
     if row is None:
-        raise _damaged(cmk)
+        raise damaged(cmk)
     algorithm, wrapped = row
     if algorithm != materials.algorithm_of(cmk.usage, REGIONS[cmk.region]):
-        raise _damaged(cmk)
+        raise damaged(cmk)
     plain = call.vault().unwrap(_identity(cmk, version, algorithm), wrapped)
     # The vault has authenticated it, and nothing gets in there unchecked.
     if not materials.is_material(algorithm, plain, trusted=True):
-        raise _damaged(cmk)
+        raise damaged(cmk)
     return algorithm, plain
 
 
@@ -150,6 +150,8 @@ def forget_material(call: Call, key_id: str) -> None:
 def destroy(call: Call, key_id: str) -> None:
     """Destroy a key and all that belongs to it."""
     forget_material(call, key_id)
+    call.db.execute("DELETE FROM import_parameters WHERE key_id = ?", (key_id,))
+    call.db.execute("DELETE FROM first_material WHERE key_id = ?", (key_id,))
     call.db.execute("DELETE FROM tag WHERE key_id = ?", (key_id,))
     call.db.execute("DELETE FROM binding WHERE key_id = ?", (key_id,))
     call.db.execute("DELETE FROM cmk WHERE key_id = ?", (key_id,))
@@ -206,7 +208,8 @@ def metadata(call: Call, cmk: Cmk) -> dict[str, Any]:
     }
 
 
-def _damaged(cmk: Cmk) -> IntegrityError:
+def damaged(cmk: Cmk) -> IntegrityError:
+    """Make the error for rows of a key that hold what none of ours does."""
     return IntegrityError(
         f"the row of the key {cmk.key_id!r} is damaged in the store of the local KMS",
         hint="restore a copy (kmstool local restore FILE), or begin anew: kmstool local reset",

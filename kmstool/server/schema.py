@@ -47,6 +47,13 @@ STEPS = (
     ) WITHOUT ROWID;
     CREATE TABLE fault (number INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL)
     """,
+    """
+    CREATE TABLE import_parameters (
+        key_id TEXT PRIMARY KEY, algorithm TEXT NOT NULL, private_key BLOB NOT NULL, token_digest BLOB NOT NULL,
+        valid_to INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE first_material (key_id TEXT PRIMARY KEY, fingerprint BLOB NOT NULL) WITHOUT ROWID
+    """,
 )
 
 VERSION = len(STEPS)

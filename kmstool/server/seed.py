@@ -14,7 +14,7 @@ from typing import Any
 
 from kmstool import keys, protocol
 from kmstool.errors import InputError
-from kmstool.server import cmks, identifiers, materials
+from kmstool.server import cmks, identifiers, imports, materials
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.call import Call
 from kmstool.server.cmks import Cmk
@@ -72,6 +72,8 @@ def _add(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
     cmks.insert(call, cmk)
     for material in versions:
         cmk = cmks.add_version(call, cmk, material)
+        if cmk.origin == "EXTERNAL":
+            imports.remember(call, cmk, material)
     if not versions and cmk.origin != "EXTERNAL":
         cmk = cmks.add_version(call, cmk)
     cmks.set_tags(call, cmk.key_id, table.get("tags", {}))

@@ -7,12 +7,13 @@ a wrong root key from damage.
 
 from __future__ import annotations
 
+import hmac
 import secrets
 import sqlite3
 import uuid
 from pathlib import Path
 
-from kmstool.crypto import aead
+from kmstool.crypto import aead, kdf
 from kmstool.errors import AccessError, IntegrityError
 from kmstool.server import protection
 from kmstool.server.protection import KEY_BYTES, Passphrase
@@ -85,6 +86,11 @@ class Vault:
             return aead.unseal("AES_256", self._store_key, wrapped, self._identity(identity))
         except IntegrityError as error:
             raise _damaged(what) from error
+
+    def fingerprint(self, identity: tuple[str, ...], material: bytes) -> bytes:
+        """Return 32 bytes by which material is known again, and from which nobody without the keys can guess it."""
+        key = kdf.expand("SHA-384", self._store_key, aead.encode_parts(b"fingerprint", self.store_id), KEY_BYTES)
+        return hmac.digest(key, aead.encode_parts(self._identity(identity), material), "sha256")
 
     def _wrapped(self, root_key: bytes) -> tuple[bytes, bytes]:
         """Return canary and store key under a root key."""

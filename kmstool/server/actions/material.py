@@ -1,0 +1,73 @@
+"""Actions of imported key material: parameters to wrap it with, the import itself, deletion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kmstool import material, protocol
+from kmstool.server import cmks, imports, lifecycle, materials
+from kmstool.server.call import Call, Handler, refuse
+
+
+def get_parameters(call: Call) -> dict[str, Any]:
+    """Give out a wrapping key and a token for 24 hours; those given out before are void from now on."""
+    cmk = cmks.usable(call, call.params["KeyId"])
+    if call.params["WrappingKeySpec"] != material.WRAPPING_KEY_SPEC:
+        raise refuse("InvalidParameter", f"WrappingKeySpec can only be {material.WRAPPING_KEY_SPEC}")
+    for algorithm in material.ALGORITHMS:
+        if algorithm == call.params["WrappingAlgorithm"]:
+            issued = imports.issue(call, cmk, algorithm)
+            return {
+                "KeyId": cmk.key_id,
+                "ImportToken": protocol.encode(issued.token),
+                "PublicKey": protocol.encode(issued.public_key),
+                "ParametersValidTo": issued.valid_to,
+            }
+    raise refuse("InvalidParameter", f"the algorithm {call.params['WrappingAlgorithm']!r} is not known")
+
+
+def import_material(call: Call) -> dict[str, Any]:
+    """Take wrapped material: a key's first, or the same again, perhaps with another end of its validity."""
+    cmk = cmks.usable(call, call.params["KeyId"])
+    valid_to = _valid_to(call)
+    brought = imports.unwrap(call, cmk, _binary(call, "ImportToken"), _binary(call, "EncryptedKeyMaterial"))
+    algorithm = materials.algorithm_of(cmk.usage, call.region)
+    if not materials.is_material(algorithm, brought):
+        raise refuse(
+            "InvalidParameter.DecryptMaterialError",
+            f"what was unwrapped is no material for {algorithm}, the cipher of {call.region.name}",
+        )
+    imports.put_material(call, cmk, brought)
+    cmks.update(call, replace(cmk, state="Enabled", version=1, valid_to=valid_to))
+    return {}
+
+
+def delete_material(call: Call) -> dict[str, Any]:
+    """Destroy the imported material of a key, which waits for its import again."""
+    lifecycle.lose_material(call, cmks.usable(call, call.params["KeyId"]))
+    return {}
+
+
+def _valid_to(call: Call) -> int:
+    valid_to: int = call.params.get("ValidTo", 0)
+    if valid_to and not call.now < valid_to <= material.LATEST_VALID_TO_UNIX:
+        raise refuse(
+            "InvalidParameter",
+            f"ValidTo is {valid_to}; it must be after {call.now} (now) and at most {material.LATEST_VALID_TO_UNIX}",
+        )
+    return valid_to
+
+
+def _binary(call: Call, name: str) -> bytes:
+    try:
+        return protocol.decode(call.params[name])
+    except ValueError as error:
+        raise refuse("InvalidParameter", f"{name} is not base64") from error
+
+
+ACTIONS = {
+    "GetParametersForImport": Handler(get_parameters, writes=True),
+    "ImportKeyMaterial": Handler(import_material, writes=True),
+    "DeleteImportedKeyMaterial": Handler(delete_material, writes=True),
+}

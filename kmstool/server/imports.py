@@ -1,0 +1,111 @@
+"""The rows of imports: the wrapping key and token that KMS gave out last, and what the first material of a key was.
+
+A key has one row of parameters, so that newer ones void the older. The fingerprint of the
+first material outlives the material: a key never takes any other, or its blobs would be dead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import uuid
+from dataclasses import dataclass, field, replace
+
+from kmstool import material
+from kmstool.crypto import rsa
+from kmstool.errors import InputError, IntegrityError
+from kmstool.server import cmks
+from kmstool.server.call import Call, refuse
+from kmstool.server.cmks import Cmk
+
+TOKEN_BYTES = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What a client needs to wrap material: a public key (SubjectPublicKeyInfo in DER), and the token that goes with it."""
+
+    public_key: bytes
+    token: bytes = field(repr=False)
+    valid_to: int
+
+
+def issue(call: Call, cmk: Cmk, algorithm: rsa.EncryptionAlgorithm) -> Issued:
+    """Make a wrapping key and token for a key, valid for 24 hours; those that were made before are void."""
+    key = rsa.generate(2048)
+    token = uuid.UUID(cmk.key_id).bytes
+    token += secrets.token_bytes(TOKEN_BYTES - len(token))
+    valid_to = call.now + material.TOKEN_SECONDS
+    wrapped = call.vault().wrap(_identity(cmk, algorithm, _digest(token)), rsa.to_pkcs8(key))
+    # Wrapping keys that are no longer of use are not kept for whoever recorded what they wrapped.
+    call.db.execute("DELETE FROM import_parameters WHERE valid_to <= ?", (call.now,))
+    row = (cmk.key_id, algorithm, wrapped, _digest(token), valid_to)
+    call.db.execute("INSERT OR REPLACE INTO import_parameters VALUES (?, ?, ?, ?, ?)", row)
+    return Issued(rsa.to_spki(key.public_key()), token, valid_to)
+
+
+def unwrap(call: Call, cmk: Cmk, token: bytes, encrypted: bytes) -> bytes:
+    """Return what was encrypted under the wrapping key that belongs to a token.
+
+    Refuses with `InvalidParameter` a token that is none or of another key, with `TokenExpired` one
+    that is over 24 hours old or not the newest, and with `DecryptMaterialError` all that does not decrypt.
+    """
+    if len(token) != TOKEN_BYTES or token[:16] != uuid.UUID(cmk.key_id).bytes:
+        raise refuse("InvalidParameter", f"the import token is not one of the key {cmk.key_id}")
+    row = call.db.execute(
+        "SELECT algorithm, private_key, token_digest, valid_to FROM import_parameters WHERE key_id = ?", (cmk.key_id,)
+    ).fetchone()
+    if row is not None and [type(value) for value in row] != [str, bytes, bytes, int]:
+        raise cmks.damaged(cmk)
+    name, wrapped, digest, valid_to = row or ("", b"", b"", 0)
+    if not hmac.compare_digest(digest, _digest(token)):
+        raise refuse("ResourceUnavailable.TokenExpired", "the import token is void: a newer one was asked for")
+    if valid_to <= call.now:
+        raise refuse("ResourceUnavailable.TokenExpired", "the import token is over 24 hours old")
+    key = rsa.load_private_key(call.vault().unwrap(_identity(cmk, name, digest), wrapped))
+    try:
+        return rsa.decrypt(key, material.algorithm(name), encrypted)
+    except (InputError, IntegrityError) as error:
+        raise refuse("InvalidParameter.DecryptMaterialError", "the key material cannot be unwrapped") from error
+
+
+def put_material(call: Call, cmk: Cmk, brought: bytes) -> None:
+    """Give a key its material, as version 1 always; refuse other than its first with `MaterialNotMatch`."""
+    fingerprint = _fingerprint(call, cmk, brought)
+    first = _first(call, cmk)
+    if first is not None and not hmac.compare_digest(first, fingerprint):
+        raise refuse("InvalidParameterValue.MaterialNotMatch", "this is other key material than the key had first")
+    remember(call, cmk, brought)
+    if not cmks.has_material(call, cmk):
+        # Blobs name the version, so that those from before a loss open again.
+        cmks.add_version(call, replace(cmk, version=0), brought)
+
+
+def remember(call: Call, cmk: Cmk, first: bytes) -> None:
+    """Note what the first material of a key is."""
+    row = (cmk.key_id, _fingerprint(call, cmk, first))
+    call.db.execute("INSERT OR IGNORE INTO first_material VALUES (?, ?)", row)
+
+
+def _first(call: Call, cmk: Cmk) -> bytes | None:
+    """Return the fingerprint of a key's first material, None if it never had any."""
+    row = call.db.execute("SELECT fingerprint FROM first_material WHERE key_id = ?", (cmk.key_id,)).fetchone()
+    if row is not None:
+        if not isinstance(row[0], bytes):
+            raise cmks.damaged(cmk)
+        return row[0]
+    # Stores of before format 4 did not note it, and could only be seeded with such material.
+    return _fingerprint(call, cmk, cmks.material(call, cmk, 1)[1]) if cmks.has_material(call, cmk) else None
+
+
+def _fingerprint(call: Call, cmk: Cmk, brought: bytes) -> bytes:
+    return call.vault().fingerprint(("first material", cmk.key_id), brought)
+
+
+def _digest(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()
+
+
+def _identity(cmk: Cmk, algorithm: str, token_digest: bytes) -> tuple[str, ...]:
+    return "import", cmk.region, cmk.key_id, algorithm, token_digest.hex()
