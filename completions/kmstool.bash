@@ -4,7 +4,7 @@ _kmstool_command() {
   commands=() options=() valued=()
   case $1 in
     kmstool)
-      commands=(api asymmetric auth decrypt digest doctor encrypt envelope init key local profile public-key random reencrypt sign verify)
+      commands=(api asymmetric auth decrypt digest doctor encrypt envelope import-material init key local material profile public-key random reencrypt sign verify)
       options=(-V --version -h --help)
       ;;
     'kmstool api')
@@ -83,6 +83,10 @@ _kmstool_command() {
     'kmstool envelope verify')
       options=(--key --identity --context --shield-dek --detached -h --help)
       valued=(--key --identity --context --detached)
+      ;;
+    'kmstool import-material')
+      options=(--key --algorithm --valid-to --generate --backup --encrypt-backup --passphrase-file --encoding --check --context -h --help)
+      valued=(--key --algorithm --valid-to --backup --passphrase-file --encoding --check --context)
       ;;
     'kmstool init')
       options=(--local -h --help)
@@ -210,6 +214,26 @@ _kmstool_command() {
     'kmstool local status')
       options=(-h --help)
       ;;
+    'kmstool material')
+      commands=(delete params upload wrap)
+      options=(-h --help)
+      ;;
+    'kmstool material delete')
+      options=(--key -h --help)
+      valued=(--key)
+      ;;
+    'kmstool material params')
+      options=(--key --algorithm -o --out --force -h --help)
+      valued=(--key --algorithm -o --out)
+      ;;
+    'kmstool material upload')
+      options=(--params --valid-to --check --context -h --help)
+      valued=(--params --valid-to --check --context)
+      ;;
+    'kmstool material wrap')
+      options=(--params --encoding --passphrase-file --raw -o --out --force -h --help)
+      valued=(--params --encoding --passphrase-file -o --out)
+      ;;
     'kmstool profile')
       commands=(list remove set show use)
       options=(-h --help)
@@ -304,6 +328,12 @@ _kmstool_place() {
     'kmstool envelope rewrap #'*) source='file' ;;
     'kmstool envelope verify --identity') source='file' ;;
     'kmstool envelope verify #0') source='file' ;;
+    'kmstool import-material --algorithm') words=(RSAES_OAEP_SHA_256 RSAES_OAEP_SHA_1 RSAES_PKCS1_V1_5) ;;
+    'kmstool import-material --backup') source='file' ;;
+    'kmstool import-material --passphrase-file') source='file' ;;
+    'kmstool import-material --encoding') words=(raw hex base64) ;;
+    'kmstool import-material --check') source='file' ;;
+    'kmstool import-material #0') source='file' ;;
     'kmstool key create --usage') words=(symmetric rsa-2048 sm2 sign-sm2 sign-rsa-2048 sign-rsa-3072 sign-ecc sign-ecc-p384 kyber dilithium) ;;
     'kmstool key list --state') words=(enabled disabled pending-delete pending-import archived) ;;
     'kmstool key list --usage') words=(symmetric rsa-2048 sm2 sign-sm2 sign-rsa-2048 sign-rsa-3072 sign-ecc sign-ecc-p384 kyber dilithium) ;;
@@ -319,6 +349,18 @@ _kmstool_place() {
     'kmstool local restore #0') source='file' ;;
     'kmstool local seed #0') source='file' ;;
     'kmstool local serve --port-file') source='file' ;;
+    'kmstool material params --algorithm') words=(RSAES_OAEP_SHA_256 RSAES_OAEP_SHA_1 RSAES_PKCS1_V1_5) ;;
+    'kmstool material params -o') source='file' ;;
+    'kmstool material params --out') source='file' ;;
+    'kmstool material upload --params') source='file' ;;
+    'kmstool material upload --check') source='file' ;;
+    'kmstool material upload #0') source='file' ;;
+    'kmstool material wrap --params') source='file' ;;
+    'kmstool material wrap --encoding') words=(raw hex base64) ;;
+    'kmstool material wrap --passphrase-file') source='file' ;;
+    'kmstool material wrap -o') source='file' ;;
+    'kmstool material wrap --out') source='file' ;;
+    'kmstool material wrap #0') source='file' ;;
     'kmstool profile set --credentials') words=(keyring file environment tccli ini cvm-role tke) ;;
     'kmstool public-key --encoding') words=(pem der base64) ;;
     'kmstool public-key -o') source='file' ;;

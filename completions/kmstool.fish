@@ -14,9 +14,11 @@ function __kmstool_command --no-scope-shadowing
                 'doctor'\t'Check this machine, the credentials and the way to KMS.' \
                 'encrypt'\t'Encrypt up to 4,096 bytes under a key.' \
                 'envelope'\t'Encrypt files and streams of any size.' \
+                'import-material'\t'Bring your own key: give a key its material.' \
                 'init'\t'Set up kmstool on this machine.' \
                 'key'\t'Create, list, name, disable and rotate keys.' \
                 'local'\t'Look after the embedded KMS.' \
+                'material'\t'Bring your own key step by step.' \
                 'profile'\t'Choose which KMS, region, key and credentials to use.' \
                 'public-key'\t'Print the public key of an asymmetric key.' \
                 'random'\t'Print random bytes made by KMS.' \
@@ -244,6 +246,27 @@ function __kmstool_command --no-scope-shadowing
                 '--identity' \
                 '--context' \
                 '--detached'
+        case 'kmstool import-material'
+            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+                '--algorithm'\t'How the material is wrapped.' \
+                '--valid-to'\t'Let KMS destroy the material then: 365d, 2027-01-31, Unix seconds; else it is valid for ever.' \
+                '--generate'\t'Make the material here, in place of FILE.' \
+                '--backup'\t'With --generate: where to keep it; never over another file.' \
+                '--encrypt-backup'\t'With --generate: keep it under a passphrase.' \
+                '--passphrase-file'\t'The passphrase of an encrypted backup; else asked for.' \
+                '--encoding'\t'What FILE holds.' \
+                '--check'\t'A ciphertext blob of before that must open afterwards.' \
+                '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--algorithm' \
+                '--valid-to' \
+                '--backup' \
+                '--passphrase-file' \
+                '--encoding' \
+                '--check' \
+                '--context'
         case 'kmstool init'
             set options '--local'\t'Use the embedded KMS of this machine.' \
                 '-h'\t'Show this message and exit.' \
@@ -458,6 +481,56 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool local status'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
+        case 'kmstool material'
+            set commands 'delete'\t'Let KMS destroy the imported material of a key.' \
+                'params'\t'Get a wrapping key and a token for an import.' \
+                'upload'\t'Give wrapped material to KMS.' \
+                'wrap'\t'Wrap key material, on a machine without a network.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool material delete'
+            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key'
+        case 'kmstool material params'
+            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+                '--algorithm'\t'How the material is wrapped.' \
+                '-o'\t'Where to put them: a new folder, or an empty one.' \
+                '--out'\t'Where to put them: a new folder, or an empty one.' \
+                '--force'\t'Replace the parameters in that folder.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--algorithm' \
+                '-o' \
+                '--out'
+        case 'kmstool material upload'
+            set options '--params'\t'What kmstool material params made.' \
+                '--valid-to'\t'Let KMS destroy the material then: 365d, 2027-01-31, Unix seconds; else it is valid for ever.' \
+                '--check'\t'A ciphertext blob of before that must open afterwards.' \
+                '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--params' \
+                '--valid-to' \
+                '--check' \
+                '--context'
+        case 'kmstool material wrap'
+            set options '--params'\t'What kmstool material params made.' \
+                '--encoding'\t'What FILE holds.' \
+                '--passphrase-file'\t'The passphrase of an encrypted backup; else asked for.' \
+                '--raw'\t'Write the wrapped bytes alone, for other programs.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--params' \
+                '--encoding' \
+                '--passphrase-file' \
+                '-o' \
+                '--out'
         case 'kmstool profile'
             set commands 'list'\t'List the profiles.' \
                 'remove'\t'Remove a profile and the credential that is kept for it.' \
@@ -696,6 +769,22 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool envelope verify #0'
             set source 'file'
+        case 'kmstool import-material --algorithm'
+            set words 'RSAES_OAEP_SHA_256' \
+                'RSAES_OAEP_SHA_1' \
+                'RSAES_PKCS1_V1_5'
+        case 'kmstool import-material --backup'
+            set source 'file'
+        case 'kmstool import-material --passphrase-file'
+            set source 'file'
+        case 'kmstool import-material --encoding'
+            set words 'raw' \
+                'hex' \
+                'base64'
+        case 'kmstool import-material --check'
+            set source 'file'
+        case 'kmstool import-material #0'
+            set source 'file'
         case 'kmstool key create --usage'
             set words 'symmetric' \
                 'rsa-2048' \
@@ -756,6 +845,34 @@ function __kmstool_place --no-scope-shadowing
         case 'kmstool local seed #0'
             set source 'file'
         case 'kmstool local serve --port-file'
+            set source 'file'
+        case 'kmstool material params --algorithm'
+            set words 'RSAES_OAEP_SHA_256' \
+                'RSAES_OAEP_SHA_1' \
+                'RSAES_PKCS1_V1_5'
+        case 'kmstool material params -o'
+            set source 'file'
+        case 'kmstool material params --out'
+            set source 'file'
+        case 'kmstool material upload --params'
+            set source 'file'
+        case 'kmstool material upload --check'
+            set source 'file'
+        case 'kmstool material upload #0'
+            set source 'file'
+        case 'kmstool material wrap --params'
+            set source 'file'
+        case 'kmstool material wrap --encoding'
+            set words 'raw' \
+                'hex' \
+                'base64'
+        case 'kmstool material wrap --passphrase-file'
+            set source 'file'
+        case 'kmstool material wrap -o'
+            set source 'file'
+        case 'kmstool material wrap --out'
+            set source 'file'
+        case 'kmstool material wrap #0'
             set source 'file'
         case 'kmstool profile set --credentials'
             set words 'keyring' \

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import get_args
@@ -37,6 +38,8 @@ _PARAMETER_KINDS: Mapping[str, type] = {
 _WRAPPED_KINDS: Mapping[str, type] = {
     "key_id": str, "algorithm": str, "wrapping_key_sha256": str, "wrapped": bytes,
 }  # fmt: skip
+# No random bytes look like that: the chance is below 10^-33.
+_HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{32}")
 _NEW_PARAMETERS = "get them anew: kmstool material params --key KEY -o DIR"
 
 
@@ -191,6 +194,11 @@ def decode(data: bytes, encoding: str, size: int) -> bytes:
         if other is None:
             raise
         raise InputError(error.message, hint=f"it looks like {other}: add --encoding {other}") from None
+    if encoding == "raw" and _HEXADECIMAL.fullmatch(material):
+        raise InputError(
+            "the key material is text: 32 hexadecimal digits, which stand for 16 bytes and not for 32",
+            hint="openssl rand -out FILE 32 makes material of 32 bytes",
+        )
     return material
 
 

@@ -38,3 +38,8 @@ def moment(text: str) -> int:
         raise UsageError(
             f"{text!r} is no time", hint="for example 2027-01-31, 2027-01-31T08:00:00Z or Unix seconds"
         ) from error
+
+
+def deadline(text: str, now_unix: int) -> int:
+    """Return Unix seconds for a duration from now, or for what `moment` takes; raise `UsageError`."""
+    return now_unix + duration(text) if _DURATION.fullmatch(text) else moment(text)

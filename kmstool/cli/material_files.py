@@ -1,0 +1,131 @@
+"""The files of imports: key material and its backups, folders with parameters, wrapped material."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import files
+from kmstool.cli.session import Session, secret_from_file
+from kmstool.errors import IntegrityError, OutputError
+
+if TYPE_CHECKING:
+    from kmstool.material import Parameters, Wrapped
+
+ENCODINGS = ("raw", "hex", "base64")
+
+PARAMETERS, PUBLIC_KEY, TOKEN = "params.json", "wrapping-key.pem", "import-token.base64"
+
+_BACKUP = "kmstool-material-backup-1"
+_MAX_BYTES = 16 * 1024
+
+encoding_option = click.option(
+    "--encoding", type=click.Choice(ENCODINGS), default="raw", show_default=True, help="What FILE holds."
+)
+params_option = click.option(
+    "--params", "folder", required=True, metavar="FOLDER", help="What kmstool material params made."
+)
+passphrase_option = click.option(
+    "--passphrase-file", metavar="FILE", help="The passphrase of an encrypted backup; else asked for."
+)
+
+
+def read_material(
+    session: Session, name: str | None, encoding: str, passphrase_file: str | None, size: int
+) -> files.Input:
+    """Return the key material in a file, which may be an encrypted backup; raise `InputError` for none of `size` bytes."""
+    from kmstool import documents, material, sealed
+
+    found = files.read(name, _MAX_BYTES, "{size} bytes are no key material", "give a file with 16 or 32 bytes")
+    if not documents.is_a(_BACKUP, found.data):
+        return replace(found, data=material.decode(found.data, encoding, size))
+
+    def passphrase() -> bytes:
+        return secret_from_file(passphrase_file) if passphrase_file else session.passphrase_of(what)
+
+    what = f"the backup {name}"
+    secret = sealed.unseal(_BACKUP, "", found.data, passphrase, what, "use another copy of it")
+    material.check(secret, size)
+    return replace(found, data=secret)
+
+
+def check_new(name: str) -> None:
+    """Raise `OutputError` if a file is there already."""
+    if os.path.lexists(name):
+        raise OutputError(
+            f"cannot write {name}: it exists already",
+            hint="choose another name: a backup is never replaced, it may be the only copy of a key",
+        )
+
+
+def generate(session: Session, backup: str, size: int, passphrase: bytes | None) -> bytes:
+    """Make key material; return it when its backup (0600) is on disk and was read back.
+
+    With a passphrase the backup is encrypted. Raises `OutputError` for a name that is taken or
+    cannot be written, `IntegrityError` if the file holds something else than was written.
+    """
+    import secrets
+
+    from kmstool import atomic, sealed
+
+    secret = secrets.token_bytes(size)
+    content = secret if passphrase is None else sealed.seal(_BACKUP, "", secret, passphrase)
+    atomic.write(Path(backup), content)
+    kept = files.read(backup, _MAX_BYTES, "the backup has grown to {size} bytes", "is the disk sound?").data
+    if passphrase is not None:
+        kept = sealed.unseal(_BACKUP, "", kept, lambda: passphrase, f"the backup {backup}", "is the disk sound?")
+    if not secrets.compare_digest(kept, secret):
+        raise IntegrityError(f"the backup {backup} holds something else than was written", hint="is the disk sound?")
+    session.note(f"the key material is kept in {backup}: KMS never gives it back, so store a copy elsewhere")
+    return secret
+
+
+def prepare_folder(session: Session, name: str, *, force: bool) -> Path:
+    """Make a folder for parameters (0700), or make sure that there are none in it; raise `OutputError`."""
+    from kmstool import atomic
+
+    folder = Path(name)
+    if not session.settings.dry_run:
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise atomic.fault(folder, error) from error
+    taken = [path for path in (PARAMETERS, PUBLIC_KEY, TOKEN) if os.path.lexists(folder / path)]
+    if taken and not force:
+        raise OutputError(
+            f"{folder / taken[0]} exists already, and new parameters void the older ones",
+            hint="choose another folder, or add --force",
+        )
+    return folder
+
+
+def write_parameters(folder: Path, parameters: Parameters) -> None:
+    """Write the parameters as one document, and what openssl and tccli need of them as files of their own (0600)."""
+    from kmstool import atomic, protocol
+    from kmstool.crypto import asymmetric, pem
+
+    public_key = pem.write_public_key(asymmetric.from_spki(parameters.wrapping_key))
+    atomic.write(folder / PUBLIC_KEY, public_key.encode(), replace=True)
+    atomic.write(folder / TOKEN, f"{protocol.encode(parameters.token)}\n".encode(), replace=True)
+    atomic.write(folder / PARAMETERS, parameters.write(), replace=True)
+
+
+def read_parameters(folder: str) -> Parameters:
+    """Return the parameters in a folder; raise `InputError` for none or malformed ones."""
+    from kmstool.material import Parameters
+
+    path = str(Path(folder) / PARAMETERS)
+    found = files.read(path, _MAX_BYTES, "{size} bytes are no import parameters", "kmstool material params makes them")
+    return Parameters.read(found.data, path)
+
+
+def read_wrapped(name: str | None, parameters: Parameters) -> Wrapped:
+    """Return wrapped material that fits the parameters; raise `InputError` for any other."""
+    from kmstool.material import Wrapped
+
+    found = files.read(name, _MAX_BYTES, "{size} bytes are no wrapped material", "kmstool material wrap makes it")
+    return Wrapped.read(found.data, parameters, name or "stdin")

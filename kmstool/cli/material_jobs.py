@@ -1,0 +1,104 @@
+"""What importing in one step and step by step have in common: asking for parameters, and what follows an import."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kmstool.cli import blobs, times
+from kmstool.cli.asymmetric import RSA_ALGORITHMS
+from kmstool.cli.session import Session
+from kmstool.errors import IntegrityError, UsageError
+
+if TYPE_CHECKING:
+    from kmstool.kms.answers import Key
+    from kmstool.kms.client import KmsClient
+    from kmstool.material import Parameters
+
+algorithm_option = click.option(
+    "--algorithm",
+    type=click.Choice(RSA_ALGORITHMS),
+    default=RSA_ALGORITHMS[0],
+    show_default=True,
+    help="How the material is wrapped.",
+)
+
+
+def _checked_time(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        times.deadline(value, 0)
+    return value
+
+
+valid_to_option = click.option(
+    "--valid-to",
+    metavar="TIME",
+    callback=_checked_time,
+    help="Let KMS destroy the material then: 365d, 2027-01-31, Unix seconds; else it is valid for ever.",
+)
+check_option = click.option(
+    "--check", "blob", metavar="FILE", help="A ciphertext blob of before that must open afterwards."
+)
+
+
+def ask(
+    session: Session, client: KmsClient, found: Key, name: str | None, algorithm: str
+) -> tuple[Parameters, dict[str, Any]]:
+    """Let KMS give out import parameters for a key; return them and the API's answer."""
+    from kmstool import material as domain
+    from kmstool.keys import KeyAddress
+
+    address = KeyAddress.parse(session.default_key() if name is None else name)
+    issued = client.import_parameters(found.key_id, algorithm)
+    parameters = domain.Parameters(
+        key_id=found.key_id,
+        region=address.region or session.region(session.profile(address.profile)),
+        algorithm=domain.algorithm(algorithm),
+        material_bytes=domain.SIZES.get(found.type, 0),
+        wrapping_key=issued.wrapping_key,
+        token=issued.token,
+        valid_to_unix=issued.valid_to_unix,
+        received_unix=int(time.time()),
+    )
+    return parameters, dict(issued.answer)
+
+
+def until(valid_to: str | None, parameters: Parameters) -> int:
+    """Return Unix seconds, by the clock of KMS, of the end of the material's validity; 0 = for ever."""
+    from kmstool.material import check_valid_to
+
+    now = parameters.kms_time(int(time.time()))
+    valid_to_unix = 0 if valid_to is None else times.deadline(valid_to, now)
+    check_valid_to(valid_to_unix, now)
+    return valid_to_unix
+
+
+def check(blob: str | None, context: tuple[str, ...]) -> Callable[[KmsClient], str]:
+    """Return a function that decrypts an older blob, if one is named, and returns the id of its key."""
+    from kmstool.context import from_options
+
+    if blob is None:
+        if context:
+            raise UsageError("--context goes with --check")
+        return lambda _: ""
+    encryption_context = from_options(context)
+    _, text = blobs.read(blob)
+    return lambda client: client.decrypt(text, encryption_context).key_id
+
+
+def finish(
+    session: Session, client: KmsClient, parameters: Parameters, valid_to_unix: int, old: Callable[[KmsClient], str]
+) -> None:
+    """Say what the key is now, and prove it: encrypt and decrypt a random value, and the older blob."""
+    import secrets
+
+    key_id, valid = parameters.key_id, f"until {times.shown(valid_to_unix)}" if valid_to_unix else "for ever"
+    session.note(f"the key {key_id} is enabled; its material is valid {valid}")
+    value = secrets.token_bytes(32)
+    if client.decrypt(client.encrypt(key_id, value, {}).ciphertext_blob, {}).plaintext != value:
+        raise IntegrityError(f"the key {key_id} does not decrypt what it encrypted", hint="import the material again")
+    if old(client) not in ("", key_id):
+        raise IntegrityError(f"the blob to check is not one of the key {key_id}")
