@@ -29,6 +29,7 @@ from kmstool import keys, protocol
 from kmstool.errors import KmsToolError
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
+from tests import byok
 
 MIN_STEPS = 2000
 EXAMPLES = 65
@@ -41,6 +42,7 @@ ROTATION_IS_OFF = "UnsupportedOperation.RotateNotSupported"
 ROTATED_TODAY = "RequestLimitExceeded.RotateRateLimited"
 NOT_BOUND = "ResourceUnavailable.CloudResourceBindingNotFound"
 WRONG_BLOB = "InvalidParameterValue.InvalidCiphertext"
+OTHER_MATERIAL = "InvalidParameterValue.MaterialNotMatch"
 DUPLICATE = "InvalidParameterValue.DuplicatedKeyId"
 
 FOLLOWS = {
@@ -49,6 +51,7 @@ FOLLOWS = {
     "ArchiveKey": "Archived",
     "CancelKeyArchive": "Enabled",
 }
+MATERIALS = (bytes(16), bytes(range(16)))
 FOLLOWS_ALL = {"EnableKeys": "Enabled", "DisableKeys": "Disabled"}
 CONTEXTS = ("", '{"a":"1"}', '{"a": "1"}', '{"a":"2","b":""}')
 
@@ -65,6 +68,9 @@ class Key:
     next_day: int | None = None
     last_day: int | None = None
     deletion_day: int | None = None
+    has_material: bool = True
+    first_material: bytes | None = None
+    valid_day: int | None = None
     bindings: set[tuple[str, str]] = field(default_factory=set)
 
 
@@ -136,7 +142,7 @@ class Life(RuleBasedStateMachine):
         key_id = str(answer["KeyId"])
         assert key_id not in self.keys
         state, version = ("PendingImport", 0) if origin == "EXTERNAL" else ("Enabled", 1)
-        self.keys[key_id] = Key(alias, origin, state, version)
+        self.keys[key_id] = Key(alias, origin, state, version, has_material=version > 0)
         return key_id
 
     @rule(key_id=key_ids, action=st.sampled_from(sorted(FOLLOWS)))
@@ -171,13 +177,14 @@ class Life(RuleBasedStateMachine):
     def cancel_deletion(self, key_id: str) -> None:
         if self.call("CancelKeyDeletion", {"KeyId": key_id}, self.refusal("CancelKeyDeletion", key_id)):
             key = self.keys[key_id]
-            key.state, key.deletion_day = "Disabled" if key.version else "PendingImport", None
+            key.state, key.deletion_day = "Disabled" if key.has_material else "PendingImport", None
 
     @rule(key_id=key_ids, resource=st.sampled_from(["secret-1", "secret-2"]))
     def bind(self, key_id: str, resource: str) -> None:
         request = {"KeyId": key_id, "ProductId": "ssm", "ResourceId": resource}
         if self.call("BindCloudResource", request, self.refusal("BindCloudResource", key_id)):
             self.keys[key_id].bindings.add(("ssm", resource))
+            self.keys[key_id].valid_day = None
 
     @rule(key_id=key_ids, resource=st.sampled_from(["secret-1", "secret-2"]))
     def unbind(self, key_id: str, resource: str) -> None:
@@ -186,6 +193,36 @@ class Life(RuleBasedStateMachine):
             expected = NOT_BOUND
         if self.call("UnbindCloudResource", {"KeyId": key_id, "ProductId": "ssm", "ResourceId": resource}, expected):
             self.keys[key_id].bindings.remove(("ssm", resource))
+            self.expire(self.keys[key_id])
+
+    @rule(key_id=key_ids, material=st.sampled_from(MATERIALS), days=st.none() | st.integers(1, 45))
+    def import_material(self, key_id: str, material: bytes, days: int | None) -> None:
+        asked = {"KeyId": key_id, "WrappingAlgorithm": byok.ALGORITHM, "WrappingKeySpec": "RSA_2048"}
+        issued = self.call("GetParametersForImport", asked, self.refusal("GetParametersForImport", key_id))
+        if issued is None:
+            return
+        key = self.keys[key_id]
+        valid_day = None if days is None else self.day + days
+        expected = self.refusal("ImportKeyMaterial", key_id)
+        if expected is None and key.first_material not in (None, material):
+            expected = OTHER_MATERIAL
+        request = {**byok.wrapped(issued, material), "ValidTo": self.date(valid_day)}
+        if self.call("ImportKeyMaterial", request, expected):
+            key.state, key.version, key.has_material = "Enabled", 1, True
+            key.first_material, key.valid_day = material, valid_day
+
+    @rule(key_id=key_ids)
+    def delete_material(self, key_id: str) -> None:
+        expected = self.refusal("DeleteImportedKeyMaterial", key_id)
+        if self.call("DeleteImportedKeyMaterial", {"KeyId": key_id}, expected):
+            key = self.keys[key_id]
+            key.state, key.has_material, key.valid_day = "PendingImport", False, None
+
+    def expire(self, key: Key) -> None:
+        """Take from a key the material whose time is over."""
+        if key.valid_day is not None and key.valid_day <= self.day and not key.bindings:
+            key.state = "PendingDelete" if key.state == "PendingDelete" else "PendingImport"
+            key.has_material, key.valid_day = False, None
 
     @rule(key_id=key_ids, days=st.integers(7, 40))
     def turn_rotation_on(self, key_id: str, days: int) -> None:
@@ -270,6 +307,7 @@ class Life(RuleBasedStateMachine):
             key_id: key for key_id, key in self.keys.items() if key.deletion_day is None or key.deletion_day >= self.day
         }
         for key in self.keys.values():
+            self.expire(key)
             while key.next_day is not None and key.next_day <= self.day:
                 if key.state == "Enabled":
                     key.version += 1
@@ -297,6 +335,7 @@ class Life(RuleBasedStateMachine):
                 assert 0 <= found["NextRotateTime"] - self.date(key.next_day) < DAY // 4
             ends = 0 if key.deletion_day is None else self.date(key.deletion_day) + DAY // 2 - 1
             assert found["DeletionDate"] == ends
+            assert found["ValidTo"] == self.date(key.valid_day)
         short = {found["KeyId"] for found in self.kms.call("ListKeys", {"Limit": 200})["Keys"]}
         usable = {"Enabled", "Disabled", "PendingImport"}
         assert short == {key_id for key_id, key in self.keys.items() if key.state in usable}
