@@ -252,8 +252,8 @@ function __kmstool_command --no-scope-shadowing
                 '--valid-to'\t'Let KMS destroy the material then: 365d, 2027-01-31, Unix seconds; else it is valid for ever.' \
                 '--generate'\t'Make the material here, in place of FILE.' \
                 '--backup'\t'With --generate: where to keep it; never over another file.' \
-                '--encrypt-backup'\t'With --generate: keep it under a passphrase.' \
-                '--passphrase-file'\t'The passphrase of an encrypted backup; else asked for.' \
+                '--encrypt-backup'\t'With --generate: keep it under a passphrase. Implied by --passphrase-file.' \
+                '--passphrase-file'\t'The passphrase of an encrypted backup, old or new; else asked for.' \
                 '--encoding'\t'What FILE holds.' \
                 '--check'\t'A ciphertext blob of before that must open afterwards.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
@@ -519,7 +519,7 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool material wrap'
             set options '--params'\t'What kmstool material params made.' \
                 '--encoding'\t'What FILE holds.' \
-                '--passphrase-file'\t'The passphrase of an encrypted backup; else asked for.' \
+                '--passphrase-file'\t'The passphrase of an encrypted backup, old or new; else asked for.' \
                 '--raw'\t'Write the wrapped bytes alone, for other programs.' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
                 '--out'\t'Write here instead of stdout; - forces stdout.' \

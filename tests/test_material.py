@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import hashlib
 import json
 import os
 import secrets
@@ -12,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool import material, protocol
+from kmstool import atomic, material, protocol
 from kmstool.cli import asymmetric as cli_asymmetric
-from kmstool.cli import material_files
+from kmstool.cli import import_material, material_files, material_jobs
+from kmstool.cli.session import Session
 from kmstool.crypto import rsa
-from kmstool.errors import InputError, KmsToolError, ServiceError
+from kmstool.errors import InputError, IntegrityError, KmsToolError, ServiceError, UsageError
 from kmstool.kms.client import KmsClient
 from kmstool.material import Parameters, Wrapped
 from kmstool.server import admin, seed
@@ -644,3 +647,48 @@ def test_files_are_closed_to_others_and_a_backup_comes_back(work: dict[str, str]
     assert modes == dict.fromkeys(("params.json", "wrapping-key.pem", "import-token.base64"), 0o600)
     assert (folder / "import").stat().st_mode & 0o777 == 0o700
     assert (folder / "backup").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_encrypted_backup_is_what_the_documentation_says(work: dict[str, str]) -> None:
+    """Opened by hand with scrypt and AES-GCM, it holds what the key takes as its own material."""
+    folder = Path(work["KMSTOOL_LOCAL_HOME"]).with_name("work")
+    (folder / "passphrase").write_text("correct horse\n")
+    run(work, "key", "create", "--alias", "own", "--external")
+    one = ("import-material", "--key", "own")
+    run(work, *one, "--generate", "--backup", "backup", "--encrypt-backup", "--passphrase-file", "passphrase")
+    document = json.loads((folder / "backup").read_text())
+    sealed = base64.b64decode(document.pop("sealed"))
+    parameters = json.dumps(document, sort_keys=True).encode()
+    salt = base64.b64decode(document["salt"])
+    key = hashlib.scrypt(b"correct horse", salt=salt, n=65536, r=8, p=1, maxmem=2**28, dklen=32)
+    associated = len(parameters).to_bytes(4, "big") + parameters + bytes(4)
+    (folder / "opened").write_bytes(AESGCM(key).decrypt(sealed[:12], sealed[12:], associated))
+    run(work, *one, "opened")
+
+
+def test_a_backup_that_the_disk_did_not_keep_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent then: the material is given on only by a return."""
+    written = atomic.write
+    monkeypatch.setattr(atomic, "write", lambda path, data: written(path, bytes(len(data))))
+    for size in (16, 32):
+        with pytest.raises(IntegrityError, match="something else"):
+            material_files.generate(Session({}), str(tmp_path / str(size)), size, None)
+    with pytest.raises(InputError):
+        material_files.generate(Session({}), str(tmp_path / "sealed"), 16, b"passphrase")
+
+
+def test_material_of_an_unknown_length_is_not_made(kms: EmbeddedKms, tmp_path: Path) -> None:
+    found = dataclasses.replace(KmsClient(kms).describe_key(external(kms)), type=3)
+    words: dict[str, Any] = {"encrypt_backup": False, "passphrase_file": None, "encoding": "raw"}
+    backup = str(tmp_path / "backup")
+    with pytest.raises(UsageError, match="how long"):
+        import_material._source(Session({}), found, True, backup, file=None, **words)
+    (tmp_path / "material.bin").write_bytes(FIRST)
+    given_file = str(tmp_path / "material.bin")
+    assert import_material._source(Session({}), found, False, None, file=given_file, **words)() == FIRST
+
+
+def test_a_key_that_does_not_decrypt_what_it_encrypted_is_noticed(issued: Parameters) -> None:
+    answers = Answering(KeyId=issued.key_id, CiphertextBlob="x-k-x-k-x", Plaintext=protocol.encode(bytes(32)))
+    with pytest.raises(IntegrityError, match="does not decrypt"):
+        material_jobs.finish(Session({}), KmsClient(answers), issued, 0, lambda _: "")

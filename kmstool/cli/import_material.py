@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 @material_jobs.valid_to_option
 @click.option("--generate", is_flag=True, help="Make the material here, in place of FILE.")
 @click.option("--backup", metavar="FILE", help="With --generate: where to keep it; never over another file.")
-@click.option("--encrypt-backup", is_flag=True, help="With --generate: keep it under a passphrase.")
+@click.option(
+    "--encrypt-backup", is_flag=True, help="With --generate: keep it under a passphrase. Implied by --passphrase-file."
+)
 @material_files.passphrase_option
 @material_files.encoding_option
 @material_jobs.check_option

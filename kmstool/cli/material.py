@@ -48,6 +48,7 @@ def params(session: Session, key: str | None, algorithm: str, out: str, force: b
         f"wrap the material of {key_id} with {algorithm} and upload it before "
         f"{times.shown(parameters.valid_to_unix)}; earlier parameters are void"
     )
+    session.note(f"wrapping key {parameters.fingerprint}")
     output.answer(session, answer, lambda: None)
 
 

@@ -30,7 +30,7 @@ params_option = click.option(
     "--params", "folder", required=True, metavar="FOLDER", help="What kmstool material params made."
 )
 passphrase_option = click.option(
-    "--passphrase-file", metavar="FILE", help="The passphrase of an encrypted backup; else asked for."
+    "--passphrase-file", metavar="FILE", help="The passphrase of an encrypted backup, old or new; else asked for."
 )
 
 
