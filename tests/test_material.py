@@ -299,6 +299,15 @@ def test_a_damaged_row_is_no_traceback(kms: EmbeddedKms, column: str, value: obj
     assert type(caught.value) is not KmsToolError
 
 
+def test_a_damaged_fingerprint_is_no_traceback(kms: EmbeddedKms) -> None:
+    key_id = external(kms)
+    put(kms, key_id)
+    with kms.store.transaction(write=True) as db:
+        db.execute("UPDATE first_material SET fingerprint = 'x'")
+    with pytest.raises(IntegrityError):
+        put(kms, key_id)
+
+
 def test_a_copy_of_the_store_knows_the_first_material(kms: EmbeddedKms, tmp_path: Path) -> None:
     key_id = external(kms)
     put(kms, key_id)
@@ -593,6 +602,9 @@ def test_refusals_have_their_exit_codes(work: dict[str, str]) -> None:
     assert not (folder / "b").exists(), "no backup of material that no key takes"
     run(work, *one, "--generate", "--backup", "no/such/folder", exit_code=8)
     assert "PendingImport" in run(work, "key", "show", "own")
+    run(work, "material", "params", "--key", "own", "-o", "no/such/folder", exit_code=8)
+    run(work, "material", "params", "--key", "own", "-o", "import", "--dry-run")
+    assert not (folder / "import").exists()
     run(work, "material", "params", "--key", "own", "-o", "import")
     assert UNDECRYPTABLE in run(work, "material", "upload", "--params", "import", "padded.bin", exit_code=6)
     run(work, "material", "upload", "--params", "import", "short.bin", exit_code=3)
@@ -618,6 +630,10 @@ def test_an_older_blob_is_proved_to_open(work: dict[str, str]) -> None:
         run(work, "key", "create", "--alias", alias, "--external")
         run(work, "import-material", "--key", alias, "material.bin")
         (folder / alias).write_text(run(work, "encrypt", "--key", alias, "--context", "a=b", given=b"x"))
+    assert "does not wait" in run(
+        work, "import-material", "--key", "own", "--generate", "--backup", "never", exit_code=6
+    )
+    assert not (folder / "never").exists()
     again = ("import-material", "--key", "own", "material.bin", "--check")
     run(work, *again, "own", "--context", "a=b")
     run(work, *again, "own", exit_code=5)
