@@ -4,7 +4,7 @@ _kmstool_command() {
   commands=() options=() valued=()
   case $1 in
     kmstool)
-      commands=(api asymmetric auth decrypt digest doctor encrypt envelope import-material init key local material profile public-key random reencrypt sign verify)
+      commands=(api asymmetric auth data-key decrypt digest doctor encrypt envelope import-material init key local material profile public-key random reencrypt sign verify)
       options=(-V --version -h --help)
       ;;
     'kmstool api')
@@ -41,6 +41,52 @@ _kmstool_command() {
     'kmstool auth status')
       options=(-h --help)
       ;;
+    'kmstool data-key')
+      commands=(blob cancel-deletion describe disable enable generate import list plaintext rename schedule-deletion show)
+      options=(-h --help)
+      ;;
+    'kmstool data-key blob')
+      options=(-o --out --force -h --help)
+      valued=(-o --out)
+      ;;
+    'kmstool data-key cancel-deletion')
+      options=(-h --help)
+      ;;
+    'kmstool data-key describe')
+      options=(-h --help)
+      ;;
+    'kmstool data-key disable')
+      options=(-h --help)
+      ;;
+    'kmstool data-key enable')
+      options=(-h --help)
+      ;;
+    'kmstool data-key generate')
+      options=(--key --name --bytes --context --description --tag --shield-dek -o --out --force -h --help)
+      valued=(--key --name --bytes --context --description --tag -o --out)
+      ;;
+    'kmstool data-key import')
+      options=(--key --name --blob --trim-newline --description --tag -h --help)
+      valued=(--key --name --blob --description --tag)
+      ;;
+    'kmstool data-key list')
+      options=(--state --key --search --origin --bytes --tag -h --help)
+      valued=(--state --key --search --origin --bytes --tag)
+      ;;
+    'kmstool data-key plaintext')
+      options=(--shield-dek -o --out --force -h --help)
+      valued=(-o --out)
+      ;;
+    'kmstool data-key rename')
+      options=(-h --help)
+      ;;
+    'kmstool data-key schedule-deletion')
+      options=(--days -h --help)
+      valued=(--days)
+      ;;
+    'kmstool data-key show')
+      options=(-h --help)
+      ;;
     'kmstool decrypt')
       options=(--context --shield-dek -o --out --force -h --help)
       valued=(--context -o --out)
@@ -65,8 +111,8 @@ _kmstool_command() {
       valued=(--key --identity --context --detached --range -o --out)
       ;;
     'kmstool envelope encrypt')
-      options=(--key --public-key --context --shield-dek --aad --suite -a --armor --detached --reserve -r --recursive --dek-per-file -o --out --force -h --help)
-      valued=(--key --public-key --context --aad --suite --detached -o --out)
+      options=(--key --public-key --data-key --context --shield-dek --aad --suite -a --armor --detached --reserve -r --recursive --dek-per-file -o --out --force -h --help)
+      valued=(--key --public-key --data-key --context --aad --suite --detached -o --out)
       ;;
     'kmstool envelope import-legacy')
       options=(--scheme --blob --cipher --raw --trailing-zeros --key --to-plaintext --check -o --out --force -h --help)
@@ -297,6 +343,16 @@ _kmstool_place() {
     'kmstool auth import-tccli --passphrase-file') source='file' ;;
     'kmstool auth login --store') words=(keyring file) ;;
     'kmstool auth login --passphrase-file') source='file' ;;
+    'kmstool data-key blob -o') source='file' ;;
+    'kmstool data-key blob --out') source='file' ;;
+    'kmstool data-key generate -o') source='file' ;;
+    'kmstool data-key generate --out') source='file' ;;
+    'kmstool data-key import --blob') source='file' ;;
+    'kmstool data-key import #0') source='file' ;;
+    'kmstool data-key list --state') words=(enabled disabled pending-delete) ;;
+    'kmstool data-key list --origin') words=(kms external) ;;
+    'kmstool data-key plaintext -o') source='file' ;;
+    'kmstool data-key plaintext --out') source='file' ;;
     'kmstool decrypt -o') source='file' ;;
     'kmstool decrypt --out') source='file' ;;
     'kmstool decrypt #0') source='file' ;;

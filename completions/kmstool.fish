@@ -9,6 +9,7 @@ function __kmstool_command --no-scope-shadowing
             set commands 'api'\t'Call any action of the KMS API.' \
                 'asymmetric'\t'Encrypt under public keys, and decrypt in KMS.' \
                 'auth'\t'Log in to Tencent Cloud and out again.' \
+                'data-key'\t'Keep data keys in KMS, by name.' \
                 'decrypt'\t'Decrypt a ciphertext blob.' \
                 'digest'\t'Print the digest of a file or stdin, as KMS signs it.' \
                 'doctor'\t'Check this machine, the credentials and the way to KMS.' \
@@ -102,6 +103,111 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool auth status'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
+        case 'kmstool data-key'
+            set commands 'blob'\t'Print a data key as a ciphertext blob.' \
+                'cancel-deletion'\t'Keep data keys that were to be destroyed.' \
+                'describe'\t'Replace the description of a data key.' \
+                'disable'\t'Disable data keys, so that KMS hands them out no longer.' \
+                'enable'\t'Enable data keys.' \
+                'generate'\t'Let KMS make a data key and keep it.' \
+                'import'\t'Let KMS keep a data key that you have.' \
+                'list'\t'List the data keys of the region.' \
+                'plaintext'\t'Write the bytes of a data key.' \
+                'rename'\t'Give a data key another name.' \
+                'schedule-deletion'\t'Let KMS destroy disabled data keys after some days.' \
+                'show'\t'Show all that KMS says of a data key.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool data-key blob'
+            set options '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '-o' \
+                '--out'
+        case 'kmstool data-key cancel-deletion'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool data-key describe'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool data-key disable'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool data-key enable'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool data-key generate'
+            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+                '--name'\t'Its name: 1 to 60 letters, digits, - and _.' \
+                '--bytes'\t'Size.' \
+                '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--description'\t'Free text, at most 100 bytes.' \
+                '--tag'\t'Tag of the data key; repeatable.' \
+                '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
+                '-o'\t'Write the bytes of the data key to this file as well.' \
+                '--out'\t'Write the bytes of the data key to this file as well.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--name' \
+                '--bytes' \
+                '--context' \
+                '--description' \
+                '--tag' \
+                '-o' \
+                '--out'
+        case 'kmstool data-key import'
+            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+                '--name'\t'Its name: 1 to 60 letters, digits, - and _.' \
+                '--blob'\t'Import what is in this ciphertext blob; - is stdin.' \
+                '--trim-newline'\t'Drop exactly one newline at the end.' \
+                '--description'\t'Free text, at most 100 bytes.' \
+                '--tag'\t'Tag of the data key; repeatable.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--name' \
+                '--blob' \
+                '--description' \
+                '--tag'
+        case 'kmstool data-key list'
+            set options '--state'\t'Only data keys in this state.' \
+                '--key'\t'Only data keys under this key.' \
+                '--search'\t'Only data keys with this in their name or id.' \
+                '--origin'\t'Only data keys of this origin.' \
+                '--bytes'\t'Only data keys of this size.' \
+                '--tag'\t'Only data keys with this tag; repeatable.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--state' \
+                '--key' \
+                '--search' \
+                '--origin' \
+                '--bytes' \
+                '--tag'
+        case 'kmstool data-key plaintext'
+            set options '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '-o' \
+                '--out'
+        case 'kmstool data-key rename'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool data-key schedule-deletion'
+            set options '--days'\t'Days until then: 7 to 30.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--days'
+        case 'kmstool data-key show'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
         case 'kmstool decrypt'
             set options '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
@@ -178,6 +284,7 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool envelope encrypt'
             set options '--key'\t'Key that can open it; repeatable. Default: the profile\'s.' \
                 '--public-key'\t'Public key of one who can open it, in KMS or by a file; repeatable. No KMS is asked.' \
+                '--data-key'\t'Encrypt with this data key that KMS keeps; its key can open it.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
                 '--aad'\t'Fact of the file, bound to it, not sent to KMS; repeatable.' \
@@ -196,6 +303,7 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
             set valued '--key' \
                 '--public-key' \
+                '--data-key' \
                 '--context' \
                 '--aad' \
                 '--suite' \
@@ -699,6 +807,29 @@ function __kmstool_place --no-scope-shadowing
             set words 'keyring' \
                 'file'
         case 'kmstool auth login --passphrase-file'
+            set source 'file'
+        case 'kmstool data-key blob -o'
+            set source 'file'
+        case 'kmstool data-key blob --out'
+            set source 'file'
+        case 'kmstool data-key generate -o'
+            set source 'file'
+        case 'kmstool data-key generate --out'
+            set source 'file'
+        case 'kmstool data-key import --blob'
+            set source 'file'
+        case 'kmstool data-key import #0'
+            set source 'file'
+        case 'kmstool data-key list --state'
+            set words 'enabled' \
+                'disabled' \
+                'pending-delete'
+        case 'kmstool data-key list --origin'
+            set words 'kms' \
+                'external'
+        case 'kmstool data-key plaintext -o'
+            set source 'file'
+        case 'kmstool data-key plaintext --out'
             set source 'file'
         case 'kmstool decrypt -o'
             set source 'file'

@@ -76,6 +76,7 @@ RULES = {
     "Encrypt": Rule((_OK, _DISABLED, _DISABLED, _DISABLED, _ARCHIVED), asymmetric=_USAGE),
     "Decrypt": Rule((_OK, _DISABLED, _DISABLED, _DISABLED, _OK), asymmetric=_USAGE),
     "GenerateDataKey": Rule((_OK, _DISABLED, _DELETED, _DISABLED, _ARCHIVED), asymmetric=_USAGE),
+    "ImportDataKey": Rule((_OK, _DISABLED, _DELETED, _STATE, _ARCHIVED), asymmetric=_USAGE),
     "UpdateAlias": Rule((_OK, _OK, _STATE, _OK, _OK)),
     "UpdateKeyDescription": Rule((_OK, _OK, _STATE, _OK, _OK)),
     "EnableKey": Rule((_OK, _OK, _STATE, _STATE, _STATE)),

@@ -47,6 +47,16 @@ _HINTS = {
     "kms- is kept for cloud products",
     "InvalidParameterValue.InvalidCiphertext": "give the same --context as at encryption, and the blob unchanged",
     "ResourceUnavailable.CmkNotFound": "see the keys of this region: kmstool key list",
+    "InvalidParameterValue.DataKeyNameAlreadyExists": "choose another name, or see who has it: kmstool data-key show NAME",
+    "InvalidParameterValue.InvalidDataKeyName": "1 to 60 letters, digits, - and _, beginning with a letter or digit; "
+    "kms- is kept for cloud products",
+    "InvalidParameterValue.InvalidImportKeyMaterial": "give 1 to 1,024 bytes, or a blob that was made without a context",
+    "ResourceUnavailable.DataKeyNotFound": "see the data keys of this region: kmstool data-key list",
+    "ResourceUnavailable.DataKeyDisabled": "enable it: kmstool data-key enable NAME",
+    "ResourceUnavailable.DataKeyPendingDelete": "keep it: kmstool data-key cancel-deletion NAME",
+    "ResourceUnavailable.DataKeyNotPendingDelete": "see its state: kmstool data-key show NAME",
+    "ResourceUnavailable.DataKeyStateNotSupport": "see its state: kmstool data-key show NAME; only a disabled one can be deleted",
+    "LimitExceeded.DataKeyLimitExceeded": "delete data keys that are no longer needed: kmstool data-key list",
     "ResourceUnavailable.CmkDisabled": "see its state: kmstool key show KEY",
     "ResourceUnavailable.CmkShouldBeDisabled": "disable it first: kmstool key disable KEY",
     "UnsupportedOperation.RotateNotSupported": "turn it on first: kmstool key rotation on KEY; only symmetric keys with "
@@ -71,6 +81,11 @@ _READING = (
 # Changing actions that lead to the same state when they are repeated. A second GetParametersForImport
 # voids the token of the first, which nobody has seen.
 _STATES = ("Enable", "Disable", "Bind", "Update", "Overwrite", "GetParametersForImport", "ImportKeyMaterial")
+
+
+# Parameters that hold a secret, or may.
+_SECRETS = ("Plaintext", "PlainText", "ImportKeyMaterial")
+_HIDDEN = "(not shown)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +124,11 @@ def changes(action: str, params: Mapping[str, Any]) -> bool:
     if action == "GenerateDataKey":
         return str(params.get("IsHostedByKms") or 0) != "0"
     return not action.startswith(_READING)
+
+
+def without_secrets(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request as it may be shown: what it holds in clear that is secret is left out."""
+    return {name: _HIDDEN if name in _SECRETS else value for name, value in params.items()}
 
 
 def is_repeatable(action: str, params: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ import pytest
 
 from kmstool import protocol
 from kmstool.crypto import asymmetric, encodings, pem, rsa, sm2, sm2_encryption
+from tests import byok
 
 Params = dict[str, Any]
 Call = Callable[[str, Params], Params]
@@ -72,6 +73,42 @@ def blob_without_context(call: Call) -> Params:
     }
 
 
+def hosted(call: Call) -> Params:
+    return after("CreateKey", "KeyId")(call) | new_name() | {"KeySpec": "AES_256", "IsHostedByKms": 1}
+
+
+def new_name() -> Params:
+    return {"DataKeyName": f"data-key-{secrets.token_hex(8)}"}
+
+
+def data_key(**more: Any) -> Scenario:
+    """Make a data key that KMS keeps."""
+
+    def make(call: Call) -> Params:
+        return {"DataKeyId": call("GenerateDataKey", hosted(call))["DataKeyId"]} | more
+
+    return make
+
+
+def two_data_keys(call: Call) -> Params:
+    return {"DataKeyIds": [data_key()(call)["DataKeyId"] for _ in range(2)]}
+
+
+def listed_data_key(call: Call) -> Params:
+    asked = hosted(call)
+    call("GenerateDataKey", asked)
+    return {"SearchKeyAlias": asked["DataKeyName"]}
+
+
+def external_key(call: Call) -> Params:
+    return {"KeyId": call("CreateKey", new_alias() | {"Type": 2})["KeyId"]}
+
+
+def wrapped_material(call: Call) -> Params:
+    asked = request("GetParametersForImport", call)
+    return byok.wrapped(call("GetParametersForImport", asked), bytes(16), RSA_ALGORITHM)
+
+
 def rsa_ciphertext(call: Call) -> Params:
     made = key("ASYMMETRIC_DECRYPT_RSA_2048")(call)
     public = public_key(call, made["KeyId"])
@@ -101,7 +138,8 @@ def shielded_data_key(call: Call) -> Params:
         "EncryptionContext": CONTEXT,
         "EncryptionPublicKey": pem.write_public_key(public),
         "EncryptionAlgorithm": "SM2",
-    }
+        "IsHostedByKms": 1,
+    } | new_name()
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -133,6 +171,28 @@ SCENARIOS: dict[str, Scenario] = {
     "ReEncrypt": blob_without_context,
     "GenerateDataKey": shielded_data_key,
     "GenerateRandom": lambda _: {"NumberOfBytes": 10},
+    "ImportDataKey": lambda call: (
+        after("CreateKey", "KeyId", ImportType=2, ImportKeyMaterial=PLAINTEXT)(call) | new_name()
+    ),
+    "ListDataKeys": lambda call: data_key()(call) and {"Limit": 2},
+    "ListDataKeyDetail": listed_data_key,
+    "DescribeDataKey": data_key(),
+    "DescribeDataKeys": two_data_keys,
+    "EnableDataKey": after("DisableDataKey", "DataKeyId"),
+    "DisableDataKey": data_key(),
+    "EnableDataKeys": after("DisableDataKeys", "DataKeyIds"),
+    "DisableDataKeys": two_data_keys,
+    "ScheduleDataKeyDeletion": after("DisableDataKey", "DataKeyId", PendingWindowInDays=7),
+    "CancelDataKeyDeletion": after("ScheduleDataKeyDeletion", "DataKeyId"),
+    "UpdateDataKeyName": lambda call: data_key()(call) | new_name(),
+    "UpdateDataKeyDescription": data_key(Description="NewDescription"),
+    "GetDataKeyPlaintext": data_key(),
+    "GetDataKeyCiphertextBlob": data_key(),
+    "GetParametersForImport": lambda call: (
+        external_key(call) | {"WrappingAlgorithm": RSA_ALGORITHM, "WrappingKeySpec": "RSA_2048"}
+    ),
+    "ImportKeyMaterial": wrapped_material,
+    "DeleteImportedKeyMaterial": after("ImportKeyMaterial", "KeyId"),
     "GetPublicKey": key("ASYMMETRIC_DECRYPT_RSA_2048"),
     "SignByAsymmetricKey": key("ASYMMETRIC_SIGN_VERIFY_SM2", **SIGNED),
     "VerifyByAsymmetricKey": signature,

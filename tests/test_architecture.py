@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 import pytest
 
-from kmstool import errors, keys
+from kmstool import data_keys, errors, keys
 from kmstool.cli import main, options
 
 ROOT = Path(__file__).parents[1]
@@ -224,6 +224,8 @@ def test_the_words_of_options_are_those_of_keys() -> None:
     """They are written twice, because `--help` must not import the domain."""
     assert tuple(keys.USAGES) == options.USAGES
     assert tuple(re.sub(r"(?<!^)(?=[A-Z])", "-", state).lower() for state in keys.STATES) == options.STATES
+    assert options.STATES[: len(data_keys.STATES)] == options.DATA_KEY_STATES
+    assert keys.STATES[: len(data_keys.STATES)] == data_keys.STATES
 
 
 def test_the_readme_lists_the_exit_codes() -> None:

@@ -135,3 +135,26 @@ def test_a_key_far_down_the_list_is_found(client: KmsClient) -> None:
     for number in range(210):
         create(client, f"order-{number}")
     assert find(client, "order") == expected
+
+
+def test_a_data_key_is_named_as_a_key_is(client: KmsClient) -> None:
+    key_id = create(client, "user-17")
+    expected = client.host_data_key(key_id, "user-17", 32, {}).data_key_id
+    client.host_data_key(key_id, "user-171", 32, {})
+
+    def find_data_key(text: str) -> str:
+        return directory.data_key_id(client, KeyAddress.parse(text))
+
+    for text in ("user-17", "alias/user-17", "ap-guangzhou:user-17", expected, expected[:20]):
+        assert find_data_key(text) == expected
+    assert directory.data_key_id(KmsClient(Silent()), KeyAddress.parse(SOME_ID)) == SOME_ID
+    with pytest.raises(NotFoundError) as caught:
+        find_data_key("user-18")
+    assert caught.value.message == "there is no data key 'user-18'"
+    assert "user-17" in (caught.value.hint or "")
+    with pytest.raises(NotFoundError) as caught:
+        find_data_key("zzzzzz")
+    assert caught.value.hint == "see what there is: kmstool data-key list"
+    client.host_data_key(key_id, expected[:8], 32, {})
+    with pytest.raises(UsageError, match=r"the data key .* is ambiguous"):
+        find_data_key(expected[:8])

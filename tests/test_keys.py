@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool import errors, keys, protocol
+from kmstool import data_keys, errors, keys, protocol
 from kmstool.crypto import asymmetric, encodings, rsa, sm2_encryption
 from kmstool.errors import KmsToolError, UsageError
 from kmstool.keys import KeyAddress
@@ -43,6 +43,12 @@ CHOSEN_CODES = {
     ("ReEncrypt", "InvalidParameterValue.InvalidKeyUsage"),
     ("ReEncrypt", "ResourceUnavailable.CmkArchived"),
     ("GenerateDataKey", "ResourceUnavailable.CmkArchived"),
+    # The lists of these two know no data key that awaits its deletion, and that of the name no name either.
+    ("UpdateDataKeyName", "InvalidParameterValue.InvalidDataKeyName"),
+    ("UpdateDataKeyName", "InvalidParameterValue.DataKeyNameAlreadyExists"),
+    ("UpdateDataKeyName", "ResourceUnavailable.DataKeyStateNotSupport"),
+    ("UpdateDataKeyDescription", "ResourceUnavailable.DataKeyStateNotSupport"),
+    ("ImportDataKey", "InvalidParameterValue.DataKeyNameAlreadyExists"),
     ("UpdateAlias", "ResourceUnavailable.CmkStateNotSupport"),
     ("UpdateKeyDescription", "ResourceUnavailable.CmkStateNotSupport"),
 }
@@ -597,6 +603,8 @@ def good_request(kms: EmbeddedKms, folder: Path, action: str) -> dict[str, Any]:
     """Prepare a key as an action wants it, and return a request that the action serves."""
     key_id = create(kms, "prepared", Tags=tags({"team": "a"}))
     blob = kms.call("Encrypt", {"KeyId": key_id, "Plaintext": "QUJD"})["CiphertextBlob"]
+    hosting = {"KeySpec": "AES_256", "IsHostedByKms": 1, "DataKeyName": "hosted", "Description": "d"}
+    data_key_id = kms.call("GenerateDataKey", {"KeyId": key_id, **hosting, "Tags": tags({"team": "a"})})["DataKeyId"]
     if action in ("CancelKeyDeletion", "ScheduleKeyDeletion"):
         set_column(folder, key_id, "state", "PendingDelete" if action.startswith("Cancel") else "Disabled")
     if action == "CancelKeyArchive":
@@ -613,6 +621,10 @@ def good_request(kms: EmbeddedKms, folder: Path, action: str) -> dict[str, Any]:
             kms.call("ImportKeyMaterial", imported)
         algorithm = {"KeyId": external, "WrappingAlgorithm": byok.ALGORITHM, "WrappingKeySpec": "RSA_2048"}
         return {"GetParametersForImport": algorithm, "ImportKeyMaterial": imported}.get(action, {"KeyId": external})
+    if action in ("CancelDataKeyDeletion", "ScheduleDataKeyDeletion"):
+        kms.call("DisableDataKey", {"DataKeyId": data_key_id})
+    if action == "CancelDataKeyDeletion":
+        kms.call("ScheduleDataKeyDeletion", {"DataKeyId": data_key_id, "PendingWindowInDays": 7})
     resource = {"ProductId": "cos", "ResourceId": "bucket"}
     if action == "UnbindCloudResource":
         kms.call("BindCloudResource", {"KeyId": key_id, **resource})
@@ -626,11 +638,15 @@ def good_request(kms: EmbeddedKms, folder: Path, action: str) -> dict[str, Any]:
         "GenerateDataKey": {"KeySpec": "AES_256"},
         "GenerateRandom": {"NumberOfBytes": 7},
         "ScheduleKeyDeletion": {"PendingWindowInDays": 7},
+        "ImportDataKey": {"DataKeyName": "imported", "ImportType": 2, "ImportKeyMaterial": "QUJD", "KeyId": key_id},
+        "UpdateDataKeyName": {"DataKeyName": "other"},
+        "UpdateDataKeyDescription": {"Description": "other"},
+        "ScheduleDataKeyDeletion": {"PendingWindowInDays": 7},
         "BindCloudResource": resource,
         "UnbindCloudResource": resource,
     }
     wanted = protocol.actions()[action].request
-    ids = {"KeyId": key_id, "KeyIds": [key_id]}
+    ids = {"KeyId": key_id, "KeyIds": [key_id], "DataKeyId": data_key_id, "DataKeyIds": [data_key_id]}
     named = {name: value for name, value in ids.items() if wanted.get(name, "").endswith("!")}
     return named | more.get(action, {})
 
@@ -653,6 +669,7 @@ def bad_requests(kms: EmbeddedKms, folder: Path) -> Iterator[dict[str, Any]]:
     for key_id, state in zip(ids, keys.STATES, strict=True):
         set_column(folder, key_id, "state", state)
     set_column(folder, signing, "usage", "ASYMMETRIC_SIGN_VERIFY_SM2")
+    hosted = hosted_in_every_state(kms, ids[0])
     good = {
         "KeyId": ids[0],
         "KeyIds": [ids[0]],
@@ -663,6 +680,12 @@ def bad_requests(kms: EmbeddedKms, folder: Path) -> Iterator[dict[str, Any]]:
         "KeySpec": "AES_256",
         "WrappingAlgorithm": byok.ALGORITHM,
         "WrappingKeySpec": "RSA_2048",
+        "DataKeyId": hosted[0],
+        "DataKeyIds": [hosted[0]],
+        "DataKeyName": "new",
+        "ImportType": 2,
+        "ImportKeyMaterial": "QUJD",
+        "PendingWindowInDays": 7,
     }
     importing = {**good, **byok.import_request(kms, external, bytes(16))}
     bad: dict[str, list[Any]] = {
@@ -687,6 +710,14 @@ def bad_requests(kms: EmbeddedKms, folder: Path) -> Iterator[dict[str, Any]]:
         "EncryptionPublicKey": ["x"],
         "PendingWindowInDays": [6, 31],
         "RotateDays": [6, 366],
+        "IsHostedByKms": [1, 2],
+        "DataKeyId": ["", "x", UNKNOWN_ID, *hosted[1:]],
+        "DataKeyIds": [[], ["x"], [UNKNOWN_ID], [hosted[0]] * 2, ["x"] * 101, [hosted[1]], [hosted[2]]],
+        "DataKeyName": ["", "kms-a", "Disabled"],
+        "ImportType": [1, 3],
+        "ImportKeyMaterial": ["", "x"],
+        "Role": [2],
+        "OrderType": [2],
     }
     bad_imports: dict[str, list[Any]] = {
         "ImportToken": ["", "x", "QUJD", protocol.encode(bytes(96))],
@@ -701,6 +732,15 @@ def bad_requests(kms: EmbeddedKms, folder: Path) -> Iterator[dict[str, Any]]:
         yield from ({**good, name: value} for value in values)
     for name, values in bad_imports.items():
         yield from ({**importing, name: value} for value in values)
+
+
+def hosted_in_every_state(kms: EmbeddedKms, key_id: str) -> list[str]:
+    """Make a data key in each of the states of data_keys.STATES, and return their ids."""
+    hosting = {"KeyId": key_id, "KeySpec": "AES_256", "IsHostedByKms": 1}
+    ids = [kms.call("GenerateDataKey", {**hosting, "DataKeyName": state})["DataKeyId"] for state in data_keys.STATES]
+    kms.call("DisableDataKeys", {"DataKeyIds": ids[1:]})
+    kms.call("ScheduleDataKeyDeletion", {"DataKeyId": ids[2], "PendingWindowInDays": 7})
+    return [str(data_key_id) for data_key_id in ids]
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS))

@@ -51,6 +51,7 @@ USAGE = "InvalidParameterValue.InvalidKeyUsage"
 PARAMETERS: dict[str, dict[str, Any]] = {
     "Encrypt": {"Plaintext": PLAINTEXT},
     "GenerateDataKey": {"KeySpec": "AES_256"},
+    "ImportDataKey": {"ImportType": 2, "ImportKeyMaterial": PLAINTEXT},
     "UpdateAlias": {"Alias": "renamed"},
     "UpdateKeyDescription": {"Description": "described"},
     "ScheduleKeyDeletion": {"PendingWindowInDays": 7},
@@ -83,6 +84,7 @@ FOLLOWS = {
 CLOUD: dict[str, tuple[str | None, ...]] = {
     "Encrypt": (None, DISABLED, DISABLED, DISABLED, ARCHIVED),
     "GenerateDataKey": (None, DISABLED, PENDING, DISABLED, ARCHIVED),
+    "ImportDataKey": (None, DISABLED, PENDING, STATE, ARCHIVED),
     "Decrypt": (None, DISABLED, DISABLED, DISABLED, None),
     "DescribeKey": (None, None, None, None, None),
     "DescribeKeys": (None, None, None, None, None),
@@ -128,6 +130,8 @@ CLOUD_REASONS: list[tuple[str, str, dict[str, Any], set[str | None]]] = [
     ("Decrypt", "PendingDelete", {"usage": ASYMMETRIC}, {USAGE}),
     ("GenerateDataKey", "Enabled", {"usage": ASYMMETRIC}, {USAGE}),
     ("GenerateDataKey", "Archived", {"usage": ASYMMETRIC}, {USAGE}),
+    ("ImportDataKey", "Enabled", {"usage": ASYMMETRIC}, {USAGE}),
+    ("ImportDataKey", "PendingImport", {"usage": ASYMMETRIC}, {USAGE}),
     ("EnableKeyRotation", "Enabled", {"origin": "EXTERNAL"}, {EXTERNAL}),
     ("EnableKeyRotation", "Enabled", {"usage": ASYMMETRIC}, {"InvalidParameterValue"}),
     ("RotateKey", "Enabled", {"origin": "EXTERNAL"}, {NO_ROTATION}),
@@ -272,6 +276,8 @@ def request(action: str, key_id: str, blob: str, usage: str = SYMMETRIC) -> dict
     parameters = dict(PARAMETERS.get(action, {}))
     if action == "UpdateAlias":
         parameters["Alias"] = f"renamed-{secrets.token_hex(8)}"
+    if action == "ImportDataKey":
+        parameters["DataKeyName"] = f"imported-{secrets.token_hex(8)}"
     if action in {"AsymmetricRsaDecrypt", "AsymmetricSm2Decrypt"}:
         parameters["Ciphertext"] = ciphertext(usage)
     if action in {"SignByAsymmetricKey", "VerifyByAsymmetricKey"}:

@@ -27,6 +27,7 @@ from kmstool import keys, protocol
 from kmstool.errors import KmsToolError
 from kmstool.server import blobs, requests, seed
 from kmstool.server.app import ACTIONS, EmbeddedKms
+from kmstool.server.call import invalid
 from kmstool.server.gateway import Gateway
 from tests import scenarios
 from tests.foreign import tccli_data
@@ -81,17 +82,30 @@ COMMON = {
 CODES = COMMON | {code for action in API.values() for code in action.errors}
 
 # Codes that the API does not list for the action, and why they are the answer nevertheless.
-NEAREST = "the API has a state or usage that the action cannot work with, and lists no code for it"
+NEAREST = "the API has a state, usage or name that the action cannot work with, and lists no code for it"
 ALWAYS_AN_ID = "a blob names its key by 16 bytes, and these are always an id: the check is on the way, and never fails"
+ONE_OF_OURS = (
+    "the blob in the row of a data key is one that was opened before: the check is on the way, and never fails"
+)
+TURNED = "becomes InvalidImportKeyMaterial on its way out"
+FIELD = "is of the action ImportKeyMaterial, whose name is that of a field here"
 UNLISTED = {
     ("Decrypt", "InvalidParameterValue.InvalidKeyId"): ALWAYS_AN_ID,
     ("Decrypt", "InvalidParameterValue.InvalidKeyUsage"): NEAREST,
     ("Encrypt", "InvalidParameterValue.InvalidKeyUsage"): NEAREST,
     ("GenerateDataKey", "ResourceUnavailable.CmkArchived"): NEAREST,
+    ("GetDataKeyPlaintext", "InvalidParameterValue.InvalidCiphertext"): ONE_OF_OURS,
+    ("ImportDataKey", "InvalidParameterValue.DataKeyNameAlreadyExists"): NEAREST,
+    ("ImportDataKey", "InvalidParameterValue.InvalidCiphertext"): TURNED,
+    ("ImportDataKey", "UnsupportedOperation.NotExternalCmk"): FIELD,
     ("ReEncrypt", "InvalidParameterValue.InvalidKeyUsage"): NEAREST,
     ("ReEncrypt", "ResourceUnavailable.CmkArchived"): NEAREST,
     ("SignByAsymmetricKey", "InvalidParameterValue.InvalidKeyUsage"): NEAREST,
     ("UpdateAlias", "ResourceUnavailable.CmkStateNotSupport"): NEAREST,
+    ("UpdateDataKeyDescription", "ResourceUnavailable.DataKeyStateNotSupport"): NEAREST,
+    ("UpdateDataKeyName", "InvalidParameterValue.DataKeyNameAlreadyExists"): NEAREST,
+    ("UpdateDataKeyName", "InvalidParameterValue.InvalidDataKeyName"): NEAREST,
+    ("UpdateDataKeyName", "ResourceUnavailable.DataKeyStateNotSupport"): NEAREST,
     ("UpdateKeyDescription", "ResourceUnavailable.CmkStateNotSupport"): NEAREST,
     ("VerifyByAsymmetricKey", "InvalidParameterValue.InvalidKeyUsage"): NEAREST,
 }
@@ -103,6 +117,8 @@ _SEEDED = [
     ("ASYMMETRIC_DECRYPT_SM2", "TENCENT_KMS", "Disabled", "user", "[]"),
     ("ASYMMETRIC_DECRYPT_RSA_2048", "TENCENT_KMS", "Disabled", "user", "[]"),
     (keys.SYMMETRIC, "EXTERNAL", "Enabled", "user", "[]"),
+    (keys.SYMMETRIC, "EXTERNAL", "Enabled", "user", '["ssm resourceId"]'),
+    (keys.SYMMETRIC, "EXTERNAL", "Disabled", "user", "[]"),
     *(
         (keys.SYMMETRIC, "EXTERNAL" if state == "PendingImport" else "TENCENT_KMS", state, owner, bindings)
         for state in keys.STATES
@@ -234,11 +250,19 @@ def answerable(action: str) -> frozenset[str]:
     A table by actions, such as `keys.RULES`, counts with its rows of this action and of those that the
     code names.
     """
-    found = list(reached(ACTIONS[action].run, set()))
+    seen: set[object] = set()
+    found = list(reached(ACTIONS[action].run, seen))
     words = {item for item in found if isinstance(item, str)}
+    if invalid in seen:
+        words.add("InvalidParameterValue" if general_is_value(action) else "InvalidParameter")
     tables = [item for item in found if isinstance(item, Mapping) and item and item.keys() <= API.keys()]
     rows = (table[name] for table in tables for name in table.keys() & (words | {action}))
     return frozenset((words | {word for row in rows for word in texts(row)}) & CODES)
+
+
+def general_is_value(action: str) -> bool:
+    """Tell whether an action lists InvalidParameterValue and not InvalidParameter, for values without a code."""
+    return {"InvalidParameter", "InvalidParameterValue"} & {*API[action].errors} == {"InvalidParameterValue"}
 
 
 def reached(item: object, seen: set[object]) -> Iterator[object]:
@@ -325,6 +349,16 @@ ODD: dict[str, list[Any]] = {
 UNMET = {
     ("CreateKey", "LimitExceeded.CmkLimitExceeded"): "is for the 10,001st key of a region",
     ("Decrypt", "InvalidParameterValue.InvalidKeyId"): ALWAYS_AN_ID,
+    ("GenerateDataKey", "LimitExceeded.DataKeyLimitExceeded"): "is for the 1,001st data key of a region",
+    ("GetDataKeyPlaintext", "InvalidParameterValue.InvalidCiphertext"): ONE_OF_OURS,
+    ("ImportDataKey", "InvalidParameterValue.InvalidCiphertext"): TURNED,
+    ("ImportDataKey", "LimitExceeded.DataKeyLimitExceeded"): "is for the 1,001st data key of a region",
+    ("ImportDataKey", "UnsupportedOperation.NotExternalCmk"): FIELD,
+    (
+        "ImportKeyMaterial",
+        "InvalidParameterValue.MaterialNotMatch",
+    ): "is for other material under the same wrapping key",
+    ("ImportKeyMaterial", "ResourceUnavailable.TokenExpired"): "is for a token of the same key that a newer one voided",
 }
 
 
@@ -342,7 +376,20 @@ class World:
         for action in sorted(ACTIONS):
             asked = scenarios.request(action, kms.call)
             self._note(asked | kms.call(action, asked))
+        self._host(kms)
         kms.close()
+
+    def _host(self, kms: EmbeddedKms) -> None:
+        """Let KMS keep data keys under a key in each of the states, one that awaits its deletion among them."""
+        window = {"PendingWindowInDays": 7}
+        ways = [["DisableKey"], ["DisableKey", "ScheduleKeyDeletion"], ["ArchiveKey"]]
+        for way in [*ways, ["DisableDataKey", "ScheduleDataKeyDeletion", *ways[1]]]:
+            asked = scenarios.hosted(kms.call)
+            made = asked | kms.call("GenerateDataKey", asked)
+            self._note(made)
+            for action in way:
+                params = {name: made[name] for name in ("KeyId", "DataKeyId") if name in API[action].request}
+                kms.call(action, params | (window if "Schedule" in action else {}))
 
     def _note(self, fields: Mapping[str, Any]) -> None:
         for name, value in fields.items():

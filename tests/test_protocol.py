@@ -276,3 +276,11 @@ def test_objects_of_the_model_are_told_from_plain_types() -> None:
     assert protocol.object_fields("Tag") == {"TagKey": "string!", "TagValue": "string!"}
     assert protocol.object_fields("string") is None
     assert protocol.object_fields("list<Tag>") is None
+
+
+def test_what_is_secret_in_a_request_is_not_shown() -> None:
+    secret = {"Plaintext": "QUJD", "PlainText": "QUJD", "ImportKeyMaterial": "QUJD"}
+    shown = protocol.without_secrets({**secret, "KeyId": "a"})
+    assert shown.keys() == {*secret, "KeyId"}
+    assert shown["KeyId"] == "a"
+    assert "QUJD" not in shown.values()

@@ -36,6 +36,7 @@ from kmstool.kms.cloud import CloudTransport
 from kmstool.kms.credentials import Credential, Fixed
 from kmstool.kms.outcomes import LOOKUPS
 from kmstool.kms.retry import RETRIES, Retrying
+from kmstool.kms.shield import Shielding
 from kmstool.server import admin, faults
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.faults import FaultRule
@@ -238,11 +239,8 @@ def test_no_pause_is_begun_that_would_end_too_late(slept: list[float]) -> None:
 
 REPEATABLE = ("Encrypt", "Decrypt", "ReEncrypt", "GenerateRandom", "DescribeKey", "ListKeys", "EnableKey", "DisableKeys",
               "BindCloudResource", "UpdateAlias", "GetParametersForImport")  # fmt: skip
-HOSTED = {"IsHostedByKms": 1, "DataKeyName": "a"}
 NOT_REPEATABLE: list[tuple[str, dict[str, Any]]] = [
     ("CreateWhiteBoxKey", {}),
-    ("ImportDataKey", {}),
-    ("GenerateDataKey", HOSTED),
     ("SomethingNew", {}),
 ]
 UNKNOWN = [network_error(), error("InternalError"), error("ServiceUnavailable")]
@@ -303,6 +301,9 @@ def test_a_refusal_before_the_action_needs_no_look_up(code: str, slept: list[flo
         assert [name for name, _ in kms.calls] == [action, action]
 
 
+HOSTED = {"NumberOfBytes": 32, "IsHostedByKms": 1, "DataKeyName": "user-17"}
+
+
 @dataclass(frozen=True)
 class Case:
     """An action, the actions that make it possible, and those that undo what shows in a look-up."""
@@ -313,15 +314,35 @@ class Case:
     external: bool = False
 
     def params(self, key_id: str) -> dict[str, Any]:
-        more = {"ScheduleKeyDeletion": {"PendingWindowInDays": 7}, "EnableKeyRotation": {"RotateDays": 30}}
-        return {"KeyId": key_id, **more.get(self.action, {})}
+        window = {"PendingWindowInDays": 7}
+        more = {
+            "ScheduleKeyDeletion": window,
+            "ScheduleDataKeyDeletion": window,
+            "EnableKeyRotation": {"RotateDays": 30},
+        }
+        return {f"{self.kind}Id": key_id, **more.get(self.action, {})}
+
+    @property
+    def kind(self) -> str:
+        return "DataKey" if "DataKey" in self.action else "Key"
+
+    def made(self, kms: EmbeddedKms) -> str:
+        """Make a key, with its material and a data key if the action wants them, and return the id that it wants."""
+        key_id = kms.call("CreateKey", {"Alias": "demo", "Type": 2 if self.external else 1})["KeyId"]
+        if self.external:
+            kms.call("ImportKeyMaterial", byok.import_request(kms, key_id, bytes(16)))
+        if self.kind == "DataKey":
+            return str(kms.call("GenerateDataKey", {"KeyId": key_id, **HOSTED})["DataKeyId"])
+        return str(key_id)
 
 
 CASES = {
     case.action: case
     for case in (
         Case("ScheduleKeyDeletion", ["DisableKey"], "PendingDelete"),
+        Case("ScheduleDataKeyDeletion", ["DisableDataKey"], "PendingDelete"),
         Case("CancelKeyDeletion", ["DisableKey", "ScheduleKeyDeletion"], "Disabled"),
+        Case("CancelDataKeyDeletion", ["DisableDataKey", "ScheduleDataKeyDeletion"], "Disabled"),
         Case("RotateKey", ["EnableKeyRotation"]),
         Case("ArchiveKey", [], "Archived"),
         Case("CancelKeyArchive", ["ArchiveKey"]),
@@ -331,7 +352,7 @@ CASES = {
 
 
 def test_every_look_up_is_tried_here() -> None:
-    assert {*CASES, "CreateKey"} == set(LOOKUPS)
+    assert {*CASES, "CreateKey", "GenerateDataKey", "ImportDataKey"} == set(LOOKUPS)
 
 
 @pytest.fixture
@@ -340,32 +361,30 @@ def key_id(kms: EmbeddedKms) -> str:
     return found
 
 
-def prepared(kms: EmbeddedKms, key_id: str, case: Case) -> str:
-    """Bring the key, or one with imported material, to where a case begins; return its id."""
-    if case.external:
-        key_id = str(kms.call("CreateKey", {"Alias": "external", "Type": 2})["KeyId"])
-        kms.call("ImportKeyMaterial", byok.import_request(kms, key_id, bytes(16)))
+def prepared(kms: EmbeddedKms, case: Case) -> str:
+    """Bring a key, or a data key, to where a case begins; return its id."""
+    target = case.made(kms)
     for action in case.before:
-        kms.call(action, Case(action).params(key_id))
-    return key_id
+        kms.call(action, Case(action).params(target))
+    return target
 
 
 @pytest.mark.parametrize("failure", UNKNOWN, ids=["network", "internal error", "unavailable"])
 @pytest.mark.parametrize("performs", [True, False], ids=["after", "before"])
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_lost_answer_is_found_or_the_action_repeated(
-    kms: EmbeddedKms, key_id: str, slept: list[float], case: Case, performs: bool, failure: KmsToolError
+    kms: EmbeddedKms, slept: list[float], case: Case, performs: bool, failure: KmsToolError
 ) -> None:
-    key_id = prepared(kms, key_id, case)
+    key_id = prepared(kms, case)
     lossy = Lossy(kms, case.action, failure, performs=performs)
     answer = Retrying(lossy, sleep=slept.append).call(case.action, case.params(key_id))
-    assert lossy.calls == [case.action, "DescribeKey", *([] if performs else [case.action])]
-    key = kms.call("DescribeKey", {"KeyId": key_id})["KeyMetadata"]
+    assert lossy.calls == [case.action, f"Describe{case.kind}", *([] if performs else [case.action])]
+    key = kms.call(f"Describe{case.kind}", {f"{case.kind}Id": key_id})[f"{case.kind}Metadata"]
     assert key["KeyState"] == case.state
     model = protocol.actions()[case.action].response
     assert {name for name, kind in model.items() if kind.endswith("!")} <= answer.keys()
     assert uuid.UUID(answer["RequestId"])
-    assert answer.get("KeyId", key_id) == key_id
+    assert answer.get(f"{case.kind}Id", key_id) == key_id
     assert answer.get("DeletionDate", key["DeletionDate"]) == key["DeletionDate"]
 
 
@@ -400,15 +419,92 @@ def test_an_older_key_of_that_name_is_not_the_one_that_was_lost(kms: EmbeddedKms
     assert caught.value.kms_code == "InvalidParameterValue.AliasAlreadyExists"
 
 
-@pytest.mark.parametrize("case", ["CreateKey", *CASES])
-def test_a_look_up_that_fails_leaves_the_outcome_unknown(
-    kms: EmbeddedKms, key_id: str, slept: list[float], case: str
+HOSTING = [
+    ("GenerateDataKey", HOSTED),
+    ("ImportDataKey", {"ImportType": 2, "ImportKeyMaterial": "QUJD", "DataKeyName": "user-17"}),
+]
+
+
+@pytest.mark.parametrize("failure", UNKNOWN, ids=["network", "internal error", "unavailable"])
+@pytest.mark.parametrize("performs", [True, False], ids=["after", "before"])
+@pytest.mark.parametrize("shielded", [True, False], ids=["shielded", "in clear"])
+@pytest.mark.parametrize(("action", "params"), HOSTING, ids=["generated", "imported"])
+def test_a_data_key_that_was_lost_is_kept_once(
+    kms: EmbeddedKms,
+    key_id: str,
+    slept: list[float],
+    action: str,
+    params: dict[str, Any],
+    shielded: bool,
+    performs: bool,
+    failure: KmsToolError,
 ) -> None:
-    params: dict[str, Any] = {"Alias": "new"}
-    if case != "CreateKey":
-        params = CASES[case].params(prepared(kms, key_id, CASES[case]))
+    kms.call("GenerateDataKey", {"KeyId": key_id, **HOSTED, "DataKeyName": "user-170"})
+    lossy = Lossy(kms, action, failure, performs=performs)
+    retrying = Retrying(lossy, sleep=slept.append)
+    answer = (Shielding(retrying) if shielded else retrying).call(action, {"KeyId": key_id, **params})
+    assert lossy.calls.count(action) == (1 if performs else 2)
+    listed = kms.call("ListDataKeyDetail", {})["DataKeyMetadatas"]
+    assert [found["DataKeyId"] for found in listed if found["DataKeyName"] == "user-17"] == [answer["DataKeyId"]]
+    assert answer["KeyId"] == key_id
+    if action == "GenerateDataKey":
+        kept = kms.call("GetDataKeyPlaintext", {"DataKeyId": answer["DataKeyId"]})["Plaintext"]
+        assert answer["Plaintext"] == kept
+        assert kms.call("Decrypt", {"CiphertextBlob": answer["CiphertextBlob"]})["Plaintext"] == kept
+
+
+@pytest.mark.parametrize(("action", "params"), HOSTING, ids=["generated", "imported"])
+@pytest.mark.parametrize("of", ["an older day", "another key"])
+def test_another_data_key_of_that_name_is_not_the_one_that_was_lost(
+    kms: EmbeddedKms, key_id: str, slept: list[float], action: str, params: dict[str, Any], of: str
+) -> None:
+    other = kms.call("CreateKey", {"Alias": "other"})["KeyId"] if of == "another key" else key_id
+    admin.move_clock(kms, -DAY if of == "an older day" else 0)
+    kms.call("GenerateDataKey", {"KeyId": other, **HOSTED})
+    admin.move_clock(kms, 0)
+    lossy = Lossy(kms, action, network_error(), performs=False)
+    with pytest.raises(ServiceError) as caught:
+        Retrying(lossy, sleep=slept.append).call(action, {"KeyId": key_id, **params})
+    assert caught.value.kms_code == "InvalidParameterValue.DataKeyNameAlreadyExists"
+
+
+def test_a_new_data_key_of_other_bytes_is_not_the_import_that_was_lost(
+    kms: EmbeddedKms, key_id: str, slept: list[float]
+) -> None:
+    params = {"KeyId": key_id, **dict(HOSTING)["ImportDataKey"]}
+    kms.call("ImportDataKey", {**params, "ImportKeyMaterial": "REVG"})
+    lossy = Lossy(kms, "ImportDataKey", network_error(), performs=False)
+    with pytest.raises(ServiceError) as caught:
+        Retrying(lossy, sleep=slept.append).call("ImportDataKey", params)
+    assert caught.value.kms_code == "InvalidParameterValue.DataKeyNameAlreadyExists"
+
+
+def test_a_blob_whose_import_was_lost_is_found(kms: EmbeddedKms, key_id: str, slept: list[float]) -> None:
+    blob = kms.call("GenerateDataKey", {"KeyId": key_id, "KeySpec": "AES_256"})["CiphertextBlob"]
+    params = {"ImportType": 1, "ImportKeyMaterial": blob, "DataKeyName": "user-17"}
+    lossy = Lossy(kms, "ImportDataKey", network_error(), performs=True)
+    answer = Retrying(lossy, sleep=slept.append).call("ImportDataKey", params)
+    assert lossy.calls == ["ImportDataKey", "ListDataKeyDetail"]
+    assert kms.call("GetDataKeyCiphertextBlob", {"DataKeyId": answer["DataKeyId"]})["CiphertextBlob"] == blob
+
+
+@pytest.mark.parametrize(("action", "params"), HOSTING, ids=["generated", "imported"])
+def test_a_data_key_that_cannot_be_looked_up_leaves_the_outcome_unknown(
+    kms: EmbeddedKms, key_id: str, slept: list[float], action: str, params: dict[str, Any]
+) -> None:
+    lossy = Lossy(kms, action, error("InternalError"), performs=True)
+    lossy.broken = {"ListDataKeyDetail"}
+    with pytest.raises(UnknownOutcomeError) as caught:
+        Retrying(lossy, sleep=slept.append).call(action, {"KeyId": key_id, **params})
+    assert lossy.calls.count(action) == 1
+    assert "kmstool data-key list" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("case", ["CreateKey", *CASES])
+def test_a_look_up_that_fails_leaves_the_outcome_unknown(kms: EmbeddedKms, slept: list[float], case: str) -> None:
+    params = {"Alias": "new"} if case == "CreateKey" else CASES[case].params(prepared(kms, CASES[case]))
     lossy = Lossy(kms, case, error("InternalError"), performs=True)
-    lossy.broken = {"DescribeKey", "ListKeyDetail"}
+    lossy.broken = {"DescribeKey", "DescribeDataKey", "ListKeyDetail"}
     with pytest.raises(UnknownOutcomeError) as caught:
         Retrying(lossy, sleep=slept.append).call(case, params)
     assert (caught.value.exit_code, caught.value.kms_code) == (7, "InternalError")

@@ -1,5 +1,7 @@
 """Whatever is done to keys in whatever order, they are what the table in keys.py says, and every blob opens or not as it says.
 
+Likewise data keys that KMS keeps, by the table in data_keys.py.
+
 A model without cryptography runs beside the embedded KMS; each answer, each refusal and
 all that DescribeKeys tells must agree. The clock starts at noon in Beijing and is moved
 by whole days, so that the seconds of the test itself never decide.
@@ -25,7 +27,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from kmstool import keys, protocol
+from kmstool import data_keys, keys, protocol
 from kmstool.errors import KmsToolError
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
@@ -38,6 +40,7 @@ STEPS_AN_EXAMPLE = 50
 DAY = 86400
 NOON_IN_BEIJING = 4 * 3600
 GONE = "ResourceUnavailable.CmkNotFound"
+DATA_KEY_GONE = "ResourceUnavailable.DataKeyNotFound"
 ROTATION_IS_OFF = "UnsupportedOperation.RotateNotSupported"
 ROTATED_TODAY = "RequestLimitExceeded.RotateRateLimited"
 NOT_BOUND = "ResourceUnavailable.CloudResourceBindingNotFound"
@@ -52,6 +55,11 @@ FOLLOWS = {
     "CancelKeyArchive": "Enabled",
 }
 MATERIALS = (bytes(16), bytes(range(16)))
+DATA_KEY_FOLLOWS = {
+    "EnableDataKey": "Enabled",
+    "DisableDataKey": "Disabled",
+    "CancelDataKeyDeletion": "Disabled",
+}
 FOLLOWS_ALL = {"EnableKeys": "Enabled", "DisableKeys": "Disabled"}
 CONTEXTS = ("", '{"a":"1"}', '{"a": "1"}', '{"a":"2","b":""}')
 
@@ -85,6 +93,17 @@ class Blob:
     context: str
 
 
+@dataclass(slots=True)
+class DataKey:
+    """What a data key that KMS keeps should be, and what must come out of it."""
+
+    key_id: str
+    plaintext: str = field(repr=False)
+    blob: str = field(repr=False)
+    state: str = "Enabled"
+    deletion_day: int | None = None
+
+
 class Life(RuleBasedStateMachine):
     """The embedded KMS and its model, side by side."""
 
@@ -92,6 +111,7 @@ class Life(RuleBasedStateMachine):
 
     key_ids = Bundle("key_ids")
     blobs = Bundle("blobs")
+    data_key_ids = Bundle("data_key_ids")
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,6 +122,7 @@ class Life(RuleBasedStateMachine):
         self.day = 0
         self.number = 0
         self.keys: dict[str, Key] = {}
+        self.data_keys: dict[str, DataKey] = {}
 
     def teardown(self) -> None:
         self.kms.close()
@@ -122,6 +143,12 @@ class Life(RuleBasedStateMachine):
         if key is None:
             return GONE
         return keys.refusal(action, key.state, origin=key.origin, bound=bool(key.bindings))
+
+    def data_key_refusal(self, action: str, data_key_id: str) -> str | None:
+        data_key = self.data_keys.get(data_key_id)
+        if data_key is None:
+            return DATA_KEY_GONE
+        return data_keys.refusal(action, data_key.state, self.keys[data_key.key_id].state)
 
     def date(self, day: int | None) -> int:
         return 0 if day is None else self.start + day * DAY
@@ -259,6 +286,41 @@ class Life(RuleBasedStateMachine):
         answer = self.call("GenerateDataKey", request, self.refusal("GenerateDataKey", key_id))
         return self.blob(answer, protocol.decode(answer["Plaintext"]) if answer else b"", context)
 
+    @rule(target=data_key_ids, key_id=key_ids, context=st.sampled_from(CONTEXTS))
+    def host_data_key(self, key_id: str, context: str) -> Any:
+        self.number += 1
+        hosting = {"NumberOfBytes": 16, "IsHostedByKms": 1, "DataKeyName": f"data-key-{self.number}"}
+        request = {"KeyId": key_id, "EncryptionContext": context, **hosting}
+        answer = self.call("GenerateDataKey", request, self.refusal("GenerateDataKey", key_id))
+        if answer is None:
+            return multiple()
+        self.data_keys[answer["DataKeyId"]] = DataKey(key_id, answer["Plaintext"], answer["CiphertextBlob"])
+        return answer["DataKeyId"]
+
+    @rule(data_key_id=data_key_ids, action=st.sampled_from(sorted(DATA_KEY_FOLLOWS)))
+    def change_state_of_data_key(self, data_key_id: str, action: str) -> None:
+        expected = self.data_key_refusal(action, data_key_id)
+        if self.call(action, {"DataKeyId": data_key_id}, expected):
+            self.data_keys[data_key_id].state = DATA_KEY_FOLLOWS[action]
+            self.data_keys[data_key_id].deletion_day = None
+
+    @rule(data_key_id=data_key_ids, window=st.integers(7, 30))
+    def schedule_data_key_deletion(self, data_key_id: str, window: int) -> None:
+        expected = self.data_key_refusal("ScheduleDataKeyDeletion", data_key_id)
+        request = {"DataKeyId": data_key_id, "PendingWindowInDays": window}
+        if self.call("ScheduleDataKeyDeletion", request, expected):
+            data_key = self.data_keys[data_key_id]
+            data_key.state, data_key.deletion_day = "PendingDelete", self.day + window
+
+    @rule(data_key_id=data_key_ids)
+    def hand_out_data_key(self, data_key_id: str) -> None:
+        request = {"DataKeyId": data_key_id}
+        for action, name in (("GetDataKeyPlaintext", "Plaintext"), ("GetDataKeyCiphertextBlob", "CiphertextBlob")):
+            answer = self.call(action, request, self.data_key_refusal(action, data_key_id))
+            if answer:
+                data_key = self.data_keys[data_key_id]
+                assert answer[name] == (data_key.plaintext if name == "Plaintext" else data_key.blob)
+
     def blob(self, answer: dict[str, Any] | None, plaintext: bytes, context: str) -> Any:
         if answer is None:
             return multiple()
@@ -306,6 +368,12 @@ class Life(RuleBasedStateMachine):
         self.keys = {
             key_id: key for key_id, key in self.keys.items() if key.deletion_day is None or key.deletion_day >= self.day
         }
+        # The date is exact to the second, and no step takes less than none: the day is enough.
+        self.data_keys = {
+            data_key_id: data_key
+            for data_key_id, data_key in self.data_keys.items()
+            if data_key.key_id in self.keys and (data_key.deletion_day is None or data_key.deletion_day > self.day)
+        }
         for key in self.keys.values():
             self.expire(key)
             while key.next_day is not None and key.next_day <= self.day:
@@ -313,6 +381,12 @@ class Life(RuleBasedStateMachine):
                     key.version += 1
                     key.last_day = key.next_day
                 key.next_day += key.rotate_days
+
+    @invariant()
+    def all_that_is_told_of_data_keys_agrees(self) -> None:
+        listed = self.kms.call("ListDataKeyDetail", {"Limit": 200})["DataKeyMetadatas"]
+        told = {found["DataKeyId"]: (found["KeyId"], found["KeyState"]) for found in listed}
+        assert told == {known: (data_key.key_id, data_key.state) for known, data_key in self.data_keys.items()}
 
     @rule()
     def reopen(self) -> None:

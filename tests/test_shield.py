@@ -36,11 +36,14 @@ def test_no_plaintext_passes_the_transport(kms: EmbeddedKms) -> None:
     made = client.generate_data_key(key_id, "AES_256", {})
     assert len(made.plaintext) == 32
     assert client.decrypt(made.ciphertext_blob, {}).plaintext == made.plaintext
-    answers = [answer["Plaintext"] for action, _, answer in recorder.seen if action in ("Decrypt", "GenerateDataKey")]
-    assert len(answers) == 3
+    hosted = client.host_data_key(key_id, "user-17", 32, {})
+    assert hosted.plaintext == client.data_key_plaintext(hosted.data_key_id).plaintext
+    answers = [answer["Plaintext"] for _, _, answer in recorder.seen if "Plaintext" in answer]
+    assert len(answers) == 5
     for answer in answers:
         assert b"the secret" not in protocol.decode(answer)
         assert made.plaintext not in protocol.decode(answer)
+        assert (hosted.plaintext or b"") not in protocol.decode(answer)
 
 
 def test_every_request_has_a_key_of_its_own(kms: EmbeddedKms) -> None:

@@ -49,7 +49,7 @@ def encrypt(
         "the plaintext is {size} bytes; KMS encrypts at most 4,096",
         "encrypt larger data with kmstool envelope encrypt",
     )
-    plaintext = _without_newline(session, source, trim_newline)
+    plaintext = without_newline(session, source, trim_newline)
     client, key_id = session.key(key)
     encrypted = client.encrypt(key_id, plaintext, encryption_context)
     blob = encrypted.ciphertext_blob.encode() + b"\n"
@@ -123,7 +123,8 @@ def random(session: Session, count: int, encoding: str, out: str | None, force: 
     output.result(session, made.answer, _ENCODINGS[encoding](made.plaintext), out, force=force)
 
 
-def _without_newline(session: Session, source: files.Input, trim: bool) -> bytes:
+def without_newline(session: Session, source: files.Input, trim: bool) -> bytes:
+    """Return what was read, with `trim` without one newline; tell who piped a line that its newline is data."""
     data = source.data
     if trim:
         return data.removesuffix(b"\n")

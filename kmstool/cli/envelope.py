@@ -47,6 +47,7 @@ def envelope() -> None:
     metavar="[REGION:KEYID=]FILE",
     help="Public key of one who can open it, in KMS or by a file; repeatable. No KMS is asked.",
 )
+@click.option("--data-key", metavar="NAME", help="Encrypt with this data key that KMS keeps; its key can open it.")
 @options.context_option
 @options.shield_option
 @click.option(
@@ -67,10 +68,13 @@ def encrypt(session: Session, file: str | None, **choices: Any) -> None:
     """Put a file or stream into an envelope.
 
     FILE becomes FILE.kte unless -o says otherwise; stdin goes to stdout. Each of the keys
-    can open the envelope alone.
+    can open the envelope alone. With --data-key many envelopes share one data key, such as
+    that of a user or a period, and the --context must be the one that it was made with.
     """
     if choices["dek_per_file"] and not choices["recursive"]:
         raise UsageError("--dek-per-file goes with --recursive only")
+    if choices["dek_per_file"] and choices["data_key"]:
+        raise UsageError("--data-key is one key for all files, which --dek-per-file excludes")
     job = EncryptJob.of(session, **choices)
     if choices["recursive"]:
         from kmstool.cli import trees

@@ -43,7 +43,7 @@ class EncryptJob:
 
         def make() -> tuple[bytes, list[Stanza]]:
             others = tuple(recipients.by_public_key(session, word) for word in choices["public_keys"])
-            return recipients.wrapped_dek(session, choices["keys"], suite, text, others)
+            return recipients.wrapped_dek(session, choices["keys"], suite, text, others, choices["data_key"])
 
         facts = context.from_options(choices["facts"])
         rest = {name: choices[name] for name in ("armor", "detached", "reserve")}

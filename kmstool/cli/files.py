@@ -116,6 +116,17 @@ def write(data: bytes, out: str | None, *, force: bool = False, source: Input | 
     sys.stdout.buffer.flush()
 
 
+@contextmanager
+def created(out: str, *, force: bool = False) -> Iterator[BinaryIO]:
+    """Open the file `out` (0600) for a secret that the block makes: refused before that, there only after it."""
+    if out in ("", STDIN):
+        raise UsageError(f"{out!r} is no file", hint="stdout is for the answer; name a file")
+    from kmstool import atomic
+
+    with atomic.create(Path(out), replace=force) as file:
+        yield file
+
+
 def refuse_same(out: str, inode: tuple[int, int] | None) -> None:
     """Raise `UsageError` for an output that is the input, given by device and inode, and for one without a name."""
     if out == "":

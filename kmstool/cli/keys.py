@@ -145,22 +145,12 @@ def algorithms(session: Session) -> None:
     output.answer(session, answer, lambda: output.table(session, ("USAGE", "ALGORITHM", "API NAME"), rows))
 
 
-def _filters(
-    state: str | None, usage: str | None, search: str | None, origin: str | None, tags: tuple[str, ...]
-) -> dict[str, Any]:
-    filters: dict[str, Any] = {}
+def _filters(state: str | None, usage: str | None, **rest: Any) -> dict[str, Any]:
+    filters = options.list_filters(**rest)
     if state:
         filters["KeyState"] = options.STATES.index(state) + 1
     if usage:
         filters["KeyUsage"] = usage
-    if search:
-        filters["SearchKeyAlias"] = search
-    if origin:
-        filters["Origin"] = {"kms": "TENCENT_KMS", "external": "EXTERNAL"}[origin]
-    if tags:
-        filters["TagFilters"] = [
-            {"TagKey": name, "TagValue": [value]} for name, value in options.pairs(tags, "tag").items()
-        ]
     return filters
 
 

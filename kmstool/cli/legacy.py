@@ -72,7 +72,7 @@ def _write(session: Session, plaintext: bytes, digest: str, choices: dict[str, A
     facts = (f"imported_from={choices['scheme']}", "unauthenticated=true", f"sha256_of_source={digest}")
     job = EncryptJob.of(
         session, keys=choices["keys"], public_keys=(), context=(), facts=facts, suite="aes-256-gcm",
-        armor=False, detached=None, reserve=False,
+        armor=False, detached=None, reserve=False, data_key=None,
     )  # fmt: skip
     buffer = io.BytesIO(plaintext)
     head = job.header(len(plaintext), to_file=True)

@@ -25,7 +25,7 @@ _RESOURCE = click.option("--resource", required=True, metavar="ID", help="Resour
 @pass_session
 def enable(session: Session, key_names: tuple[str, ...]) -> None:
     """Enable keys."""
-    _together(session, key_names, lambda client, ids: client.enable_keys(ids), "enabled")
+    together(session, key_names, lambda client, ids: client.enable_keys(ids), "enabled")
 
 
 @click.command(cls=Command, example="kmstool key disable demo --yes")
@@ -37,7 +37,7 @@ def disable(session: Session, key_names: tuple[str, ...]) -> None:
     With several keys all are disabled or none.
     """
     session.confirm(f"nothing can be encrypted or decrypted with {', '.join(key_names)} until it is enabled again")
-    _together(
+    together(
         session,
         key_names,
         lambda client, ids: client.disable_keys(ids),
@@ -82,7 +82,7 @@ def schedule_deletion(session: Session, key_names: tuple[str, ...], days: int) -
         answer = client.schedule_deletion(key_id, days)
         return answer, f"will be destroyed at {times.shown(answer['DeletionDate'])}; cancel-deletion keeps it"
 
-    _each(session, key_names, schedule)
+    one_by_one(session, key_names, schedule)
 
 
 @click.command("cancel-deletion", cls=Command, example="kmstool key cancel-deletion demo")
@@ -97,7 +97,7 @@ def cancel_deletion(session: Session, key_names: tuple[str, ...]) -> None:
         state = client.describe_key(key_id).state
         return answer, f"is kept, and {follows.get(state, state)}"
 
-    _each(session, key_names, cancel)
+    one_by_one(session, key_names, cancel)
 
 
 @click.command(cls=Command, example="kmstool key rotate demo")
@@ -165,35 +165,43 @@ def unbind(session: Session, key_name: str, product: str, resource: str) -> None
     _done(session, client.unbind(key_id, product, resource), f"{product} {resource} no longer uses the key {key_id}")
 
 
-def _together(
+def together(
     session: Session,
     names: tuple[str, ...],
     change: Callable[[KmsClient, list[str]], Mapping[str, Any]],
     outcome: str,
+    noun: str = "key",
 ) -> None:
-    """Change all keys of one region in one call."""
+    """Change all keys of one region, or data keys, in one call."""
     groups: dict[KmsClient, list[str]] = {}
-    for client, key_id in [session.key(name) for name in names]:
+    for client, key_id in [_found(session, name, noun) for name in names]:
         groups.setdefault(client, []).append(key_id)
     for client, key_ids in groups.items():
         answer = change(client, key_ids)
         for key_id in key_ids:
-            session.note(f"the key {key_id} is {outcome}")
+            session.note(f"the {noun} {key_id} is {outcome}")
         output.answer(session, answer, lambda: None)
 
 
-def _each(
-    session: Session, names: tuple[str, ...], change: Callable[[KmsClient, str], tuple[Mapping[str, Any], str]]
+def one_by_one(
+    session: Session,
+    names: tuple[str, ...],
+    change: Callable[[KmsClient, str], tuple[Mapping[str, Any], str]],
+    noun: str = "key",
 ) -> None:
-    """Change keys by a call each."""
+    """Change keys, or data keys, by a call each."""
 
     def act(name: str) -> tuple[Mapping[str, Any], str]:
-        client, key_id = session.key(name)
+        client, key_id = _found(session, name, noun)
         answer, outcome = change(client, key_id)
-        return answer, f"the key {key_id} {outcome}"
+        return answer, f"the {noun} {key_id} {outcome}"
 
-    for _, (answer, message) in several.one_by_one(session, names, act, "keys were not changed"):
+    for _, (answer, message) in several.one_by_one(session, names, act, f"{noun}s were not changed"):
         _done(session, answer, message)
+
+
+def _found(session: Session, name: str, noun: str) -> tuple[KmsClient, str]:
+    return session.data_key(name) if noun == "data key" else session.key(name)
 
 
 def _done(session: Session, answer: Mapping[str, Any], message: str) -> None:

@@ -23,6 +23,7 @@ COMMANDS = {
     "api": ("kmstool.cli.api:api", "Call any action of the KMS API."),
     "asymmetric": ("kmstool.cli.asymmetric:asymmetric", "Encrypt under public keys, and decrypt in KMS."),
     "auth": ("kmstool.cli.auth:auth", "Log in to Tencent Cloud and out again."),
+    "data-key": ("kmstool.cli.data_keys:data_key", "Keep data keys in KMS, by name."),
     "decrypt": ("kmstool.cli.ciphers:decrypt", "Decrypt a ciphertext blob."),
     "digest": ("kmstool.cli.signing:digest", "Print the digest of a file or stdin, as KMS signs it."),
     "doctor": ("kmstool.cli.doctor:doctor", "Check this machine, the credentials and the way to KMS."),

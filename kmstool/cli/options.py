@@ -19,6 +19,7 @@ USAGES = (
     "kyber", "dilithium",
 )  # fmt: skip
 STATES = ("enabled", "disabled", "pending-delete", "pending-import", "archived")
+DATA_KEY_STATES = STATES[:3]
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -136,6 +137,18 @@ def shield_option(function: Decorated) -> Decorated:
         callback=_shield,
         help="Let KMS encrypt its answer to this process, so that no proxy on the way sees it.",
     )(function)
+
+
+def list_filters(search: str | None, origin: str | None, tags: tuple[str, ...]) -> dict[str, Any]:
+    """Return the parameters that narrow a list of keys or data keys by text, origin and tags."""
+    filters: dict[str, Any] = {}
+    if search:
+        filters["SearchKeyAlias"] = search
+    if origin:
+        filters["Origin"] = {"kms": "TENCENT_KMS", "external": "EXTERNAL"}[origin]
+    if tags:
+        filters["TagFilters"] = [{"TagKey": name, "TagValue": [value]} for name, value in pairs(tags, "tag").items()]
+    return filters
 
 
 def pairs(words: tuple[str, ...], what: str) -> dict[str, str]:

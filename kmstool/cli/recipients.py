@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from kmstool.envelope.public_keys import PrivateKeyIdentity, PublicKeyRecipient
     from kmstool.envelope.recipients import Identity, Recipient
     from kmstool.envelope.stanzas import Stanza
-    from kmstool.kms.recipient import CmkIdentity, CmkRecipient
+    from kmstool.keys import KeyAddress
+    from kmstool.kms.recipient import CmkIdentity, CmkRecipient, HostedDek
 
 SUITES = ("aes-256-gcm", "sm4-gcm")
 
@@ -32,11 +33,23 @@ def cmk(session: Session, text: str | None) -> CmkRecipient:
 
     address = KeyAddress.parse(session.default_key() if text is None else text)
     client, key_id = session.key(text)
+    return CmkRecipient(client, key_id, *_place(session, address))
+
+
+def hosted(session: Session, text: str) -> HostedDek:
+    """Return the DEK that a data key's address means: a data key that KMS keeps."""
+    from kmstool.keys import KeyAddress
+    from kmstool.kms.recipient import HostedDek
+
+    client, data_key_id = session.data_key(text)
+    return HostedDek(client, data_key_id, *_place(session, KeyAddress.parse(text)))
+
+
+def _place(session: Session, address: KeyAddress) -> tuple[str, str]:
+    """Return region and site of what is addressed."""
     profile = session.profile(address.profile)
     endpoint = session.endpoint(profile) or ""
-    return CmkRecipient(
-        client, key_id, address.region or session.region(profile), "intl" if ".intl." in endpoint else "cn"
-    )
+    return address.region or session.region(profile), "intl" if ".intl." in endpoint else "cn"
 
 
 def by_public_key(session: Session, word: str) -> PublicKeyRecipient:
@@ -64,17 +77,28 @@ def private_key(session: Session, file: str) -> PrivateKeyIdentity:
 
 
 def wrapped_dek(
-    session: Session, keys: tuple[str, ...], suite: Suite, context: str, others: tuple[Recipient, ...] = ()
+    session: Session,
+    keys: tuple[str, ...],
+    suite: Suite,
+    context: str,
+    others: tuple[Recipient, ...] = (),
+    data_key: str | None = None,
 ) -> tuple[bytes, list[Stanza]]:
-    """Return a fresh DEK and its stanza for every recipient: the named keys, or else the profile's own, and `others`.
+    """Return a DEK and its stanza for every recipient: the named keys, or else the profile's own, and `others`.
 
-    The KMS of the first key makes the DEK; with public keys alone it is made here.
+    The KMS of the first key makes the DEK; with public keys alone it is made here. With
+    `data_key` it is a data key that KMS keeps, whose CMK is the first recipient.
     """
     from kmstool.envelope.stanzas import MAX_STANZAS
 
-    named = [cmk(session, key) for key in keys] or ([] if others else [cmk(session, None)])
-    if len(named) + len(others) > MAX_STANZAS:
+    named = [cmk(session, key) for key in keys]
+    if not named and not others and data_key is None:
+        named = [cmk(session, None)]
+    if len(named) + len(others) + (data_key is not None) > MAX_STANZAS:
         raise UsageError(f"an envelope has at most {MAX_STANZAS} recipients")
+    if data_key is not None:
+        dek, first = hosted(session, data_key).fetch(suite, context)
+        return dek, [first, *(other.wrap(dek, context) for other in (*named, *others))]
     if not named:
         import secrets
 

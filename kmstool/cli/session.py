@@ -142,6 +142,15 @@ class Session:
         client = self.client(address.region, address.profile)
         return client, directory.key_id(client, address)
 
+    def data_key(self, text: str) -> tuple[KmsClient, str]:
+        """Resolve a data key that KMS keeps, named as keys are; return it with the client to reach it."""
+        from kmstool.keys import KeyAddress
+        from kmstool.kms import directory
+
+        address = KeyAddress.parse(text)
+        client = self.client(address.region, address.profile)
+        return client, directory.data_key_id(client, address)
+
     def note(self, message: str) -> None:
         """Tell the user something, and that it was the local KMS where it was; not with `--quiet`.
 

@@ -6,7 +6,7 @@ all were well; here every field that is used is checked first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from kmstool.crypto.asymmetric import PublicKey
 
 
+PAGE = 200
+
+
 class Caller:
-    """The base of all groups of typed methods: it has the transport, and nothing else."""
+    """The base of all groups of typed methods: it has the transport, and the forms of call that they share."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -29,6 +32,29 @@ class Caller:
         # Every answer has one; without it this is no answer of KMS, also where no other field is wanted.
         text(answer, "RequestId")
         return answer
+
+    def _pages(self, action: str, filters: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
+        """Yield all that a listing action answers in the field `name`, oldest first, page by page.
+
+        Keys that are created meanwhile come last, so none is listed twice.
+        """
+        offset = 0
+        while True:
+            answer = self._call(action, {"OrderType": 1, **filters, "Offset": offset, "Limit": PAGE})
+            total = integer(answer, "TotalCount")
+            if offset >= total:
+                return
+            found = objects(answer, name)
+            yield from found
+            offset += len(found)
+            if not found or offset >= total:
+                return
+
+    def _one_or_many(self, action: str, name: str, ids: Sequence[str]) -> Mapping[str, Any]:
+        """Perform an action on one id in the field `name`, or the action of that name in the plural on several."""
+        if len(ids) == 1:
+            return self._call(action, {name: ids[0]})
+        return self._call(action + "s", {name + "s": list(ids)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +182,11 @@ def key(answer: Any) -> Key:
     )
 
 
+def tags_field(tags: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return the parameter Tags, none where there are no tags."""
+    return {"Tags": [{"TagKey": name, "TagValue": value} for name, value in tags.items()]} if tags else {}
+
+
 def text(answer: Mapping[str, Any], name: str) -> str:
     """Return a field of text that is not empty."""
     value = answer.get(name)
@@ -200,12 +231,17 @@ def objects(answer: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 def same_key(answer: Mapping[str, Any], key_id: str) -> str:
     """Return the KeyId of an answer, which must be the one that was asked for."""
-    if text(answer, "KeyId") != key_id:
+    return same(answer, "KeyId", key_id)
+
+
+def same(answer: Mapping[str, Any], name: str, asked: str) -> str:
+    """Return an id in an answer, which must be the one that was asked for."""
+    if text(answer, name) != asked:
         raise ServiceError(
-            f"KMS answered for the key {answer['KeyId']} when asked for {key_id}",
+            f"KMS answered for the key {answer[name]} when asked for {asked}",
             hint="is there a gateway that rewrites answers on the way?",
         )
-    return key_id
+    return asked
 
 
 def binary(answer: Mapping[str, Any], name: str) -> bytes:

@@ -25,13 +25,13 @@ class CipherActions(Caller):
         if len(plaintext) > protocol.MAX_PLAINTEXT_BYTES:
             raise InputError(f"the plaintext is {len(plaintext):,} bytes; KMS encrypts at most 4,096")
         params = {"KeyId": key_id, "Plaintext": protocol.encode(plaintext)}
-        answer = self._call("Encrypt", params | _context("EncryptionContext", encryption_context))
+        answer = self._call("Encrypt", params | context_field("EncryptionContext", encryption_context))
         return Encrypted(answers.same_key(answer, key_id), answers.text(answer, "CiphertextBlob"), answer)
 
     def decrypt(self, ciphertext_blob: str, encryption_context: Context) -> Decrypted:
         """Decrypt a blob under the context that it was made with. Raises `IntegrityError` for any other."""
         params = {"CiphertextBlob": ciphertext_blob}
-        answer = self._call("Decrypt", params | _context("EncryptionContext", encryption_context))
+        answer = self._call("Decrypt", params | context_field("EncryptionContext", encryption_context))
         return Decrypted(answers.text(answer, "KeyId"), answers.binary(answer, "Plaintext"), answer)
 
     def re_encrypt(
@@ -46,8 +46,8 @@ class CipherActions(Caller):
         params = {"CiphertextBlob": ciphertext_blob}
         if to_key_id:
             params["DestinationKeyId"] = to_key_id
-        params |= _context("SourceEncryptionContext", source_context)
-        params |= _context("DestinationEncryptionContext", destination_context)
+        params |= context_field("SourceEncryptionContext", source_context)
+        params |= context_field("DestinationEncryptionContext", destination_context)
         answer = self._call("ReEncrypt", params)
         changed = answers.boolean(answer, "ReEncrypted")
         if to_key_id:
@@ -63,7 +63,7 @@ class CipherActions(Caller):
     def generate_data_key(self, key_id: str, key_spec: str, encryption_context: Context) -> DataKey:
         """Make a data key, `AES_256` (32 bytes) or `AES_128` (16 bytes), in clear and encrypted."""
         params = {"KeyId": key_id, "KeySpec": key_spec}
-        answer = self._call("GenerateDataKey", params | _context("EncryptionContext", encryption_context))
+        answer = self._call("GenerateDataKey", params | context_field("EncryptionContext", encryption_context))
         plaintext = answers.binary(answer, "Plaintext")
         if len(plaintext) != KEY_SPECS[key_spec]:
             raise ServiceError(f"KMS returned a data key of {len(plaintext)} bytes for {key_spec}")
@@ -78,7 +78,8 @@ class CipherActions(Caller):
         return Decrypted("", random, answer)
 
 
-def _context(name: str, encryption_context: Context) -> dict[str, str]:
+def context_field(name: str, encryption_context: Context) -> dict[str, str]:
+    """Return the parameter `name` with a context, none where there is none."""
     if isinstance(encryption_context, str):
         return {name: encryption_context} if encryption_context else {}
     text = context.canonical(encryption_context)

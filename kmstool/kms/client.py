@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from kmstool.kms.asymmetric import AsymmetricActions
 from kmstool.kms.ciphers import CipherActions
+from kmstool.kms.data_keys import DataKeyActions
 from kmstool.kms.keys import KeyActions
 from kmstool.kms.lifecycle import LifecycleActions
 from kmstool.kms.material import MaterialActions
 
 
-class KmsClient(KeyActions, LifecycleActions, MaterialActions, CipherActions, AsymmetricActions):
+class KmsClient(KeyActions, LifecycleActions, MaterialActions, CipherActions, DataKeyActions, AsymmetricActions):
     """The KMS behind a transport.
 
     Every method raises what the transport raises, and `ServiceError` for an answer that

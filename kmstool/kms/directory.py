@@ -1,15 +1,18 @@
-"""From the name that a user gives to the key that it means. KMS itself knows key ids only."""
+"""From the name that a user gives to the key or data key that it means. KMS itself knows ids only."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Iterable
 
 from kmstool import keys
 from kmstool.errors import NotFoundError, UsageError
-from kmstool.kms.answers import Key
 from kmstool.kms.client import KmsClient
 
 _SHORTEST_PREFIX = 8
+
+# Lists (id, name) of what there is; with SearchKeyAlias, of what has that in its id or name.
+_Listing = Callable[..., Iterable[tuple[str, str]]]
 
 
 def key_id(client: KmsClient, address: keys.KeyAddress) -> str:
@@ -18,25 +21,43 @@ def key_id(client: KmsClient, address: keys.KeyAddress) -> str:
     Raises `NotFoundError` with the near matches, and `UsageError` if the name is the
     alias of one key and the beginning of the id of another.
     """
+
+    def listing(**filters: str) -> Iterable[tuple[str, str]]:
+        return ((key.key_id, key.alias) for key in client.list_keys(**filters))
+
+    return _resolved(address, listing, "key")
+
+
+def data_key_id(client: KmsClient, address: keys.KeyAddress) -> str:
+    """Return the id of the data key that `address` names, as `key_id` does for keys."""
+
+    def listing(**filters: str) -> Iterable[tuple[str, str]]:
+        return ((data_key.data_key_id, data_key.name) for data_key in client.list_data_keys(**filters))
+
+    return _resolved(address, listing, "data key")
+
+
+def _resolved(address: keys.KeyAddress, listing: _Listing, noun: str) -> str:
     if keys.is_key_id(address.name) and not address.alias_only:
         return address.name
-    found = [key for key in client.list_keys(SearchKeyAlias=address.name) if _matches(key, address)]
+    found = [pair for pair in listing(SearchKeyAlias=address.name) if _matches(*pair, address)]
     if not found:
-        raise _unknown(client, address)
+        raise _unknown(address, listing, noun)
     if len(found) > 1:
         raise UsageError(
-            f"the key {str(address)!r} is ambiguous: " + ", ".join(f"{key.key_id} ({key.alias})" for key in found),
-            hint="give the whole key id, or alias/NAME",
+            f"the {noun} {str(address)!r} is ambiguous: " + ", ".join(f"{known} ({name})" for known, name in found),
+            hint=f"give the whole {noun} id, or alias/NAME",
         )
-    return found[0].key_id
+    return found[0][0]
 
 
-def _matches(key: Key, address: keys.KeyAddress) -> bool:
-    prefix = not address.alias_only and len(address.name) >= _SHORTEST_PREFIX and key.key_id.startswith(address.name)
-    return key.alias == address.name or prefix
+def _matches(known: str, name: str, address: keys.KeyAddress) -> bool:
+    prefix = not address.alias_only and len(address.name) >= _SHORTEST_PREFIX and known.startswith(address.name)
+    return name == address.name or prefix
 
 
-def _unknown(client: KmsClient, address: keys.KeyAddress) -> NotFoundError:
-    near = difflib.get_close_matches(address.name, [key.alias for key in client.list_keys()], n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "see what there is: kmstool key list"
-    return NotFoundError(f"there is no key {str(address)!r}", hint=hint)
+def _unknown(address: keys.KeyAddress, listing: _Listing, noun: str) -> NotFoundError:
+    near = difflib.get_close_matches(address.name, [name for _, name in listing()], n=3)
+    command = f"kmstool {noun.replace(' ', '-')} list"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"see what there is: {command}"
+    return NotFoundError(f"there is no {noun} {str(address)!r}", hint=hint)

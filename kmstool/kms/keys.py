@@ -8,7 +8,6 @@ from typing import Any
 from kmstool.kms import answers
 from kmstool.kms.answers import Caller, Created, Key
 
-PAGE = 200
 ALGORITHM_GROUPS = ("SymmetricAlgorithms", "AsymmetricAlgorithms", "AsymmetricSignVerifyAlgorithms")
 
 
@@ -28,9 +27,7 @@ class KeyActions(Caller):
         params: dict[str, Any] = {"Alias": alias, "KeyUsage": usage, "Type": 2 if external else 1}
         if description:
             params["Description"] = description
-        if tags:
-            params["Tags"] = [{"TagKey": name, "TagValue": value} for name, value in tags.items()]
-        answer = self._call("CreateKey", params)
+        answer = self._call("CreateKey", params | answers.tags_field(tags))
         # Tags that could not be set are a note to the user, not a failure: the key is there.
         return Created(
             answers.text(answer, "KeyId"),
@@ -46,23 +43,12 @@ class KeyActions(Caller):
         return found
 
     def list_keys(self, **filters: Any) -> Iterator[Key]:
-        """Yield all CMKs of the region, oldest first, page by page; all states, usages and origins.
+        """Yield all CMKs of the region, oldest first; all states, usages and origins.
 
-        `filters` are parameters of ListKeyDetail that narrow this. Keys that are created
-        meanwhile come last, so none is listed twice.
+        `filters` are parameters of ListKeyDetail that narrow this.
         """
-        offset = 0
-        while True:
-            params = {"KeyUsage": "ALL", "OrderType": 1, **filters, "Offset": offset, "Limit": PAGE}
-            answer = self._call("ListKeyDetail", params)
-            total = answers.integer(answer, "TotalCount")
-            if offset >= total:
-                return
-            found = answers.objects(answer, "KeyMetadatas")
-            yield from (answers.key(item) for item in found)
-            offset += len(found)
-            if not found or offset >= total:
-                return
+        found = self._pages("ListKeyDetail", {"KeyUsage": "ALL", **filters}, "KeyMetadatas")
+        return (answers.key(item) for item in found)
 
     def update_alias(self, key_id: str, alias: str) -> None:
         """Give a CMK another alias."""

@@ -16,11 +16,11 @@ class LifecycleActions(Caller):
 
     def enable_keys(self, key_ids: Sequence[str]) -> Mapping[str, Any]:
         """Enable 1 to 100 keys, all or none."""
-        return self._one_or_many("EnableKey", key_ids)
+        return self._one_or_many("EnableKey", "KeyId", key_ids)
 
     def disable_keys(self, key_ids: Sequence[str]) -> Mapping[str, Any]:
         """Disable 1 to 100 keys, all or none."""
-        return self._one_or_many("DisableKey", key_ids)
+        return self._one_or_many("DisableKey", "KeyId", key_ids)
 
     def archive_key(self, key_id: str) -> Mapping[str, Any]:
         """Let a key decrypt only."""
@@ -61,8 +61,3 @@ class LifecycleActions(Caller):
     def unbind(self, key_id: str, product: str, resource: str) -> Mapping[str, Any]:
         """Note that a cloud product's resource no longer uses a key."""
         return self._call("UnbindCloudResource", {"KeyId": key_id, "ProductId": product, "ResourceId": resource})
-
-    def _one_or_many(self, action: str, key_ids: Sequence[str]) -> Mapping[str, Any]:
-        if len(key_ids) == 1:
-            return self._call(action, {"KeyId": key_ids[0]})
-        return self._call(action + "s", {"KeyIds": list(key_ids)})

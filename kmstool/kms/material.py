@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from kmstool import protocol
-from kmstool.crypto import rsa
 from kmstool.errors import InputError, ServiceError
 from kmstool.kms import answers
 from kmstool.kms.answers import Caller, ImportParameters
-from kmstool.material import WRAPPING_KEY_SPEC
 
 
 class MaterialActions(Caller):
@@ -18,7 +16,10 @@ class MaterialActions(Caller):
 
     def import_parameters(self, key_id: str, algorithm: str) -> ImportParameters:
         """Let KMS make a wrapping key and token for a key; those that it made before are void."""
-        params = {"KeyId": key_id, "WrappingAlgorithm": algorithm, "WrappingKeySpec": WRAPPING_KEY_SPEC}
+        from kmstool import material  # noqa: PLC0415 - 20 ms that every other action saves
+        from kmstool.crypto import rsa  # noqa: PLC0415 - as above
+
+        params = {"KeyId": key_id, "WrappingAlgorithm": algorithm, "WrappingKeySpec": material.WRAPPING_KEY_SPEC}
         answer = self._call("GetParametersForImport", params)
         answers.same_key(answer, key_id)
         wrapping_key = answers.binary(answer, "PublicKey")

@@ -6,6 +6,7 @@ and may be asked for again.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ Lookup = Callable[[Transport, Mapping[str, Any], int], dict[str, Any] | None]
 
 # Clocks of client and service may differ by as much as a signature allows.
 _SKEW_SECONDS = 300
+_RAW_BYTES = "2"
 
 
 def created_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
@@ -23,7 +25,7 @@ def created_key(transport: Transport, params: Mapping[str, Any], since_unix: int
         "ListKeyDetail", {"KeyUsage": "ALL", "SearchKeyAlias": params["Alias"], "Offset": 0, "Limit": 200}
     )
     for key in answer.get("KeyMetadatas") or []:
-        if key["Alias"] == params["Alias"] and key["CreateTime"] >= since_unix - _SKEW_SECONDS:
+        if key["Alias"] == params["Alias"] and _is_new(key, since_unix):
             fields = ("KeyId", "Alias", "CreateTime", "Description", "KeyState", "KeyUsage")
             return {
                 **{name: key[name] for name in fields},
@@ -34,18 +36,49 @@ def created_key(transport: Transport, params: Mapping[str, Any], since_unix: int
     return None
 
 
+def imported_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+    """Find the data key that ImportDataKey made; where its bytes were sent, it must have them.
+
+    Who believes another's key of that name to be a copy of his own may throw away the
+    only one. A blob is a copy itself.
+    """
+    found = _new_data_key(transport, params, since_unix)
+    if found is None or str(params["ImportType"]) != _RAW_BYTES:
+        return found
+    kept = transport.call("GetDataKeyPlaintext", {"DataKeyId": found["DataKeyId"]})["Plaintext"]
+    return found if hmac.compare_digest(kept.encode(), params["ImportKeyMaterial"].encode()) else None
+
+
+def hosted_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+    """Find the data key that GenerateDataKey made and KMS keeps, and let it be handed out again.
+
+    Only a request that hosts the data key comes here; the plaintext is wrapped if the
+    request wanted that.
+    """
+    found = _new_data_key(transport, params, since_unix)
+    if found is None:
+        return None
+    named = {"DataKeyId": found["DataKeyId"]}
+    wish = {name: params[name] for name in ("EncryptionPublicKey", "EncryptionAlgorithm") if name in params}
+    plaintext = transport.call("GetDataKeyPlaintext", named | wish)["Plaintext"]
+    return found | {
+        "Plaintext": plaintext,
+        "CiphertextBlob": transport.call("GetDataKeyCiphertextBlob", named)["CiphertextBlob"],
+    }
+
+
 def scheduled_deletion(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """See whether the key awaits its deletion."""
     key, request_id = _describe(transport, params)
     if key["KeyState"] != "PendingDelete":
         return None
-    return {"DeletionDate": key["DeletionDate"], "KeyId": params["KeyId"], "RequestId": request_id}
+    return {"DeletionDate": key["DeletionDate"], **_named(params), "RequestId": request_id}
 
 
 def cancelled_deletion(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """See whether the key no longer awaits its deletion."""
     key, request_id = _describe(transport, params)
-    return None if key["KeyState"] == "PendingDelete" else {"KeyId": params["KeyId"], "RequestId": request_id}
+    return None if key["KeyState"] == "PendingDelete" else {**_named(params), "RequestId": request_id}
 
 
 def rotated_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
@@ -67,8 +100,12 @@ def in_state(state: str) -> Lookup:
 
 LOOKUPS: Mapping[str, Lookup] = {
     "CreateKey": created_key,
+    "GenerateDataKey": hosted_data_key,
+    "ImportDataKey": imported_data_key,
     "ScheduleKeyDeletion": scheduled_deletion,
+    "ScheduleDataKeyDeletion": scheduled_deletion,
     "CancelKeyDeletion": cancelled_deletion,
+    "CancelDataKeyDeletion": cancelled_deletion,
     "RotateKey": rotated_key,
     "ArchiveKey": in_state("Archived"),
     "CancelKeyArchive": in_state("Enabled"),
@@ -76,6 +113,34 @@ LOOKUPS: Mapping[str, Lookup] = {
 }
 
 
+def _named(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the id of the key or data key that a request is about."""
+    return {name: params[name] for name in ("DataKeyId", "KeyId") if name in params}
+
+
+def _new_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+    """Find a data key with the name, which is unique, and the CMK of a request, that is new."""
+    name, key_id = params["DataKeyName"], params.get("KeyId")
+    answer = transport.call("ListDataKeyDetail", {"SearchKeyAlias": name, "Offset": 0, "Limit": 200})
+    for found in answer.get("DataKeyMetadatas") or []:
+        same = found["DataKeyName"] == name and key_id in (None, found["KeyId"])
+        if same and _is_new(found, since_unix):
+            return {
+                "KeyId": found["KeyId"],
+                "DataKeyId": found["DataKeyId"],
+                "TagCode": 0,
+                "TagMsg": "",
+                "RequestId": answer["RequestId"],
+            }
+    return None
+
+
 def _describe(transport: Transport, params: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    answer = transport.call("DescribeKey", {"KeyId": params["KeyId"]})
-    return answer["KeyMetadata"], answer["RequestId"]
+    kind = "DataKey" if "DataKeyId" in params else "Key"
+    answer = transport.call(f"Describe{kind}", _named(params))
+    return answer[f"{kind}Metadata"], answer["RequestId"]
+
+
+def _is_new(found: Mapping[str, Any], since_unix: int) -> bool:
+    created: int = found["CreateTime"]
+    return created >= since_unix - _SKEW_SECONDS

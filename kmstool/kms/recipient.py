@@ -1,8 +1,9 @@
-"""CMKs as recipients of envelopes: the DEK is made or wrapped by KMS, and opened by it."""
+"""CMKs as recipients of envelopes: the DEK is made, kept or wrapped by KMS, and opened by it."""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import struct
 import time
 from collections.abc import Callable, Collection
@@ -21,7 +22,7 @@ from kmstool.envelope.stanzas import (
     WRAPPED_AT,
     Stanza,
 )
-from kmstool.errors import IntegrityError, UsageError
+from kmstool.errors import InputError, IntegrityError, UsageError
 from kmstool.kms.answers import Decrypted
 from kmstool.kms.ciphers import KEY_SPECS
 from kmstool.kms.client import KmsClient
@@ -44,22 +45,65 @@ class CmkRecipient:
     def new_dek(self, suite: Suite, context: str) -> tuple[bytes, Stanza]:
         """Let KMS make a DEK for a suite, and return it with its stanza."""
         made = self.client.generate_data_key(self.key_id, _SPECS_BY_SIZE[suite.dek_bytes], context)
-        return made.plaintext, self._stanza(made.ciphertext_blob)
+        return made.plaintext, self.stanza(made.ciphertext_blob)
 
     def wrap(self, dek: bytes, context: str) -> Stanza:
         """Let KMS encrypt a DEK that another recipient's KMS made."""
-        return self._stanza(self.client.encrypt(self.key_id, dek, context).ciphertext_blob)
+        return self.stanza(self.client.encrypt(self.key_id, dek, context).ciphertext_blob)
 
     def move(self, stanza: Stanza, context: str) -> Stanza:
         """Let KMS re-encrypt another stanza of the same region for this CMK; the DEK does not leave KMS."""
         blob = stanza.wrapped.decode("ascii")
         moved = self.client.re_encrypt(blob, to_key_id=self.key_id, source_context=context, destination_context=context)
-        return self._stanza(moved.ciphertext_blob)
+        return self.stanza(moved.ciphertext_blob)
 
-    def _stanza(self, blob: str) -> Stanza:
+    def stanza(self, blob: str) -> Stanza:
+        """Return the stanza of a blob that is under this CMK."""
         texts = {SITE: self.site, REGION: self.region, KEY_ID: self.key_id, WRAPPED: blob}
         fields = {number: text.encode() for number, text in texts.items()}
         return Stanza(TENCENT_KMS, fields | {WRAPPED_AT: struct.pack(">Q", int(time.time()))})
+
+
+@dataclass(frozen=True, slots=True)
+class HostedDek:
+    """A data key that KMS keeps, as the DEK of many envelopes, made on many machines; `site` is `cn` or `intl`.
+
+    Whether one DEK may serve many files is for the suite to say (FLOE: it may).
+    """
+
+    client: KmsClient
+    data_key_id: str
+    region: str
+    site: str = "cn"
+
+    def fetch(self, suite: Suite, context: str) -> tuple[bytes, Stanza]:
+        """Return the data key and the stanza of its CMK, after KMS has opened its blob to the same bytes.
+
+        Raises `InputError` for a data key of another size than the suite's DEKs, `IntegrityError`
+        if the blob does not open under the envelope's context, or to something else: such an
+        envelope could never be opened again.
+        """
+        dek = self.client.data_key_plaintext(self.data_key_id).plaintext
+        if len(dek) != suite.dek_bytes:
+            raise InputError(
+                f"the data key {self.data_key_id} has {len(dek)} bytes; {suite.name} takes {suite.dek_bytes}",
+                hint=f"make one for it: kmstool data-key generate --bytes {suite.dek_bytes}",
+            )
+        blob = str(self.client.data_key_blob(self.data_key_id)["CiphertextBlob"])
+        try:
+            opened = self.client.decrypt(blob, context)
+        except IntegrityError as error:
+            raise IntegrityError(
+                f"the data key {self.data_key_id} was made under another context than the envelope's",
+                hint="give the --context that the data key was generated with",
+                kms_code=error.kms_code,
+                request_id=error.request_id,
+            ) from error
+        if not hmac.compare_digest(opened.plaintext, dek):
+            raise IntegrityError(
+                f"the blob of the data key {self.data_key_id} opens to another key than KMS handed out"
+            )
+        return dek, CmkRecipient(self.client, opened.key_id, self.region, self.site).stanza(blob)
 
 
 @dataclass(slots=True)

@@ -101,9 +101,10 @@ def _look_up(
     if lookup is not None:
         with contextlib.suppress(KmsToolError):
             return lookup(transport, params, since)
+    noun = "data-key" if "DataKey" in action else "key"
     raise UnknownOutcomeError(
         f"whether {action} took effect is not known: {failure.message}",
-        hint="look before you repeat it: kmstool key list",
+        hint=f"look before you repeat it: kmstool {noun} list",
         kms_code=failure.kms_code,
         request_id=failure.request_id,
     ) from failure

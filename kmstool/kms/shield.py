@@ -1,7 +1,7 @@
 """A transport under which plaintexts travel encrypted to this process: a proxy that opens TLS sees none.
 
-A fresh SM2 key for every request; KMS wraps the answer under it (API pages of Decrypt
-and GenerateDataKey, EncryptionPublicKey).
+A fresh SM2 key for every request; KMS wraps the answer under it (API pages of Decrypt,
+GenerateDataKey and GetDataKeyPlaintext, EncryptionPublicKey).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kmstool.crypto.asymmetric import Sm2PublicKey
 from kmstool.errors import InputError, ServiceError
 from kmstool.kms.transport import Transport
 
-ACTIONS = ("Decrypt", "GenerateDataKey")
+ACTIONS = ("Decrypt", "GenerateDataKey", "GetDataKeyPlaintext")
 _ALGORITHM = "SM2_C1C3C2_ASN1"
 
 

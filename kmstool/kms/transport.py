@@ -35,10 +35,10 @@ class DryRun:
     show: Callable[[str, Mapping[str, Any]], None]
 
     def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Perform a reading action; hand a changing one to `show` and raise `DryRunDone`."""
+        """Perform a reading action; hand a changing one without its secrets to `show` and raise `DryRunDone`."""
         if not protocol.changes(action, params):
             return self.inner.call(action, params)
-        self.show(action, params)
+        self.show(action, protocol.without_secrets(params))
         raise DryRunDone
 
 

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kmstool import protocol
 from kmstool.errors import KmsToolError
 from kmstool.server import clock, lifecycle, protection, requests, schema
-from kmstool.server.actions import asymmetric, ciphers, keys, material, service
+from kmstool.server.actions import asymmetric, ciphers, data_keys, keys, material, service
 from kmstool.server.actions import lifecycle as lifecycle_actions
 from kmstool.server.call import Call, Handler, refuse
 from kmstool.server.protection import Passphrase
@@ -27,10 +28,17 @@ ACTIONS: Mapping[str, Handler] = {
     **keys.ACTIONS,
     **lifecycle_actions.ACTIONS,
     **ciphers.ACTIONS,
+    **data_keys.ACTIONS,
     **asymmetric.ACTIONS,
     **material.ACTIONS,
     **service.ACTIONS,
 }
+
+
+def writes(action: str, params: Mapping[str, Any]) -> bool:
+    """Tell whether a request may write to the store: a data key that KMS does not keep does not, for one."""
+    handler = ACTIONS.get(action)
+    return handler is not None and handler.writes and protocol.changes(action, params)
 
 
 class EmbeddedKms:
@@ -72,7 +80,7 @@ class EmbeddedKms:
             if handler is None:
                 raise refuse("UnsupportedOperation", f"the embedded KMS does not serve {action} yet")
             place = region(region_name) if region_name else self._region
-            with self.request(action, checked, place, write=handler.writes) as call:
+            with self.request(action, checked, place, write=writes(action, checked)) as call:
                 answer = handler.run(call)
         except KmsToolError as error:
             error.request_id = error.request_id or request_id

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from kmstool import protocol
+from kmstool.errors import KmsToolError
 from kmstool.server.regions import Region
 from kmstool.server.vault import Vault
 
 refuse = protocol.error
+
+_INVALID = ("InvalidParameter", "InvalidParameterValue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +38,9 @@ class Handler:
 
     run: Callable[[Call], dict[str, Any]]
     writes: bool = False
+
+
+def invalid(call: Call, message: str) -> KmsToolError:
+    """Make the refusal of a value that has no code of its own, by the general code that the action lists."""
+    listed = protocol.actions()[call.action].errors
+    return refuse(next((code for code in _INVALID if code in listed), _INVALID[0]), message)

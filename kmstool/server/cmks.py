@@ -8,7 +8,7 @@ from typing import Any
 
 from kmstool import keys
 from kmstool.errors import IntegrityError
-from kmstool.server import materials
+from kmstool.server import blobs, materials
 from kmstool.server.call import Call, refuse
 from kmstool.server.regions import REGIONS
 
@@ -137,6 +137,18 @@ def material(call: Call, cmk: Cmk, version: int) -> tuple[str, bytes]:
     return algorithm, plain
 
 
+def seal(call: Call, cmk: Cmk, plaintext: bytes, context: str) -> str:
+    """Encrypt under the newest version of a symmetric key of this region and return the blob."""
+    return blobs.seal(_blob_key(call, cmk, cmk.version), plaintext, context)
+
+
+def unseal(call: Call, cmk: Cmk, blob: blobs.Blob, context: str) -> bytes:
+    """Return what is in a blob under a key of this region; refuse with `InvalidCiphertext` what does not open."""
+    if not 1 <= blob.version <= cmk.version:
+        raise refuse("InvalidParameterValue.InvalidCiphertext", f"the key {cmk.key_id} has no version {blob.version}")
+    return blobs.unseal(_blob_key(call, cmk, blob.version), blob.sealed, context)
+
+
 def has_material(call: Call, cmk: Cmk) -> bool:
     """Tell whether there is any version; an imported key may have lost its only one."""
     return call.db.execute("SELECT 1 FROM material WHERE key_id = ?", (cmk.key_id,)).fetchone() is not None
@@ -182,7 +194,6 @@ def metadata(call: Call, cmk: Cmk) -> dict[str, Any]:
         "KeyState": cmk.state,
         "KeyUsage": cmk.usage,
         "Type": call.region.type,
-        "CreatorUin": UIN,
         "KeyRotationEnabled": cmk.rotate_days > 0,
         "Owner": cmk.owner,
         # The cloud shows creation + 365 days here even while rotation is off.
@@ -190,10 +201,18 @@ def metadata(call: Call, cmk: Cmk) -> dict[str, Any]:
         "DeletionDate": cmk.deletion_date,
         "Origin": cmk.origin,
         "ValidTo": cmk.valid_to,
-        "ResourceId": f"creatorUin/{UIN}/{cmk.key_id}",
-        "HsmClusterId": "",
         "RotateDays": cmk.rotate_days or _DEFAULT_ROTATE_DAYS,
         "LastRotateTime": cmk.last_rotation,
+        **account_fields(cmk.key_id),
+    }
+
+
+def account_fields(key_id: str) -> dict[str, Any]:
+    """Return what is the same in the metadata of all keys, data keys too: the account, and that nothing is replicated."""
+    return {
+        "CreatorUin": UIN,
+        "ResourceId": f"creatorUin/{UIN}/{key_id}",
+        "HsmClusterId": "",
         "IsSyncReplica": 0,
         "SourceRegion": "",
         "SyncStatus": 0,
@@ -214,6 +233,10 @@ def damaged(cmk: Cmk) -> IntegrityError:
         f"the row of the key {cmk.key_id!r} is damaged in the store of the local KMS",
         hint="restore a copy (kmstool local restore FILE), or begin anew: kmstool local reset",
     )
+
+
+def _blob_key(call: Call, cmk: Cmk, version: int) -> blobs.BlobKey:
+    return blobs.BlobKey(cmk.key_id, version, call.region.algorithm, material(call, cmk, version)[1])
 
 
 def _identity(cmk: Cmk, version: int, algorithm: str) -> tuple[str, ...]:

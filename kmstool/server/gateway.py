@@ -17,7 +17,7 @@ from typing import Any
 from kmstool import protocol
 from kmstool.errors import KmsToolError
 from kmstool.server import admin, credentials, sts
-from kmstool.server.app import ACTIONS, EmbeddedKms
+from kmstool.server.app import EmbeddedKms, writes
 from kmstool.server.authentication import SignedCall, authenticate, is_addressed_by_loopback
 from kmstool.server.call import refuse
 from kmstool.server.credentials import ServedCredential
@@ -82,8 +82,7 @@ class Gateway:
         return self._spoiled(rule, call, self._perform(self._writer, call))
 
     def _reads(self, call: SignedCall) -> bool:
-        handler = ACTIONS.get(call.action)
-        return call.version == protocol.VERSION and not (handler and handler.writes)
+        return call.version == protocol.VERSION and not writes(call.action, call.params)
 
     def _perform(self, kms: EmbeddedKms, call: SignedCall) -> HttpAnswer:
         try:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kmstool.server import cmks
+from kmstool.server import cmks, data_keys
 from kmstool.server.call import Call
 from kmstool.server.cmks import Cmk
 
 _DUE = {
     "deletion": "SELECT * FROM cmk WHERE deletion_date > 0 AND deletion_date <= ?",
     "rotation": "SELECT * FROM cmk WHERE next_rotation > 0 AND next_rotation <= ?",
+    "data keys": "SELECT * FROM data_key WHERE deletion_date > 0 AND deletion_date <= ?",
     # A cloud product that uses a key suspends the expiry of its material.
     "expiry": "SELECT * FROM cmk WHERE valid_to > 0 AND valid_to <= ?"
     " AND NOT EXISTS (SELECT 1 FROM binding WHERE binding.key_id = cmk.key_id)",
@@ -27,7 +28,12 @@ def is_due(call: Call) -> bool:
 
 def settle(call: Call) -> None:
     """Do all that is due, inside a writing transaction."""
+    for row in call.db.execute(_DUE["data keys"], (call.now,)).fetchall():
+        data_keys.destroy(call, data_keys.from_row(row).data_key_id)
     for cmk in _due(call, "deletion"):
+        # No data key can be opened without its CMK.
+        for data_key_id in data_keys.of_cmk(call, cmk.key_id):
+            data_keys.destroy(call, data_key_id)
         cmks.destroy(call, cmk.key_id)
     for cmk in _due(call, "expiry"):
         lose_material(call, cmk)

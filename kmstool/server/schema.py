@@ -54,6 +54,16 @@ STEPS = (
     ) WITHOUT ROWID;
     CREATE TABLE first_material (key_id TEXT PRIMARY KEY, fingerprint BLOB NOT NULL) WITHOUT ROWID
     """,
+    """
+    CREATE TABLE data_key (
+        region TEXT NOT NULL, data_key_id TEXT NOT NULL UNIQUE, key_id TEXT NOT NULL, name TEXT NOT NULL,
+        description TEXT NOT NULL, state TEXT NOT NULL, origin TEXT NOT NULL, byte_count INTEGER NOT NULL,
+        created INTEGER NOT NULL, deletion_date INTEGER NOT NULL, context TEXT NOT NULL, wrapped BLOB NOT NULL,
+        UNIQUE (region, name)
+    );
+    CREATE INDEX data_key_of_cmk ON data_key (key_id);
+    CREATE INDEX due_data_key ON data_key (deletion_date) WHERE deletion_date > 0
+    """,
 )
 
 VERSION = len(STEPS)

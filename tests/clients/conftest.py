@@ -224,3 +224,68 @@ def live_through(call: Call) -> None:
 def live() -> Callable[[Call], None]:
     """The whole life of a key, to be lived through with a client."""
     return live_through
+
+
+def data_key_live_through(call: Call) -> None:
+    key_id = good(call("CreateKey", {"Alias": "k" + uuid.uuid4().hex}))["KeyId"]
+    name, context = "d" + uuid.uuid4().hex, '{"user":"日本"}'
+    hosting = {"KeyId": key_id, "NumberOfBytes": 24, "IsHostedByKms": 1, "DataKeyName": name, "Description": "日本"}
+    tags = [{"TagKey": "team", "TagValue": "a&b=c"}]
+    made = good(call("GenerateDataKey", {**hosting, "EncryptionContext": context, "Tags": tags}))
+    data_key_id = made["DataKeyId"]
+    assert len(base64.b64decode(made["Plaintext"])) == 24
+    refused(call("GenerateDataKey", hosting), "InvalidParameterValue.DataKeyNameAlreadyExists")
+
+    found = good(call("DescribeDataKey", {"DataKeyId": data_key_id}))["DataKeyMetadata"]
+    assert (found["DataKeyName"], found["KeyId"], found["Description"]) == (name, key_id, "日本")
+    assert (found["KeyState"], found["NumberOfBytes"]) == ("Enabled", 24)
+    assert good(call("GetDataKeyPlaintext", {"DataKeyId": data_key_id}))["Plaintext"] == made["Plaintext"]
+    blob = good(call("GetDataKeyCiphertextBlob", {"DataKeyId": data_key_id}))["CiphertextBlob"]
+    opened = good(call("Decrypt", {"CiphertextBlob": blob, "EncryptionContext": context}))
+    assert opened["Plaintext"] == made["Plaintext"]
+
+    material = text(b"a key of \xff bytes")
+    raw = {"DataKeyName": f"{name}-raw", "ImportType": 2, "ImportKeyMaterial": material, "KeyId": key_id}
+    imported = good(call("ImportDataKey", raw))["DataKeyId"]
+    assert good(call("GetDataKeyPlaintext", {"DataKeyId": imported}))["Plaintext"] == material
+    copied = {"DataKeyName": f"{name}-blob", "ImportType": 1}
+    plain = good(call("GenerateDataKey", {"KeyId": key_id, "KeySpec": "AES_256"}))
+    copy = good(call("ImportDataKey", {**copied, "ImportKeyMaterial": plain["CiphertextBlob"]}))
+    assert copy["KeyId"] == key_id
+    refused(
+        call("ImportDataKey", {**copied, "ImportKeyMaterial": blob}), "InvalidParameterValue.InvalidImportKeyMaterial"
+    )
+
+    filters = {"SearchKeyAlias": name, "KeyState": 1, "KeyId": key_id, "Offset": 0, "Limit": 10}
+    listed = good(call("ListDataKeyDetail", {**filters, "TagFilters": [{"TagKey": "team", "TagValue": ["a&b=c"]}]}))
+    assert [item["DataKeyId"] for item in listed["DataKeyMetadatas"]] == [data_key_id]
+    listed = good(call("ListDataKeyDetail", {**filters, "Origin": "EXTERNAL", "OrderType": 1}))
+    assert {item["DataKeyId"] for item in listed["DataKeyMetadatas"]} == {imported, copy["DataKeyId"]}
+    assert data_key_id in [item["DataKeyId"] for item in good(call("ListDataKeys", {"Limit": 200}))["DataKeys"]]
+
+    good(call("UpdateDataKeyName", {"DataKeyId": data_key_id, "DataKeyName": f"{name}-new"}))
+    good(call("UpdateDataKeyDescription", {"DataKeyId": data_key_id, "Description": ""}))
+    good(call("DisableDataKey", {"DataKeyId": imported}))
+    refused(call("GetDataKeyPlaintext", {"DataKeyId": imported}), "ResourceUnavailable.DataKeyDisabled")
+    good(call("EnableDataKey", {"DataKeyId": imported}))
+    good(call("DisableDataKeys", {"DataKeyIds": [data_key_id, imported]}))
+    good(call("EnableDataKeys", {"DataKeyIds": [imported]}))
+    wanted = {"DataKeyId": data_key_id, "PendingWindowInDays": 7}
+    date = good(call("ScheduleDataKeyDeletion", wanted))["DeletionDate"]
+    assert abs(date - time.time() - 7 * DAY) < 300
+    metadata = good(call("DescribeDataKeys", {"DataKeyIds": [data_key_id, imported]}))["DataKeyMetadatas"]
+    assert [item["KeyState"] for item in metadata] == ["PendingDelete", "Enabled"]
+    assert (metadata[0]["DataKeyName"], metadata[0]["Description"], metadata[0]["DeletionDate"]) == (
+        f"{name}-new",
+        "",
+        date,
+    )
+    good(call("CancelDataKeyDeletion", {"DataKeyId": data_key_id}))
+    assert good(call("DescribeDataKey", {"DataKeyId": data_key_id}))["DataKeyMetadata"]["KeyState"] == "Disabled"
+    refused(call("DescribeDataKey", {"DataKeyId": UNKNOWN_KEY}), "ResourceUnavailable.DataKeyNotFound")
+
+
+@pytest.fixture
+def live_data_key() -> Callable[[Call], None]:
+    """The whole life of a data key that KMS keeps, to be lived through with a client."""
+    return data_key_live_through

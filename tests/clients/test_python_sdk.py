@@ -62,6 +62,10 @@ def test_the_life_of_a_key(client: Callable[..., Call], live: Callable[[Call], N
     live(client())
 
 
+def test_the_life_of_a_data_key(client: Callable[..., Call], live_data_key: Callable[[Call], None]) -> None:
+    live_data_key(client())
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -68,10 +68,21 @@ def test_the_life_of_a_key(call: Call, live: Callable[[Call], None]) -> None:
     live(call)
 
 
+def test_the_life_of_a_data_key(call: Call, live_data_key: Callable[[Call], None]) -> None:
+    live_data_key(call)
+
+
 def test_no_field_of_an_answer_is_missing(call: Call) -> None:
     """What the service leaves out, tccli shows as null."""
     key_id = call("CreateKey", {"Alias": "tccli"})["KeyId"]
-    for action, params in (("DescribeKey", {"KeyId": key_id}), ("GetServiceStatus", {}), ("ListAlgorithms", {})):
+    hosting = {"KeyId": key_id, "KeySpec": "AES_256", "IsHostedByKms": 1, "DataKeyName": "tccli"}
+    named = {"DataKeyId": call("GenerateDataKey", hosting)["DataKeyId"]}
+    for action, params in (
+        ("DescribeKey", {"KeyId": key_id}),
+        ("DescribeDataKey", named),
+        ("GetServiceStatus", {}),
+        ("ListAlgorithms", {}),
+    ):
         assert nulls(call(action, params)) == []
 
 

@@ -1,4 +1,4 @@
-"""Actions of symmetric cryptography: Encrypt, Decrypt, ReEncrypt, data keys that are not kept, random bytes."""
+"""Actions of symmetric cryptography: Encrypt, Decrypt, ReEncrypt, new data keys, random bytes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from kmstool import context, protocol
 from kmstool.server import blobs, cmks, wrapping
+from kmstool.server.actions import data_keys, keys
 from kmstool.server.call import Call, Handler, refuse
 
 MAX_RANDOM_BYTES = 1024
@@ -18,14 +19,14 @@ def encrypt(call: Call) -> dict[str, Any]:
     """Encrypt 1 to 4,096 bytes."""
     cmk = cmks.usable(call, call.params["KeyId"])
     text = _context(call, "EncryptionContext")
-    return {"KeyId": cmk.key_id, "CiphertextBlob": _seal(call, cmk, _plaintext(call), text)}
+    return {"KeyId": cmk.key_id, "CiphertextBlob": cmks.seal(call, cmk, _plaintext(call), text)}
 
 
 def decrypt(call: Call) -> dict[str, Any]:
     """Open a blob; the key is named in it."""
     blob = blobs.parse(call.params["CiphertextBlob"])
     cmk = cmks.usable(call, blob.key_id)
-    plaintext = _unseal(call, cmk, blob, _context(call, "EncryptionContext"))
+    plaintext = cmks.unseal(call, cmk, blob, _context(call, "EncryptionContext"))
     return {"KeyId": cmk.key_id, "Plaintext": wrapping.plaintext_field(call, plaintext)}
 
 
@@ -36,11 +37,11 @@ def re_encrypt(call: Call) -> dict[str, Any]:
     source = cmks.usable(call, blob.key_id, "Decrypt")
     destination = cmks.usable(call, call.params.get("DestinationKeyId") or source.key_id, "Encrypt")
     before, after = _context(call, "SourceEncryptionContext"), _context(call, "DestinationEncryptionContext")
-    plaintext = _unseal(call, source, blob, before)
+    plaintext = cmks.unseal(call, source, blob, before)
     current = blob.key_id == destination.key_id and blob.version == destination.version
     unchanged = current and before == after
     return {
-        "CiphertextBlob": text if unchanged else _seal(call, destination, plaintext, after),
+        "CiphertextBlob": text if unchanged else cmks.seal(call, destination, plaintext, after),
         "KeyId": destination.key_id,
         "SourceKeyId": source.key_id,
         "ReEncrypted": not unchanged,
@@ -48,16 +49,21 @@ def re_encrypt(call: Call) -> dict[str, Any]:
 
 
 def generate_data_key(call: Call) -> dict[str, Any]:
-    """Make a data key and return it both in clear and encrypted."""
-    if call.params.get("IsHostedByKms", 0):
-        raise refuse("UnsupportedOperation", "hosted data keys are not served yet")
+    """Make a data key and return it both in clear and encrypted; keep it if that is asked for."""
     cmk = cmks.usable(call, call.params["KeyId"])
-    data_key = secrets.token_bytes(_data_key_bytes(call))
+    hosted = keys.choice(call, "IsHostedByKms")
+    text = _context(call, "EncryptionContext")
+    plaintext = secrets.token_bytes(_data_key_bytes(call))
+    blob = cmks.seal(call, cmk, plaintext, text)
+    data_key_id = ""
+    if hosted:
+        made = data_keys.host(call, cmk, blob, origin="TENCENT_KMS", byte_count=len(plaintext), context=text)
+        data_key_id = made.data_key_id
     return {
         "KeyId": cmk.key_id,
-        "Plaintext": wrapping.plaintext_field(call, data_key),
-        "CiphertextBlob": _seal(call, cmk, data_key, _context(call, "EncryptionContext")),
-        "DataKeyId": "",
+        "Plaintext": wrapping.plaintext_field(call, plaintext),
+        "CiphertextBlob": blob,
+        "DataKeyId": data_key_id,
         "TagCode": 0,
         "TagMsg": "",
     }
@@ -66,20 +72,6 @@ def generate_data_key(call: Call) -> dict[str, Any]:
 def generate_random(call: Call) -> dict[str, Any]:
     """Make 1 to 1,024 random bytes."""
     return {"Plaintext": protocol.encode(secrets.token_bytes(_random_bytes(call)))}
-
-
-def _seal(call: Call, cmk: cmks.Cmk, plaintext: bytes, text: str) -> str:
-    return blobs.seal(_blob_key(call, cmk, cmk.version), plaintext, text)
-
-
-def _unseal(call: Call, cmk: cmks.Cmk, blob: blobs.Blob, text: str) -> bytes:
-    if not 1 <= blob.version <= cmk.version:
-        raise refuse("InvalidParameterValue.InvalidCiphertext", f"the key {cmk.key_id} has no version {blob.version}")
-    return blobs.unseal(_blob_key(call, cmk, blob.version), blob.sealed, text)
-
-
-def _blob_key(call: Call, cmk: cmks.Cmk, version: int) -> blobs.BlobKey:
-    return blobs.BlobKey(cmk.key_id, version, call.region.algorithm, cmks.material(call, cmk, version)[1])
 
 
 def _plaintext(call: Call) -> bytes:
@@ -132,6 +124,6 @@ ACTIONS = {
     "Encrypt": Handler(encrypt),
     "Decrypt": Handler(decrypt),
     "ReEncrypt": Handler(re_encrypt),
-    "GenerateDataKey": Handler(generate_data_key),
+    "GenerateDataKey": Handler(generate_data_key, writes=True),
     "GenerateRandom": Handler(generate_random),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from kmstool import keys
 from kmstool.server import cmks, identifiers, materials
-from kmstool.server.call import Call, Handler, refuse
+from kmstool.server.call import Call, Handler, invalid, refuse
 
 CMK_LIMIT = 10_000
 MAX_DESCRIPTION_BYTES = 1024
@@ -26,9 +26,9 @@ def create_key(call: Call) -> dict[str, Any]:
     usage = call.params.get("KeyUsage") or keys.SYMMETRIC
     kind = call.params.get("Type", 1)
     alias = _free_alias(call, None)
-    description = _description(call)
+    text = description(call, MAX_DESCRIPTION_BYTES)
     _check_offered(call, usage, kind)
-    tags = _tags(call)
+    given = tags(call)
     if call.db.execute("SELECT count(*) FROM cmk WHERE region = ?", (call.region.name,)).fetchone()[0] >= CMK_LIMIT:
         raise refuse("LimitExceeded.CmkLimitExceeded", f"the region has {CMK_LIMIT:,} keys, the most there can be")
     external = kind == _TYPE_EXTERNAL
@@ -36,7 +36,7 @@ def create_key(call: Call) -> dict[str, Any]:
         region=call.region.name,
         key_id=identifiers.new(call.now),
         alias=alias,
-        description=description,
+        description=text,
         state="PendingImport" if external else "Enabled",
         usage=usage,
         origin="EXTERNAL" if external else "TENCENT_KMS",
@@ -47,7 +47,7 @@ def create_key(call: Call) -> dict[str, Any]:
     cmks.insert(call, cmk)
     if not external:
         cmks.add_version(call, cmk)
-    cmks.set_tags(call, cmk.key_id, tags)
+    cmks.set_tags(call, cmk.key_id, given)
     return {
         "KeyId": cmk.key_id,
         "Alias": cmk.alias,
@@ -74,17 +74,17 @@ def describe_keys(call: Call) -> dict[str, Any]:
 
 def list_keys(call: Call) -> dict[str, Any]:
     """List the ids of the keys that can be used, or could be soon."""
-    _choice(call, "Role")
+    choice(call, "Role")
     found = [cmk for cmk in cmks.newest_first(call) if cmk.state in _LISTED and _owned(call, cmk)]
     return {"Keys": [{"KeyId": cmk.key_id} for cmk in page(call, found)], "TotalCount": len(found)}
 
 
 def list_key_detail(call: Call) -> dict[str, Any]:
     """List keys with all about them, filtered; without KeyUsage only symmetric ones, as in the cloud."""
-    _choice(call, "Role")
+    choice(call, "Role")
     wanted = _filter(call)
     found = [cmk for cmk in cmks.newest_first(call) if wanted(cmk)]
-    if _choice(call, "OrderType") == 1:
+    if choice(call, "OrderType") == 1:
         found.reverse()
     return {"TotalCount": len(found), "KeyMetadatas": [cmks.metadata(call, cmk) for cmk in page(call, found)]}
 
@@ -99,7 +99,7 @@ def update_alias(call: Call) -> dict[str, Any]:
 def update_description(call: Call) -> dict[str, Any]:
     """Replace a key's description."""
     cmk = cmks.usable(call, call.params["KeyId"])
-    cmks.update(call, replace(cmk, description=_description(call)))
+    cmks.update(call, replace(cmk, description=description(call, MAX_DESCRIPTION_BYTES)))
     return {}
 
 
@@ -107,18 +107,61 @@ def page(call: Call, found: list[Any]) -> list[Any]:
     """Cut out what Offset and Limit ask for (default 10, at most 200)."""
     offset, limit = call.params.get("Offset", 0), call.params.get("Limit", 10)
     if limit > MAX_PAGE:
-        raise refuse("InvalidParameter", f"Limit is {limit}, at most {MAX_PAGE} is possible")
+        raise invalid(call, f"Limit is {limit}, at most {MAX_PAGE} is possible")
     return found[offset : offset + limit]
 
 
 def key_ids(call: Call) -> list[str]:
-    """Return the KeyIds of a request: 1 to 100, none twice."""
-    ids: list[str] = call.params["KeyIds"]
-    if not 1 <= len(ids) <= MAX_KEY_IDS:
-        raise refuse("InvalidParameter", f"KeyIds has {len(ids)} entries, 1 to {MAX_KEY_IDS} are possible")
-    if len(set(ids)) != len(ids):
-        raise refuse("InvalidParameterValue.DuplicatedKeyId", "a key id is given twice")
-    return ids
+    """Return the KeyIds of a request; see `ids`."""
+    return ids(call, "KeyIds", "InvalidParameterValue.DuplicatedKeyId")
+
+
+def ids(call: Call, field: str, duplicated: str) -> list[str]:
+    """Return a list of ids in a request: 1 to 100; refuse one that is given twice with the code `duplicated`."""
+    given: list[str] = call.params[field]
+    if not 1 <= len(given) <= MAX_KEY_IDS:
+        raise invalid(call, f"{field} has {len(given)} entries, 1 to {MAX_KEY_IDS} are possible")
+    if len(set(given)) != len(given):
+        raise refuse(duplicated, "an id is given twice")
+    return given
+
+
+def choice(call: Call, name: str) -> int:
+    """Return a parameter that is 0, as by default, or 1."""
+    value: int = call.params.get(name, 0)
+    if value not in (0, 1):
+        raise invalid(call, f"{name} is {value}, 0 or 1 are possible")
+    return value
+
+
+def description(call: Call, max_bytes: int) -> str:
+    """Return the description, empty where there is none."""
+    given: str = call.params.get("Description", "")
+    size = len(given.encode())
+    if size > max_bytes:
+        raise invalid(call, f"the description is {size} bytes, at most {max_bytes} are possible")
+    return given
+
+
+def tags(call: Call) -> dict[str, str]:
+    """Return the tags of a new key by name."""
+    given: list[dict[str, str]] = call.params.get("Tags", [])
+    found = {tag["TagKey"]: tag["TagValue"] for tag in given}
+    if len(found) != len(given):
+        raise refuse("InvalidParameterValue.TagKeysDuplicated", "a tag key is given twice")
+    return found
+
+
+def tagged(call: Call, key_id: str) -> bool:
+    """Tell whether a key has what TagFilters ask for: each name, with one of the values where there are any."""
+    filters = call.params.get("TagFilters")
+    if not filters:
+        return True
+    found = cmks.tags(call, key_id)
+    return all(
+        wanted["TagKey"] in found and (not wanted.get("TagValue") or found[wanted["TagKey"]] in wanted["TagValue"])
+        for wanted in filters
+    )
 
 
 def _free_alias(call: Call, owner: str | None) -> str:
@@ -131,16 +174,6 @@ def _free_alias(call: Call, owner: str | None) -> str:
     return alias
 
 
-def _description(call: Call) -> str:
-    description: str = call.params.get("Description", "")
-    size = len(description.encode())
-    if size > MAX_DESCRIPTION_BYTES:
-        raise refuse(
-            "InvalidParameter", f"the description is {size} bytes, at most {MAX_DESCRIPTION_BYTES} are possible"
-        )
-    return description
-
-
 def _check_offered(call: Call, usage: str, kind: int) -> None:
     if usage not in keys.USAGES.values():
         raise refuse("InvalidParameterValue.InvalidKeyUsage", f"there is no key usage {usage!r}")
@@ -150,14 +183,6 @@ def _check_offered(call: Call, usage: str, kind: int) -> None:
         raise refuse(
             "UnsupportedOperation.UnsupportedKeyUsageInCurrentRegion", f"{usage} is not offered in {call.region.name}"
         )
-
-
-def _tags(call: Call) -> dict[str, str]:
-    given: list[dict[str, str]] = call.params.get("Tags", [])
-    tags = {tag["TagKey"]: tag["TagValue"] for tag in given}
-    if len(tags) != len(given):
-        raise refuse("InvalidParameterValue.TagKeysDuplicated", "a tag key is given twice")
-    return tags
 
 
 def _filter(call: Call) -> Callable[[cmks.Cmk], bool]:
@@ -180,32 +205,14 @@ def _filter(call: Call) -> Callable[[cmks.Cmk], bool]:
             and origin in ("ALL", cmk.origin)
             and usage in ("ALL", cmk.usage)
             and (search in cmk.alias.lower() or search in cmk.key_id)
-            and _tagged(call, cmk)
+            and tagged(call, cmk.key_id)
         )
 
     return wanted
 
 
-def _choice(call: Call, name: str) -> int:
-    value: int = call.params.get(name, 0)
-    if value not in (0, 1):
-        raise refuse("InvalidParameter", f"{name} is {value}, 0 or 1 are possible")
-    return value
-
-
 def _owned(call: Call, cmk: cmks.Cmk) -> bool:
-    return (_choice(call, "Role") == 1) == (cmk.owner != "user")
-
-
-def _tagged(call: Call, cmk: cmks.Cmk) -> bool:
-    filters = call.params.get("TagFilters")
-    if not filters:
-        return True
-    tags = cmks.tags(call, cmk.key_id)
-    return all(
-        wanted["TagKey"] in tags and (not wanted.get("TagValue") or tags[wanted["TagKey"]] in wanted["TagValue"])
-        for wanted in filters
-    )
+    return (choice(call, "Role") == 1) == (cmk.owner != "user")
 
 
 ACTIONS = {

@@ -38,11 +38,8 @@ def set_states(state: str) -> Handler:
 
 def schedule_deletion(call: Call) -> dict[str, Any]:
     """Let a key be destroyed after 7 to 30 days."""
-    days: int = call.params["PendingWindowInDays"]
     cmk = cmks.usable(call, call.params["KeyId"])
-    if days not in DELETION_DAYS:
-        raise refuse("InvalidParameter.InvalidPendingWindowInDays", f"the window is {days} days, 7 to 30 are possible")
-    date = end_of_day(call.now + days * cmks.DAY)
+    date = end_of_day(call.now + window_seconds(call))
     cmks.update(call, replace(cmk, state="PendingDelete", deletion_date=date))
     return {"DeletionDate": date, "KeyId": cmk.key_id}
 
@@ -102,6 +99,14 @@ def unbind(call: Call) -> dict[str, Any]:
     if not found.rowcount:
         raise refuse("ResourceUnavailable.CloudResourceBindingNotFound", "the key is not bound to this resource")
     return {}
+
+
+def window_seconds(call: Call) -> int:
+    """Return how long a key awaits its deletion: 7 to 30 days."""
+    days: int = call.params["PendingWindowInDays"]
+    if days not in DELETION_DAYS:
+        raise refuse("InvalidParameter.InvalidPendingWindowInDays", f"the window is {days} days, 7 to 30 are possible")
+    return days * cmks.DAY
 
 
 def end_of_day(unix: int) -> int:

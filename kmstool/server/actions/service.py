@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kmstool import keys
+from kmstool import data_keys, keys
+from kmstool.server import data_keys as rows
 from kmstool.server import materials
 from kmstool.server.actions.keys import CMK_LIMIT
 from kmstool.server.call import Call, Handler
@@ -28,10 +29,10 @@ def get_service_status(call: Call) -> dict[str, Any]:
         "CmkUserCount": used,
         "CmkLimit": CMK_LIMIT,
         "ExclusiveHSMList": [],
-        "IsAllowedDataKeyHosted": False,
-        "DataKeyLimit": 0,
+        "IsAllowedDataKeyHosted": True,
+        "DataKeyLimit": data_keys.LIMIT,
         "FreeDataKeyLimit": 0,
-        "DataKeyUsedCount": 0,
+        "DataKeyUsedCount": rows.count(call),
         "SyncTaskList": [],
         "IsAllowedSync": False,
         "QpsLimit": 0,

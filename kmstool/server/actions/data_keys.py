@@ -1,0 +1,259 @@
+"""Actions of hosted data keys: import, describe, list, name, hand out, enable, disable, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from kmstool import data_keys, protocol
+from kmstool.errors import KmsToolError
+from kmstool.server import blobs, cmks, identifiers, wrapping
+from kmstool.server import data_keys as rows
+from kmstool.server.actions.keys import choice, description, ids, page, tagged, tags
+from kmstool.server.actions.lifecycle import window_seconds
+from kmstool.server.call import Call, Handler, invalid, refuse
+from kmstool.server.cmks import Cmk
+from kmstool.server.data_keys import DataKey
+
+_BLOB, _RAW = 1, 2
+_STATE_FILTER = (None, *data_keys.STATES)
+_ORIGINS = ("ALL", "TENCENT_KMS", "EXTERNAL")
+
+
+def host(call: Call, cmk: Cmk, blob: str, *, origin: str, byte_count: int, context: str) -> DataKey:
+    """Keep a data key under the name, description and tags of the request; `blob` is it under `cmk`."""
+    name = _free_name(call, None)
+    text, given = description(call, data_keys.MAX_DESCRIPTION_BYTES), tags(call)
+    _check_limit(call)
+    data_key_id = identifiers.new(call.now)
+    wrapped = call.vault().wrap(rows.identity(cmk.region, data_key_id, cmk.key_id), blob.encode())
+    made = DataKey(
+        region=cmk.region,
+        data_key_id=data_key_id,
+        key_id=cmk.key_id,
+        name=name,
+        description=text,
+        state="Enabled",
+        origin=origin,
+        byte_count=byte_count,
+        created=call.now,
+        deletion_date=0,
+        context=context,
+        wrapped=wrapped,
+    )
+    rows.insert(call, made)
+    cmks.set_tags(call, data_key_id, given)
+    return made
+
+
+def import_data_key(call: Call) -> dict[str, Any]:
+    """Keep a data key that exists already: as a blob without a context, or its bytes."""
+    kind: int = call.params["ImportType"]
+    if kind not in (_BLOB, _RAW):
+        raise refuse("InvalidParameterValue.InvalidType", f"ImportType is {kind}, 1 (blob) or 2 (bytes) are possible")
+    cmk, blob, byte_count = _imported_blob(call) if kind == _BLOB else _imported_bytes(call)
+    made = host(call, cmk, blob, origin="EXTERNAL", byte_count=byte_count, context="")
+    return {"KeyId": cmk.key_id, "DataKeyId": made.data_key_id, "TagCode": 0, "TagMsg": "ok"}
+
+
+def describe_data_key(call: Call) -> dict[str, Any]:
+    """Tell all about one data key."""
+    return {"DataKeyMetadata": rows.metadata(call, rows.usable(call, call.params["DataKeyId"]))}
+
+
+def describe_data_keys(call: Call) -> dict[str, Any]:
+    """Tell all about up to 100 data keys."""
+    return {"DataKeyMetadatas": [rows.metadata(call, data_key) for data_key in _named(call)]}
+
+
+def list_data_keys(call: Call) -> dict[str, Any]:
+    """List the ids of all data keys."""
+    found = [] if choice(call, "Role") else rows.newest_first(call)
+    ids = [{"DataKeyId": data_key.data_key_id} for data_key in page(call, found)]
+    return {"DataKeys": ids, "TotalCount": len(found)}
+
+
+def list_data_key_detail(call: Call) -> dict[str, Any]:
+    """List data keys with all about them, filtered; no cloud product has any here."""
+    wanted = _filter(call)
+    found = [] if choice(call, "Role") else [data_key for data_key in rows.newest_first(call) if wanted(data_key)]
+    if choice(call, "OrderType") == 1:
+        found.reverse()
+    shown = [rows.metadata(call, data_key) for data_key in page(call, found)]
+    return {"TotalCount": len(found), "DataKeyMetadatas": shown}
+
+
+def update_name(call: Call) -> dict[str, Any]:
+    """Give a data key another name; its own is no conflict."""
+    data_key = rows.usable(call, call.params["DataKeyId"])
+    rows.update(call, replace(data_key, name=_free_name(call, data_key.data_key_id)))
+    return {}
+
+
+def update_description(call: Call) -> dict[str, Any]:
+    """Replace a data key's description."""
+    data_key = rows.usable(call, call.params["DataKeyId"])
+    rows.update(call, replace(data_key, description=description(call, data_keys.MAX_DESCRIPTION_BYTES)))
+    return {}
+
+
+def get_plaintext(call: Call) -> dict[str, Any]:
+    """Hand out a data key in clear, or wrapped for the caller."""
+    plaintext = rows.plaintext(call, rows.usable(call, call.params["DataKeyId"]))
+    return {"Plaintext": wrapping.plaintext_field(call, plaintext)}
+
+
+def get_ciphertext_blob(call: Call) -> dict[str, Any]:
+    """Hand out a data key as a blob, which Decrypt opens under the context that it was made with."""
+    return {"CiphertextBlob": rows.blob(call, rows.usable(call, call.params["DataKeyId"]))}
+
+
+def set_state(state: str) -> Handler:
+    """Return a handler that brings one data key into a state."""
+
+    def run(call: Call) -> dict[str, Any]:
+        rows.update(call, replace(rows.usable(call, call.params["DataKeyId"]), state=state))
+        return {}
+
+    return Handler(run, writes=True)
+
+
+def set_states(state: str) -> Handler:
+    """Return a handler that brings up to 100 data keys into a state, all or none."""
+
+    def run(call: Call) -> dict[str, Any]:
+        for data_key in _named(call):
+            rows.update(call, replace(data_key, state=state))
+        return {}
+
+    return Handler(run, writes=True)
+
+
+def schedule_deletion(call: Call) -> dict[str, Any]:
+    """Let a data key be destroyed after 7 to 30 days, to the second."""
+    data_key = rows.usable(call, call.params["DataKeyId"])
+    date = call.now + window_seconds(call)
+    rows.update(call, replace(data_key, state="PendingDelete", deletion_date=date))
+    return {"DeletionDate": date, "DataKeyId": data_key.data_key_id}
+
+
+def cancel_deletion(call: Call) -> dict[str, Any]:
+    """Keep a data key after all; it is disabled afterwards."""
+    data_key = rows.usable(call, call.params["DataKeyId"])
+    rows.update(call, replace(data_key, state="Disabled", deletion_date=0))
+    return {"DataKeyId": data_key.data_key_id}
+
+
+def _named(call: Call) -> list[DataKey]:
+    named = ids(call, "DataKeyIds", "InvalidParameterValue.DuplicatedDataKeyId")
+    return [rows.usable(call, data_key_id) for data_key_id in named]
+
+
+def _imported_blob(call: Call) -> tuple[Cmk, str, int]:
+    """Check a blob by opening it; return its CMK, itself and the size of what is in it."""
+    text: str = call.params["ImportKeyMaterial"]
+    try:
+        blob = blobs.parse(text)
+    except KmsToolError as error:
+        raise _bad_material(error.message) from error
+    cmk = cmks.usable(call, blob.key_id)
+    if call.params.get("KeyId", cmk.key_id) != cmk.key_id:
+        raise _bad_material(f"the blob is under the key {cmk.key_id}")
+    try:
+        plaintext = cmks.unseal(call, cmk, blob, "")
+    except KmsToolError as error:
+        if error.kms_code is None:
+            raise
+        raise _bad_material("the blob was altered, or made with a context, which an import cannot state") from error
+    return cmk, text, _checked_size(plaintext)
+
+
+def _imported_bytes(call: Call) -> tuple[Cmk, str, int]:
+    """Encrypt the bytes; return the CMK, the blob and their number."""
+    if "KeyId" not in call.params:
+        raise refuse("MissingParameter", "the parameter KeyId is missing, which ImportType 2 needs")
+    cmk = cmks.usable(call, call.params["KeyId"])
+    try:
+        plaintext = protocol.decode(call.params["ImportKeyMaterial"])
+    except ValueError as error:
+        raise _bad_material("it is not base64") from error
+    size = _checked_size(plaintext)
+    return cmk, cmks.seal(call, cmk, plaintext, ""), size
+
+
+def _checked_size(plaintext: bytes) -> int:
+    if not 1 <= len(plaintext) <= data_keys.MAX_BYTES:
+        raise _bad_material(f"it is {len(plaintext)} bytes, 1 to {data_keys.MAX_BYTES} are possible")
+    return len(plaintext)
+
+
+def _bad_material(reason: str) -> KmsToolError:
+    return refuse("InvalidParameterValue.InvalidImportKeyMaterial", f"this is no data key to import: {reason}")
+
+
+def _free_name(call: Call, owner: str | None) -> str:
+    name: str = call.params.get("DataKeyName", "")
+    if not data_keys.is_name(name):
+        raise refuse("InvalidParameterValue.InvalidDataKeyName", f"the data key name {name!r} is malformed or reserved")
+    found = call.db.execute("SELECT data_key_id FROM data_key WHERE region = ? AND name = ?", (call.region.name, name))
+    row = found.fetchone()
+    if row and row[0] != owner:
+        raise refuse(
+            "InvalidParameterValue.DataKeyNameAlreadyExists", f"the data key name {name!r} is taken by {row[0]}"
+        )
+    return name
+
+
+def _check_limit(call: Call) -> None:
+    if rows.count(call) >= data_keys.LIMIT:
+        raise refuse(
+            "LimitExceeded.DataKeyLimitExceeded",
+            f"the region has {data_keys.LIMIT:,} data keys, the most there can be",
+        )
+
+
+def _filter(call: Call) -> Callable[[DataKey], bool]:
+    params = call.params
+    state: int = params.get("KeyState", 0)
+    origin: str = params.get("Origin") or "ALL"
+    search: str = params.get("SearchKeyAlias", "").lower()
+    byte_count: int = params.get("DataKeyLen", 0)
+    key_id: str = params.get("KeyId", "")
+    if state >= len(_STATE_FILTER):
+        raise invalid(call, f"KeyState {state} is not one of 0 to {len(_STATE_FILTER) - 1}")
+    if origin not in _ORIGINS:
+        raise invalid(call, f"Origin {origin!r} is not one of {', '.join(_ORIGINS)}")
+    if key_id:
+        cmks.load(call, key_id)
+
+    def wanted(data_key: DataKey) -> bool:
+        return (
+            _STATE_FILTER[state] in (None, data_key.state)
+            and origin in ("ALL", data_key.origin)
+            and key_id in ("", data_key.key_id)
+            and byte_count in (0, data_key.byte_count)
+            and (search in data_key.name.lower() or search in data_key.data_key_id)
+            and tagged(call, data_key.data_key_id)
+        )
+
+    return wanted
+
+
+ACTIONS = {
+    "ImportDataKey": Handler(import_data_key, writes=True),
+    "DescribeDataKey": Handler(describe_data_key),
+    "DescribeDataKeys": Handler(describe_data_keys),
+    "ListDataKeys": Handler(list_data_keys),
+    "ListDataKeyDetail": Handler(list_data_key_detail),
+    "UpdateDataKeyName": Handler(update_name, writes=True),
+    "UpdateDataKeyDescription": Handler(update_description, writes=True),
+    "GetDataKeyPlaintext": Handler(get_plaintext),
+    "GetDataKeyCiphertextBlob": Handler(get_ciphertext_blob),
+    "EnableDataKey": set_state("Enabled"),
+    "DisableDataKey": set_state("Disabled"),
+    "EnableDataKeys": set_states("Enabled"),
+    "DisableDataKeys": set_states("Disabled"),
+    "ScheduleDataKeyDeletion": Handler(schedule_deletion, writes=True),
+    "CancelDataKeyDeletion": Handler(cancel_deletion, writes=True),
+}
