@@ -387,9 +387,10 @@ def test_openssl_accepts_what_signs_the_digest_of_sm2(size: int) -> None:
     theirs("SM2DSA", "-verify", "SM2DSA.pub", "-signature", "sig", path=path)
 
 
-@pytest.mark.parametrize("choice", ["raw", "out", "json", "text"])
+@pytest.mark.parametrize("choice", ["raw", "out", "json", "raw json", "text"])
 def test_the_forms_of_the_output(choice: str) -> None:
-    words = {"raw": ("--raw",), "out": ("-o", "sig"), "json": ("--format", "json"), "text": ()}[choice]
+    json = ("--format", "json")
+    words = {"raw": ("--raw",), "out": ("-o", "sig"), "json": json, "raw json": ("--raw", *json), "text": ()}[choice]
     found = run("sign", "--key", "RSA_PSS_SHA_256", *words, data=b"message")
     if choice == "out":
         assert found == b""
