@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,7 +14,13 @@ import pytest
 from kmstool.server.app import EmbeddedKms
 
 IN_CI = bool(os.environ.get("CI"))
-PROGRAM = "kmstool"
+PROGRAM = (sys.executable, "-m", "kmstool")
+
+# Runs a line of the shell on a terminal of its own, fed from stdin; what the terminal shows goes to stdout.
+TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+ON_TERMINAL = (sys.executable, "-S", "-c", TERMINAL, "sh", "-c")
+# The same for the program, whose arguments follow.
+PROGRAM_ON_TERMINAL = (*ON_TERMINAL, 'stty cols 80 rows 24; exec "$@"', "sh", *PROGRAM)
 
 
 @pytest.fixture(autouse=True)
@@ -34,13 +43,29 @@ def kms(tmp_path: Path) -> Iterator[EmbeddedKms]:
     opened.close()
 
 
-def missing(what: str) -> NoReturn:
-    """Skip the test on a laptop; fail it in CI, where everything is to be there."""
+@contextmanager
+def small_disk(place: Path, size: str) -> Iterator[Path]:
+    """Mount a disk of a size such as `3m`, which only root can do."""
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+    if os.geteuid() != 0:
+        unable("only root can mount a small disk")
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode != 0:
+        unable(f"a small disk cannot be mounted: {ran.stderr.strip()}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def unable(reason: str) -> NoReturn:
+    """Skip the test, or let it fail in CI, where everything must be able to run."""
     if IN_CI:
-        pytest.fail(what)
-    pytest.skip(what)
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def need(program: str) -> str:
     """Return the path of a foreign program; without it the test is skipped, and fails in CI."""
-    return shutil.which(program) or missing(f"{program} is not installed")
+    return shutil.which(program) or unable(f"{program} is not installed")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from kmstool import protocol
-from tests.conftest import missing, need
+from tests.conftest import need, unable
 
 TCCLI = os.environ.get("KMSTOOL_TCCLI")
 CASES = int(os.environ.get("KMSTOOL_CASES", "20"))
@@ -54,13 +54,13 @@ def package(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
-        missing(f"the Python package {name} is not installed")
+        unable(f"the Python package {name} is not installed")
 
 
 def tccli_data(name: str) -> Any:
     """Return a file that tccli has on KMS: `api`, the API's model, or `examples`, those of the API's pages."""
     if not TCCLI:
-        missing("KMSTOOL_TCCLI does not name tccli")
+        unable("KMSTOOL_TCCLI does not name tccli")
     folder = Path(TCCLI).parents[1]
     version = "v" + protocol.VERSION.replace("-", "")
     found = [*folder.glob(f"lib/python*/site-packages/tccli/services/kms/{version}/{name}.json")]

@@ -22,6 +22,7 @@ import pytest
 from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, OutputError
 from kmstool.server import admin, schema
 from kmstool.server.app import EmbeddedKms
+from tests.conftest import need
 
 FORMAT_1 = Path(__file__).parent / "vectors" / "store-format-1"
 DATABASE, ROOT_KEY = "kms.sqlite3", "root.key"
@@ -79,16 +80,6 @@ try:
 except KmsToolError as error:
     print(type(error).__name__)
 """
-
-
-def need(program: str) -> str:
-    """Return the path of a foreign program; without it the test is skipped, and fails in CI."""
-    found = shutil.which(program)
-    if found is None and os.environ.get("CI"):
-        pytest.fail(f"{program} is not installed")
-    if found is None:
-        pytest.skip(f"{program} is not installed")
-    return found
 
 
 def passphrase() -> bytes:

@@ -20,6 +20,7 @@ import pytest
 
 from kmstool import data_keys, errors, keys
 from kmstool.cli import main, options
+from tests.conftest import unable
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kmstool"
@@ -87,9 +88,7 @@ def test_imports_only_go_down() -> None:
     beside = Path(sys.executable).with_name("lint-imports")
     program = str(beside) if beside.exists() else shutil.which("lint-imports")
     if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("import-linter is not installed")
-        pytest.skip("import-linter is not installed")
+        unable("import-linter is not installed")
     done = subprocess.run(
         [program, "--no-cache"],
         cwd=ROOT,

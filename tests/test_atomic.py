@@ -3,7 +3,6 @@
 import errno
 import os
 import re
-import shutil
 import stat
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from kmstool import atomic
 from kmstool.errors import OutputError
+from tests.conftest import need
 
 OLD = b"the old content\n"
 NEW = b"the new content\n" * 65536
@@ -45,16 +45,6 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "folder"
     made.mkdir()
     return made
-
-
-def need(program: str) -> str:
-    """Return the path of a foreign program; without it the test is skipped, and fails in CI."""
-    found = shutil.which(program)
-    if found is None and os.environ.get("CI"):
-        pytest.fail(f"{program} is not installed")
-    if found is None:
-        pytest.skip(f"{program} is not installed")
-    return found
 
 
 def names(folder: Path) -> list[str]:

@@ -17,7 +17,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -56,9 +55,8 @@ from kmstool.kms import reach
 from kmstool.kms.client import KmsClient
 from kmstool.kms.cloud import CloudTransport
 from kmstool.kms.credentials import Credential, Fixed
-from tests.conftest import need
+from tests.conftest import PROGRAM, need
 
-PROGRAM = (sys.executable, "-m", "kmstool")
 TIMEOUT_SECONDS = 30
 SECRET_ID, SECRET_KEY, TOKEN = "AKIDcanary0123456789", "canarySecretKeyOfTheTests", "canaryTokenOfTheTests"
 CREDENTIAL = Fixed(Credential(SECRET_ID, SECRET_KEY, TOKEN), "the tests")

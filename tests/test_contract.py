@@ -5,11 +5,7 @@ bills the keys that are made there until their deletion, which is scheduled at t
 """
 
 import os
-import re
 import secrets
-import signal
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +23,7 @@ from kmstool.kms.credentials import Credential, Fixed
 from kmstool.kms.retry import Retrying
 from kmstool.kms.transport import Transport
 from kmstool.server.app import EmbeddedKms
+from tests.served import serving
 
 # Each test has an empty home and no such variables; what was there before is for the cloud.
 ENVIRON = dict(os.environ)
@@ -45,22 +42,10 @@ def in_process(folder: Path) -> Iterator[Transport]:
 
 
 def over_http(folder: Path) -> Iterator[Transport]:
-    environ = {**ENVIRON, "HOME": str(folder), "KMSTOOL_LOCAL_HOME": str(folder / "store")}
-    program = [sys.executable, "-m", "kmstool", "local"]
-    with subprocess.Popen([*program, "serve"], env=environ, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            assert process.stdout.readline().startswith("listening on ")
-            exported = subprocess.run(
-                [*program, "env"], env=environ, stdout=subprocess.PIPE, text=True, check=True, timeout=TIMEOUT_SECONDS
-            )
-            variables = dict(re.findall(r"export ([A-Z_]+)='([^']*)'\n", exported.stdout))
-            credential = Credential(variables["TENCENTCLOUD_SECRET_ID"], variables["TENCENTCLOUD_SECRET_KEY"])
-            yield CloudTransport(Fixed(credential, "the tests"), REGION, endpoint=variables["KMSTOOL_ENDPOINT"])
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(TIMEOUT_SECONDS) == 0
-        finally:
-            process.kill()
+    with serving(folder) as found:
+        given = found.variables
+        credential = Credential(given["TENCENTCLOUD_SECRET_ID"], given["TENCENTCLOUD_SECRET_KEY"])
+        yield CloudTransport(Fixed(credential, "the tests"), REGION, endpoint=found.endpoint)
 
 
 def in_the_cloud(folder: Path) -> Iterator[Transport]:

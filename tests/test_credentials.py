@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import stat
 import subprocess
@@ -31,9 +30,9 @@ from kmstool.kms.credential_files import INI_FILES, from_ini, from_tccli
 from kmstool.kms.credentials import Credential, Fixed, Provider, Renewed, checked, from_environment
 from kmstool.server import credentials as served_credentials
 from kmstool.server.app import EmbeddedKms
+from tests.conftest import PROGRAM, need
+from tests.served import serving
 
-IN_CI = bool(os.environ.get("CI"))
-PROGRAM = (sys.executable, "-m", "kmstool")
 TIMEOUT_SECONDS = 60
 # What the program may need to start, beside any waiting.
 START_SECONDS = 2.5
@@ -43,17 +42,6 @@ SECRET_KEY = "canarySecretKeyOfTheTests0123456"
 TOKEN = "canaryTokenOfTheTests"
 ROLE_ARN = "qcs::cam::uin/1:roleName/tests"
 ROLE_PATH = "/latest/meta-data/cam/security-credentials/"
-
-
-def need(program: str) -> str:
-    """Return the path of a foreign program; without it the test is skipped, and fails in CI."""
-    found = shutil.which(program)
-    if found is None:
-        message = f"{program} is not installed"
-        if IN_CI:
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
 
 
 def run(
@@ -113,23 +101,9 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("served")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("KMSTOOL_", "TENCENTCLOUD_"))}
-    environ = {**clean, "HOME": str(folder), "KMSTOOL_LOCAL_HOME": str(folder / "store")}
-    command = [*PROGRAM, "local", "serve"]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            endpoint = process.stdout.readline().removeprefix("listening on ").strip()
-            exported = subprocess.run(
-                [*PROGRAM, "local", "env"], env=environ, stdout=subprocess.PIPE, text=True, check=True
-            ).stdout
-            found = dict(re.findall(r"export ([A-Z_]+)='([^']*)'\n", exported))
-            yield Server(folder, endpoint, found["TENCENTCLOUD_SECRET_ID"], found["TENCENTCLOUD_SECRET_KEY"])
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(TIMEOUT_SECONDS) == 0
-        finally:
-            process.kill()
+    with serving(tmp_path_factory.mktemp("served")) as found:
+        secret_id, secret_key = (found.variables[f"TENCENTCLOUD_SECRET_{part}"] for part in ("ID", "KEY"))
+        yield Server(found.folder, found.endpoint, secret_id, secret_key)
 
 
 class Stub:

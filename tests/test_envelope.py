@@ -31,9 +31,8 @@ from kmstool.errors import UsageError
 from kmstool.kms.client import KmsClient
 from kmstool.kms.recipient import CmkIdentity, CmkRecipient
 from kmstool.server.app import EmbeddedKms
-from tests.conftest import IN_CI, need
+from tests.conftest import ON_TERMINAL, PROGRAM, need, small_disk
 
-PROGRAM = (sys.executable, "-m", "kmstool")
 TIMEOUT_SECONDS = 60
 # How long a command may take to end after it was told to.
 PATIENCE_SECONDS = 8
@@ -42,9 +41,6 @@ HOME_REGION, ABROAD = "ap-guangzhou", "ap-singapore"
 MOST_MEMORY_KIB = 64 * 1024
 LARGE = 512 * 2**20
 
-# Runs a program on a terminal of its own, fed from stdin; what the terminal shows goes to stdout.
-TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-ON_TERMINAL = (sys.executable, "-S", "-c", TERMINAL, "sh", "-c")
 # Runs a program and writes the most memory that it had, in KiB, to the file named first. A small process starts it,
 # because a child counts the memory of the one that it came from.
 MEASURED = """
@@ -927,25 +923,10 @@ def test_a_reader_that_goes_away(large_envelope: str) -> None:
         assert process.stderr.read() == b""
 
 
-def unable(message: str) -> None:
-    if IN_CI:
-        pytest.fail(message)
-    pytest.skip(message)
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a disk of 3 MiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if os.geteuid() != 0:
-        unable("only root can mount a small disk")
-    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ran.returncode != 0:
-        unable(f"a small disk cannot be mounted: {ran.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    with small_disk(tmp_path / "disk", "3m") as place:
+        yield place
 
 
 def test_a_full_disk(disk: Path, large_envelope: str) -> None:

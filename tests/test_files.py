@@ -5,7 +5,6 @@ import re
 import shutil
 import stat
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,11 @@ from typing import Any
 import pytest
 
 from kmstool.server.app import EmbeddedKms
+from tests.conftest import PROGRAM, PROGRAM_ON_TERMINAL
 
-PROGRAM = (sys.executable, "-m", "kmstool")
 TIMEOUT_SECONDS = 60
 ENCRYPT = ("encrypt", "--key", "demo")
 
-# Runs a program on a terminal of its own, fed from stdin; what the terminal shows goes to stdout.
-TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-ON_TERMINAL = (sys.executable, "-S", "-c", TERMINAL, "sh", "-c", 'stty cols 80 rows 24; exec "$@"', "sh", *PROGRAM)
 
 # Root may read and write everything, unless it gives up the capabilities for it.
 BOUND = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
@@ -48,7 +44,11 @@ def run(*arguments: str, prefix: Sequence[str] = (), **settings: Any) -> subproc
 def run_on_terminal(*arguments: str, typed: str = "") -> tuple[int, bytes]:
     """Run the program on a terminal of 80 columns; return its exit code and all that the terminal shows."""
     done = subprocess.run(
-        [*ON_TERMINAL, *arguments], input=typed.encode(), capture_output=True, timeout=TIMEOUT_SECONDS, check=False
+        [*PROGRAM_ON_TERMINAL, *arguments],
+        input=typed.encode(),
+        capture_output=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
     )
     return done.returncode, done.stdout
 

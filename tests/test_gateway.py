@@ -13,7 +13,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,8 +35,10 @@ from kmstool.server.authentication import authenticate, unflatten
 from kmstool.server.credentials import ServedCredential
 from kmstool.server.faults import FaultRule
 from kmstool.server.http import HttpRequest
+from tests import served
+from tests.conftest import PROGRAM
+from tests.served import Served
 
-PROGRAM = (sys.executable, "-m", "kmstool")
 TIMEOUT_SECONDS = 30
 ANSWER_SECONDS = 10
 SKEWED_SECONDS, TOLERATED_SECONDS = 600, 240
@@ -48,36 +49,12 @@ JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 has_ipv6 = pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this system has no IPv6 loopback")
 
 
-@dataclass(frozen=True)
-class Server:
-    """A running server: its process, and what `kmstool local env` says of it."""
-
-    folder: Path
-    environ: Mapping[str, str]
-    process: "subprocess.Popen[str]"
-    variables: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def netloc(self) -> str:
-        return self.variables["KMSTOOL_ENDPOINT"].removeprefix("http://")
+class Server(Served):
+    """A running server, with its port in a file."""
 
     @property
     def port_file(self) -> Path:
         return self.folder / "port"
-
-    def run(self, *arguments: str, exit_code: int = 0) -> "subprocess.CompletedProcess[str]":
-        """Run kmstool beside the server, on the same store."""
-        done = subprocess.run(
-            [*PROGRAM, *arguments],
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        assert done.returncode == exit_code, done.stderr
-        return done
 
     @contextmanager
     def store(self) -> Iterator[EmbeddedKms]:
@@ -88,35 +65,16 @@ class Server:
         finally:
             kms.close()
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        self.process.send_signal(number)
-        assert self.process.wait(TIMEOUT_SECONDS) == 0
-
 
 @contextmanager
 def serving(folder: Path, *options: str) -> Iterator[Server]:
-    """Serve the store in a folder; the server must end well when it is told to."""
+    """Serve the store in a folder; the server must write its port to a file, and remove that in the end."""
     folder.mkdir(exist_ok=True)
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("KMSTOOL_", "TENCENTCLOUD_"))}
-    environ = {**clean, "HOME": str(folder), "KMSTOOL_LOCAL_HOME": str(folder / "store")}
-    command = [*PROGRAM, "local", "serve", "--port", "0", "--port-file", str(folder / "port"), *options]
-    with (
-        (folder / "server.log").open("a") as log,
-        subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=log, text=True) as process,
-    ):
-        try:
-            server = Server(folder, environ, process)
-            assert process.stdout
-            line = process.stdout.readline()
-            assert line.startswith("listening on http://"), (folder / "server.log").read_text()
-            assert server.port_file.read_text() == line.rpartition(":")[2]
-            exported = re.findall(r"export ([A-Z_]+)='([^']*)'\n", server.run("local", "env").stdout)
-            yield replace(server, variables=dict(exported))
-            if process.poll() is None:
-                server.stop()
-            assert not server.port_file.exists()
-        finally:
-            process.kill()
+    with served.serving(folder, "--port", "0", "--port-file", str(folder / "port"), *options) as found:
+        server = Server(**vars(found))
+        assert server.port_file.read_text() == server.netloc.rpartition(":")[2] + "\n"
+        yield server
+    assert not server.port_file.exists()
 
 
 @pytest.fixture(scope="module")

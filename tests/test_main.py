@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,14 +22,11 @@ import pytest
 from kmstool.cli import main, options
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.store import DATABASE
+from tests.conftest import PROGRAM, PROGRAM_ON_TERMINAL
 
-PROGRAM = (sys.executable, "-m", "kmstool")
 TIMEOUT_SECONDS = 60
 ERROR_FIELDS = {"code", "exit", "message", "hint", "kms_code", "request_id"}
 
-# Runs a program on a terminal of its own, fed from stdin; what the terminal shows goes to stdout.
-TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-ON_TERMINAL = (sys.executable, "-S", "-c", TERMINAL, "sh", "-c", 'stty cols 80 rows 24; exec "$@"', "sh", *PROGRAM)
 
 needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 
@@ -117,7 +113,11 @@ def run_redirected(redirection: str, *arguments: str, **settings: Any) -> subpro
 def run_on_terminal(*arguments: str, typed: str = "") -> tuple[int, str]:
     """Run the program on a terminal of 80 columns; return its exit code and all that the terminal shows."""
     done = subprocess.run(
-        [*ON_TERMINAL, *arguments], input=typed.encode(), capture_output=True, timeout=TIMEOUT_SECONDS, check=False
+        [*PROGRAM_ON_TERMINAL, *arguments],
+        input=typed.encode(),
+        capture_output=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
     )
     return done.returncode, done.stdout.decode()
 

@@ -7,24 +7,17 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kmstool.server.app import EmbeddedKms
+from tests.conftest import PROGRAM, PROGRAM_ON_TERMINAL
 
-PROGRAM = (sys.executable, "-m", "kmstool")
 TIMEOUT_SECONDS = 60
 COLUMNS = 80
 
-# Runs a program on a terminal of its own, fed from stdin; what the terminal shows goes to stdout.
-TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-ON_TERMINAL = (
-    *(sys.executable, "-S", "-c", TERMINAL, "sh", "-c", f'stty cols {COLUMNS} rows 24; exec "$@"', "sh"),
-    *PROGRAM,
-)
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[([0-9;]*;)?(3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
@@ -62,7 +55,7 @@ def run(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
 def run_on_terminal(*arguments: str, **environment: str) -> tuple[int, str]:
     """Run the program on a terminal; return its exit code and all that the terminal shows, line ends as `\\n`."""
     done = subprocess.run(
-        [*ON_TERMINAL, *arguments],
+        [*PROGRAM_ON_TERMINAL, *arguments],
         input=b"",
         capture_output=True,
         timeout=TIMEOUT_SECONDS,

@@ -23,6 +23,7 @@ import pytest
 from kmstool.errors import AccessError, IntegrityError, UsageError
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
+from tests.conftest import need
 
 PLAINTEXT = base64.b64encode(b"of the tests").decode()
 ROOT_KEY = "root.key"
@@ -31,16 +32,6 @@ PATIENCE_SECONDS = 6
 
 # Every change to a store's files is made by one of these.
 CHANGES = ("pwrite64", "fdatasync", "fsync", "ftruncate", "linkat", "/^rename", "/^unlink")
-
-
-def need(program: str) -> str:
-    """Return the path of a foreign program; without it the test is skipped, and fails in CI."""
-    found = shutil.which(program)
-    if found is None and os.environ.get("CI"):
-        pytest.fail(f"{program} is not installed")
-    if found is None:
-        pytest.skip(f"{program} is not installed")
-    return found
 
 
 def asked(passphrase: bytes) -> Callable[[], bytes]:

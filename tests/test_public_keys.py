@@ -8,7 +8,6 @@ import base64
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,9 @@ from kmstool.envelope.public_keys import PrivateKeyIdentity, PublicKeyRecipient,
 from kmstool.errors import IntegrityError, UsageError
 from kmstool.server import materials
 from kmstool.server.app import EmbeddedKms
+from tests.conftest import PROGRAM
 from tests.foreign import openssl
 
-PROGRAM = (sys.executable, "-m", "kmstool", "envelope")
 TIMEOUT_SECONDS = 60
 REGION, ABROAD = "ap-guangzhou", "ap-singapore"
 USAGES = {"rsa": "ASYMMETRIC_DECRYPT_RSA_2048", "sm2": "ASYMMETRIC_DECRYPT_SM2"}
@@ -53,7 +52,7 @@ def work(kms: EmbeddedKms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> d
 def run(*arguments: str, code: int = 0, variables: Mapping[str, str] | None = None) -> bytes:
     """Run `kmstool envelope`, check its exit code, and return stdout, or stderr if it failed."""
     done = subprocess.run(
-        [*PROGRAM, *arguments],
+        [*PROGRAM, "envelope", *arguments],
         capture_output=True,
         check=False,
         stdin=subprocess.DEVNULL,

@@ -1,11 +1,7 @@
 """What may pass is tried again, later and later and never for ever; what may have happened is looked up first."""
 
-import os
-import re
-import signal
 import socket
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,8 +37,9 @@ from kmstool.server import admin, faults
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.faults import FaultRule
 from tests import byok
+from tests.conftest import PROGRAM
+from tests.served import serving
 
-PROGRAM = (sys.executable, "-m", "kmstool")
 TIMEOUT_SECONDS = 30
 FIRST_SECONDS, LONGEST_SECONDS = 0.1, 20.0
 DAY = 86400
@@ -582,23 +579,8 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("served")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("KMSTOOL_", "TENCENTCLOUD_"))}
-    environ = {**clean, "HOME": str(folder), "KMSTOOL_LOCAL_HOME": str(folder / "store")}
-    command = [*PROGRAM, "local", "serve", "--verbose"]
-    with (
-        (folder / "server.log").open("a") as log,
-        subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=log, text=True) as process,
-    ):
-        try:
-            assert process.stdout
-            assert process.stdout.readline().startswith("listening on ")
-            lines = Server(folder, environ).run("local", "env").stdout
-            yield Server(folder, {**environ, **dict(re.findall(r"export ([A-Z_]+)='([^']*)'\n", lines))})
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(TIMEOUT_SECONDS) == 0
-        finally:
-            process.kill()
+    with serving(tmp_path_factory.mktemp("served"), "--verbose") as found:
+        yield Server(found.folder, {**found.environ, **found.variables})
 
 
 @pytest.fixture

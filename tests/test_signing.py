@@ -9,7 +9,6 @@ import hashlib
 import os
 import secrets
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -23,10 +22,9 @@ from kmstool.crypto import asymmetric, encodings, pem, sm2_signature
 from kmstool.errors import InputError, IntegrityError, KmsToolError, UsageError
 from kmstool.server import materials, seed
 from kmstool.server.app import EmbeddedKms
-from tests.conftest import need
+from tests.conftest import PROGRAM, need
 from tests.foreign import openssl
 
-PROGRAM = (sys.executable, "-m", "kmstool")
 TIMEOUT_SECONDS = 60
 SIZES = (1, 4096, 4097, 3_000_000)
 USER_ID = "1234567812345678"

@@ -10,18 +10,18 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from kmstool.errors import InputError, IntegrityError, KmsToolError, OutputError
 from kmstool.server import store
 from kmstool.server.app import EmbeddedKms
+from tests.conftest import need, small_disk
 
 DATABASE = "kms.sqlite3"
 ROOT_KEY = "root.key"
 APPLICATION_ID = 0x6B6D7374
-IN_CI = bool(os.environ.get("CI"))
 
 # Creates one key and prints "created" or the class of the refusal; anything else is a traceback.
 CREATE = """
@@ -34,18 +34,6 @@ try:
 except KmsToolError as error:
     print(type(error).__name__, error)
 """
-
-
-def need(program: str) -> str:
-    """Return the path of a foreign program; without it the test is skipped, and fails in CI."""
-    return shutil.which(program) or unable(f"{program} is not installed")
-
-
-def unable(reason: str) -> NoReturn:
-    """Skip the test, or let it fail in CI, where everything must be able to run."""
-    if IN_CI:
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def mode(path: Path) -> int:
@@ -336,17 +324,8 @@ def test_a_store_that_cannot_be_opened_keeps_no_file_open(folder: Path) -> None:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a disk of 256 KiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
-    if os.geteuid() != 0:
-        unable("only root can mount a small disk")
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ran.returncode != 0:
-        unable(f"a small disk cannot be mounted: {ran.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    with small_disk(tmp_path / "disk", "256k") as place:
+        yield place
 
 
 def fill(path: Path) -> None:

@@ -25,6 +25,7 @@ from typing import Any
 import pytest
 
 from kmstool.server.app import EmbeddedKms
+from tests.conftest import need
 
 DATABASE = "kms.sqlite3"
 PLAINTEXT = base64.b64encode(b"of the tests").decode()
@@ -103,16 +104,6 @@ except KmsToolError as error:
 rotated = kms.call("DescribeKey", {"KeyId": sys.argv[2]})["KeyMetadata"]["LastRotateTime"] > 0
 print(json.dumps([*outcome, rotated]))
 """
-
-
-def need(program: str) -> str:
-    """Return the path of a foreign program; without it the test is skipped, and fails in CI."""
-    found = shutil.which(program)
-    if found is None and os.environ.get("CI"):
-        pytest.fail(f"{program} is not installed")
-    if found is None:
-        pytest.skip(f"{program} is not installed")
-    return found
 
 
 @contextlib.contextmanager

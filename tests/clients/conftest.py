@@ -3,10 +3,7 @@
 import base64
 import json
 import os
-import re
-import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -16,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import missing
+from tests.conftest import PROGRAM, unable
 from tests.foreign import TCCLI
+from tests.served import serving
 
 # Each test has an environment without such variables, so it is read before the first one.
 NODE_MODULES = os.environ.get("KMSTOOL_NODE_MODULES")
-KMSTOOL = (sys.executable, "-m", "kmstool")
 TIMEOUT_SECONDS = 60
 UNKNOWN_KEY = "6f6e2a6c-e7ca-11f1-8000-52540000ffff"
 DAY = 86400
@@ -34,7 +31,7 @@ Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 def tccli() -> str:
     """The path of tccli, which lives in an environment of its own."""
     if not TCCLI or not Path(TCCLI).exists():
-        missing("KMSTOOL_TCCLI does not name tccli")
+        unable("KMSTOOL_TCCLI does not name tccli")
     return str(TCCLI)
 
 
@@ -42,7 +39,7 @@ def tccli() -> str:
 def node_modules() -> str:
     """The folder `node_modules` with Tencent's SDK for Node."""
     if not NODE_MODULES or not (Path(NODE_MODULES) / "tencentcloud-sdk-nodejs").exists():
-        missing("KMSTOOL_NODE_MODULES does not name a folder with tencentcloud-sdk-nodejs")
+        unable("KMSTOOL_NODE_MODULES does not name a folder with tencentcloud-sdk-nodejs")
     return str(Path(str(NODE_MODULES)).absolute())
 
 
@@ -65,7 +62,7 @@ class Server:
     def run(self, *arguments: str, given: bytes = b"") -> bytes:
         """Run kmstool beside the server."""
         done = subprocess.run(
-            [*KMSTOOL, *arguments],
+            [*PROGRAM, *arguments],
             env=self.environ,
             input=given,
             capture_output=True,
@@ -78,20 +75,8 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("served")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("KMSTOOL_", "TENCENTCLOUD_"))}
-    environ = {**clean, "HOME": str(folder), "KMSTOOL_LOCAL_HOME": str(folder / "store")}
-    command = [*KMSTOOL, "local", "serve"]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            assert process.stdout.readline().startswith("listening on ")
-            exported = Server(folder, environ, {}).run("local", "env").decode()
-            yield Server(folder, environ, dict(re.findall(r"export ([A-Z_]+)='([^']*)'\n", exported)))
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(TIMEOUT_SECONDS) == 0
-        finally:
-            process.kill()
+    with serving(tmp_path_factory.mktemp("served")) as found:
+        yield Server(found.folder, found.environ, found.variables)
 
 
 class Conversation:

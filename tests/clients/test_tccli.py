@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import Any
 
 import pytest
 
-KMSTOOL = (sys.executable, "-m", "kmstool")
+from tests.conftest import PROGRAM
+
 TIMEOUT_SECONDS = 60
 CANARY = b"canary plaintext of the tests"
 REFUSAL = re.compile(r"\[TencentCloudSDKException\] code:(\S+) message:(.*) requestId:(\S+)")
@@ -131,7 +131,7 @@ def test_its_files_are_a_source_of_credentials_for_kmstool(run: Run, server: Any
     words = ("secretId", given["TENCENTCLOUD_SECRET_ID"], "secretKey", given["TENCENTCLOUD_SECRET_KEY"])
     assert run("configure", "set", *words, "region", "ap-singapore").returncode == 0
     done = subprocess.run(
-        [*KMSTOOL, "auth", "status", "--format", "json"],
+        [*PROGRAM, "auth", "status", "--format", "json"],
         env=dict(os.environ),
         capture_output=True,
         text=True,
@@ -140,7 +140,7 @@ def test_its_files_are_a_source_of_credentials_for_kmstool(run: Run, server: Any
     found = json.loads(done.stdout)
     assert (found["Profile"], found["Region"]) == ("tccli", "ap-singapore")
     done = subprocess.run(
-        [*KMSTOOL, "random", "8", "--endpoint", server.endpoint],
+        [*PROGRAM, "random", "8", "--endpoint", server.endpoint],
         env=dict(os.environ),
         capture_output=True,
         text=True,
@@ -167,7 +167,7 @@ def test_what_is_left_behind(home: Path, call: Call, server: Any) -> None:
     environ = {**os.environ, **server.variables}
     try:
         with subprocess.Popen(
-            [*KMSTOOL, "encrypt", "--key", key_id, "--debug"],
+            [*PROGRAM, "encrypt", "--key", key_id, "--debug"],
             env=environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
