@@ -29,7 +29,8 @@ README = ROOT / "README.md"
 SESSIONS = sorted((ROOT / "tests" / "sessions").glob("*.md"))
 
 HEAVY = {"cryptography", "jmespath", "keyring", "platformdirs", "requests", "rich", "sqlite3", "tencentcloud"}
-DOMAIN = ("kmstool.crypto", "kmstool.kms", "kmstool.protocol", "kmstool.server")
+DOMAIN = ("kmstool.crypto", "kmstool.kms", "kmstool.protocol", "kmstool.server", "kmstool.whitebox")
+SERVICE_PACKAGES = {"whitebox"}
 MAX_MODULE_LINES = 300
 KEY_ID = "6f6e2a6c-e7ca-11f1-8000-525400000001"
 MAX_SUMMARY_CHARACTERS = 60
@@ -258,10 +259,19 @@ def test_a_module_says_what_it_holds(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=module_name)
-def test_a_package_file_is_empty(path: Path) -> None:
-    """Whoever imports one module of a package would pay for everything that `__init__.py` imports."""
+def test_a_package_file_imports_nothing(path: Path) -> None:
+    """Whoever imports one module of a package would pay for everything that `__init__.py` imports.
+
+    It is empty, but for the functions of a package that other programs use; they import when they are called.
+    """
     text = path.read_text("utf-8")
     if path.parent == PACKAGE:
         assert re.fullmatch(r'__version__ = "[0-9]+\.[0-9]+\.[0-9]+[a-z0-9.]*"\n', text)
+    elif path.parent.name in SERVICE_PACKAGES:
+        (_, future, *functions) = ast.parse(text).body
+        assert isinstance(future, ast.ImportFrom)
+        assert future.module == "__future__"
+        assert functions
+        assert all(isinstance(function, ast.FunctionDef) for function in functions)
     else:
         assert text == ""
