@@ -1,6 +1,6 @@
-"""The words of customer master keys (CMKs): usages, states, names, and which action which state allows.
+"""The words of customer master keys (CMKs) and white-box keys: usages, states, names, which action which state allows.
 
-Shared by client, server and documentation, so that the state table exists once
+Shared by client, server and documentation, so that each state table exists once
 (API: KeyMetadata, and the descriptions and error lists of the actions).
 """
 
@@ -133,6 +133,31 @@ def refusal(
         rule.bound if bound else None,
     )
     return next((code for code in reasons if code is not None), None)
+
+
+WHITE_BOX_STATES = ("Enabled", "Disabled")
+
+# The code with which an action is refused on a white-box key in each of these states, None where it works.
+# Bound or not makes no difference: binding changes what a decrypt key opens on, not what KMS does.
+WHITE_BOX_RULES = {
+    "EncryptByWhiteBox": (_OK, "ResourceUnavailable.KeyDisabled"),
+    "EnableWhiteBoxKey": (_OK, _OK),
+    "EnableWhiteBoxKeys": (_OK, _OK),
+    "DisableWhiteBoxKey": (_OK, _OK),
+    "DisableWhiteBoxKeys": (_OK, _OK),
+    # The API has no code of its own for this.
+    "DeleteWhiteBoxKey": ("FailedOperation", _OK),
+    "OverwriteWhiteBoxDeviceFingerprints": (_OK, _OK),
+    "DescribeWhiteBoxDeviceFingerprints": (_OK, _OK),
+    "DescribeWhiteBoxDecryptKey": (_OK, _OK),
+    "DescribeWhiteBoxKey": (_OK, _OK),
+    "DescribeWhiteBoxKeyDetails": (_OK, _OK),
+}
+
+
+def white_box_refusal(action: str, state: str) -> str | None:
+    """Return the KMS code with which `action` is refused on a white-box key in a state, None if it works."""
+    return WHITE_BOX_RULES[action][WHITE_BOX_STATES.index(state)]
 
 
 def usage_of(name: str) -> str:

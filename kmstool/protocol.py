@@ -42,7 +42,7 @@ _CLASSES: dict[str, type[errors.KmsToolError]] = {
 }
 
 _HINTS = {
-    "InvalidParameterValue.AliasAlreadyExists": "choose another alias, or see who has it: kmstool key show ALIAS",
+    "InvalidParameterValue.AliasAlreadyExists": "choose another alias, or see who has it: kmstool key list, kmstool whitebox list",
     "InvalidParameterValue.InvalidAlias": "1 to 60 letters, digits, - and _, beginning with a letter or digit; "
     "kms- is kept for cloud products",
     "InvalidParameterValue.InvalidCiphertext": "give the same --context as at encryption, and the blob unchanged",
@@ -59,6 +59,12 @@ _HINTS = {
     "LimitExceeded.DataKeyLimitExceeded": "delete data keys that are no longer needed: kmstool data-key list",
     "ResourceUnavailable.CmkDisabled": "see its state: kmstool key show KEY",
     "ResourceUnavailable.CmkShouldBeDisabled": "disable it first: kmstool key disable KEY",
+    "ResourceNotFound": "see the white-box keys of this region: kmstool whitebox list",
+    "ResourceUnavailable.KeyDisabled": "enable the white-box key: kmstool whitebox enable KEY",
+    "ResourceUnavailable.NotPurchased": "white-box keys exist in ap-beijing, ap-guangzhou, ap-hongkong and ap-shanghai; "
+    "in the cloud they are bought apart",
+    "LimitExceeded.KeyLimitExceeded": "delete a white-box key that is not in use: kmstool whitebox delete KEY",
+    "LimitExceeded.FingerprintsLimitExceeded": "bind a white-box key to at most 200 devices",
     "UnsupportedOperation.RotateNotSupported": "turn it on first: kmstool key rotation on KEY; only symmetric keys with "
     "material made by KMS rotate",
     "ResourceUnavailable.TokenExpired": "get new parameters and wrap the material again: kmstool material params",

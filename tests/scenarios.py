@@ -22,6 +22,7 @@ Scenario = Callable[[Call], Params]
 CONTEXT = '{"key1":"value1"}'
 PLAINTEXT = protocol.encode(b"test\n")
 SIGNED = {"Algorithm": "SM2DSA", "Message": PLAINTEXT, "MessageType": "RAW"}
+DEVICES = [{"Identity": "a1" + "0" * 6 + ("-" + "0" * 14) * 3 + "-" + "0" * 16, "Description": "laptop"}]
 RSA_ALGORITHM: rsa.EncryptionAlgorithm = "RSAES_OAEP_SHA_256"
 
 
@@ -107,6 +108,19 @@ def external_key(call: Call) -> Params:
 def wrapped_material(call: Call) -> Params:
     asked = request("GetParametersForImport", call)
     return byok.wrapped(call("GetParametersForImport", asked), bytes(16), RSA_ALGORITHM)
+
+
+def white_box_key(**more: Any) -> Scenario:
+    """Make a white-box key."""
+
+    def make(call: Call) -> Params:
+        return {"KeyId": call("CreateWhiteBoxKey", new_alias() | {"Algorithm": "SM4"})["KeyId"]} | more
+
+    return make
+
+
+def two_white_box_keys(call: Call) -> Params:
+    return {"KeyIds": [white_box_key()(call)["KeyId"] for _ in range(2)]}
 
 
 def rsa_ciphertext(call: Call) -> Params:
@@ -198,6 +212,21 @@ SCENARIOS: dict[str, Scenario] = {
     "VerifyByAsymmetricKey": signature,
     "AsymmetricRsaDecrypt": rsa_ciphertext,
     "AsymmetricSm2Decrypt": sm2_ciphertext,
+    "CreateWhiteBoxKey": lambda _: (
+        new_alias() | {"Algorithm": "AES_256", "Description": "d", "Tags": [{"TagKey": "env", "TagValue": "dev"}]}
+    ),
+    "DescribeWhiteBoxKey": white_box_key(),
+    "DescribeWhiteBoxKeyDetails": after("CreateWhiteBoxKey"),
+    "DescribeWhiteBoxDecryptKey": white_box_key(),
+    "EncryptByWhiteBox": white_box_key(PlainText=PLAINTEXT),
+    "EnableWhiteBoxKey": after("DisableWhiteBoxKey", "KeyId"),
+    "DisableWhiteBoxKey": white_box_key(),
+    "EnableWhiteBoxKeys": after("DisableWhiteBoxKeys", "KeyIds"),
+    "DisableWhiteBoxKeys": two_white_box_keys,
+    "DeleteWhiteBoxKey": after("DisableWhiteBoxKey", "KeyId"),
+    "OverwriteWhiteBoxDeviceFingerprints": white_box_key(DeviceFingerprints=DEVICES),
+    "DescribeWhiteBoxDeviceFingerprints": after("OverwriteWhiteBoxDeviceFingerprints", "KeyId"),
+    "DescribeWhiteBoxServiceStatus": lambda _: {},
     "GetServiceStatus": lambda _: {},
     "GetRegions": lambda _: {},
     "ListAlgorithms": lambda _: {},

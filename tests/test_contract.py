@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from kmstool import protocol
+from kmstool import protocol, whitebox
 from kmstool.cli.session import Session
 from kmstool.errors import IntegrityError, KeyStateError, KmsToolError, NotFoundError, ServiceError
 from kmstool.kms.cloud import CloudTransport
@@ -23,6 +23,7 @@ from kmstool.kms.credentials import Credential, Fixed
 from kmstool.kms.retry import Retrying
 from kmstool.kms.transport import Transport
 from kmstool.server.app import EmbeddedKms
+from kmstool.whitebox import binding, key_file
 from tests.served import serving
 
 # Each test has an empty home and no such variables; what was there before is for the cloud.
@@ -183,6 +184,37 @@ def test_the_life_of_a_key(transport: Transport) -> None:
     assert state(transport, key_id) == "Disabled"
     code = "ResourceUnavailable.CmkNotPendingDelete"
     refused(transport, KeyStateError, code, "CancelKeyDeletion", KeyId=key_id)
+
+
+def test_the_life_of_a_white_box_key(transport: Transport) -> None:
+    if not ask(transport, "DescribeWhiteBoxServiceStatus")["ServiceEnabled"]:
+        refused(transport, KeyStateError, "ResourceUnavailable.NotPurchased", "DescribeWhiteBoxKeyDetails")
+        return
+    alias = new_alias()
+    created = ask(transport, "CreateWhiteBoxKey", Alias=alias, Algorithm="SM4", Description="日本")
+    key_id, iv = created["KeyId"], protocol.encode(bytes(range(16)))
+    key = ask(transport, "DescribeWhiteBoxKey", KeyId=key_id)["KeyInfo"]
+    assert (key["Alias"], key["Algorithm"], key["Status"], key["Description"]) == (alias, "SM4", "Enabled", "日本")
+    assert key_id in [item["KeyId"] for item in ask(transport, "DescribeWhiteBoxKeyDetails")["KeyInfos"]]
+    encryption = {"KeyId": key_id, "PlainText": SECRET}
+    encrypted = ask(transport, "EncryptByWhiteBox", **encryption, InitializationVector=iv)
+    ciphertext = protocol.decode(encrypted["CipherText"])
+    assert (encrypted["InitializationVector"], len(ciphertext)) == (iv, 16)
+    assert ask(transport, "EncryptByWhiteBox", **encryption)["CipherText"] != encrypted["CipherText"]
+    if key_file.is_ours(protocol.decode(created["DecryptKey"])):
+        assert whitebox.decrypt(created["DecryptKey"].encode(), protocol.decode(iv), ciphertext) == b"secret"
+
+    devices = [{"Identity": binding.fingerprint(b"a device"), "Description": "of the tests"}]
+    ask(transport, "OverwriteWhiteBoxDeviceFingerprints", KeyId=key_id, DeviceFingerprints=devices)
+    assert ask(transport, "DescribeWhiteBoxDeviceFingerprints", KeyId=key_id)["DeviceFingerprints"] == devices
+    assert ask(transport, "DescribeWhiteBoxKey", KeyId=key_id)["KeyInfo"]["DeviceFingerprintBind"] is True
+    assert ask(transport, "DescribeWhiteBoxDecryptKey", KeyId=key_id)["DecryptKey"] != created["DecryptKey"]
+
+    refused(transport, ServiceError, "FailedOperation", "DeleteWhiteBoxKey", KeyId=key_id)
+    ask(transport, "DisableWhiteBoxKeys", KeyIds=[key_id])
+    refused(transport, KeyStateError, "ResourceUnavailable.KeyDisabled", "EncryptByWhiteBox", **encryption)
+    ask(transport, "DeleteWhiteBoxKey", KeyId=key_id)
+    refused(transport, NotFoundError, "ResourceNotFound", "DescribeWhiteBoxKey", KeyId=key_id)
 
 
 @pytest.mark.parametrize("plaintext", [b"s", bytes(range(256)), b"\xff" * 4096], ids=["one", "all", "most"])

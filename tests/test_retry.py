@@ -17,7 +17,7 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.common.retry import StandardRetryer
 from tencentcloud.kms.v20190118 import errorcodes, kms_client, models
 
-from kmstool import protocol
+from kmstool import protocol, whitebox
 from kmstool.errors import (
     AccessError,
     KmsToolError,
@@ -235,9 +235,9 @@ def test_no_pause_is_begun_that_would_end_too_late(slept: list[float]) -> None:
 # Outcomes that are not known.
 
 REPEATABLE = ("Encrypt", "Decrypt", "ReEncrypt", "GenerateRandom", "DescribeKey", "ListKeys", "EnableKey", "DisableKeys",
-              "BindCloudResource", "UpdateAlias", "GetParametersForImport")  # fmt: skip
+              "BindCloudResource", "UpdateAlias", "GetParametersForImport", "EncryptByWhiteBox", "EnableWhiteBoxKey",
+              "DisableWhiteBoxKeys", "DescribeWhiteBoxDecryptKey", "OverwriteWhiteBoxDeviceFingerprints")  # fmt: skip
 NOT_REPEATABLE: list[tuple[str, dict[str, Any]]] = [
-    ("CreateWhiteBoxKey", {}),
     ("SomethingNew", {}),
 ]
 UNKNOWN = [network_error(), error("InternalError"), error("ServiceUnavailable")]
@@ -349,7 +349,8 @@ CASES = {
 
 
 def test_every_look_up_is_tried_here() -> None:
-    assert {*CASES, "CreateKey", "GenerateDataKey", "ImportDataKey"} == set(LOOKUPS)
+    named = {"CreateKey", "CreateWhiteBoxKey", "DeleteWhiteBoxKey", "GenerateDataKey", "ImportDataKey"}
+    assert {*CASES, *named} == set(LOOKUPS)
 
 
 @pytest.fixture
@@ -535,6 +536,58 @@ def test_a_look_up_does_not_outlast_the_longest_wait() -> None:
 
     with pytest.raises(UnknownOutcomeError):
         Retrying(Scripted(network_error()), max_wait=0.5, sleep=sleep).call("CreateKey", {"Alias": "a"})
+
+
+@pytest.mark.parametrize("failure", UNKNOWN, ids=["network", "internal error", "unavailable"])
+@pytest.mark.parametrize("performs", [True, False], ids=["after", "before"])
+def test_a_white_box_key_whose_creation_was_lost_is_made_once(
+    kms: EmbeddedKms, slept: list[float], performs: bool, failure: KmsToolError
+) -> None:
+    kms.call("CreateWhiteBoxKey", {"Alias": "demo-2", "Algorithm": "SM4"})
+    lossy = Lossy(kms, "CreateWhiteBoxKey", failure, performs=performs)
+    client = KmsClient(Retrying(lossy, sleep=slept.append))
+    created = client.create_white_box_key("demo", "AES_256")
+    assert lossy.calls == [
+        "CreateWhiteBoxKey",
+        "DescribeWhiteBoxKeyDetails",
+        *([] if performs else ["CreateWhiteBoxKey"]),
+    ]
+    assert [key.alias for key in client.list_white_box_keys()] == ["demo", "demo-2"]
+    encrypted = client.encrypt_by_white_box(created.key_id, b"secret")
+    assert whitebox.decrypt(created.decrypt_key, encrypted.iv, encrypted.ciphertext) == b"secret"
+    assert protocol.actions()["CreateWhiteBoxKey"].response.keys() <= created.answer.keys()
+
+
+def test_an_older_white_box_key_of_that_name_is_not_the_one_that_was_lost(kms: EmbeddedKms, slept: list[float]) -> None:
+    admin.move_clock(kms, -DAY)
+    kms.call("CreateWhiteBoxKey", {"Alias": "demo", "Algorithm": "SM4"})
+    admin.move_clock(kms, 0)
+    lossy = Lossy(kms, "CreateWhiteBoxKey", network_error(), performs=False)
+    with pytest.raises(ServiceError) as caught:
+        KmsClient(Retrying(lossy, sleep=slept.append)).create_white_box_key("demo", "SM4")
+    assert caught.value.kms_code == "InvalidParameterValue.AliasAlreadyExists"
+
+
+@pytest.mark.parametrize("performs", [True, False], ids=["after", "before"])
+def test_a_white_box_key_whose_deletion_was_lost_is_gone(kms: EmbeddedKms, slept: list[float], performs: bool) -> None:
+    created = kms.call("CreateWhiteBoxKey", {"Alias": "demo", "Algorithm": "SM4"})
+    kms.call("DisableWhiteBoxKey", {"KeyId": created["KeyId"]})
+    lossy = Lossy(kms, "DeleteWhiteBoxKey", network_error(), performs=performs)
+    client = KmsClient(Retrying(lossy, sleep=slept.append))
+    assert uuid.UUID(client.delete_white_box_key(created["KeyId"])["RequestId"])
+    assert lossy.calls == ["DeleteWhiteBoxKey", "DescribeWhiteBoxKey", *([] if performs else ["DeleteWhiteBoxKey"])]
+    assert list(client.list_white_box_keys()) == []
+
+
+def test_a_white_box_key_that_cannot_be_looked_up_leaves_the_outcome_unknown(
+    kms: EmbeddedKms, slept: list[float]
+) -> None:
+    lossy = Lossy(kms, "CreateWhiteBoxKey", network_error(), performs=True)
+    lossy.broken = {"DescribeWhiteBoxKeyDetails"}
+    with pytest.raises(UnknownOutcomeError) as caught:
+        KmsClient(Retrying(lossy, sleep=slept.append)).create_white_box_key("demo", "SM4")
+    assert "kmstool whitebox list" in (caught.value.hint or "")
+    assert lossy.calls.count("CreateWhiteBoxKey") == 1
 
 
 # Against the served KMS.

@@ -8,9 +8,12 @@ from kmstool.kms.data_keys import DataKeyActions
 from kmstool.kms.keys import KeyActions
 from kmstool.kms.lifecycle import LifecycleActions
 from kmstool.kms.material import MaterialActions
+from kmstool.kms.whitebox import WhiteBoxActions
 
 
-class KmsClient(KeyActions, LifecycleActions, MaterialActions, CipherActions, DataKeyActions, AsymmetricActions):
+class KmsClient(
+    KeyActions, LifecycleActions, MaterialActions, CipherActions, DataKeyActions, AsymmetricActions, WhiteBoxActions
+):
     """The KMS behind a transport.
 
     Every method raises what the transport raises, and `ServiceError` for an answer that

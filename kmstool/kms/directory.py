@@ -16,7 +16,7 @@ _Listing = Callable[..., Iterable[tuple[str, str]]]
 
 
 def key_id(client: KmsClient, address: keys.KeyAddress) -> str:
-    """Return the id of the key that `address` names; a whole id needs no call.
+    """Return the id of the CMK that `address` names; a whole id needs no call.
 
     Raises `NotFoundError` with the near matches, and `UsageError` if the name is the
     alias of one key and the beginning of the id of another.
@@ -25,7 +25,7 @@ def key_id(client: KmsClient, address: keys.KeyAddress) -> str:
     def listing(**filters: str) -> Iterable[tuple[str, str]]:
         return ((key.key_id, key.alias) for key in client.list_keys(**filters))
 
-    return _resolved(address, listing, "key")
+    return _resolved(address, listing, "key", "kmstool key list")
 
 
 def data_key_id(client: KmsClient, address: keys.KeyAddress) -> str:
@@ -34,15 +34,24 @@ def data_key_id(client: KmsClient, address: keys.KeyAddress) -> str:
     def listing(**filters: str) -> Iterable[tuple[str, str]]:
         return ((data_key.data_key_id, data_key.name) for data_key in client.list_data_keys(**filters))
 
-    return _resolved(address, listing, "data key")
+    return _resolved(address, listing, "data key", "kmstool data-key list")
 
 
-def _resolved(address: keys.KeyAddress, listing: _Listing, noun: str) -> str:
+def white_box_key_id(client: KmsClient, address: keys.KeyAddress) -> str:
+    """Return the id of the white-box key that `address` names, as `key_id` does for CMKs; their aliases are apart."""
+
+    def listing(**_: str) -> Iterable[tuple[str, str]]:
+        return ((key.key_id, key.alias) for key in client.list_white_box_keys())
+
+    return _resolved(address, listing, "white-box key", "kmstool whitebox list")
+
+
+def _resolved(address: keys.KeyAddress, listing: _Listing, noun: str, command: str) -> str:
     if keys.is_key_id(address.name) and not address.alias_only:
         return address.name
     found = [pair for pair in listing(SearchKeyAlias=address.name) if _matches(*pair, address)]
     if not found:
-        raise _unknown(address, listing, noun)
+        raise _unknown(address, listing, noun, command)
     if len(found) > 1:
         raise UsageError(
             f"the {noun} {str(address)!r} is ambiguous: " + ", ".join(f"{known} ({name})" for known, name in found),
@@ -56,8 +65,7 @@ def _matches(known: str, name: str, address: keys.KeyAddress) -> bool:
     return name == address.name or prefix
 
 
-def _unknown(address: keys.KeyAddress, listing: _Listing, noun: str) -> NotFoundError:
+def _unknown(address: keys.KeyAddress, listing: _Listing, noun: str, command: str) -> NotFoundError:
     near = difflib.get_close_matches(address.name, [name for _, name in listing()], n=3)
-    command = f"kmstool {noun.replace(' ', '-')} list"
     hint = f"did you mean {' or '.join(near)}?" if near else f"see what there is: {command}"
     return NotFoundError(f"there is no {noun} {str(address)!r}", hint=hint)

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kmstool.errors import NotFoundError
 from kmstool.kms.transport import Transport
 
 Lookup = Callable[[Transport, Mapping[str, Any], int], dict[str, Any] | None]
@@ -67,6 +68,25 @@ def hosted_data_key(transport: Transport, params: Mapping[str, Any], since_unix:
     }
 
 
+def created_white_box_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+    """Find the key that CreateWhiteBoxKey made, as `created_key` does."""
+    answer = transport.call("DescribeWhiteBoxKeyDetails", {})
+    for key in answer.get("KeyInfos") or []:
+        if key["Alias"] == params["Alias"] and key["CreateTime"] >= since_unix - _SKEW_SECONDS:
+            made = {name: key[name] for name in ("KeyId", "EncryptKey", "DecryptKey")}
+            return {**made, "TagCode": 0, "TagMsg": "", "RequestId": answer["RequestId"]}
+    return None
+
+
+def deleted_white_box_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+    """See whether the white-box key is gone."""
+    try:
+        transport.call("DescribeWhiteBoxKey", {"KeyId": params["KeyId"]})
+    except NotFoundError as error:
+        return {"RequestId": error.request_id}
+    return None
+
+
 def scheduled_deletion(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """See whether the key awaits its deletion."""
     key, request_id = _describe(transport, params)
@@ -102,6 +122,8 @@ LOOKUPS: Mapping[str, Lookup] = {
     "CreateKey": created_key,
     "GenerateDataKey": hosted_data_key,
     "ImportDataKey": imported_data_key,
+    "CreateWhiteBoxKey": created_white_box_key,
+    "DeleteWhiteBoxKey": deleted_white_box_key,
     "ScheduleKeyDeletion": scheduled_deletion,
     "ScheduleDataKeyDeletion": scheduled_deletion,
     "CancelKeyDeletion": cancelled_deletion,

@@ -101,13 +101,16 @@ def _look_up(
     if lookup is not None:
         with contextlib.suppress(KmsToolError):
             return lookup(transport, params, since)
-    noun = "data-key" if "DataKey" in action else "key"
     raise UnknownOutcomeError(
         f"whether {action} took effect is not known: {failure.message}",
-        hint=f"look before you repeat it: kmstool {noun} list",
+        hint=f"look before you repeat it: kmstool {_noun(action)} list",
         kms_code=failure.kms_code,
         request_id=failure.request_id,
     ) from failure
+
+
+def _noun(action: str) -> str:
+    return "whitebox" if "WhiteBox" in action else "data-key" if "DataKey" in action else "key"
 
 
 def _nothing_done(failure: UnreachableError) -> UnreachableError:

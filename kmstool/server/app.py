@@ -16,7 +16,7 @@ from typing import Any
 from kmstool import protocol
 from kmstool.errors import KmsToolError
 from kmstool.server import clock, lifecycle, protection, requests, schema
-from kmstool.server.actions import asymmetric, ciphers, data_keys, keys, material, service
+from kmstool.server.actions import asymmetric, ciphers, data_keys, keys, material, service, whitebox
 from kmstool.server.actions import lifecycle as lifecycle_actions
 from kmstool.server.call import Call, Handler, refuse
 from kmstool.server.protection import Passphrase
@@ -31,6 +31,7 @@ ACTIONS: Mapping[str, Handler] = {
     **data_keys.ACTIONS,
     **asymmetric.ACTIONS,
     **material.ACTIONS,
+    **whitebox.ACTIONS,
     **service.ACTIONS,
 }
 

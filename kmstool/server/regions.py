@@ -44,6 +44,9 @@ REGIONS = {name: Region(name, "SM", "SM4", 4) for name in _SM} | {
     name: Region(name, "FIPS", "AES_256", 2) for name in _FIPS
 }
 
+WHITE_BOX = ("ap-guangzhou", "ap-shanghai", "ap-beijing", "ap-hongkong")
+"""Where there are white-box keys (API page 573/43440)."""
+
 
 def region(name: str) -> Region:
     """Return a region by its API name; refuse an unknown one as the cloud does (`UnsupportedRegion`)."""

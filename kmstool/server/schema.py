@@ -64,6 +64,17 @@ STEPS = (
     CREATE INDEX data_key_of_cmk ON data_key (key_id);
     CREATE INDEX due_data_key ON data_key (deletion_date) WHERE deletion_date > 0
     """,
+    """
+    CREATE TABLE white_box_key (
+        region TEXT NOT NULL, key_id TEXT NOT NULL UNIQUE, alias TEXT NOT NULL, description TEXT NOT NULL,
+        state TEXT NOT NULL, algorithm TEXT NOT NULL, created INTEGER NOT NULL, wrapped BLOB NOT NULL,
+        UNIQUE (region, alias)
+    );
+    CREATE TABLE device (
+        key_id TEXT NOT NULL, number INTEGER NOT NULL, fingerprint TEXT NOT NULL, description TEXT NOT NULL,
+        PRIMARY KEY (key_id, number), UNIQUE (key_id, fingerprint)
+    ) WITHOUT ROWID
+    """,
 )
 
 VERSION = len(STEPS)

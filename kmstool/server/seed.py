@@ -1,12 +1,11 @@
 """Keys from a text file and back: fixed ids, versions, aliases and states, for tests that repeat.
 
-The file is TOML, one `[[key]]` table a key (docs/local-kms.md shows every field). With its
+The file is TOML, one `[[key]]` or `[[white-box-key]]` table a key (docs/local-kms.md shows every field). With its
 material the file is a secret in clear; that is what a fixture is for.
 """
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,11 +13,12 @@ from typing import Any
 
 from kmstool import keys, protocol
 from kmstool.errors import InputError
-from kmstool.server import cmks, identifiers, imports, materials
+from kmstool.server import cmks, identifiers, imports, materials, seed_tables, whitebox_seed
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.call import Call
 from kmstool.server.cmks import Cmk
 from kmstool.server.regions import DEFAULT, REGIONS
+from kmstool.server.whitebox_keys import WhiteBoxKey
 
 _FIELDS: dict[str, type] = {
     "region": str, "id": str, "alias": str, "description": str, "state": str, "usage": str, "origin": str,
@@ -26,13 +26,11 @@ _FIELDS: dict[str, type] = {
     "last-rotation": int, "tags": dict, "bindings": list, "versions": list,
 }  # fmt: skip
 
-
-_LATEST_UNIX = 32_503_680_000
 # How many versions an imported key can have in states that do not need one.
 _IMPORTED_VERSIONS = {"PendingImport": (0,), "PendingDelete": (0, 1)}
 
 
-def apply(kms: EmbeddedKms, text: str) -> list[Cmk]:
+def apply(kms: EmbeddedKms, text: str) -> list[Cmk | WhiteBoxKey]:
     """Add the keys of a seed file, all or none, and return them.
 
     Raises `InputError` that names the key and the rule for anything malformed, and for an
@@ -42,29 +40,38 @@ def apply(kms: EmbeddedKms, text: str) -> list[Cmk]:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"the seed file is not TOML: {error}") from error
-    tables = document.pop("key", [])
-    if document or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise InputError("the seed file must hold [[key]] tables and nothing else")
+    if any(
+        name not in _KINDS or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables)
+        for name, tables in document.items()
+    ):
+        raise InputError("the seed file must hold [[key]] and [[white-box-key]] tables and nothing else")
     with kms.request("CreateKey", {}, write=True) as call:
-        return [_add(call, table, f"key {number}") for number, table in enumerate(tables, 1)]
+        return [
+            add(call, table, f"{name} {number}")
+            for name, add in _KINDS.items()
+            for number, table in enumerate(document.get(name, []), 1)
+        ]
 
 
 def export(kms: EmbeddedKms, *, plaintext: bool) -> str:
     """Return all keys of all regions as a seed file; with `plaintext` their material too, in clear."""
     with kms.request("DescribeKey", {}, write=False) as call:
         rows = [cmks.from_row(row) for row in call.db.execute("SELECT * FROM cmk ORDER BY rowid")]
-        return "\n".join(_table(call, cmk, plaintext=plaintext) for cmk in rows)
+        tables = [_table(call, cmk, plaintext=plaintext) for cmk in rows]
+        return "\n".join(tables + whitebox_seed.export(call, plaintext=plaintext))
 
 
 def _add(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
-    _check_types(table, where)
+    seed_tables.check_types(table, _FIELDS, where)
     cmk = _cmk(call, table, where)
     if call.db.execute(
-        "SELECT 1 FROM cmk WHERE key_id = ? OR (region = ? AND alias = ?)", (cmk.key_id, cmk.region, cmk.alias)
+        "SELECT key_id FROM cmk WHERE key_id = ?1 OR (region = ?2 AND alias = ?3)"
+        " UNION SELECT key_id FROM white_box_key WHERE key_id = ?1",
+        (cmk.key_id, cmk.region, cmk.alias),
     ).fetchone():
         raise InputError(f"{where}: the store has the id {cmk.key_id} or the alias {cmk.alias!r} already")
-    versions = [_material(cmk, text, where) for text in _strings(table, "versions", where)]
-    bindings = _strings(table, "bindings", where)
+    versions = [_material(cmk, text, where) for text in seed_tables.strings(table, "versions", where)]
+    bindings = seed_tables.strings(table, "bindings", where)
     if len(set(bindings)) != len(bindings):
         raise InputError(f"{where}: bindings names a resource twice")
     if cmk.origin == "EXTERNAL" and len(versions) not in _IMPORTED_VERSIONS.get(cmk.state, (1,)):
@@ -81,18 +88,6 @@ def _add(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
         product, _, resource = binding.partition(" ")
         call.db.execute("INSERT INTO binding VALUES (?, ?, ?)", (cmk.key_id, product, resource))
     return cmk
-
-
-def _check_types(table: Mapping[str, Any], where: str) -> None:
-    for name, value in table.items():
-        if name not in _FIELDS:
-            raise InputError(f"{where} has the unknown field {name!r}", hint="known: " + ", ".join(_FIELDS))
-        if not isinstance(value, _FIELDS[name]) or isinstance(value, bool):
-            raise InputError(f"{where}: {name} must be of type {_FIELDS[name].__name__}")
-        if isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
-            raise InputError(f"{where}: {name} must have texts for values")
-        if isinstance(value, int) and not 0 <= value <= _LATEST_UNIX:
-            raise InputError(f"{where}: {name} cannot be {value} here")
 
 
 def _cmk(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
@@ -113,7 +108,7 @@ def _cmk(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
         last_rotation=table.get("last-rotation", 0),
         valid_to=table.get("valid-to", 0),
     )
-    rules: dict[str, tuple[Any, Callable[[Any], bool]]] = {
+    rules: seed_tables.Rules = {
         "region": (cmk.region, REGIONS.__contains__),
         "id": (cmk.key_id, keys.is_key_id),
         "alias": (cmk.alias, keys.is_alias),
@@ -127,27 +122,15 @@ def _cmk(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
         "next-rotation": (cmk.next_rotation, lambda date: date == 0 or cmk.rotate_days > 0),
         "deletion-date": (cmk.deletion_date, lambda date: (date > 0) == (cmk.state == "PendingDelete")),
     }
-    for name, (value, allowed) in rules.items():
-        if not allowed(value):
-            raise InputError(f"{where}: {name} cannot be {value!r} here")
+    seed_tables.check_values(rules, where)
     if cmk.rotate_days and not cmk.next_rotation:
         return replace(cmk, next_rotation=call.now + cmk.rotate_days * cmks.DAY)
     return cmk
 
 
-def _strings(table: Mapping[str, Any], name: str, where: str) -> list[str]:
-    values = table.get(name, [])
-    if not all(isinstance(value, str) for value in values):
-        raise InputError(f"{where}: {name} must be a list of texts")
-    return list(values)
-
-
 def _material(cmk: Cmk, text: str, where: str) -> bytes:
     algorithm = materials.algorithm_of(cmk.usage, REGIONS[cmk.region])
-    try:
-        material = protocol.decode(text)
-    except ValueError as error:
-        raise InputError(f"{where}: versions must be base64") from error
+    material = seed_tables.binary(text, "versions", where)
     if not materials.is_material(algorithm, material):
         raise InputError(f"{where}: a version of {len(material)} bytes is no material for {algorithm} in {cmk.region}")
     return material
@@ -168,11 +151,10 @@ def _table(call: Call, cmk: Cmk, *, plaintext: bool) -> str:
         fields["versions"] = [
             protocol.encode(cmks.material(call, cmk, version)[1]) for version in range(1, cmk.version + 1)
         ]
-    lines = [f"{name} = {_toml(value)}" for name, value in fields.items() if value]
-    lines += [f"tags.{_toml(name)} = {_toml(value)}" for name, value in cmks.tags(call, cmk.key_id).items()]
-    return "\n".join(["[[key]]", *lines, ""])
+    return seed_tables.written("key", fields, cmks.tags(call, cmk.key_id))
 
 
-def _toml(value: Any) -> str:
-    # JSON's numbers, texts and lists of texts are TOML's too, but for one character that TOML wants escaped.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+_KINDS: dict[str, Callable[[Call, Mapping[str, Any], str], Cmk | WhiteBoxKey]] = {
+    "key": _add,
+    "white-box-key": whitebox_seed.add,
+}

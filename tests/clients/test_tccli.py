@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from kmstool import whitebox
+from kmstool.errors import IntegrityError
+from kmstool.whitebox import binding
 from tests.conftest import PROGRAM
 
 TIMEOUT_SECONDS = 60
@@ -70,6 +73,35 @@ def test_the_life_of_a_key(call: Call, live: Callable[[Call], None]) -> None:
 
 def test_the_life_of_a_data_key(call: Call, live_data_key: Callable[[Call], None]) -> None:
     live_data_key(call)
+
+
+@pytest.mark.parametrize("algorithm", ["AES_256", "SM4"])
+def test_what_tccli_encrypts_and_binds_kmstool_decrypts_on_that_device(call: Call, algorithm: str) -> None:
+    origin, other = b"machine\0of the tests", b"machine\0another"
+    created = call("CreateWhiteBoxKey", {"Alias": f"tccli-{algorithm}", "Algorithm": algorithm})
+    key_id = created["KeyId"]
+    given = {"KeyId": key_id, "PlainText": base64.b64encode(CANARY).decode()}
+    encrypted = call("EncryptByWhiteBox", given)
+    iv, ciphertext = (base64.b64decode(encrypted[name]) for name in ("InitializationVector", "CipherText"))
+    assert whitebox.decrypt(created["DecryptKey"].encode(), iv, ciphertext) == CANARY
+
+    devices = [{"Identity": binding.fingerprint(origin), "Description": "of the tests"}]
+    call("OverwriteWhiteBoxDeviceFingerprints", {"KeyId": key_id, "DeviceFingerprints": devices})
+    found = call("DescribeWhiteBoxDeviceFingerprints", {"KeyId": key_id})
+    assert found["DeviceFingerprints"] == devices
+    bound = call("DescribeWhiteBoxDecryptKey", {"KeyId": key_id})["DecryptKey"].encode()
+    assert whitebox.decrypt(bound, iv, ciphertext, origin) == CANARY
+    with pytest.raises(IntegrityError, match="01000016"):
+        whitebox.decrypt(bound, iv, ciphertext, other)
+
+    info = call("DescribeWhiteBoxKey", {"KeyId": key_id})
+    assert (info["KeyInfo"]["DeviceFingerprintBind"], nulls(info)) == (True, [])
+    assert call("DescribeWhiteBoxServiceStatus", {})["ServiceEnabled"] is True
+    assert call("DeleteWhiteBoxKey", {"KeyId": key_id})["Error"]["Code"] == "FailedOperation"
+    call("DisableWhiteBoxKey", {"KeyId": key_id})
+    assert call("EncryptByWhiteBox", given)["Error"]["Code"] == "ResourceUnavailable.KeyDisabled"
+    call("DeleteWhiteBoxKey", {"KeyId": key_id})
+    assert key_id not in [key["KeyId"] for key in call("DescribeWhiteBoxKeyDetails", {})["KeyInfos"]]
 
 
 def test_no_field_of_an_answer_is_missing(call: Call) -> None:

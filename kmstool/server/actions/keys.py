@@ -164,10 +164,16 @@ def tagged(call: Call, key_id: str) -> bool:
     )
 
 
-def _free_alias(call: Call, owner: str | None) -> str:
+def new_alias(call: Call) -> str:
+    """Return the alias that a key is to have, which may be taken."""
     alias: str = call.params["Alias"]
     if not keys.is_alias(alias) or alias.startswith("kms-"):
         raise refuse("InvalidParameterValue.InvalidAlias", f"the alias {alias!r} is malformed or reserved")
+    return alias
+
+
+def _free_alias(call: Call, owner: str | None) -> str:
+    alias = new_alias(call)
     row = call.db.execute("SELECT key_id FROM cmk WHERE region = ? AND alias = ?", (call.region.name, alias)).fetchone()
     if row and row[0] != owner:
         raise refuse("InvalidParameterValue.AliasAlreadyExists", f"the alias {alias!r} is taken by {row[0]}")

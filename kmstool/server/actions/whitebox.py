@@ -1,0 +1,200 @@
+"""Actions of white-box keys: create, describe, encrypt, enable, delete, bind to devices."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from kmstool import keys, protocol
+from kmstool.crypto.aead import KEY_BYTES
+from kmstool.crypto.cbc import BLOCK_BYTES
+from kmstool.errors import InputError
+from kmstool.server import cmks, identifiers, whitebox_keys
+from kmstool.server.actions.keys import MAX_DESCRIPTION_BYTES, MAX_PAGE, description, key_ids, new_alias, tagged, tags
+from kmstool.server.call import Call, Handler, invalid, refuse
+from kmstool.server.regions import WHITE_BOX
+from kmstool.server.whitebox_keys import Device, WhiteBoxKey
+from kmstool.whitebox import binding
+
+MAX_KEY_IDS = 50
+
+_STATUS_FILTER = {None: keys.WHITE_BOX_STATES, 0: ("Disabled",), 1: ("Enabled",)}
+
+
+def create_key(call: Call) -> dict[str, Any]:
+    """Make a white-box key; its decrypt key is bound to no device yet."""
+    algorithm = next((name for name in KEY_BYTES if name == call.params["Algorithm"]), None)
+    if algorithm is None:
+        raise invalid(call, f"the algorithm {call.params['Algorithm']!r} is not one of {', '.join(KEY_BYTES)}")
+    there = whitebox_keys.newest_first(call)
+    alias, text, given = new_alias(call), description(call, MAX_DESCRIPTION_BYTES), tags(call)
+    for key in there:
+        if key.alias == alias:
+            raise refuse("InvalidParameterValue.AliasAlreadyExists", f"the alias {alias!r} is taken by {key.key_id}")
+    if len(there) >= whitebox_keys.LIMIT:
+        raise refuse(
+            "LimitExceeded.KeyLimitExceeded", f"the region has {len(there)} white-box keys, the most there are"
+        )
+    place, key_id = call.region.name, identifiers.new(call.now)
+    wrapped = whitebox_keys.wrap(call, place, key_id, algorithm, whitebox_keys.new_secret(algorithm))
+    key = WhiteBoxKey(place, key_id, alias, text, "Enabled", algorithm, call.now, wrapped)
+    whitebox_keys.insert(call, key)
+    cmks.set_tags(call, key_id, given)
+    return {
+        "EncryptKey": protocol.encode(whitebox_keys.encrypt_key(call, key)),
+        "DecryptKey": protocol.encode(whitebox_keys.decrypt_key(call, key)),
+        "KeyId": key_id,
+        "TagCode": 0,
+        "TagMsg": "ok",
+    }
+
+
+def describe_key(call: Call) -> dict[str, Any]:
+    """Tell all about one white-box key."""
+    return {"KeyInfo": whitebox_keys.info(call, whitebox_keys.usable(call, call.params["KeyId"]))}
+
+
+def describe_details(call: Call) -> dict[str, Any]:
+    """List white-box keys with all about them, filtered, newest first; without a Limit all of them."""
+    params = call.params
+    status, offset, limit = params.get("KeyStatus"), params.get("Offset", 0), params.get("Limit", 0)
+    if status not in _STATUS_FILTER:
+        raise invalid(call, f"KeyStatus is {status}, 0 (disabled) and 1 (enabled) are possible")
+    if limit > MAX_PAGE:
+        raise invalid(call, f"Limit is {limit}, at most {MAX_PAGE} is possible")
+    states = _STATUS_FILTER[status]
+    found = [key for key in whitebox_keys.newest_first(call) if key.state in states and tagged(call, key.key_id)]
+    shown = found[offset : offset + limit if limit else None]
+    return {"KeyInfos": [whitebox_keys.info(call, key) for key in shown], "TotalCount": len(found)}
+
+
+def describe_decrypt_key(call: Call) -> dict[str, Any]:
+    """Give away the decrypt key, sealed for the devices that the key is bound to now."""
+    key = whitebox_keys.usable(call, call.params["KeyId"])
+    return {"DecryptKey": protocol.encode(whitebox_keys.decrypt_key(call, key))}
+
+
+def set_state(state: str) -> Callable[[Call], dict[str, Any]]:
+    """Return what brings one white-box key into a state."""
+
+    def run(call: Call) -> dict[str, Any]:
+        whitebox_keys.set_state(call, whitebox_keys.usable(call, call.params["KeyId"]), state)
+        return {}
+
+    return run
+
+
+def set_states(state: str) -> Callable[[Call], dict[str, Any]]:
+    """Return what brings up to 50 white-box keys into a state, all or none."""
+
+    def run(call: Call) -> dict[str, Any]:
+        ids = key_ids(call)
+        if len(ids) > MAX_KEY_IDS:
+            raise invalid(call, f"KeyIds has {len(ids)} entries, 1 to {MAX_KEY_IDS} are possible")
+        for key in [whitebox_keys.usable(call, key_id) for key_id in ids]:
+            whitebox_keys.set_state(call, key, state)
+        return {}
+
+    return run
+
+
+def delete_key(call: Call) -> dict[str, Any]:
+    """Destroy a disabled white-box key at once; there is no window."""
+    whitebox_keys.destroy(call, whitebox_keys.usable(call, call.params["KeyId"]))
+    return {}
+
+
+def encrypt(call: Call) -> dict[str, Any]:
+    """Encrypt 1 to 4,096 bytes in CBC, under the IV of the request or a random one."""
+    key = whitebox_keys.usable(call, call.params["KeyId"])
+    plaintext = _binary(call, "PlainText")
+    if not 1 <= len(plaintext) <= protocol.MAX_PLAINTEXT_BYTES:
+        raise invalid(
+            call, f"the plaintext is {len(plaintext)} bytes, 1 to {protocol.MAX_PLAINTEXT_BYTES} are possible"
+        )
+    # An empty text is the same as none, as for every optional text of the API.
+    given = call.params.get("InitializationVector")
+    iv = _binary(call, "InitializationVector") if given else secrets.token_bytes(BLOCK_BYTES)
+    if len(iv) != BLOCK_BYTES:
+        raise invalid(call, f"the IV has {len(iv)} bytes, not {BLOCK_BYTES}")
+    ciphertext = whitebox_keys.encrypt(call, key, iv, plaintext)
+    return {"InitializationVector": protocol.encode(iv), "CipherText": protocol.encode(ciphertext)}
+
+
+def overwrite_devices(call: Call) -> dict[str, Any]:
+    """Bind a white-box key to up to 200 devices and no others; decrypt keys that were taken before stay as they are."""
+    key = whitebox_keys.usable(call, call.params["KeyId"])
+    given = call.params.get("DeviceFingerprints", [])
+    if len(given) > binding.MAX_DEVICES:
+        raise refuse(
+            "LimitExceeded.FingerprintsLimitExceeded",
+            f"{len(given)} device fingerprints are given, at most {binding.MAX_DEVICES} are possible",
+        )
+    devices = [_device(call, item) for item in given]
+    if len({device.fingerprint for device in devices}) != len(devices):
+        raise invalid(call, "a device fingerprint is given twice")
+    whitebox_keys.bind(call, key, devices)
+    return {}
+
+
+def describe_devices(call: Call) -> dict[str, Any]:
+    """List the devices that a white-box key is bound to."""
+    devices = whitebox_keys.devices(call, whitebox_keys.usable(call, call.params["KeyId"]))
+    return {
+        "DeviceFingerprints": [
+            {"Identity": device.fingerprint, "Description": device.description} for device in devices
+        ]
+    }
+
+
+def describe_service(call: Call) -> dict[str, Any]:
+    """Tell whether this region has white-box keys."""
+    return {"ServiceEnabled": call.region.name in WHITE_BOX}
+
+
+def _device(call: Call, given: dict[str, str]) -> Device:
+    device = Device(given["Identity"], given.get("Description", ""))
+    try:
+        binding.check_fingerprint(device.fingerprint)
+    except InputError as error:
+        raise invalid(call, error.message) from error
+    size = len(device.description.encode())
+    if size > MAX_DESCRIPTION_BYTES:
+        raise invalid(call, f"a device's description is {size} bytes, at most {MAX_DESCRIPTION_BYTES} are possible")
+    return device
+
+
+def _binary(call: Call, name: str) -> bytes:
+    try:
+        return protocol.decode(call.params[name])
+    except ValueError as error:
+        raise invalid(call, f"{name} is not base64") from error
+
+
+def _offered(run: Callable[[Call], dict[str, Any]], *, writes: bool = False) -> Handler:
+    """Return the handler of an action that other regions refuse, as the cloud does where the service is not bought."""
+
+    def checked(call: Call) -> dict[str, Any]:
+        if call.region.name not in WHITE_BOX:
+            raise refuse("ResourceUnavailable.NotPurchased", f"there are no white-box keys in {call.region.name}")
+        return run(call)
+
+    return Handler(checked, writes)
+
+
+ACTIONS = {
+    "CreateWhiteBoxKey": _offered(create_key, writes=True),
+    "DescribeWhiteBoxKey": _offered(describe_key),
+    "DescribeWhiteBoxKeyDetails": _offered(describe_details),
+    "DescribeWhiteBoxDecryptKey": _offered(describe_decrypt_key),
+    "EnableWhiteBoxKey": _offered(set_state("Enabled"), writes=True),
+    "DisableWhiteBoxKey": _offered(set_state("Disabled"), writes=True),
+    "EnableWhiteBoxKeys": _offered(set_states("Enabled"), writes=True),
+    "DisableWhiteBoxKeys": _offered(set_states("Disabled"), writes=True),
+    "DeleteWhiteBoxKey": _offered(delete_key, writes=True),
+    "EncryptByWhiteBox": _offered(encrypt),
+    "OverwriteWhiteBoxDeviceFingerprints": _offered(overwrite_devices, writes=True),
+    "DescribeWhiteBoxDeviceFingerprints": _offered(describe_devices),
+    "DescribeWhiteBoxServiceStatus": Handler(describe_service),
+}

@@ -1,0 +1,91 @@
+"""White-box keys in a seed file: `[[white-box-key]]` tables in, and out again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple
+from typing import Any
+
+from kmstool import keys, protocol
+from kmstool.crypto.aead import KEY_BYTES
+from kmstool.errors import InputError
+from kmstool.server import cmks, identifiers, seed_tables, whitebox_keys
+from kmstool.server.call import Call
+from kmstool.server.regions import DEFAULT, WHITE_BOX
+from kmstool.server.whitebox_keys import Device, WhiteBoxKey
+from kmstool.whitebox import binding
+
+_FIELDS: dict[str, type] = {
+    "region": str, "id": str, "alias": str, "description": str, "state": str, "algorithm": str, "created": int,
+    "tags": dict, "devices": list, "secret": str,
+}  # fmt: skip
+
+
+def add(call: Call, table: Mapping[str, Any], where: str) -> WhiteBoxKey:
+    """Add a key inside a writing transaction; raise `InputError` that names it and the rule for anything malformed."""
+    seed_tables.check_types(table, _FIELDS, where)
+    devices = [Device(*_split(text, where)) for text in seed_tables.strings(table, "devices", where)]
+    if len({device.fingerprint for device in devices}) != len(devices) or len(devices) > binding.MAX_DEVICES:
+        raise InputError(f"{where}: devices must be at most {binding.MAX_DEVICES}, none twice")
+    key = _key(call, table, where)
+    if call.db.execute(
+        "SELECT key_id FROM white_box_key WHERE key_id = ?1 OR (region = ?2 AND alias = ?3)"
+        " UNION SELECT key_id FROM cmk WHERE key_id = ?1",
+        (key.key_id, key.region, key.alias),
+    ).fetchone():
+        raise InputError(f"{where}: the store has the id {key.key_id} or the alias {key.alias!r} already")
+    whitebox_keys.insert(call, key)
+    whitebox_keys.bind(call, key, devices)
+    cmks.set_tags(call, key.key_id, table.get("tags", {}))
+    return key
+
+
+def export(call: Call, *, plaintext: bool) -> list[str]:
+    """Return the tables of all keys of all regions, with `plaintext` their secrets too."""
+    rows = call.db.execute("SELECT * FROM white_box_key ORDER BY rowid").fetchall()
+    return [_table(call, whitebox_keys.from_row(row), plaintext=plaintext) for row in rows]
+
+
+def _key(call: Call, table: Mapping[str, Any], where: str) -> WhiteBoxKey:
+    region, key_id = table.get("region", DEFAULT), table.get("id") or identifiers.new(call.now)
+    alias, state = table.get("alias", ""), table.get("state", "Enabled")
+    algorithm = next((name for name in KEY_BYTES if name == table.get("algorithm", "AES_256")), None)
+    rules: seed_tables.Rules = {
+        "region": (region, WHITE_BOX.__contains__),
+        "id": (key_id, keys.is_key_id),
+        "alias": (alias, keys.is_alias),
+        "state": (state, keys.WHITE_BOX_STATES.__contains__),
+    }
+    seed_tables.check_values(rules, where)
+    if algorithm is None:
+        raise InputError(f"{where}: algorithm must be one of {', '.join(KEY_BYTES)}")
+    secret = whitebox_keys.new_secret(algorithm)
+    if "secret" in table:
+        secret = seed_tables.binary(table["secret"], "secret", where)
+    if len(secret) != whitebox_keys.secret_bytes(algorithm):
+        raise InputError(
+            f"{where}: secret has {len(secret)} bytes, not the {whitebox_keys.secret_bytes(algorithm)} of {algorithm}"
+        )
+    wrapped = whitebox_keys.wrap(call, region, key_id, algorithm, secret)
+    description, created = table.get("description", ""), table.get("created", call.now)
+    return WhiteBoxKey(region, key_id, alias, description, state, algorithm, created, wrapped)
+
+
+def _split(text: str, where: str) -> tuple[str, str]:
+    fingerprint, _, description = text.partition(" ")
+    try:
+        binding.check_fingerprint(fingerprint)
+    except InputError as error:
+        raise InputError(f"{where}: devices: {error.message}", hint=error.hint) from error
+    return fingerprint, description
+
+
+def _table(call: Call, key: WhiteBoxKey, *, plaintext: bool) -> str:
+    fields: dict[str, Any] = {
+        "region": key.region, "id": key.key_id, "alias": key.alias, "description": key.description,
+        "state": key.state, "algorithm": key.algorithm, "created": key.created,
+        "devices": [" ".join(filter(None, astuple(device))) for device in whitebox_keys.devices(call, key)],
+    }  # fmt: skip
+    if plaintext:
+        fields["secret"] = protocol.encode(whitebox_keys.secret(call, key))
+    return seed_tables.written("white-box-key", fields, cmks.tags(call, key.key_id))
