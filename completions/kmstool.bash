@@ -4,7 +4,7 @@ _kmstool_command() {
   commands=() options=() valued=()
   case $1 in
     kmstool)
-      commands=(api asymmetric auth data-key decrypt digest doctor encrypt envelope import-material init key local material profile public-key random reencrypt sign verify)
+      commands=(api asymmetric auth data-key decrypt digest doctor encrypt envelope fingerprint import-material init key local material profile public-key random reencrypt sign verify whitebox)
       options=(-V --version -h --help)
       ;;
     'kmstool api')
@@ -129,6 +129,33 @@ _kmstool_command() {
     'kmstool envelope verify')
       options=(--key --identity --context --shield-dek --detached -h --help)
       valued=(--key --identity --context --detached)
+      ;;
+    'kmstool fingerprint')
+      commands=(bind import list show template unbind)
+      options=(-h --help)
+      ;;
+    'kmstool fingerprint bind')
+      options=(--key --description -h --help)
+      valued=(--key --description)
+      ;;
+    'kmstool fingerprint import')
+      options=(--key --replace -h --help)
+      valued=(--key)
+      ;;
+    'kmstool fingerprint list')
+      options=(--key -h --help)
+      valued=(--key)
+      ;;
+    'kmstool fingerprint show')
+      options=(-h --help)
+      ;;
+    'kmstool fingerprint template')
+      options=(--key -h --help)
+      valued=(--key)
+      ;;
+    'kmstool fingerprint unbind')
+      options=(--key -h --help)
+      valued=(--key)
       ;;
     'kmstool import-material')
       options=(--key --algorithm --valid-to --generate --backup --encrypt-backup --passphrase-file --encoding --check --context -h --help)
@@ -320,6 +347,49 @@ _kmstool_command() {
       options=(--signature --key --local --public-key --algorithm --message-type --id --signature-format -h --help)
       valued=(--signature --key --public-key --algorithm --message-type --id --signature-format)
       ;;
+    'kmstool whitebox')
+      commands=(bundle create decrypt delete disable download-key enable encrypt exec list show)
+      options=(-h --help)
+      ;;
+    'kmstool whitebox bundle')
+      options=(--key --trim-newline -o --out --force -h --help)
+      valued=(--key -o --out)
+      ;;
+    'kmstool whitebox create')
+      options=(--alias --algorithm --description --tag -h --help)
+      valued=(--alias --algorithm --description --tag)
+      ;;
+    'kmstool whitebox decrypt')
+      options=(--bundle --key-file --iv --raw --sdk-lib --algorithm -o --out --force -h --help)
+      valued=(--bundle --key-file --iv --sdk-lib --algorithm -o --out)
+      ;;
+    'kmstool whitebox delete')
+      options=(-h --help)
+      ;;
+    'kmstool whitebox disable')
+      options=(-h --help)
+      ;;
+    'kmstool whitebox download-key')
+      options=(-o --out --force -h --help)
+      valued=(-o --out)
+      ;;
+    'kmstool whitebox enable')
+      options=(-h --help)
+      ;;
+    'kmstool whitebox encrypt')
+      options=(--key --iv --trim-newline -o --out --force -h --help)
+      valued=(--key --iv -o --out)
+      ;;
+    'kmstool whitebox exec')
+      options=(--bundle --env --sdk-lib -h --help)
+      valued=(--bundle --env --sdk-lib)
+      ;;
+    'kmstool whitebox list')
+      options=(-h --help)
+      ;;
+    'kmstool whitebox show')
+      options=(-h --help)
+      ;;
     *) return ;;
   esac
   options+=(--profile --region --endpoint --timeout --retries --max-wait --format --query --yes --dry-run --no-input --quiet --verbose --debug --no-color)
@@ -384,6 +454,7 @@ _kmstool_place() {
     'kmstool envelope rewrap #'*) source='file' ;;
     'kmstool envelope verify --identity') source='file' ;;
     'kmstool envelope verify #0') source='file' ;;
+    'kmstool fingerprint import #0') source='file' ;;
     'kmstool import-material --algorithm') words=(RSAES_OAEP_SHA_256 RSAES_OAEP_SHA_1 RSAES_PKCS1_V1_5) ;;
     'kmstool import-material --backup') source='file' ;;
     'kmstool import-material --passphrase-file') source='file' ;;
@@ -437,6 +508,25 @@ _kmstool_place() {
     'kmstool verify --message-type') words=(raw digest) ;;
     'kmstool verify --signature-format') words=(auto der raw) ;;
     'kmstool verify #0') source='file' ;;
+    'kmstool whitebox bundle -o') source='file' ;;
+    'kmstool whitebox bundle --out') source='file' ;;
+    'kmstool whitebox bundle #0') source='file' ;;
+    'kmstool whitebox create --algorithm') words=(AES_256 SM4) ;;
+    'kmstool whitebox decrypt --bundle') source='file' ;;
+    'kmstool whitebox decrypt --key-file') source='file' ;;
+    'kmstool whitebox decrypt --iv') source='@file' ;;
+    'kmstool whitebox decrypt --sdk-lib') source='file' ;;
+    'kmstool whitebox decrypt --algorithm') words=(AES_256 SM4) ;;
+    'kmstool whitebox decrypt -o') source='file' ;;
+    'kmstool whitebox decrypt --out') source='file' ;;
+    'kmstool whitebox decrypt #0') source='file' ;;
+    'kmstool whitebox download-key -o') source='file' ;;
+    'kmstool whitebox download-key --out') source='file' ;;
+    'kmstool whitebox encrypt -o') source='file' ;;
+    'kmstool whitebox encrypt --out') source='file' ;;
+    'kmstool whitebox encrypt #0') source='file' ;;
+    'kmstool whitebox exec --bundle') source='file' ;;
+    'kmstool whitebox exec --sdk-lib') source='file' ;;
     *' --format') words=(text json) ;;
     *' >') source='file' ;;
   esac

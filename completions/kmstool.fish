@@ -15,6 +15,7 @@ function __kmstool_command --no-scope-shadowing
                 'doctor'\t'Check this machine, the credentials and the way to KMS.' \
                 'encrypt'\t'Encrypt up to 4,096 bytes under a key.' \
                 'envelope'\t'Encrypt files and streams of any size.' \
+                'fingerprint'\t'Show this device\'s fingerprint, and bind keys to devices.' \
                 'import-material'\t'Bring your own key: give a key its material.' \
                 'init'\t'Set up kmstool on this machine.' \
                 'key'\t'Create, list, name, disable and rotate keys.' \
@@ -25,7 +26,8 @@ function __kmstool_command --no-scope-shadowing
                 'random'\t'Print random bytes made by KMS.' \
                 'reencrypt'\t'Move a blob to a newer or other key.' \
                 'sign'\t'Sign a file or stdin with a key in KMS.' \
-                'verify'\t'Check a signature over a file or stdin.'
+                'verify'\t'Check a signature over a file or stdin.' \
+                'whitebox'\t'Encrypt in KMS for programs that decrypt without it.'
             set options '-V'\t'Show the version and exit.' \
                 '--version'\t'Show the version and exit.' \
                 '-h'\t'Show this message and exit.' \
@@ -354,6 +356,46 @@ function __kmstool_command --no-scope-shadowing
                 '--identity' \
                 '--context' \
                 '--detached'
+        case 'kmstool fingerprint'
+            set commands 'bind'\t'Bind a white-box key to more devices.' \
+                'import'\t'Bind a white-box key to the devices of a CSV list.' \
+                'list'\t'List the devices that a white-box key is bound to.' \
+                'show'\t'Print the fingerprint of this device.' \
+                'template'\t'Print a CSV list of devices, empty or of a white-box key.' \
+                'unbind'\t'Bind a white-box key to some devices no longer.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool fingerprint bind'
+            set options '--key'\t'Id or alias of the white-box key.' \
+                '--description'\t'What these devices are, at most 1,024 bytes.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--description'
+        case 'kmstool fingerprint import'
+            set options '--key'\t'Id or alias of the white-box key.' \
+                '--replace'\t'Unbind the devices that are not in the list.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key'
+        case 'kmstool fingerprint list'
+            set options '--key'\t'Id or alias of the white-box key.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key'
+        case 'kmstool fingerprint show'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool fingerprint template'
+            set options '--key'\t'White-box key whose devices are to be in the list.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key'
+        case 'kmstool fingerprint unbind'
+            set options '--key'\t'Id or alias of the white-box key.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key'
         case 'kmstool import-material'
             set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
                 '--algorithm'\t'How the material is wrapped.' \
@@ -739,6 +781,106 @@ function __kmstool_command --no-scope-shadowing
                 '--message-type' \
                 '--id' \
                 '--signature-format'
+        case 'kmstool whitebox'
+            set commands 'bundle'\t'Encrypt for a service: key file, IV and ciphertext.' \
+                'create'\t'Create a white-box key and print its id.' \
+                'decrypt'\t'Decrypt on this machine, without KMS.' \
+                'delete'\t'Destroy a disabled white-box key at once.' \
+                'disable'\t'Disable white-box keys, so that they encrypt no longer.' \
+                'download-key'\t'Fetch the key file that decrypts, for bound devices.' \
+                'enable'\t'Enable white-box keys.' \
+                'encrypt'\t'Encrypt up to 4,096 bytes under a white-box key.' \
+                'exec'\t'Run a command with a decrypted secret in its environment.' \
+                'list'\t'List all white-box keys of the region.' \
+                'show'\t'Show what KMS says of a white-box key.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool whitebox bundle'
+            set options '--key'\t'Id or alias of the white-box key.' \
+                '--trim-newline'\t'Drop exactly one newline at the end.' \
+                '-o'\t'Folder for the three files.' \
+                '--out'\t'Folder for the three files.' \
+                '--force'\t'Replace existing files.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '-o' \
+                '--out'
+        case 'kmstool whitebox create'
+            set options '--alias'\t'Name of the key: 1 to 60 letters, digits, - and _.' \
+                '--algorithm'\t'What the key is for.' \
+                '--description'\t'Free text, at most 1,024 bytes.' \
+                '--tag'\t'Tag of the key; repeatable.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--alias' \
+                '--algorithm' \
+                '--description' \
+                '--tag'
+        case 'kmstool whitebox decrypt'
+            set options '--bundle'\t'Folder made by kmstool whitebox bundle.' \
+                '--key-file'\t'Key file, as kmstool whitebox download-key writes it.' \
+                '--iv'\t'With --key-file: the IV in base64.' \
+                '--raw'\t'With --key-file: the ciphertext is bytes, not base64.' \
+                '--sdk-lib'\t'Tencent\'s white-box library, for key files of Tencent Cloud; else KMSTOOL_SDK_LIB.' \
+                '--algorithm'\t'With --sdk-lib, where the name of the key file does not tell it.' \
+                '-o'\t'Write here instead of stdout; - forces stdout.' \
+                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--force'\t'Replace an existing output file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--bundle' \
+                '--key-file' \
+                '--iv' \
+                '--sdk-lib' \
+                '--algorithm' \
+                '-o' \
+                '--out'
+        case 'kmstool whitebox delete'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool whitebox disable'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool whitebox download-key'
+            set options '-o'\t'File to write, for its owner only.' \
+                '--out'\t'File to write, for its owner only.' \
+                '--force'\t'Replace an existing file.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '-o' \
+                '--out'
+        case 'kmstool whitebox enable'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool whitebox encrypt'
+            set options '--key'\t'Id or alias of the white-box key.' \
+                '--iv'\t'IV of 16 bytes in base64; else KMS draws one.' \
+                '--trim-newline'\t'Drop exactly one newline at the end.' \
+                '-o'\t'Write iv.base64 and ciphertext.base64 into this folder.' \
+                '--out'\t'Write iv.base64 and ciphertext.base64 into this folder.' \
+                '--force'\t'Replace existing files.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--iv' \
+                '-o' \
+                '--out'
+        case 'kmstool whitebox exec'
+            set options '--bundle'\t'Folder made by kmstool whitebox bundle.' \
+                '--env'\t'Variable to put the secret into.' \
+                '--sdk-lib'\t'Tencent\'s white-box library, for key files of Tencent Cloud; else KMSTOOL_SDK_LIB.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--bundle' \
+                '--env' \
+                '--sdk-lib'
+        case 'kmstool whitebox list'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool whitebox show'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
         case '*'
             return
     end
@@ -900,6 +1042,8 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool envelope verify #0'
             set source 'file'
+        case 'kmstool fingerprint import #0'
+            set source 'file'
         case 'kmstool import-material --algorithm'
             set words 'RSAES_OAEP_SHA_256' \
                 'RSAES_OAEP_SHA_1' \
@@ -1060,6 +1204,46 @@ function __kmstool_place --no-scope-shadowing
                 'der' \
                 'raw'
         case 'kmstool verify #0'
+            set source 'file'
+        case 'kmstool whitebox bundle -o'
+            set source 'file'
+        case 'kmstool whitebox bundle --out'
+            set source 'file'
+        case 'kmstool whitebox bundle #0'
+            set source 'file'
+        case 'kmstool whitebox create --algorithm'
+            set words 'AES_256' \
+                'SM4'
+        case 'kmstool whitebox decrypt --bundle'
+            set source 'file'
+        case 'kmstool whitebox decrypt --key-file'
+            set source 'file'
+        case 'kmstool whitebox decrypt --iv'
+            set source '@file'
+        case 'kmstool whitebox decrypt --sdk-lib'
+            set source 'file'
+        case 'kmstool whitebox decrypt --algorithm'
+            set words 'AES_256' \
+                'SM4'
+        case 'kmstool whitebox decrypt -o'
+            set source 'file'
+        case 'kmstool whitebox decrypt --out'
+            set source 'file'
+        case 'kmstool whitebox decrypt #0'
+            set source 'file'
+        case 'kmstool whitebox download-key -o'
+            set source 'file'
+        case 'kmstool whitebox download-key --out'
+            set source 'file'
+        case 'kmstool whitebox encrypt -o'
+            set source 'file'
+        case 'kmstool whitebox encrypt --out'
+            set source 'file'
+        case 'kmstool whitebox encrypt #0'
+            set source 'file'
+        case 'kmstool whitebox exec --bundle'
+            set source 'file'
+        case 'kmstool whitebox exec --sdk-lib'
             set source 'file'
         case '* --format'
             set words 'text' \

@@ -2,7 +2,6 @@
 
 import ctypes
 import secrets
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,36 +9,17 @@ import pytest
 from kmstool.crypto.aead import Algorithm
 from kmstool.errors import InputError, IntegrityError
 from kmstool.whitebox.vendor import VendorLibrary
-from tests.conftest import need
-
-SOURCE = Path(__file__).with_name("vendor_stub.c")
-IV = bytes(range(16))
-
-
-def build(path: Path, *options: str, source: Path = SOURCE) -> Path:
-    subprocess.run([need("cc"), "-shared", "-fPIC", *options, "-o", path, source], check=True, timeout=60)
-    return path
+from tests.vendor_stub import IV, build, encrypt
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the stub; the C compiler is part of what tests need."""
     return build(tmp_path_factory.mktemp("stub") / "libydwbcrypto.so", "-Wall", "-Wextra", "-Werror")
 
 
 @pytest.fixture
 def library(path: Path) -> VendorLibrary:
     return VendorLibrary(path)
-
-
-def encrypt(key: int, plaintext: bytes, iv: bytes = IV) -> bytes:
-    """Encrypt with the stub's toy cipher."""
-    size = 16 - len(plaintext) % 16
-    padded, before, out = plaintext + bytes((size,)) * size, iv, b""
-    for start in range(0, len(padded), 16):
-        before = bytes(byte ^ key ^ other for byte, other in zip(padded[start : start + 16], before, strict=True))
-        out += before
-    return out
 
 
 def key_file(folder: Path, content: bytes) -> Path:

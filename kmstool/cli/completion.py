@@ -18,7 +18,7 @@ from kmstool.cli import shells
 from kmstool.cli.options import GLOBAL
 
 # Not in PROFILE, which ends alike.
-_FILE = re.compile(r"(?<![A-Za-z])(FILE|FOLDER)S?(?![A-Za-z])")
+_FILE = re.compile(r"(?<![A-Za-z])(FILE|FOLDER|DIR)S?(?![A-Za-z])")
 
 
 _BRACKETS = r"[\\:\[\]]"

@@ -27,7 +27,7 @@ def enable(session: Session, names: tuple[str, ...]) -> None:
 
     Their keys (CMKs) must be enabled.
     """
-    together(session, names, lambda client, ids: client.enable_data_keys(ids), "enabled", _NOUN)
+    together(session, map(session.data_key, names), lambda client, ids: client.enable_data_keys(ids), "enabled", _NOUN)
 
 
 @click.command(cls=Command, example="kmstool data-key disable user-17 --yes")
@@ -41,7 +41,7 @@ def disable(session: Session, names: tuple[str, ...]) -> None:
     """
     session.confirm(f"KMS hands out {', '.join(names)} no longer until it is enabled again")
     outcome = "disabled: KMS hands it out no longer until kmstool data-key enable"
-    together(session, names, lambda client, ids: client.disable_data_keys(ids), outcome, _NOUN)
+    together(session, map(session.data_key, names), lambda client, ids: client.disable_data_keys(ids), outcome, _NOUN)
 
 
 @click.command("schedule-deletion", cls=Command, example="kmstool data-key schedule-deletion user-17 --days 7 --yes")
@@ -60,7 +60,7 @@ def schedule_deletion(session: Session, names: tuple[str, ...], days: int) -> No
         answer = client.schedule_data_key_deletion(data_key_id, days)
         return answer, f"will be destroyed at {times.shown(answer['DeletionDate'])}; cancel-deletion keeps it"
 
-    one_by_one(session, names, schedule, _NOUN)
+    one_by_one(session, names, session.data_key, schedule, _NOUN)
 
 
 @click.command("cancel-deletion", cls=Command, example="kmstool data-key cancel-deletion user-17")
@@ -76,4 +76,4 @@ def cancel_deletion(session: Session, names: tuple[str, ...]) -> None:
         answer = client.cancel_data_key_deletion(data_key_id)
         return answer, "is kept, and disabled: kmstool data-key enable puts it to use"
 
-    one_by_one(session, names, cancel, _NOUN)
+    one_by_one(session, names, session.data_key, cancel, _NOUN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,7 +25,7 @@ _RESOURCE = click.option("--resource", required=True, metavar="ID", help="Resour
 @pass_session
 def enable(session: Session, key_names: tuple[str, ...]) -> None:
     """Enable keys."""
-    together(session, key_names, lambda client, ids: client.enable_keys(ids), "enabled")
+    together(session, map(session.key, key_names), lambda client, ids: client.enable_keys(ids), "enabled")
 
 
 @click.command(cls=Command, example="kmstool key disable demo --yes")
@@ -39,7 +39,7 @@ def disable(session: Session, key_names: tuple[str, ...]) -> None:
     session.confirm(f"nothing can be encrypted or decrypted with {', '.join(key_names)} until it is enabled again")
     together(
         session,
-        key_names,
+        map(session.key, key_names),
         lambda client, ids: client.disable_keys(ids),
         "disabled: nothing can be encrypted or decrypted with it until kmstool key enable",
     )
@@ -82,7 +82,7 @@ def schedule_deletion(session: Session, key_names: tuple[str, ...], days: int) -
         answer = client.schedule_deletion(key_id, days)
         return answer, f"will be destroyed at {times.shown(answer['DeletionDate'])}; cancel-deletion keeps it"
 
-    one_by_one(session, key_names, schedule)
+    one_by_one(session, key_names, session.key, schedule)
 
 
 @click.command("cancel-deletion", cls=Command, example="kmstool key cancel-deletion demo")
@@ -97,7 +97,7 @@ def cancel_deletion(session: Session, key_names: tuple[str, ...]) -> None:
         state = client.describe_key(key_id).state
         return answer, f"is kept, and {follows.get(state, state)}"
 
-    one_by_one(session, key_names, cancel)
+    one_by_one(session, key_names, session.key, cancel)
 
 
 @click.command(cls=Command, example="kmstool key rotate demo")
@@ -167,14 +167,14 @@ def unbind(session: Session, key_name: str, product: str, resource: str) -> None
 
 def together(
     session: Session,
-    names: tuple[str, ...],
+    keys: Iterable[tuple[KmsClient, str]],
     change: Callable[[KmsClient, list[str]], Mapping[str, Any]],
     outcome: str,
     noun: str = "key",
 ) -> None:
-    """Change all keys of one region, or data keys, in one call."""
+    """Change all keys of one region, or what else `noun` says, in one call."""
     groups: dict[KmsClient, list[str]] = {}
-    for client, key_id in [_found(session, name, noun) for name in names]:
+    for client, key_id in list(keys):
         groups.setdefault(client, []).append(key_id)
     for client, key_ids in groups.items():
         answer = change(client, key_ids)
@@ -186,22 +186,19 @@ def together(
 def one_by_one(
     session: Session,
     names: tuple[str, ...],
+    find: Callable[[str], tuple[KmsClient, str]],
     change: Callable[[KmsClient, str], tuple[Mapping[str, Any], str]],
     noun: str = "key",
 ) -> None:
-    """Change keys, or data keys, by a call each."""
+    """Find keys, or what else `noun` says, by their names, and change them by a call each."""
 
     def act(name: str) -> tuple[Mapping[str, Any], str]:
-        client, key_id = _found(session, name, noun)
+        client, key_id = find(name)
         answer, outcome = change(client, key_id)
         return answer, f"the {noun} {key_id} {outcome}"
 
     for _, (answer, message) in several.one_by_one(session, names, act, f"{noun}s were not changed"):
         _done(session, answer, message)
-
-
-def _found(session: Session, name: str, noun: str) -> tuple[KmsClient, str]:
-    return session.data_key(name) if noun == "data key" else session.key(name)
 
 
 def _done(session: Session, answer: Mapping[str, Any], message: str) -> None:

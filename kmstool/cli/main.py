@@ -29,6 +29,7 @@ COMMANDS = {
     "doctor": ("kmstool.cli.doctor:doctor", "Check this machine, the credentials and the way to KMS."),
     "encrypt": ("kmstool.cli.ciphers:encrypt", "Encrypt up to 4,096 bytes under a key."),
     "envelope": ("kmstool.cli.envelope:envelope", "Encrypt files and streams of any size."),
+    "fingerprint": ("kmstool.cli.fingerprint:fingerprint", "Show this device's fingerprint, and bind keys to devices."),
     "import-material": ("kmstool.cli.import_material:import_material", "Bring your own key: give a key its material."),
     "init": ("kmstool.cli.init:init", "Set up kmstool on this machine."),
     "key": ("kmstool.cli.keys:key", "Create, list, name, disable and rotate keys."),
@@ -40,6 +41,7 @@ COMMANDS = {
     "reencrypt": ("kmstool.cli.ciphers:reencrypt", "Move a blob to a newer or other key."),
     "sign": ("kmstool.cli.signing:sign", "Sign a file or stdin with a key in KMS."),
     "verify": ("kmstool.cli.signing:verify", "Check a signature over a file or stdin."),
+    "whitebox": ("kmstool.cli.whitebox:whitebox", "Encrypt in KMS for programs that decrypt without it."),
 }
 
 HANGUP, INTERRUPTED, TERMINATED, CLOSED_PIPE = 129, 130, 143, 141

@@ -25,6 +25,8 @@ ENVIRONMENT = {
     "KMSTOOL_PASSPHRASE_FILE": "A file with the passphrase that is asked for otherwise.",
     "KMSTOOL_HOME": "The folder of the profiles and, unless KMSTOOL_LOCAL_HOME is set, of the embedded KMS.",
     "KMSTOOL_LOCAL_HOME": "The folder with the store of the embedded KMS.",
+    "KMSTOOL_DEVICE_SECRET": "What makes this the device that white-box keys are bound to, in place of the machine's id.",
+    "KMSTOOL_SDK_LIB": "Tencent's white-box library, where --sdk-lib is not given.",
     "TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY": "An API key, used where no profile is named.",
     "TENCENTCLOUD_TOKEN": "The token of that API key, if it is a temporary one.",
     "TENCENTCLOUD_REGION": "The region where no profile sets one.",

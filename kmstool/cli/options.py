@@ -18,6 +18,9 @@ USAGES = (
     "symmetric", "rsa-2048", "sm2", "sign-sm2", "sign-rsa-2048", "sign-rsa-3072", "sign-ecc", "sign-ecc-p384",
     "kyber", "dilithium",
 )  # fmt: skip
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""The settings of every command."""
+
 STATES = ("enabled", "disabled", "pending-delete", "pending-import", "archived")
 DATA_KEY_STATES = STATES[:3]
 
@@ -58,7 +61,7 @@ class _GlobalOptions(click.Command):
     """Accepts the global options, shows them at the root only, and ends help with an example."""
 
     def __init__(self, *args: Any, example: str = "", **settings: Any) -> None:
-        settings.setdefault("context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 100})
+        settings.setdefault("context_settings", CONTEXT)
         super().__init__(*args, **settings)
         self.example = example
 
@@ -149,6 +152,17 @@ def list_filters(search: str | None, origin: str | None, tags: tuple[str, ...]) 
     if tags:
         filters["TagFilters"] = [{"TagKey": name, "TagValue": [value]} for name, value in pairs(tags, "tag").items()]
     return filters
+
+
+def folder_option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
+    """Add an option that takes a folder, which an empty name is not: it would mean the working one."""
+    return click.option(*names, metavar="DIR", callback=_named, **settings)
+
+
+def _named(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value == "":
+        raise click.BadParameter("an empty name is no folder; is a variable not set?", ctx, param)
+    return value
 
 
 def pairs(words: tuple[str, ...], what: str) -> dict[str, str]:

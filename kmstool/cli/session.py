@@ -19,6 +19,7 @@ from kmstool.cli.messages import say
 from kmstool.errors import AccessError, UsageError
 
 if TYPE_CHECKING:
+    from kmstool.keys import KeyAddress
     from kmstool.kms.client import KmsClient
     from kmstool.kms.profiles import Profile, Profiles
     from kmstool.kms.transport import Transport
@@ -135,21 +136,28 @@ class Session:
 
     def key(self, text: str | None) -> tuple[KmsClient, str]:
         """Resolve a key as users name it, or the profile's own; return it with the client to reach it."""
-        from kmstool.keys import KeyAddress
         from kmstool.kms import directory
 
-        address = KeyAddress.parse(self.default_key() if text is None else text)
-        client = self.client(address.region, address.profile)
-        return client, directory.key_id(client, address)
+        return self._resolved(self.default_key() if text is None else text, directory.key_id)
 
     def data_key(self, text: str) -> tuple[KmsClient, str]:
         """Resolve a data key that KMS keeps, named as keys are; return it with the client to reach it."""
-        from kmstool.keys import KeyAddress
         from kmstool.kms import directory
+
+        return self._resolved(text, directory.data_key_id)
+
+    def white_box_key(self, text: str) -> tuple[KmsClient, str]:
+        """Resolve a white-box key, named as keys are; return it with the client to reach it."""
+        from kmstool.kms import directory
+
+        return self._resolved(text, directory.white_box_key_id)
+
+    def _resolved(self, text: str, find: Callable[[KmsClient, KeyAddress], str]) -> tuple[KmsClient, str]:
+        from kmstool.keys import KeyAddress
 
         address = KeyAddress.parse(text)
         client = self.client(address.region, address.profile)
-        return client, directory.data_key_id(client, address)
+        return client, find(client, address)
 
     def note(self, message: str) -> None:
         """Tell the user something, and that it was the local KMS where it was; not with `--quiet`.

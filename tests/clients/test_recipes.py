@@ -1,4 +1,4 @@
-"""The recipes of asymmetric keys done by hand, with tccli and openssl, and by kmstool: each takes what the other made."""
+"""The recipes done by hand, with tccli and openssl, and by kmstool: each takes what the other made."""
 
 import base64
 import json
@@ -6,6 +6,7 @@ import os
 import subprocess
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,40 @@ def test_rows_5_to_7_signatures(
                 "VerifyByAsymmetricKey", **common, Message=text(message), MessageType=kind, SignatureValue=value
             )
             assert answer["SignatureValid"] is expected
+
+
+@pytest.mark.parametrize(("algorithm", "name"), [("AES_256", "decrypt_key_aes256.bin"), ("SM4", "decrypt_key_sm4.bin")])
+def test_rows_9_and_10_white_box_keys_and_devices(
+    call: Call, server: Any, tmp_path: Path, algorithm: str, name: str
+) -> None:
+    """What tccli creates, binds, encrypts and downloads kmstool decrypts, and each finds the devices of the other."""
+    here = replace(server, environ={**server.environ, "KMSTOOL_DEVICE_SECRET": "of this device " * 3})
+    there = replace(server, environ={**server.environ, "KMSTOOL_DEVICE_SECRET": "of another one " * 3})
+    device, other = (place.run("fingerprint").decode().strip() for place in (here, there))
+    alias = "k" + uuid.uuid4().hex
+    key_id = call("CreateWhiteBoxKey", Alias=alias, Algorithm=algorithm)["KeyId"]
+    devices = [{"Identity": device, "Description": "web"}]
+    call("OverwriteWhiteBoxDeviceFingerprints", KeyId=key_id, DeviceFingerprints=json.dumps(devices))
+    encrypted = call("EncryptByWhiteBox", KeyId=key_id, PlainText=text(SECRET))
+    (tmp_path / "iv.base64").write_text(encrypted["InitializationVector"])
+    (tmp_path / "ciphertext.base64").write_text(encrypted["CipherText"])
+    decrypt_key = call("DescribeWhiteBoxDecryptKey", KeyId=key_id)["DecryptKey"]
+    (tmp_path / name).write_bytes(base64.b64decode(decrypt_key))
+    words = ("whitebox", "decrypt", "--bundle", str(tmp_path))
+    assert here.run(*words) == SECRET
+    with pytest.raises(AssertionError, match="WRP_KEY_import error: 01000016"):
+        there.run(*words)
+
+    ours = ("--profile", "local", "--key", alias)
+    assert here.run("fingerprint", "list", *ours) == f"{device}\tweb\n".encode()
+    here.run("fingerprint", "bind", *ours, other, "--description", "db", "--yes")
+    found = call("DescribeWhiteBoxDeviceFingerprints", KeyId=key_id)["DeviceFingerprints"]
+    assert found == [*devices, {"Identity": other, "Description": "db"}]
+    here.run("whitebox", "bundle", *ours, "-o", str(tmp_path / "ours"), given=SECRET)
+    assert [place.run(*words[:-1], str(tmp_path / "ours")) for place in (here, there)] == [SECRET, SECRET]
+    iv = (tmp_path / "ours" / "iv.base64").read_text().strip()
+    again = call("EncryptByWhiteBox", KeyId=key_id, PlainText=text(SECRET), InitializationVector=iv)["CipherText"]
+    assert (tmp_path / "ours" / "ciphertext.base64").read_text() == again + "\n"
 
 
 @pytest.mark.parametrize(("algorithm", "usage", "options"), SIGNATURES)

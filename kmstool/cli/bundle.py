@@ -1,0 +1,185 @@
+"""`kmstool whitebox bundle … exec`: from a white-box key to a secret in the memory of a service."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import files, options
+from kmstool.cli.session import Session, pass_session
+from kmstool.cli.whitebox import ALGORITHMS, key_option, read_plaintext
+from kmstool.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from kmstool.crypto.aead import Algorithm
+    from kmstool.kms.bundle import Bundle
+    from kmstool.kms.client import KmsClient
+
+MAX_TEXT_BYTES = 65536
+
+_SDK_LIB = click.option(
+    "--sdk-lib",
+    metavar="FILE",
+    help="Tencent's white-box library, for key files of Tencent Cloud; else KMSTOOL_SDK_LIB.",
+)
+_ALGORITHM = click.option(
+    "--algorithm",
+    type=click.Choice(ALGORITHMS),
+    help="With --sdk-lib, where the name of the key file does not tell it.",
+)
+_BUNDLE = options.folder_option("--bundle", "folder", help="Folder made by kmstool whitebox bundle.")
+
+
+@click.command(
+    "download-key", cls=options.Command, example="kmstool whitebox download-key app -o decrypt_key_aes256.bin"
+)
+@click.argument("key_name", metavar="KEY")
+@click.option("-o", "--out", required=True, metavar="FILE", help="File to write, for its owner only.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@pass_session
+def download_key(session: Session, key_name: str, out: str, force: bool) -> None:
+    """Fetch the key file that decrypts, for bound devices.
+
+    It opens on the devices that are bound now. What is bound or unbound later changes
+    nothing about a file that exists.
+    """
+    client, key_id = session.white_box_key(key_name)
+    files.write(_decrypt_key(session, client, key_id), out, force=force)
+
+
+@click.command(cls=options.Command, example="kmstool whitebox bundle --key app secret.txt -o app-secret")
+@key_option
+@click.option("--trim-newline", is_flag=True, help="Drop exactly one newline at the end.")
+@options.folder_option("-o", "--out", required=True, help="Folder for the three files.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
+@options.input_argument
+@pass_session
+def bundle(session: Session, key_name: str, trim_newline: bool, out: str, force: bool, file: str | None) -> None:
+    """Encrypt for a service: key file, IV and ciphertext.
+
+    Reads FILE or stdin and writes into DIR all that a bound device needs to decrypt it:
+    iv.base64, ciphertext.base64, and decrypt_key_aes256.bin or decrypt_key_sm4.bin.
+    """
+    from kmstool.kms import bundle as bundles
+
+    plaintext = read_plaintext(session, file, trim_newline)
+    client, key_id = session.white_box_key(key_name)
+    algorithm = bundles.algorithm_of(client.describe_white_box_key(key_id).algorithm)
+    encrypted = client.encrypt_by_white_box(key_id, plaintext)
+    decrypt_key = (algorithm, _decrypt_key(session, client, key_id))
+    bundles.write(Path(out), encrypted.iv, encrypted.ciphertext, decrypt_key, replace=force)
+
+
+@click.command(cls=options.Command, example="kmstool whitebox decrypt --bundle app-secret")
+@_BUNDLE
+@click.option("--key-file", metavar="FILE", help="Key file, as kmstool whitebox download-key writes it.")
+@click.option("--iv", metavar="B64|@FILE", help="With --key-file: the IV in base64.")
+@click.option("--raw", is_flag=True, help="With --key-file: the ciphertext is bytes, not base64.")
+@_SDK_LIB
+@_ALGORITHM
+@options.output_options
+@options.input_argument
+@pass_session
+def decrypt(
+    session: Session,
+    folder: str | None,
+    key_file: str | None,
+    iv: str | None,
+    raw: bool,
+    sdk_lib: str | None,
+    algorithm: Algorithm | None,
+    out: str | None,
+    force: bool,
+    file: str | None,
+) -> None:
+    """Decrypt on this machine, without KMS.
+
+    Takes a folder with all three files, or key file and IV by themselves and the
+    ciphertext from FILE or stdin. Writes the plaintext and nothing else.
+    """
+    source = None
+    if folder is not None and not (key_file or iv or raw or file):
+        found = _read_bundle(folder)
+    elif folder is None and key_file and iv:
+        source = files.read(file, MAX_TEXT_BYTES, "the ciphertext has {size} bytes; KMS makes none of so many", "")
+        found = _put_together(key_file, iv, source.data, raw=raw)
+    else:
+        raise UsageError("give --bundle DIR alone, or --key-file and --iv", hint="see kmstool whitebox decrypt --help")
+    library = Path(sdk_lib) if sdk_lib else None
+    plaintext = found.decrypt(session.environ, library=library, algorithm=algorithm)
+    files.write(plaintext, out, force=force, source=source)
+
+
+@click.command(
+    "exec",
+    cls=options.Command,
+    # What comes after the command is the command's own.
+    context_settings={**options.CONTEXT, "allow_interspersed_args": False},
+    example="kmstool whitebox exec --bundle app-secret --env API_KEY -- printenv API_KEY",
+)
+@options.folder_option("--bundle", "folder", required=True, help="Folder made by kmstool whitebox bundle.")
+@click.option("--env", "name", required=True, metavar="NAME", help="Variable to put the secret into.")
+@_SDK_LIB
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
+@pass_session
+def execute(session: Session, folder: str, name: str, sdk_lib: str | None, command: tuple[str, ...]) -> None:
+    """Run a command with a decrypted secret in its environment.
+
+    The secret is decrypted in memory, and the command takes the place of kmstool: its
+    signals and its exit code are its own.
+    """
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise UsageError(f"{name!r} cannot name a variable", hint="letters, digits and _, the first no digit")
+    secret = _read_bundle(folder).decrypt(session.environ, library=Path(sdk_lib) if sdk_lib else None)
+    if b"\0" in secret:
+        raise InputError(
+            "the secret holds a byte 0, which no variable can", hint="kmstool whitebox decrypt writes it to a pipe"
+        )
+    _become(command, {**session.environ, name: os.fsdecode(secret)})
+
+
+def _become(command: tuple[str, ...], environ: dict[str, str]) -> None:
+    # Python ignores these two, and a program that is started would go on ignoring them.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.execvpe(command[0], command, environ)  # noqa: S606 - without a shell, and what the user asked for
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise UsageError(f"cannot run {command[0]}: {(reason or 'no such name').lower()}") from error
+
+
+def _decrypt_key(session: Session, client: KmsClient, key_id: str) -> bytes:
+    """Fetch the decrypt key, and say where it opens: asked for first, so that too much is never promised."""
+    devices = len(client.fingerprints(key_id))
+    data = client.white_box_decrypt_key(key_id).data
+    if devices:
+        session.note(f"the key file opens on {devices} device{'s' if devices > 1 else ''}, and nowhere else")
+    else:
+        session.warn(
+            "the key file is bound to no device: whoever has it can decrypt and recover the key; "
+            "bind devices first (kmstool fingerprint bind)"
+        )
+    return data
+
+
+def _read_bundle(folder: str) -> Bundle:
+    from kmstool.kms import bundle as bundles
+
+    return bundles.read(Path(folder))
+
+
+def _put_together(key_file: str, iv: str, ciphertext: bytes, *, raw: bool) -> Bundle:
+    from kmstool.kms import bundle as bundles
+
+    iv_text = os.fsencode(iv)
+    if iv.startswith("@"):
+        iv_text = files.read(iv[1:], MAX_TEXT_BYTES, "an IV of {size} bytes is none", "it has 16 bytes, in base64").data
+    if not raw:
+        ciphertext = bundles.from_base64(ciphertext, "the ciphertext")
+    return bundles.Bundle(Path(key_file), bundles.from_base64(iv_text, "the IV"), ciphertext)

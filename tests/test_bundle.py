@@ -1,0 +1,256 @@
+"""Key file, IV and ciphertext in one folder decrypt on a bound device, whoever wrote them; exec gives the secret to one child."""
+
+import os
+import secrets
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kmstool import protocol
+from kmstool.crypto.aead import Algorithm
+from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, OutputError, UsageError
+from kmstool.kms import bundle
+from kmstool.kms.bundle import Bundle
+from tests import bundles, vendor_stub
+from tests.bundles import ELSEWHERE, HERE, IV, encrypt
+
+PROGRAM = (sys.executable, "-m", "kmstool")
+TIMEOUT_SECONDS = 60
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """A way to make a bundle."""
+
+    def write(plaintext: bytes = b"a secret", *, name: str = "bundle", **options: Any) -> Path:
+        return bundles.write(tmp_path / name, plaintext, **options)
+
+    return write
+
+
+@pytest.mark.parametrize(("algorithm", "name"), bundle.KEY_FILES.items())
+def test_what_is_written_is_read_and_decrypted(make: Make, algorithm: Algorithm, name: str) -> None:
+    folder = make(algorithm=algorithm)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(["iv.base64", "ciphertext.base64", name])
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert (folder / "iv.base64").read_text() == protocol.encode(IV) + "\n"
+    assert bundle.read(folder) == Bundle(folder / name, IV, encrypt(algorithm, b"a secret"))
+    assert bundle.read(folder).decrypt(HERE) == b"a secret"
+
+
+def test_a_device_that_is_not_bound(make: Make) -> None:
+    with pytest.raises(IntegrityError, match="01000016"):
+        bundle.read(make()).decrypt(ELSEWHERE)
+
+
+def test_an_unbound_key_file_asks_for_no_device(make: Make) -> None:
+    found = bundle.read(make(bound=False))
+    assert found.opens_anywhere
+    assert found.decrypt({"container": "docker"}) == b"a secret"
+
+
+def test_a_bound_one_needs_to_know_the_device(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    found = bundle.read(make())
+    assert not found.opens_anywhere
+    with pytest.raises((AccessError, IntegrityError)):
+        found.decrypt({"container": "docker"})
+
+
+@pytest.mark.parametrize("name", ["iv.base64", "ciphertext.base64", "decrypt_key_sm4.bin"])
+def test_nothing_is_written_if_one_file_exists(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"precious")
+    with pytest.raises(OutputError, match="it exists already"):
+        bundle.write(tmp_path, IV, IV, ("SM4", b"key"))
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [name]
+    bundle.write(tmp_path, IV, IV, ("SM4", b"key"), replace=True)
+    assert (tmp_path / name).read_bytes() != b"precious"
+
+
+def test_the_key_file_of_another_algorithm_makes_way(tmp_path: Path) -> None:
+    bundle.write(tmp_path, IV, IV, ("SM4", b"key"))
+    with pytest.raises(OutputError, match="it exists already"):
+        bundle.write(tmp_path, IV, IV, ("AES_256", b"key"))
+    bundle.write(tmp_path, IV, IV, ("AES_256", b"key"), replace=True)
+    assert bundle.read(tmp_path).key_file.name == "decrypt_key_aes256.bin"
+    bundle.write(tmp_path, IV, bytes(16), replace=True)
+    assert bundle.read(tmp_path).ciphertext == bytes(16)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="cannot write"):
+        bundle.write(tmp_path / "file" / "folder", IV, IV)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: (folder / "decrypt_key_sm4.bin").unlink(), "no key file"),
+        (lambda folder: (folder / "decrypt_key_aes256.bin").touch(), "two key files"),
+        (lambda folder: (folder / "iv.base64").unlink(), r"cannot read .*iv\.base64: no such file"),
+        (lambda folder: (folder / "iv.base64").write_text("AAAA"), "the IV has 3 bytes"),
+        (lambda folder: (folder / "iv.base64").write_text("=="), "iv.base64 is not base64"),
+        (lambda folder: (folder / "iv.base64").write_bytes(b"\xff"), "iv.base64 is not base64"),
+        (lambda folder: (folder / "ciphertext.base64").write_text(""), "0 bytes"),
+        (lambda folder: (folder / "decrypt_key_sm4.bin").write_bytes(b""), "no key file of the embedded KMS"),
+    ],
+)
+def test_a_folder_that_is_none(make: Make, change: Callable[[Path], object], message: str) -> None:
+    folder = make()
+    change(folder)
+    with pytest.raises(InputError, match=message):
+        bundle.read(folder).decrypt(HERE)
+
+
+@given(data=st.dictionaries(st.sampled_from(["iv.base64", "ciphertext.base64", "decrypt_key_sm4.bin"]), st.binary()))
+def test_any_bytes_are_an_error_that_is_known(tmp_path_factory: pytest.TempPathFactory, data: dict[str, bytes]) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    for name, content in data.items():
+        (folder / name).write_bytes(content)
+    with pytest.raises(KmsToolError):
+        bundle.read(folder).decrypt(HERE)
+
+
+@given(st.binary(max_size=100), st.booleans())
+def test_base64_with_line_ends(data: bytes, wrapped: bool) -> None:
+    text = protocol.encode(data)
+    lines = "\r\n".join(text[at : at + 7] for at in range(0, len(text), 7)) if wrapped else text
+    assert bundle.from_base64(lines.encode(), "this") == data
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return vendor_stub.build(tmp_path_factory.mktemp("stub") / "libydwbcrypto.so")
+
+
+@pytest.mark.parametrize(("algorithm", "key"), [("AES_256", b"AESZ"), ("SM4", b"SM4Z")])
+def test_a_key_file_of_the_cloud_opens_with_its_library(
+    tmp_path: Path, library: Path, algorithm: Algorithm, key: bytes
+) -> None:
+    bundle.write(tmp_path, IV, vendor_stub.encrypt(key[3], b"a secret"), (algorithm, key))
+    found = bundle.read(tmp_path)
+    assert not found.opens_anywhere
+    assert found.decrypt({}, library=library) == b"a secret"
+    assert found.decrypt({bundle.LIBRARY_VARIABLE: str(library)}) == b"a secret"
+    with pytest.raises(InputError) as raised:
+        found.decrypt({})
+    assert "--sdk-lib" in str(raised.value.hint)
+    renamed = Bundle(found.key_file.rename(tmp_path / "key.bin"), IV, found.ciphertext)
+    with pytest.raises(UsageError, match="algorithm"):
+        renamed.decrypt({}, library=library)
+    assert renamed.decrypt({}, library=library, algorithm=algorithm) == b"a secret"
+
+
+def test_with_the_library_too_our_key_files_are_read_here(make: Make, library: Path) -> None:
+    assert bundle.read(make()).decrypt(HERE, library=library) == b"a secret"
+
+
+@pytest.mark.parametrize("name", ["AES_128", "", "aes_256"])
+def test_an_algorithm_that_is_not_known(name: str) -> None:
+    with pytest.raises(InputError):
+        bundle.algorithm_of(name)
+
+
+def run(*arguments: str, given: bytes = b"", exit_code: int = 0) -> bytes:
+    """Run kmstool on the device HERE, and return what it prints."""
+    done = subprocess.run(
+        [*PROGRAM, *arguments],
+        env={**os.environ, **HERE},
+        input=given,
+        capture_output=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert done.returncode == exit_code, done.stderr.decode()
+    return done.stderr if exit_code else done.stdout
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 4096])
+def test_the_pieces_by_themselves(make: Make, size: int) -> None:
+    plaintext = secrets.token_bytes(size)
+    folder = make(plaintext)
+    iv, key, ciphertext = folder / "iv.base64", folder / "decrypt_key_sm4.bin", folder / "ciphertext.base64"
+    words = ("whitebox", "decrypt", "--key-file", str(key))
+    assert run("whitebox", "decrypt", "--bundle", str(folder)) == plaintext
+    assert run(*words, "--iv", f"@{iv}", str(ciphertext)) == plaintext
+    assert run(*words, "--iv", protocol.encode(IV), given=ciphertext.read_bytes()) == plaintext
+    assert run(*words, "--iv", f"@{iv}", "--raw", given=encrypt("SM4", plaintext)) == plaintext
+    key.write_text(protocol.encode(key.read_bytes()))
+    assert run(*words, "--iv", f"@{iv}", str(ciphertext)) == plaintext
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--key-file", "k"),
+        ("--iv", "AAAA"),
+        ("--bundle", "b", "--key-file", "k", "--iv", "AAAA"),
+        ("--bundle", "b", "--raw"),
+        ("--bundle", "b", "file"),
+        ("file",),
+    ],
+)
+def test_half_of_the_pieces(words: tuple[str, ...]) -> None:
+    assert b"give --bundle DIR alone, or" in run("whitebox", "decrypt", *words, exit_code=2)
+
+
+def test_an_empty_name_is_not_the_working_folder() -> None:
+    assert b"an empty name is no folder" in run("whitebox", "decrypt", "--bundle", "", exit_code=2)
+
+
+@pytest.mark.parametrize("iv", ["=", "é", b"\xff"])
+def test_an_iv_that_is_no_base64(make: Make, iv: str | bytes) -> None:
+    words = ("--key-file", str(make() / "decrypt_key_sm4.bin"), "--iv", os.fsdecode(iv))
+    assert b"the IV is not base64" in run("whitebox", "decrypt", *words, exit_code=3)
+
+
+def execute(folder: Path, *command: str, exit_code: int = 0, name: str = "API_KEY") -> bytes:
+    return run("whitebox", "exec", "--bundle", str(folder), "--env", name, *command, exit_code=exit_code)
+
+
+def test_the_child_has_the_secret_and_its_own_words(make: Make) -> None:
+    secret = "a säcret ".encode() + b"\xff\n"
+    script = "import os, sys; sys.stdout.buffer.write(os.environb[b'API_KEY']); print(sys.argv[1:])"
+    for separator in ((), ("--",)):
+        words = (*separator, sys.executable, "-c", script, "--quiet", "--", "x")
+        assert execute(make(secret, name=f"bundle{len(separator)}"), *words) == secret + b"['--quiet', '--', 'x']\n"
+
+
+@pytest.mark.parametrize("code", [0, 3, 99])
+def test_the_exit_code_is_that_of_the_child(make: Make, code: int) -> None:
+    execute(make(), sys.executable, "-c", f"raise SystemExit({code})", exit_code=code)
+
+
+def test_a_closed_pipe_ends_the_child_as_any_other(make: Make) -> None:
+    """Python programs ignore SIGPIPE, and what they start would too."""
+    ignored = int(execute(make(), "grep", "SigIgn", "/proc/self/status").split()[1], 16)
+    assert not [number for number in (signal.SIGPIPE, signal.SIGXFSZ) if ignored >> (number - 1) & 1]
+
+
+@pytest.mark.parametrize("name", ["", "1A", "A=B", "A B", "Ä"])
+def test_a_variable_that_cannot_be(make: Make, name: str) -> None:
+    assert b"cannot name a variable" in execute(make(), "true", name=name, exit_code=2)
+
+
+def test_a_secret_that_no_variable_can_hold(make: Make) -> None:
+    said = execute(make(b"canary\0secret"), "true", exit_code=3)
+    assert b"a byte 0" in said
+    assert b"canary" not in said
+
+
+@pytest.mark.parametrize("command", ["/nonexistent/program", "/", ""])
+def test_a_command_that_is_not_there(make: Make, command: str) -> None:
+    assert f"cannot run {command}: ".encode() in execute(make(), command, exit_code=2)
