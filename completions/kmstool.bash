@@ -32,8 +32,8 @@ _kmstool_command() {
       valued=(--from --store --passphrase-file)
       ;;
     'kmstool auth login')
-      options=(--secret-id --store --passphrase-file --no-verify -h --help)
-      valued=(--secret-id --store --passphrase-file)
+      options=(--secret-id --store --passphrase-file --whitebox --no-verify -h --help)
+      valued=(--secret-id --store --passphrase-file --whitebox)
       ;;
     'kmstool auth logout')
       options=(-h --help)
@@ -413,6 +413,7 @@ _kmstool_place() {
     'kmstool auth import-tccli --passphrase-file') source='file' ;;
     'kmstool auth login --store') words=(keyring file) ;;
     'kmstool auth login --passphrase-file') source='file' ;;
+    'kmstool auth login --whitebox') source='file' ;;
     'kmstool data-key blob -o') source='file' ;;
     'kmstool data-key blob --out') source='file' ;;
     'kmstool data-key generate -o') source='file' ;;
@@ -488,7 +489,7 @@ _kmstool_place() {
     'kmstool material wrap -o') source='file' ;;
     'kmstool material wrap --out') source='file' ;;
     'kmstool material wrap #0') source='file' ;;
-    'kmstool profile set --credentials') words=(keyring file environment tccli ini cvm-role tke) ;;
+    'kmstool profile set --credentials') words=(keyring file whitebox environment tccli ini cvm-role tke) ;;
     'kmstool public-key --encoding') words=(pem der base64) ;;
     'kmstool public-key -o') source='file' ;;
     'kmstool public-key --out') source='file' ;;

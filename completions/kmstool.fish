@@ -93,12 +93,14 @@ function __kmstool_command --no-scope-shadowing
             set options '--secret-id'\t'The SecretId; else asked for, or the first line of stdin.' \
                 '--store'\t'Where to keep the credential.' \
                 '--passphrase-file'\t'With --store file: its passphrase; /dev/fd/N too.' \
+                '--whitebox'\t'Folder made by kmstool whitebox bundle with the SecretKey in it.' \
                 '--no-verify'\t'Do not try the credential on KMS first.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--secret-id' \
                 '--store' \
-                '--passphrase-file'
+                '--passphrase-file' \
+                '--whitebox'
         case 'kmstool auth logout'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -950,6 +952,8 @@ function __kmstool_place --no-scope-shadowing
                 'file'
         case 'kmstool auth login --passphrase-file'
             set source 'file'
+        case 'kmstool auth login --whitebox'
+            set source 'file'
         case 'kmstool data-key blob -o'
             set source 'file'
         case 'kmstool data-key blob --out'
@@ -1152,6 +1156,7 @@ function __kmstool_place --no-scope-shadowing
         case 'kmstool profile set --credentials'
             set words 'keyring' \
                 'file' \
+                'whitebox' \
                 'environment' \
                 'tccli' \
                 'ini' \

@@ -30,6 +30,7 @@ from kmstool.kms.credential_files import INI_FILES, from_ini, from_tccli
 from kmstool.kms.credentials import Credential, Fixed, Provider, Renewed, checked, from_environment
 from kmstool.server import credentials as served_credentials
 from kmstool.server.app import EmbeddedKms
+from tests import bundles
 from tests.conftest import PROGRAM, need
 from tests.served import serving
 
@@ -819,6 +820,87 @@ def test_the_secret_id_may_be_an_option_and_the_key_may_not(home: Path, passphra
     assert "no such option" in login(*words, "--secret-key", SECRET_KEY, exit_code=2).lower()
     assert "needs no login" in login(*words, "--profile", "local", exit_code=2)
     assert "--passphrase-file" in login("--store", "file", "--no-verify", exit_code=2)
+
+
+# White-box ciphertext.
+
+
+def white_box_login(server: Server, folder: Path, *arguments: str, exit_code: int = 0, **environ: str) -> str:
+    words = ("--whitebox", str(folder), "--endpoint", server.endpoint, *arguments)
+    return login(*words, given=f"{server.secret_id}\n", exit_code=exit_code, **{**bundles.HERE, **environ})
+
+
+def test_a_login_with_white_box_ciphertext(home: Path, tmp_path: Path, server: Server) -> None:
+    """The SecretKey is in memory only, on the device that is bound, and nowhere else."""
+    folder = bundles.write(home / "bundle", server.secret_key.encode())
+    assert "the profile work is in use" in white_box_login(server, folder, "--profile", "work")
+    for file, data in files(home).items():
+        for shape in shapes(server.secret_key):
+            assert shape not in data, file
+    found = status(**bundles.HERE)
+    assert (found["Source"], found["SecretId"][:8]) == (f"the white-box ciphertext in {folder}", server.secret_id[:8])
+    assert len(run("random", "8", **bundles.HERE).stdout) == 17
+    assert "01000016" in run("random", "8", exit_code=5, **bundles.ELSEWHERE).stderr
+
+    before = files(folder)
+    assert "left as they are" in run("auth", "logout", "--yes", **bundles.HERE).stderr
+    assert files(folder) == before
+    assert "no credential is kept" in run("random", "8", exit_code=4, **bundles.HERE).stderr
+    assert str(folder) not in (home / ".config" / "kmstool" / "profiles.ini").read_text()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_newline_is_no_part_of_a_secret_key(home: Path, server: Server, end: str) -> None:
+    """Tencent's guide encrypts what `echo` wrote."""
+    white_box_login(server, bundles.write(home / "bundle", (server.secret_key + end).encode()))
+    assert len(run("random", "8", **bundles.HERE).stdout) == 17
+
+
+def test_white_box_ciphertext_that_opens_anywhere_is_warned_of(home: Path, server: Server) -> None:
+    folder = bundles.write(home / "bundle", server.secret_key.encode(), bound=False)
+    assert "is bound to no device" in white_box_login(server, folder, "--quiet")
+
+
+def test_a_wrong_secret_in_white_box_ciphertext_is_not_kept_and_not_shown(home: Path, server: Server) -> None:
+    wrong = bundles.write(home / "wrong", b"canary")
+    assert "AuthFailure.SignatureFailure" in white_box_login(server, wrong, exit_code=4)
+    none = bundles.write(home / "none", b"canary \xff")
+    error = white_box_login(server, none, exit_code=4)
+    assert "is empty or has characters" in error
+    assert "canary" not in error
+    assert "no key file" in white_box_login(server, home, exit_code=3)
+    assert "an empty name is no folder" in login("--whitebox", "", exit_code=2)
+    assert "would be kept" in white_box_login(server, wrong, "--no-verify", "--dry-run")
+    assert not (home / ".config").exists()
+
+
+def test_another_store_forgets_what_was_kept_before(home: Path, server: Server, passphrase: Path) -> None:
+    given = f"{server.secret_id}\n{server.secret_key}\n"
+    words = ("--endpoint", server.endpoint, "--store", "file", "--passphrase-file", str(passphrase))
+    login(*words, given=given)
+    assert (home / ".config" / "kmstool" / "cloud.credential").exists()
+    folder = bundles.write(home / "bundle", server.secret_key.encode())
+    assert "without --store" in login("--whitebox", str(folder), "--store", "file", exit_code=2)
+    white_box_login(server, folder)
+    assert not (home / ".config" / "kmstool" / "cloud.credential").exists()
+    login(*words, given=given)
+    shown = json.loads(run("profile", "show", "cloud", "--format", "json").stdout)
+    assert (shown["Credentials"], shown["SecretId"], shown["Whitebox"]) == ("file", "", "")
+
+
+def test_a_keyring_that_cannot_forget_does_not_stop_a_login(passphrase: Path) -> None:
+    run("profile", "set", "work", "--credentials", "keyring")
+    words = ("--profile", "work", "--store", "file", "--passphrase-file", str(passphrase), "--no-verify")
+    said = login(*words, **without_bus())
+    assert "what was kept in the keyring before may still be there" in said
+    assert "the profile work is in use" in said
+
+
+def test_a_dry_run_of_logout_forgets_nothing(home: Path, passphrase: Path) -> None:
+    login("--store", "file", "--passphrase-file", str(passphrase), "--no-verify")
+    before = files(home)
+    assert "would be forgotten" in run("auth", "logout", "--dry-run").stderr
+    assert files(home) == before
 
 
 @pytest.fixture(scope="module")

@@ -1,22 +1,24 @@
-"""`kmstool auth`: credentials for Tencent Cloud, kept in the keyring or an encrypted file, never in clear."""
+"""`kmstool auth`: credentials for Tencent Cloud, in the keyring, encrypted or as white-box ciphertext, never in clear."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import connect, output, times
-from kmstool.cli.options import Group
+from kmstool.cli import connect, options, output, times
 from kmstool.cli.session import Session, pass_session
+from kmstool.errors import AccessError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.kms.credentials import Credential
     from kmstool.kms.profiles import Profile
 
 STORES = ("keyring", "file")
+WHITE_BOX = "whitebox"
 DEFAULT_PROFILE = "cloud"
 
 _STORE = click.option(
@@ -28,7 +30,7 @@ _PASSPHRASE = click.option(
 _NO_VERIFY = click.option("--no-verify", is_flag=True, help="Do not try the credential on KMS first.")
 
 
-@click.group(cls=Group)
+@click.group(cls=options.Group)
 def auth() -> None:
     """Log in to Tencent Cloud and out again."""
 
@@ -37,14 +39,30 @@ def auth() -> None:
 @click.option("--secret-id", metavar="ID", help="The SecretId; else asked for, or the first line of stdin.")
 @_STORE
 @_PASSPHRASE
+@options.folder_option("--whitebox", help="Folder made by kmstool whitebox bundle with the SecretKey in it.")
 @_NO_VERIFY
 @pass_session
-def login(session: Session, secret_id: str | None, store: str, passphrase_file: str | None, no_verify: bool) -> None:
+def login(
+    session: Session,
+    secret_id: str | None,
+    store: str,
+    passphrase_file: str | None,
+    whitebox: str | None,
+    no_verify: bool,
+) -> None:
     """Keep a SecretId and SecretKey for a profile.
 
     The SecretKey is asked for without showing it, or read from stdin as the next line. It
     is tried on KMS before it is kept, and the profile is in use afterwards.
+
+    With --whitebox nothing is kept but the SecretId and the name of the folder. The
+    SecretKey is decrypted there whenever it is used, and exists in memory only.
     """
+    if whitebox is not None:
+        if passphrase_file or store != STORES[0]:
+            raise UsageError("the white-box ciphertext stays where it is", hint="give --whitebox without --store")
+        _login_white_box(session, secret_id, whitebox, verify=not no_verify)
+        return
     profile = _probed(session, store)
     credential = _asked(session, secret_id)
     _keep(session, credential, profile, store, passphrase_file, verify=not no_verify)
@@ -61,7 +79,6 @@ def import_tccli(session: Session, source: str, store: str, passphrase_file: str
 
     The file of tccli holds it in clear and is not touched: delete it when all works.
     """
-    from kmstool.errors import AccessError
     from kmstool.kms.credential_files import from_tccli, tccli_region
 
     found = from_tccli(session.home, source, lambda _: None)
@@ -98,27 +115,29 @@ def status(session: Session) -> None:
 @pass_session
 def logout(session: Session) -> None:
     """Forget the credential of a profile."""
-    from kmstool.errors import UsageError
     from kmstool.kms import credential_store
 
     profile = session.profile()
-    if profile.credentials not in credential_store.STORES:
+    if profile.credentials not in (*credential_store.STORES, WHITE_BOX):
         source = profile.credentials or "nothing"
         raise UsageError(f"the profile {profile.name} keeps no credential: it uses {source}")
     session.confirm(f"the credential of the profile {profile.name} will be forgotten")
-    credential_store.remove(profile.credentials, session.config_folder, profile.name)
+    if session.settings.dry_run:
+        session.note(f"dry run: the credential of the profile {profile.name} would be forgotten")
+        return
+    if profile.credentials == WHITE_BOX:
+        session.profiles.put(replace(profile, secret_id="", whitebox=""))
+        session.note(f"the files in {profile.whitebox} are left as they are")
+    else:
+        credential_store.remove(profile.credentials, session.config_folder, profile.name)
     session.note(f"the credential of the profile {profile.name} is gone")
 
 
 def _probed(session: Session, store: str) -> str:
     """Return the name of the profile to log in to, after making sure that the keyring works."""
     from kmstool import keychain
-    from kmstool.errors import AccessError, UsageError
-    from kmstool.kms.profiles import LOCAL
 
-    name = session.settings.profile or session.environ.get("KMSTOOL_PROFILE") or DEFAULT_PROFILE
-    if name == LOCAL:
-        raise UsageError("the profile local needs no login", hint="name another one: --profile NAME")
+    name = _profile_name(session)
     if store == "keyring":
         try:
             keychain.probe()
@@ -131,8 +150,42 @@ def _probed(session: Session, store: str) -> str:
     return name
 
 
+def _profile_name(session: Session) -> str:
+    from kmstool.kms.profiles import LOCAL
+
+    name = session.settings.profile or session.environ.get("KMSTOOL_PROFILE") or DEFAULT_PROFILE
+    if name == LOCAL:
+        raise UsageError("the profile local needs no login", hint="name another one: --profile NAME")
+    return name
+
+
+def _login_white_box(session: Session, secret_id: str | None, folder: str, *, verify: bool) -> None:
+    from kmstool.kms import bundle, credential_store
+
+    secret_id = secret_id or _asked_id(session)
+    place = Path(folder).absolute()
+    changed = _changed(session, _profile_name(session), WHITE_BOX)
+    profile = replace(changed, secret_id=secret_id, whitebox=str(place))
+    credential = credential_store.from_white_box(profile, session.environ)
+    if bundle.read(place).opens_anywhere:
+        session.warn(
+            f"the key file in {folder} is bound to no device: whoever can read the folder has the SecretKey; "
+            "bind this device (kmstool fingerprint), then make the folder anew"
+        )
+    if verify:
+        _verify(session, profile, credential)
+    _put(session, profile, credential, f"in {profile.whitebox}")
+
+
+def _asked_id(session: Session) -> str:
+    if session.interactive:
+        return str(click.prompt("SecretId", err=True))
+    if sys.stdin.isatty():
+        raise UsageError("the SecretId is needed", hint="give it with --secret-id, or pipe it in as a line")
+    return sys.stdin.readline(8192).strip()
+
+
 def _asked(session: Session, secret_id: str | None) -> Credential:
-    from kmstool.errors import UsageError
     from kmstool.kms.credentials import checked
 
     if session.interactive:
@@ -150,28 +203,47 @@ def _keep(
     session: Session, credential: Credential, name: str, store: str, passphrase_file: str | None, *, verify: bool
 ) -> None:
     from kmstool.kms import credential_store
-    from kmstool.kms.profiles import Profile
 
-    known = name in session.profiles.names()
-    former = session.profiles.get(name) if known else Profile(name)
-    region = session.settings.region or session.environ.get("KMSTOOL_REGION") or former.region
-    endpoint = session.settings.endpoint or former.endpoint
-    profile = replace(former, region=region, endpoint=endpoint, credentials=store)
+    profile = _changed(session, name, store)
     if verify:
         _verify(session, profile, credential)
+    if not session.settings.dry_run:
+        credential_store.save(
+            store, session.config_folder, name, credential, lambda: session.new_passphrase(passphrase_file)
+        )
+    _put(session, profile, credential, f"in the {store}")
+
+
+def _changed(session: Session, name: str, store: str) -> Profile:
+    """Return the profile to log in to as it is to be, with its credential in that store."""
+    from kmstool.kms.profiles import Profile
+
+    former = session.profiles.get(name) if name in session.profiles.names() else Profile(name)
+    region = session.settings.region or session.environ.get("KMSTOOL_REGION") or former.region
+    endpoint = session.settings.endpoint or former.endpoint
+    return replace(former, region=region, endpoint=endpoint, credentials=store, secret_id="", whitebox="")
+
+
+def _put(session: Session, profile: Profile, credential: Credential, place: str) -> None:
+    """Put a profile to use, and forget what was kept for it in another store."""
+    from kmstool.kms import credential_store
+
     if session.settings.dry_run:
-        session.note(f"dry run: the credential would be kept in the {store} for the profile {name}")
+        session.note(f"dry run: the credential would be kept {place} for the profile {profile.name}")
         return
-    credential_store.save(
-        store, session.config_folder, name, credential, lambda: session.new_passphrase(passphrase_file)
-    )
-    session.profiles.put(profile)
-    session.profiles.use(name)
-    session.note(f"the profile {name} is in use, with {credential.masked_id} kept in the {store}")
+    name, profiles = profile.name, session.profiles
+    former = profiles.get(name).credentials if name in profiles.names() else ""
+    profiles.put(profile)
+    profiles.use(name)
+    if former in credential_store.STORES and former != profile.credentials:
+        try:
+            credential_store.remove(former, session.config_folder, name)
+        except AccessError as error:
+            session.warn(f"what was kept in the {former} before may still be there: {error.message}")
+    session.note(f"the profile {name} is in use, with {credential.masked_id} kept {place}")
 
 
 def _verify(session: Session, profile: Profile, credential: Credential) -> None:
-    from kmstool.errors import AccessError
     from kmstool.kms.credentials import Fixed
 
     kms = connect.cloud(session, profile, profile.region, Fixed(credential, "the input"))

@@ -98,6 +98,7 @@ def _base_provider(session: Session, profile: Profile) -> Provider | None:
     sources: dict[str, Callable[[], Provider | None]] = {
         "keyring": lambda: _kept_provider(session, profile),
         "file": lambda: _kept_provider(session, profile),
+        "whitebox": lambda: _white_box_provider(session, profile),
         "environment": lambda: from_environment(session.environ),
         "tccli": lambda: _file_provider(session, "tccli"),
         "ini": lambda: _file_provider(session, "ini"),
@@ -133,6 +134,14 @@ def _kept_provider(session: Session, profile: Profile) -> Provider:
         store, session.config_folder, name, lambda: session.passphrase_of(f"the credential of the profile {name}")
     )
     return Fixed(kept, f"the {store} of profile {name}")
+
+
+def _white_box_provider(session: Session, profile: Profile) -> Provider:
+    from kmstool.kms import credential_store
+    from kmstool.kms.credentials import Fixed
+
+    kept = credential_store.from_white_box(profile, session.environ)
+    return Fixed(kept, credential_store.white_box_source(profile))
 
 
 def _local_provider(session: Session) -> Provider:

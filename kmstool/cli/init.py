@@ -33,7 +33,9 @@ def init(session: Session, local: bool) -> None:
         return
     from kmstool.cli.auth import login
 
-    click.get_current_context().invoke(login, secret_id=None, store="keyring", passphrase_file=None, no_verify=False)
+    click.get_current_context().invoke(
+        login, secret_id=None, store="keyring", passphrase_file=None, whitebox=None, no_verify=False
+    )
     if click.confirm(f'Make a key with the alias "{ALIAS}"? Tencent Cloud bills keys', default=False, err=True):
         _make_default(session)
 

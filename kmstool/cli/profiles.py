@@ -13,7 +13,7 @@ from kmstool.cli.session import Session, pass_session
 if TYPE_CHECKING:
     from kmstool.kms.profiles import Profile
 
-CREDENTIALS = ("keyring", "file", "environment", "tccli", "ini", "cvm-role", "tke")
+CREDENTIALS = ("keyring", "file", "whitebox", "environment", "tccli", "ini", "cvm-role", "tke")
 
 
 @click.group(cls=options.Group)
@@ -117,4 +117,6 @@ def _answer(profile: Profile) -> dict[str, str]:
         "Endpoint": profile.endpoint,
         "Credentials": profile.credentials,
         "RoleArn": profile.role_arn,
+        "SecretId": profile.secret_id,
+        "Whitebox": profile.whitebox,
     }

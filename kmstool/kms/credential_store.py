@@ -1,4 +1,4 @@
-"""Where `auth login` keeps the credentials of a profile: the operating system's keyring, or an encrypted file.
+"""Where `auth login` keeps the credentials of a profile: keyring, encrypted file, or white-box ciphertext.
 
 Never in clear, and never in another place than the one that was chosen.
 """
@@ -6,11 +6,14 @@ Never in clear, and never in another place than the one that was chosen.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from kmstool import atomic, keychain, sealed
 from kmstool.errors import AccessError, InputError
+from kmstool.kms import bundle
 from kmstool.kms.credentials import Credential, checked
+from kmstool.kms.profiles import Profile
 from kmstool.sealed import Passphrase
 
 STORES = ("keyring", "file")
@@ -60,6 +63,25 @@ def remove(store: str, folder: Path, profile: str) -> None:
         keychain.delete(_SERVICE, profile)
     else:
         file_of(folder, profile).unlink(missing_ok=True)
+
+
+def from_white_box(profile: Profile, environ: Mapping[str, str]) -> Credential:
+    """Return the credential whose SecretKey lies as white-box ciphertext in the profile's folder.
+
+    It is decrypted on this device at each call, and kept nowhere. Raises what reading and
+    decrypting a bundle raises, and `AccessError` if there is no folder or no SecretKey in it.
+    """
+    if not profile.whitebox:
+        raise _none(profile.name)
+    secret_key = bundle.read(Path(profile.whitebox)).decrypt(environ)
+    # None ends in a newline, but what `echo` and `base64` make of one does, in Tencent's guide too.
+    text = secret_key.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
+    return checked(profile.secret_id, text, source=white_box_source(profile))
+
+
+def white_box_source(profile: Profile) -> str:
+    """Return for people where the SecretKey of such a profile is."""
+    return f"the white-box ciphertext in {profile.whitebox}"
 
 
 def _open(path: Path, profile: str, passphrase: Passphrase) -> bytes:

@@ -17,7 +17,7 @@ from kmstool.errors import InputError, UsageError
 
 LOCAL = "local"
 DEFAULT_REGION = "ap-guangzhou"
-CREDENTIALS = ("keyring", "file", "environment", "tccli", "ini", "cvm-role", "tke")
+CREDENTIALS = ("keyring", "file", "whitebox", "environment", "tccli", "ini", "cvm-role", "tke")
 
 _FILE = "profiles.ini"
 _SECTION = "profile "
@@ -28,6 +28,8 @@ _FIELDS = {
     "endpoint": "endpoint",
     "credentials": "credentials",
     "role-arn": "role_arn",
+    "secret-id": "secret_id",
+    "whitebox": "whitebox",
 }
 
 
@@ -45,6 +47,10 @@ class Profile:
     """Where the credentials come from, one of CREDENTIALS; nothing for the local profile."""
     role_arn: str = ""
     """A role to assume with them."""
+    secret_id: str = ""
+    """With the credentials `whitebox`, whose key they decrypt to."""
+    whitebox: str = ""
+    """With the credentials `whitebox`, the folder with the white-box ciphertext of the SecretKey and its key file."""
 
     @property
     def is_local(self) -> bool:
