@@ -153,6 +153,19 @@ def test_a_key_file_of_the_cloud_opens_with_its_library(
     assert renamed.decrypt({}, library=library, algorithm=algorithm) == b"a secret"
 
 
+def test_the_library_is_named_on_the_command_line(tmp_path: Path, library: Path) -> None:
+    bundle.write(tmp_path, IV, vendor_stub.encrypt(ord("k"), b"a secret"), ("SM4", b"SM4k"))
+    words, lib = ("--bundle", str(tmp_path)), ("--sdk-lib", str(library))
+    assert run("whitebox", "decrypt", *words, *lib) == b"a secret"
+    assert run("whitebox", "exec", *words, *lib, "--env", "API_KEY", "printenv", "API_KEY") == b"a secret\n"
+    pieces = (tmp_path / "decrypt_key_sm4.bin").rename(tmp_path / "key"), f"@{tmp_path / 'iv.base64'}"
+    words = ("--key-file", str(pieces[0]), "--iv", pieces[1], "--algorithm", "SM4")
+    assert run("whitebox", "decrypt", *words, *lib, str(tmp_path / "ciphertext.base64")) == b"a secret"
+    assert b"01000012" in run(
+        "whitebox", "decrypt", *words[:-1], "AES_256", *lib, str(tmp_path / "ciphertext.base64"), exit_code=5
+    )
+
+
 def test_with_the_library_too_our_key_files_are_read_here(make: Make, library: Path) -> None:
     assert bundle.read(make()).decrypt(HERE, library=library) == b"a secret"
 
