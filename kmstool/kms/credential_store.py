@@ -11,7 +11,6 @@ from pathlib import Path
 
 from kmstool import atomic, keychain, sealed
 from kmstool.errors import AccessError, InputError
-from kmstool.kms import bundle
 from kmstool.kms.credentials import Credential, checked
 from kmstool.kms.profiles import Profile
 from kmstool.sealed import Passphrase
@@ -71,6 +70,8 @@ def from_white_box(profile: Profile, environ: Mapping[str, str]) -> Credential:
     It is decrypted on this device at each call, and kept nowhere. Raises what reading and
     decrypting a bundle raises, and `AccessError` if there is no folder or no SecretKey in it.
     """
+    from kmstool.kms import bundle  # noqa: PLC0415 - 16 ms that the other stores save
+
     if not profile.whitebox:
         raise _none(profile.name)
     secret_key = bundle.read(Path(profile.whitebox)).decrypt(environ)
