@@ -498,6 +498,21 @@ def test_a_data_key_that_cannot_be_looked_up_leaves_the_outcome_unknown(
     assert "kmstool data-key list" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize("answer", [{}, {"KeyMetadata": None}, {"KeyMetadata": {}}], ids=["no field", "null", "empty"])
+def test_a_look_up_whose_answer_lacks_a_field_leaves_the_outcome_unknown(
+    kms: EmbeddedKms, key_id: str, slept: list[float], answer: dict[str, Any]
+) -> None:
+    class Mangled(Lossy):
+        def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+            return answer | {"RequestId": "1"} if action == "DescribeKey" else super().call(action, params)
+
+    kms.call("EnableKeyRotation", {"KeyId": key_id})
+    with pytest.raises(UnknownOutcomeError):
+        Retrying(Mangled(kms, "RotateKey", network_error(), performs=True), sleep=slept.append).call(
+            "RotateKey", {"KeyId": key_id}
+        )
+
+
 @pytest.mark.parametrize("case", ["CreateKey", *CASES])
 def test_a_look_up_that_fails_leaves_the_outcome_unknown(kms: EmbeddedKms, slept: list[float], case: str) -> None:
     params = {"Alias": "new"} if case == "CreateKey" else CASES[case].params(prepared(kms, CASES[case]))

@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kmstool.errors import NotFoundError
+from kmstool.errors import NotFoundError, ServiceError
 from kmstool.kms.transport import Transport
 
 Lookup = Callable[[Transport, Mapping[str, Any], int], dict[str, Any] | None]
@@ -160,7 +160,10 @@ def _new_data_key(transport: Transport, params: Mapping[str, Any], since_unix: i
 def _describe(transport: Transport, params: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     kind = "DataKey" if "DataKeyId" in params else "Key"
     answer = transport.call(f"Describe{kind}", _named(params))
-    return answer[f"{kind}Metadata"], answer["RequestId"]
+    found = answer[f"{kind}Metadata"]
+    if found[f"{kind}Id"] != params[f"{kind}Id"]:
+        raise ServiceError(f"KMS answered for {found[f'{kind}Id']} when asked for {params[f'{kind}Id']}")
+    return found, answer["RequestId"]
 
 
 def _is_new(found: Mapping[str, Any], since_unix: int) -> bool:

@@ -99,7 +99,8 @@ def _look_up(
 ) -> dict[str, Any] | None:
     lookup = LOOKUPS.get(action)
     if lookup is not None:
-        with contextlib.suppress(KmsToolError):
+        # An answer that lacks what is looked for tells as little as none.
+        with contextlib.suppress(KmsToolError, KeyError, TypeError):
             return lookup(transport, params, since)
     raise UnknownOutcomeError(
         f"whether {action} took effect is not known: {failure.message}",
