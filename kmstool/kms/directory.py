@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 
 from kmstool import keys
@@ -66,6 +65,8 @@ def _matches(known: str, name: str, address: keys.KeyAddress) -> bool:
 
 
 def _unknown(address: keys.KeyAddress, listing: _Listing, noun: str, command: str) -> NotFoundError:
+    import difflib  # noqa: PLC0415 - for mistakes only
+
     near = difflib.get_close_matches(address.name, [name for _, name in listing()], n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else f"see what there is: {command}"
     return NotFoundError(f"there is no {noun} {str(address)!r}", hint=hint)

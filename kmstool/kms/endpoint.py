@@ -8,7 +8,6 @@ import re
 import ssl
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from kmstool.errors import InputError
 from kmstool.kms.transport import LOOPBACK
@@ -83,7 +82,11 @@ class Endpoint:
     @property
     def proxy(self) -> Proxy | None:
         """The proxy of the environment, unless the host is an exception there; never one for loopback."""
-        if self.is_loopback or proxy_bypass(self.authority):
+        if self.is_loopback:
+            return None
+        from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - 3 ms that loopback saves
+
+        if proxy_bypass(self.authority):
             return None
         proxy = getproxies().get(self.scheme)
         return Proxy.parse(proxy) if proxy else None
