@@ -228,6 +228,12 @@ def test_input_that_cannot_be_read() -> None:
     assert os.listdir() == []
 
 
+@pytest.mark.parametrize("options", [["missing"], ["."], ["-r", "missing", "-o", "out"]], ids=" ".join)
+def test_what_cannot_be_read_costs_no_data_key(work: Path, options: list[str]) -> None:
+    assert "GenerateDataKey" in calls_of("encrypt", "--key", "demo", "-o", "out.kte", input=b"x")
+    assert "GenerateDataKey" not in calls_of("encrypt", "--key", "demo", *options)
+
+
 def test_an_empty_name_is_no_file() -> None:
     """`-o "$OUT"` and `"$FILE"` with a variable that is not set."""
     Path("plain").write_bytes(b"text")

@@ -75,7 +75,10 @@ def encrypt(session: Session, file: str | None, **choices: Any) -> None:
         raise UsageError("--dek-per-file goes with --recursive only")
     if choices["dek_per_file"] and choices["data_key"]:
         raise UsageError("--data-key is one key for all files, which --dek-per-file excludes")
-    job = EncryptJob.of(session, **choices)
+
+    def job() -> EncryptJob:
+        return EncryptJob.of(session, **choices)
+
     if choices["recursive"]:
         from kmstool.cli import trees
 

@@ -40,12 +40,15 @@ class Found:
         self.envelope = self.again()
 
 
-def encrypt(session: Session, job: EncryptJob, name: str | None, out: str | None, *, force: bool) -> None:
-    """Encrypt a file or stdin to a file or stdout."""
+def encrypt(
+    session: Session, make: Callable[[], EncryptJob], name: str | None, out: str | None, *, force: bool
+) -> None:
+    """Encrypt a file or stdin to a file or stdout; the job, for which KMS makes a DEK, only if there is an input."""
     from kmstool import atomic
 
     target = out if out is not None else (None if name in (None, files.STDIN) else f"{name}{SUFFIX}")
     with _source(name) as source:
+        job = make()
         if job.detached is not None:
             _refuse_same(job.detached, source)
             if target and os.path.realpath(target) == os.path.realpath(job.detached):

@@ -17,10 +17,17 @@ from kmstool.errors import KmsToolError, PartialError, UsageError
 
 
 def encrypt(
-    session: Session, job: EncryptJob, name: str | None, out: str | None, *, dek_per_file: bool, force: bool
+    session: Session,
+    make: Callable[[], EncryptJob],
+    name: str | None,
+    out: str | None,
+    *,
+    dek_per_file: bool,
+    force: bool,
 ) -> None:
     """Encrypt every regular file below a folder into another folder, under the same names with .kte."""
     source, target = _folders(name, out)
+    job = make()
     if job.armor or job.detached:
         raise UsageError("--recursive excludes --armor and --detached")
 

@@ -106,7 +106,7 @@ def read(data: bytes) -> KeyFile:
     tables_bytes = ciphers.circuit(algorithm, direction).table_bytes
     wanted = _HEADER.size + binding.wrapped_bytes(devices) + tables_bytes + aead.TAG_BYTES
     if len(data) != wanted:
-        raise _malformed(f"it has {len(data):,} bytes, not the {wanted:,} of {algorithm} for {devices} devices")
+        raise _malformed(f"it has {len(data):,} bytes, not the {wanted:,} of {algorithm} for {devices} device(s)")
     return KeyFile(algorithm, direction, str(uuid.UUID(bytes=key_id)), devices, data)
 
 
