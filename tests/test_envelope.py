@@ -228,6 +228,16 @@ def test_input_that_cannot_be_read() -> None:
     assert os.listdir() == []
 
 
+@pytest.mark.parametrize("closed", ["demo", "other"])
+def test_kms_moves_whichever_blob_it_can_open(kms: EmbeddedKms, work: Path, closed: str) -> None:
+    kms.call("CreateKey", {"Alias": "next"})
+    done("encrypt", "--key", "demo", "--key", "other", "-o", "out.kte", input=b"secret")
+    kms.call("DisableKey", {"KeyId": key_id(kms, closed)})
+    done("rewrap", "--server-side", "--to", "next", "out.kte")
+    assert recipients_of("out.kte") == [key_id(kms, "next")]
+    assert done("decrypt", "out.kte", "-o", "-") == b"secret"
+
+
 @pytest.mark.parametrize("options", [["missing"], ["."], ["-r", "missing", "-o", "out"]], ids=" ".join)
 def test_what_cannot_be_read_costs_no_data_key(work: Path, options: list[str]) -> None:
     assert "GenerateDataKey" in calls_of("encrypt", "--key", "demo", "-o", "out.kte", input=b"x")

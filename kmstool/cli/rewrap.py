@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import click
 
 from kmstool.cli import options, output, recipients, several
 from kmstool.cli.session import Session, pass_session
-from kmstool.errors import InputError, OutputError, UsageError
+from kmstool.errors import AccessError, InputError, IntegrityError, OutputError, ServiceError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.envelope.file import Opened
@@ -100,17 +100,21 @@ def _wrapped_here(session: Session, opened: Opened, targets: list[CmkRecipient])
 
 
 def _wrapped_by_kms(session: Session, opened: Opened, targets: list[CmkRecipient]) -> list[Stanza]:
-    """Let the KMS of each region move the blob that it can open to the new key."""
+    """Let the KMS of each region move a blob that it can open to the new key."""
+    return [_moved(opened.header, target) for target in targets]
+
+
+def _moved(header: Header, target: CmkRecipient) -> Stanza:
     from kmstool.envelope.stanzas import REGION, TENCENT_KMS
 
-    by_region = {item.text(REGION): item for item in opened.header.stanzas if item.kind == TENCENT_KMS}
-    stanzas = []
-    for target in targets:
-        source = by_region.get(target.region)
-        if source is None:
-            raise UsageError(
-                f"no recipient of the envelope is in {target.region}, where its KMS could re-encrypt it",
-                hint="without --server-side the data key is opened here and can go to any region",
-            )
-        stanzas.append(target.move(source, opened.header.prologue.context))
-    return stanzas
+    sources = [item for item in header.stanzas if item.kind == TENCENT_KMS and item.text(REGION) == target.region]
+    if not sources:
+        raise UsageError(
+            f"no recipient of the envelope is in {target.region}, where its KMS could re-encrypt it",
+            hint="without --server-side the data key is opened here and can go to any region",
+        )
+    for source in sources[:-1]:
+        # Its key may be disabled or gone; another recipient's will do.
+        with suppress(AccessError, IntegrityError, ServiceError):
+            return target.move(source, header.prologue.context)
+    return target.move(sources[-1], header.prologue.context)
