@@ -29,6 +29,8 @@ SIZES = {4: 16, 2: 32}
 
 ENCODINGS = ("raw", "hex", "base64")
 
+# The year 9999: far from where dates end.
+_LATEST_UNIX = 253_402_300_799
 _PARAMETERS = "kmstool-import-parameters-1"
 _WRAPPED = "kmstool-wrapped-material-1"
 _PARAMETER_KINDS: Mapping[str, type] = {
@@ -95,8 +97,8 @@ class Parameters:
         good = (
             keys.is_key_id(fields["key_id"])
             and fields["material_bytes"] in (0, *SIZES.values())
-            and fields["valid_to"] > 0
-            and fields["received"] > 0
+            and 0 < fields["valid_to"] <= _LATEST_UNIX
+            and 0 < fields["received"] <= _LATEST_UNIX
         )
         if not good:
             raise InputError(f"{what} holds values that no answer of KMS has", hint=_NEW_PARAMETERS)
@@ -203,8 +205,8 @@ def decode(data: bytes, encoding: str, size: int) -> bytes:
 
 
 def check_valid_to(valid_to_unix: int, now_unix: int) -> None:
-    """Raise `InputError` unless the time is after now (by the clock of KMS) and before 2038-01-19, or 0 = for ever."""
-    if valid_to_unix and not now_unix < valid_to_unix <= LATEST_VALID_TO_UNIX:
+    """Raise `InputError` unless the time is after now (by the clock of KMS) and not after 2038-01-18T16:00:00Z."""
+    if not now_unix < valid_to_unix <= LATEST_VALID_TO_UNIX:
         raise InputError(
             f"key material cannot be valid to {valid_to_unix}: it must be after {now_unix} (now) and at most "
             f"{LATEST_VALID_TO_UNIX}",

@@ -589,10 +589,22 @@ def test_refusals_have_their_exit_codes(work: dict[str, str]) -> None:
     assert "15 bytes; this key takes 16" in run(work, *one, "short.bin", exit_code=3)
     assert "cannot read" in run(work, *one, "missing.bin", exit_code=3)
     assert "is no time" in run(work, *one, "material.bin", "--valid-to", "tomorrow", exit_code=2)
+    assert "is no time" in run(work, *one, "material.bin", "--valid-to", "9" * 5000, exit_code=2)
     assert "(now)" in run(work, *one, "material.bin", "--valid-to", "1", exit_code=3)
+    # 0 is the API's word for ever, and a script's for a date that it has not found.
+    assert "(now)" in run(work, *one, "material.bin", "--valid-to", "0", exit_code=3)
+    assert "(now)" in run(work, *one, "material.bin", "--valid-to", "1970-01-01", exit_code=3)
     assert "2147443200" in run(work, *one, "material.bin", "--valid-to", "2038-01-20", exit_code=3)
     run(work, *one, "material.bin", "--generate", "--backup", "b", exit_code=2)
     run(work, *one, "--generate", exit_code=2)
+    for name in ("-", ""):
+        assert "is no file for a backup" in run(work, *one, "--generate", "--backup", name, exit_code=2)
+    assert "an empty name is no folder" in run(work, "material", "params", "--key", "own", "-o", "", exit_code=2)
+    assert "an empty name is no folder" in run(work, "material", "wrap", "--params", "", "material.bin", exit_code=2)
+    (folder / "taken" / "params.json").mkdir(parents=True)
+    taken = ("material", "params", "--key", "own", "-o", "taken", "--force")
+    assert "is not a regular file" in run(work, *taken, exit_code=8)
+    assert os.listdir(folder / "taken") == ["params.json"]
     run(work, *one, "--backup", "b", "material.bin", exit_code=2)
     run(work, *one, "--encrypt-backup", "material.bin", exit_code=2)
     run(work, *one, "--context", "a=b", "material.bin", exit_code=2)

@@ -142,6 +142,11 @@ def test_a_query_that_cannot_be_answered(query: str) -> None:
     assert len(done.stderr) < 500, "the message repeats the whole answer"
 
 
+def test_what_is_no_expression_is_refused_before_anything_is_done() -> None:
+    assert run("key", "create", "--alias", "made", "--query", "[").returncode == 2
+    assert "made" not in run("key", "list").stdout
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -477,12 +477,33 @@ def test_a_new_data_key_of_other_bytes_is_not_the_import_that_was_lost(
     assert caught.value.kms_code == "InvalidParameterValue.DataKeyNameAlreadyExists"
 
 
+@pytest.mark.parametrize("differs", ["context", "description", "blob"])
+def test_a_new_data_key_that_is_not_what_was_asked_for_is_not_the_one_that_was_lost(
+    kms: EmbeddedKms, key_id: str, slept: list[float], differs: str
+) -> None:
+    made = kms.call("GenerateDataKey", {"KeyId": key_id, **HOSTED, "EncryptionContext": '{"a":"b"}'})
+    action, params = "GenerateDataKey", {"KeyId": key_id, **HOSTED, "EncryptionContext": '{"a":"b"}'}
+    if differs == "blob":
+        blob = kms.call("Encrypt", {"KeyId": key_id, "Plaintext": "QUJD"})["CiphertextBlob"]
+        action, params = (
+            "ImportDataKey",
+            {"ImportType": 1, "ImportKeyMaterial": blob, "DataKeyName": HOSTED["DataKeyName"]},
+        )
+    else:
+        params |= {"context": {"EncryptionContext": '{"c":"d"}'}, "description": {"Description": "mine"}}[differs]
+    lossy = Lossy(kms, action, network_error(), performs=False)
+    with pytest.raises(ServiceError) as caught:
+        Retrying(lossy, sleep=slept.append).call(action, params)
+    assert caught.value.kms_code == "InvalidParameterValue.DataKeyNameAlreadyExists"
+    assert kms.call("DescribeDataKey", {"DataKeyId": made["DataKeyId"]})["DataKeyMetadata"]["KeyState"] == "Enabled"
+
+
 def test_a_blob_whose_import_was_lost_is_found(kms: EmbeddedKms, key_id: str, slept: list[float]) -> None:
     blob = kms.call("GenerateDataKey", {"KeyId": key_id, "KeySpec": "AES_256"})["CiphertextBlob"]
     params = {"ImportType": 1, "ImportKeyMaterial": blob, "DataKeyName": "user-17"}
     lossy = Lossy(kms, "ImportDataKey", network_error(), performs=True)
     answer = Retrying(lossy, sleep=slept.append).call("ImportDataKey", params)
-    assert lossy.calls == ["ImportDataKey", "ListDataKeyDetail"]
+    assert lossy.calls == ["ImportDataKey", "ListDataKeyDetail", "GetDataKeyPlaintext", "Decrypt"]
     assert kms.call("GetDataKeyCiphertextBlob", {"DataKeyId": answer["DataKeyId"]})["CiphertextBlob"] == blob
 
 

@@ -126,7 +126,7 @@ def import_data_key(
         if file is not None or trim_newline:
             raise UsageError("--blob takes the place of FILE, and excludes --trim-newline")
         _, text = blobs.read(blob_file)
-        client, key_id = session.key(key) if key else (session.client(), None)
+        client, key_id = session.key(key) if key is not None else (session.client(), None)
         made = client.import_blob(key_id, name, text, **more)
     else:
         hint = "data of any size goes into an envelope: kmstool envelope encrypt"
@@ -149,7 +149,7 @@ def list_data_keys(
     session: Session, key: str | None, state: str | None, byte_count: int | None, **filters: Any
 ) -> None:
     """List the data keys of the region."""
-    client, key_id = session.key(key) if key else (session.client(), None)
+    client, key_id = session.key(key) if key is not None else (session.client(), None)
     wanted = options.list_filters(**filters)
     if state:
         wanted["KeyState"] = options.DATA_KEY_STATES.index(state) + 1

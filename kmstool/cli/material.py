@@ -30,19 +30,20 @@ def material() -> None:
 @click.command(cls=options.Command, example="kmstool material params --key own -o import")
 @options.key_option
 @material_jobs.algorithm_option
-@click.option("-o", "--out", required=True, metavar="FOLDER", help="Where to put them: a new folder, or an empty one.")
+@options.folder_option("-o", "--out", required=True, help="Where to put them: a new folder, or an empty one.")
 @click.option("--force", is_flag=True, help="Replace the parameters in that folder.")
 @pass_session
 def params(session: Session, key: str | None, algorithm: str, out: str, force: bool) -> None:
     """Get a wrapping key and a token for an import.
 
-    They are good for 24 hours, and those of an earlier call are void at once. FOLDER gets
+    They are good for 24 hours, and those of an earlier call are void at once. DIR gets
     params.json for the next steps, and for other programs wrapping-key.pem and
     import-token.base64.
     """
-    folder = material_files.prepare_folder(session, out, force=force)
     client, key_id = session.key(key)
-    parameters, answer = material_jobs.ask(session, client, client.describe_key(key_id), key, algorithm)
+    found = client.describe_key(key_id)
+    folder = material_files.prepare_folder(session, out, force=force)
+    parameters, answer = material_jobs.ask(session, client, found, key, algorithm)
     material_files.write_parameters(folder, parameters)
     session.note(
         f"wrap the material of {key_id} with {algorithm} and upload it before "

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import files
+from kmstool.cli import files, options
 from kmstool.cli.session import Session, secret_from_file
-from kmstool.errors import IntegrityError, OutputError
+from kmstool.errors import IntegrityError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.material import Parameters, Wrapped
@@ -26,9 +26,7 @@ _MAX_BYTES = 16 * 1024
 encoding_option = click.option(
     "--encoding", type=click.Choice(ENCODINGS), default="raw", show_default=True, help="What FILE holds."
 )
-params_option = click.option(
-    "--params", "folder", required=True, metavar="FOLDER", help="What kmstool material params made."
-)
+params_option = options.folder_option("--params", "folder", required=True, help="What kmstool material params made.")
 passphrase_option = click.option(
     "--passphrase-file", metavar="FILE", help="The passphrase of an encrypted backup, old or new; else asked for."
 )
@@ -54,7 +52,9 @@ def read_material(
 
 
 def check_new(name: str) -> None:
-    """Raise `OutputError` if a file is there already."""
+    """Raise `OutputError` if a file is there already, `UsageError` for stdout, which nothing can be read back from."""
+    if name in ("", files.STDIN):
+        raise UsageError(f"{name!r} is no file for a backup", hint="name a new file")
     if os.path.lexists(name):
         raise OutputError(
             f"cannot write {name}: it exists already",
@@ -100,6 +100,10 @@ def prepare_folder(session: Session, name: str, *, force: bool) -> Path:
             f"{folder / taken[0]} exists already, and new parameters void the older ones",
             hint="choose another folder, or add --force",
         )
+    for path in taken:
+        # Found out later, the older parameters would be void and the new ones nowhere.
+        if not (folder / path).is_file():
+            raise OutputError(f"cannot write {folder / path}: it is not a regular file", hint="choose another folder")
     return folder
 
 

@@ -71,7 +71,9 @@ def until(valid_to: str | None, parameters: Parameters) -> int:
     from kmstool.material import check_valid_to
 
     now = parameters.kms_time(int(time.time()))
-    valid_to_unix = 0 if valid_to is None else times.deadline(valid_to, now)
+    if valid_to is None:
+        return 0
+    valid_to_unix = times.deadline(valid_to, now)
     check_valid_to(valid_to_unix, now)
     return valid_to_unix
 

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
+from kmstool.errors import UsageError
+
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 # The short names of `kmstool.keys.USAGES`, written out so that `--help` need not import it.
@@ -30,8 +32,22 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         setattr(ctx.obj.settings, str(param.name), value)
 
 
+def _checked_query(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Refuse what is no expression before anything is done, and not when the answer is to be shown."""
+    if value is not None:
+        import jmespath
+        from jmespath.exceptions import JMESPathError
+
+        try:
+            jmespath.compile(value)
+        except JMESPathError as error:
+            raise UsageError(f"--query {value!r} is no JMESPath expression", hint="see https://jmespath.org") from error
+    _remember(ctx, param, value)
+
+
 def _global(name: str, text: str, **settings: Any) -> click.Option:
-    return click.Option([name], help=text, expose_value=False, callback=_remember, default=None, **settings)
+    settings = {"callback": _remember, **settings}
+    return click.Option([name], help=text, expose_value=False, default=None, **settings)
 
 
 def _flag(name: str, text: str) -> click.Option:
@@ -46,7 +62,9 @@ GLOBAL = (
     _global("--retries", "How often to try again.", type=click.IntRange(0, 1000), metavar="N"),
     _global("--max-wait", "Seconds to keep trying.", type=click.FloatRange(0, 86400), metavar="SECONDS"),
     _global("--format", "Output for people, or the API's answer.", type=click.Choice(["text", "json"])),
-    _global("--query", "Print only what this JMESPath expression selects.", metavar="JMESPATH"),
+    _global(
+        "--query", "Print only what this JMESPath expression selects.", metavar="JMESPATH", callback=_checked_query
+    ),
     _flag("--yes", "Answer yes to every question."),
     _flag("--dry-run", "Show the change that would be asked for, and make none."),
     _flag("--no-input", "Never ask anything."),

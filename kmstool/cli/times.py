@@ -9,6 +9,7 @@ from kmstool.errors import UsageError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"([0-9]{1,6})([smhdw])", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 _LATEST = 253402300799
 
 
@@ -29,7 +30,7 @@ def duration(text: str) -> int:
 
 def moment(text: str) -> int:
     """Return Unix seconds for ISO 8601 (UTC unless an offset is given) or for Unix seconds; raise `UsageError`."""
-    if text.isascii() and text.isdigit() and int(text) <= _LATEST:
+    if _SECONDS.fullmatch(text) and int(text) <= _LATEST:
         return int(text)
     try:
         parsed = datetime.fromisoformat(text)

@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kmstool.errors import NotFoundError, ServiceError
+from kmstool.errors import IntegrityError, NotFoundError, ServiceError
 from kmstool.kms.transport import Transport
 
 Lookup = Callable[[Transport, Mapping[str, Any], int], dict[str, Any] | None]
@@ -38,34 +38,39 @@ def created_key(transport: Transport, params: Mapping[str, Any], since_unix: int
 
 
 def imported_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
-    """Find the data key that ImportDataKey made; where its bytes were sent, it must have them.
+    """Find the data key that ImportDataKey made: it has the bytes that were sent, or those in the blob.
 
-    Who believes another's key of that name to be a copy of his own may throw away the
-    only one. A blob is a copy itself.
+    Who believes another's key of that name to be a copy of his own may throw away the only one.
     """
     found = _new_data_key(transport, params, since_unix)
-    if found is None or str(params["ImportType"]) != _RAW_BYTES:
-        return found
+    if found is None:
+        return None
     kept = transport.call("GetDataKeyPlaintext", {"DataKeyId": found["DataKeyId"]})["Plaintext"]
-    return found if hmac.compare_digest(kept.encode(), params["ImportKeyMaterial"].encode()) else None
+    sent = params["ImportKeyMaterial"]
+    if str(params["ImportType"]) != _RAW_BYTES:
+        sent = transport.call("Decrypt", {"CiphertextBlob": sent})["Plaintext"]
+    return found if hmac.compare_digest(kept.encode(), sent.encode()) else None
 
 
 def hosted_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """Find the data key that GenerateDataKey made and KMS keeps, and let it be handed out again.
 
-    Only a request that hosts the data key comes here; the plaintext is wrapped if the
-    request wanted that.
+    Only a request that hosts the data key comes here. One that was made under another
+    context is another's. The plaintext is wrapped if the request wanted that.
     """
     found = _new_data_key(transport, params, since_unix)
     if found is None:
         return None
     named = {"DataKeyId": found["DataKeyId"]}
     wish = {name: params[name] for name in ("EncryptionPublicKey", "EncryptionAlgorithm") if name in params}
+    blob = transport.call("GetDataKeyCiphertextBlob", named)["CiphertextBlob"]
+    context = {name: params[name] for name in ("EncryptionContext",) if name in params}
+    try:
+        transport.call("Decrypt", {"CiphertextBlob": blob} | context | wish)
+    except IntegrityError:
+        return None
     plaintext = transport.call("GetDataKeyPlaintext", named | wish)["Plaintext"]
-    return found | {
-        "Plaintext": plaintext,
-        "CiphertextBlob": transport.call("GetDataKeyCiphertextBlob", named)["CiphertextBlob"],
-    }
+    return found | {"Plaintext": plaintext, "CiphertextBlob": blob}
 
 
 def created_white_box_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
@@ -141,11 +146,12 @@ def _named(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _new_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
-    """Find a data key with the name, which is unique, and the CMK of a request, that is new."""
+    """Find a data key with the name, which is unique, the description and the CMK of a request, that is new."""
     name, key_id = params["DataKeyName"], params.get("KeyId")
     answer = transport.call("ListDataKeyDetail", {"SearchKeyAlias": name, "Offset": 0, "Limit": 200})
     for found in answer.get("DataKeyMetadatas") or []:
         same = found["DataKeyName"] == name and key_id in (None, found["KeyId"])
+        same = same and (found.get("Description") or "") == params.get("Description", "")
         if same and _is_new(found, since_unix):
             return {
                 "KeyId": found["KeyId"],
