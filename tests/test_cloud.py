@@ -339,6 +339,31 @@ def test_nothing_but_an_answer_is_taken_for_one(body: bytes, content_type: str) 
     assert len(kms.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "error", ["boom", [], ["a"], 0, False, {}, {"Code": ["x"], "Message": "m"}, {"Code": "x"}], ids=repr
+)
+def test_a_refusal_that_is_malformed_is_no_success(error: Any) -> None:
+    """Many actions answer with an id and nothing else."""
+    body = json.dumps({"Response": {"RequestId": "1", "Error": error}}).encode()
+    with stub(Answer(body)) as kms, pytest.raises(ServiceError):
+        KmsClient(transport(f"http://127.0.0.1:{kms.port}")).enable_keys(["e1a4c5a0-e7ca-11f1-8000-525400000001"])
+
+
+def test_a_public_key_that_is_none_is_a_fault_of_the_service() -> None:
+    key_id = "e1a4c5a0-e7ca-11f1-8000-525400000001"
+    body = json.dumps({"Response": {"RequestId": "1", "KeyId": key_id, "PublicKey": "AAAA"}}).encode()
+    with stub(Answer(body)) as kms, pytest.raises(ServiceError):
+        KmsClient(transport(f"http://127.0.0.1:{kms.port}")).public_key(key_id)
+
+
+@pytest.mark.parametrize("blob", ["\ud800", "é"], ids=ascii)
+def test_a_blob_that_is_no_text_is_a_fault_of_the_service(blob: str) -> None:
+    key_id = "e1a4c5a0-e7ca-11f1-8000-525400000001"
+    body = json.dumps({"Response": {"RequestId": "1", "KeyId": key_id, "CiphertextBlob": blob}}).encode()
+    with stub(Answer(body)) as kms, pytest.raises(ServiceError):
+        KmsClient(transport(f"http://127.0.0.1:{kms.port}")).encrypt(key_id, b"x", {})
+
+
 @pytest.mark.parametrize("status", [201, 204, 301, 400, 401, 403, 404, 407, 429, 500, 502, 503, 504])
 def test_another_status_is_a_fault_of_the_way(status: int) -> None:
     body = b"" if status == 204 else b"<html>"

@@ -9,6 +9,7 @@ import gc
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -197,7 +198,7 @@ def test_an_answer_that_comes_too_late_is_not_that_to_the_next_request() -> None
 
 
 def test_an_interrupted_answer_is_not_that_to_the_next_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(_: object) -> bytes:
+    def interrupt(*_: object) -> bytes:
         raise KeyboardInterrupt
 
     with serving([good(b"one")], [good(b"two")]) as (_, connection):
@@ -427,3 +428,27 @@ def test_certificates_that_are_none_are_named(tmp_path: Path, content: bytes | N
             Connection(place, 5, str(file)).exchange("GET", {})
     gc.collect()
     assert service.requests == []
+
+
+def test_what_follows_an_interim_answer_is_not_the_answer_to_the_next_request() -> None:
+    def early(client: socket.socket) -> None:
+        client.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        time.sleep(0.05)
+        with contextlib.suppress(OSError):
+            good(b"to the first")(client)
+
+    with serving([early], [good(b"to the second")]) as (_, connection):
+        assert connection.exchange("GET", {"X-Name": "a"}).status == 103
+        assert ask(connection) == b"to the second"
+
+
+def test_an_answer_that_drips_is_given_up() -> None:
+    def drip(client: socket.socket) -> None:
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        with contextlib.suppress(OSError):
+            for _ in range(1000):
+                client.sendall(b"x")
+                time.sleep(0.02)
+
+    with serving([drip], timeout=0.5) as (_, connection):
+        assert "no answer in time" in failure(connection).message

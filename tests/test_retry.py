@@ -417,6 +417,17 @@ def test_an_older_key_of_that_name_is_not_the_one_that_was_lost(kms: EmbeddedKms
     assert caught.value.kms_code == "InvalidParameterValue.AliasAlreadyExists"
 
 
+@pytest.mark.parametrize("wanted", [{"KeyUsage": "ASYMMETRIC_SIGN_VERIFY_SM2"}, {"Type": 2}], ids=["usage", "origin"])
+def test_a_new_key_of_another_kind_is_not_the_one_that_was_lost(
+    kms: EmbeddedKms, slept: list[float], wanted: dict[str, Any]
+) -> None:
+    kms.call("CreateKey", {"Alias": "demo"})
+    lossy = Lossy(kms, "CreateKey", network_error(), performs=False)
+    with pytest.raises(ServiceError) as caught:
+        Retrying(lossy, sleep=slept.append).call("CreateKey", {"Alias": "demo", **wanted})
+    assert caught.value.kms_code == "InvalidParameterValue.AliasAlreadyExists"
+
+
 HOSTING = [
     ("GenerateDataKey", HOSTED),
     ("ImportDataKey", {"ImportType": 2, "ImportKeyMaterial": "QUJD", "DataKeyName": "user-17"}),

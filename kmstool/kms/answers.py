@@ -195,6 +195,14 @@ def text(answer: Mapping[str, Any], name: str) -> str:
     return value
 
 
+def blob(answer: Mapping[str, Any]) -> str:
+    """Return the field CiphertextBlob, which is ASCII whatever is in it."""
+    value = text(answer, "CiphertextBlob")
+    if not value.isascii():
+        raise missing("CiphertextBlob")
+    return value
+
+
 def integer(answer: Mapping[str, Any], name: str) -> int:
     """Return a field with a whole number."""
     value = answer.get(name)

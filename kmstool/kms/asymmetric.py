@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kmstool import protocol
+from kmstool.errors import InputError, ServiceError
 from kmstool.kms import answers
 from kmstool.kms.answers import Caller, Decrypted, PublicKeyAnswer, Signed
 
@@ -18,7 +19,10 @@ class AsymmetricActions(Caller):
         from kmstool.crypto import asymmetric  # noqa: PLC0415 - 20 ms that every other action saves
 
         answer = self._call("GetPublicKey", {"KeyId": key_id})
-        key = asymmetric.from_spki(answers.binary(answer, "PublicKey"))
+        try:
+            key = asymmetric.from_spki(answers.binary(answer, "PublicKey"))
+        except InputError as error:
+            raise ServiceError(f"KMS answered with a public key that is none: {error.message}") from error
         return PublicKeyAnswer(answers.same_key(answer, key_id), key, answer)
 
     def sign(self, key_id: str, algorithm: str, message: bytes, *, is_digest: bool) -> Signed:

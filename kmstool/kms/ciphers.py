@@ -26,7 +26,7 @@ class CipherActions(Caller):
             raise InputError(f"the plaintext is {len(plaintext):,} bytes; KMS encrypts at most 4,096")
         params = {"KeyId": key_id, "Plaintext": protocol.encode(plaintext)}
         answer = self._call("Encrypt", params | context_field("EncryptionContext", encryption_context))
-        return Encrypted(answers.same_key(answer, key_id), answers.text(answer, "CiphertextBlob"), answer)
+        return Encrypted(answers.same_key(answer, key_id), answers.blob(answer), answer)
 
     def decrypt(self, ciphertext_blob: str, encryption_context: Context) -> Decrypted:
         """Decrypt a blob under the context that it was made with. Raises `IntegrityError` for any other."""
@@ -55,7 +55,7 @@ class CipherActions(Caller):
         return ReEncrypted(
             answers.text(answer, "KeyId"),
             answers.text(answer, "SourceKeyId"),
-            answers.text(answer, "CiphertextBlob"),
+            answers.blob(answer),
             changed,
             answer,
         )
@@ -67,7 +67,7 @@ class CipherActions(Caller):
         plaintext = answers.binary(answer, "Plaintext")
         if len(plaintext) != KEY_SPECS[key_spec]:
             raise ServiceError(f"KMS returned a data key of {len(plaintext)} bytes for {key_spec}")
-        return DataKey(answers.same_key(answer, key_id), plaintext, answers.text(answer, "CiphertextBlob"))
+        return DataKey(answers.same_key(answer, key_id), plaintext, answers.blob(answer))
 
     def random(self, count: int) -> Decrypted:
         """Return 1 to 1,024 random bytes made by KMS."""

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 from kmstool import protocol, tc3
-from kmstool.errors import AccessError, NetworkError, ServiceError, UnreachableError
+from kmstool.errors import AccessError, KmsToolError, NetworkError, ServiceError, UnreachableError
 from kmstool.kms.connection import GATEWAY, Connection
 from kmstool.kms.credentials import Credential, Provider
 from kmstool.kms.endpoint import Endpoint
@@ -107,7 +107,15 @@ def _inner(body: bytes) -> dict[str, Any]:
         raise ServiceError(
             "KMS answered without a Response", hint="is there a gateway that rewrites answers on the way?"
         )
-    error = response.get("Error")
-    if isinstance(error, dict):
-        raise protocol.error(str(error.get("Code")), str(error.get("Message")), response.get("RequestId"))
+    if response.get("Error") is not None:
+        raise _refused(response["Error"], response.get("RequestId"))
     return response
+
+
+def _refused(error: Any, request_id: Any) -> KmsToolError:
+    fields = error if isinstance(error, dict) else {}
+    code, message = fields.get("Code"), fields.get("Message")
+    if not isinstance(code, str) or not code or not isinstance(message, str):
+        # A refusal all the same: who reads on would take it for a success.
+        return ServiceError("KMS answered with an Error that is malformed", hint=GATEWAY)
+    return protocol.error(code, message, request_id)

@@ -12,8 +12,10 @@ import os
 import select
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from kmstool import __version__
 from kmstool.errors import InputError, NetworkError, UnreachableError
@@ -49,10 +51,11 @@ class Answer:
 
 
 class Connection:
-    """A connection to a service; `timeout` seconds are for connecting and for each read."""
+    """A connection to a service; `timeout` seconds are for connecting, for each read, and for a whole answer."""
 
     def __init__(self, place: Endpoint, timeout: float, ca_bundle: str | None = None) -> None:
         self._place = place
+        self._timeout = timeout
         self._ca_bundle = ca_bundle
         self._context: ssl.SSLContext | None = None
         self._proxy = proxy = place.proxy
@@ -75,11 +78,15 @@ class Connection:
         try:
             if not self._stands():
                 self._open()
-            return self._ask(method, headers, body)
+            answer = self._ask(method, headers, body)
         except BaseException:
             # The rest of this answer must never be taken for the answer to the next request.
             self.close()
             raise
+        if answer.status < HTTPStatus.OK:
+            # Nor what follows an interim one, such as 103 Early Hints.
+            self.close()
+        return answer
 
     def close(self) -> None:
         """Close the connection; the next request opens it anew."""
@@ -92,6 +99,9 @@ class Connection:
         its way, a closed connection leaves it unknown whether the service has acted.
         """
         if self._http.sock is None:
+            return False
+        if isinstance(self._http.sock, ssl.SSLSocket) and self._http.sock.pending():
+            # Decrypted already, where the system sees nothing of it.
             return False
         poll = select.poll()
         poll.register(self._http.sock, select.POLLIN)
@@ -108,14 +118,15 @@ class Connection:
             self._context = self._context or _trusting(self._ca_bundle or certificates())
             try:
                 self._http.sock = self._context.wrap_socket(self._http.sock, server_hostname=self._place.host)
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 raise self._unreached(UnreachableError, _reason(error)) from error
 
     def _ask(self, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        deadline = time.monotonic() + self._timeout
         try:
             self._http.request(method, "/", body, headers)
             with self._http.getresponse() as response:
-                return Answer(response.status, response.getheader("Date"), _body(response))
+                return Answer(response.status, response.getheader("Date"), _body(response, deadline))
         except http.client.IncompleteRead as error:
             raise NetworkError(
                 f"the answer of {self._place.authority} was cut short or is too long", hint=GATEWAY
@@ -130,11 +141,17 @@ class Connection:
         )
 
 
-def _body(response: http.client.HTTPResponse) -> bytes:
-    """Read as it comes, so that no length that an answer claims is allocated; raise `IncompleteRead` unless all came."""
+def _body(response: http.client.HTTPResponse, deadline: float) -> bytes:
+    """Read as it comes, so that no length that an answer claims is allocated.
+
+    Raises `IncompleteRead` unless all came, and `TimeoutError` if it has not by the deadline:
+    a byte now and then must not hold up the caller for ever.
+    """
     data = bytearray()
     while len(data) <= MAX_ANSWER_BYTES and (part := response.read1(_PART_BYTES)):
         data += part
+        if time.monotonic() > deadline:
+            raise TimeoutError
     lengths = response.headers.get_all("Content-Length", [])
     # An answer with two lengths has two readings, and who stands in between may prefer the other one.
     if len(data) > MAX_ANSWER_BYTES or response.length or len(lengths) + response.chunked > 1:

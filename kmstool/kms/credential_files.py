@@ -32,7 +32,7 @@ def from_tccli(home: Path, name: str, warn: Warn) -> Provider | None:
         fields: Any = json.loads(text)
         secret_id, secret_key = fields["secretId"], fields["secretKey"]
         token, expires = fields.get("token") or "", int(fields.get("expiresAt") or 0)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise malformed from error
     if not all(isinstance(value, str) for value in (secret_id, secret_key, token)):
         raise malformed

@@ -111,6 +111,8 @@ def from_environment(environ: Mapping[str, str]) -> Provider | None:
 
 def checked(secret_id: str, secret_key: str, token: str = "", expires_unix: int = 0, *, source: str) -> Credential:
     """Return a credential; raise `AccessError` for parts that cannot be ones, without showing them."""
+    if not all(isinstance(value, str) for value in (secret_id, secret_key, token)):
+        raise AccessError(f"the credential from {source} is no text")
     for name, value in (("SecretId", secret_id), ("SecretKey", secret_key)):
         if not value or not value.isascii() or not value.isprintable() or " " in value:
             raise AccessError(f"the {name} from {source} is empty or has characters that none has")

@@ -64,7 +64,7 @@ class DataKeyActions(Caller):
         plaintext = answers.binary(answer, "Plaintext")
         if len(plaintext) != byte_count:
             raise ServiceError(f"KMS returned a data key of {len(plaintext)} bytes for {byte_count}")
-        answers.text(answer, "CiphertextBlob")
+        answers.blob(answer)
         return _hosted(answer, plaintext)
 
     def import_data_key(
@@ -113,7 +113,7 @@ class DataKeyActions(Caller):
     def data_key_blob(self, data_key_id: str) -> Mapping[str, Any]:
         """Return the API's answer with a data key as `CiphertextBlob`, which Decrypt opens."""
         answer = self._call("GetDataKeyCiphertextBlob", {"DataKeyId": data_key_id})
-        answers.text(answer, "CiphertextBlob")
+        answers.blob(answer)
         return answer
 
     def update_data_key_name(self, data_key_id: str, name: str) -> None:

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kmstool import keys
 from kmstool.errors import IntegrityError, NotFoundError, ServiceError
 from kmstool.kms.transport import Transport
 
@@ -18,15 +19,19 @@ Lookup = Callable[[Transport, Mapping[str, Any], int], dict[str, Any] | None]
 # Clocks of client and service may differ by as much as a signature allows.
 _SKEW_SECONDS = 300
 _RAW_BYTES = "2"
+_EXTERNAL = "2"
 
 
 def created_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
-    """Find the key that CreateKey made: it has the alias, which is unique, and is new."""
+    """Find the key that CreateKey made: it has the alias, which is unique, is of the kind, and is new."""
+    usage = params.get("KeyUsage") or keys.SYMMETRIC
+    origin = "EXTERNAL" if str(params.get("Type")) == _EXTERNAL else "TENCENT_KMS"
     answer = transport.call(
         "ListKeyDetail", {"KeyUsage": "ALL", "SearchKeyAlias": params["Alias"], "Offset": 0, "Limit": 200}
     )
     for key in answer.get("KeyMetadatas") or []:
-        if key["Alias"] == params["Alias"] and _is_new(key, since_unix):
+        same = key["Alias"] == params["Alias"] and (key["KeyUsage"], key["Origin"]) == (usage, origin)
+        if same and _is_new(key, since_unix):
             fields = ("KeyId", "Alias", "CreateTime", "Description", "KeyState", "KeyUsage")
             return {
                 **{name: key[name] for name in fields},
@@ -77,7 +82,8 @@ def created_white_box_key(transport: Transport, params: Mapping[str, Any], since
     """Find the key that CreateWhiteBoxKey made, as `created_key` does."""
     answer = transport.call("DescribeWhiteBoxKeyDetails", {})
     for key in answer.get("KeyInfos") or []:
-        if key["Alias"] == params["Alias"] and key["CreateTime"] >= since_unix - _SKEW_SECONDS:
+        same = key["Alias"] == params["Alias"] and key["Algorithm"] == params["Algorithm"]
+        if same and _is_new(key, since_unix):
             made = {name: key[name] for name in ("KeyId", "EncryptKey", "DecryptKey")}
             return {**made, "TagCode": 0, "TagMsg": "", "RequestId": answer["RequestId"]}
     return None

@@ -34,5 +34,5 @@ def probe(endpoint: str | None, timeout: float) -> Reached:
 def _skew(date: str | None) -> float | None:
     try:
         return time.time() - parsedate_to_datetime(date).timestamp() if date else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -100,7 +100,7 @@ def _look_up(
     lookup = LOOKUPS.get(action)
     if lookup is not None:
         # An answer that lacks what is looked for tells as little as none.
-        with contextlib.suppress(KmsToolError, KeyError, TypeError):
+        with contextlib.suppress(KmsToolError, AttributeError, KeyError, TypeError, ValueError):
             return lookup(transport, params, since)
     raise UnknownOutcomeError(
         f"whether {action} took effect is not known: {failure.message}",

@@ -5,6 +5,7 @@ Each is fetched when it is first needed and renewed before it expires.
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -72,15 +73,22 @@ def from_cvm_role(metadata: str = METADATA) -> Provider:
                 fields["TmpSecretId"], fields["TmpSecretKey"], fields["Token"], int(fields["ExpiredTime"]),
                 source="the CVM's role",
             )  # fmt: skip
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise AccessError("the metadata service gave an answer that holds no credential") from error
 
     return Renewed(fetch, "the CVM's role")
 
 
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirection: credentials come from where they are asked for, or not at all."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Say that there is no other request to make."""
+
+
 def _get(url: str) -> bytes:
     # Link-local by nature: a proxy is never the way to it.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay())
     try:
         with opener.open(url, timeout=METADATA_TIMEOUT_SECONDS) as answer:
             data: bytes = answer.read(65536)
@@ -90,7 +98,7 @@ def _get(url: str) -> bytes:
         raise AccessError(
             f"the metadata service answered {error.code}: this machine has no role", hint="bind a CAM role to the CVM"
         ) from error
-    except OSError as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise NetworkError(
             "the metadata service does not answer: this is no CVM, or it is closed", hint="use other credentials"
         ) from error
@@ -102,5 +110,5 @@ def _credential(answer: Mapping[str, Any], source: str) -> Credential:
         return checked(
             fields["TmpSecretId"], fields["TmpSecretKey"], fields["Token"], int(answer["ExpiredTime"]), source=source
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ServiceError("STS answered without a credential") from error
