@@ -288,6 +288,19 @@ def test_an_interrupt_during_the_start_shows_no_traceback(shadow: Callable[[str,
     assert done.returncode in (130, -signal.SIGINT)
 
 
+@pytest.mark.parametrize(("number", "code"), SIGNALS, ids=str)
+def test_a_signal_counts_also_where_python_makes_another_exception_of_it(
+    shadow: Callable[[str, str], None], number: signal.Signals, code: int
+) -> None:
+    """Python up to 3.11 does so while a class is made, which imports do all the time."""
+    kill = f"import os\nclass Field:\n    def __set_name__(self, *_):\n        os.kill(os.getpid(), {int(number)})\n"
+    shadow("jmespath", f"{kill}class Library:\n    field = Field()\n")
+    done = run("key", "list", "--query", "x")
+    assert (done.returncode, done.stdout) == (code, "")
+    assert "Traceback" not in done.stderr
+    assert "unexpected" not in done.stderr
+
+
 @pytest.fixture
 def broken(shadow: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a damaged installation: one library is there and empty."""

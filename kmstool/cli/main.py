@@ -69,7 +69,7 @@ def command_line() -> int:
     session = Session(os.environ)
     try:
         _prepare_streams()
-        _prepare_signals()
+        _prepare_signals(session)
         with root.make_context("kmstool", sys.argv[1:], obj=session) as ctx:
             root.invoke(ctx)
         sys.stdout.flush()
@@ -81,8 +81,11 @@ def command_line() -> int:
     except BrokenPipeError:
         return _without_stdout(CLOSED_PIPE)
     except Exception as error:  # noqa: BLE001 - this is the one boundary
+        if session.stopped:
+            # In some places Python turns what a signal raises into another exception.
+            return _without_stdout(session.stopped)
         return _report(session, _translated(session, error))
-    return 0
+    return session.stopped
 
 
 def _flushed(session: Session) -> int:
@@ -189,12 +192,13 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _prepare_signals() -> None:
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # nohup asks that a hang-up be ignored.
+def _prepare_signals(session: Session) -> None:
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        session.stopped = 128 + number
+        # Click's prompts know what Python itself makes of Ctrl-C.
+        raise KeyboardInterrupt if number == signal.SIGINT else _Stopped(session.stopped)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # nohup asks that a hang-up be ignored, and a shell that background jobs do not hear Ctrl-C.
         if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _stop)
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Stopped(128 + number)
+            signal.signal(number, stop)

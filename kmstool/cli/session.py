@@ -58,6 +58,8 @@ class Session:
         self.settings = Settings()
         self.environ = environ
         self.used_local = False
+        self.stopped = 0
+        """The exit code that a signal asked for, 0 for none."""
         self.shield = False
         self._notes: list[str] = []
         self._clients: dict[tuple[str | None, str | None], KmsClient] = {}
