@@ -1,5 +1,8 @@
 """Key file, IV and ciphertext in one folder decrypt on a bound device, whoever wrote them; exec gives the secret to one child."""
 
+import errno
+import fcntl
+import itertools
 import os
 import secrets
 import signal
@@ -7,6 +10,8 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +24,9 @@ from kmstool.crypto.aead import Algorithm
 from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, OutputError, UsageError
 from kmstool.kms import bundle
 from kmstool.kms.bundle import Bundle
+from kmstool.whitebox import key_file
 from tests import bundles, vendor_stub
-from tests.bundles import ELSEWHERE, HERE, IV, encrypt
+from tests.bundles import ELSEWHERE, HERE, IV, TABLES, encrypt
 
 PROGRAM = (sys.executable, "-m", "kmstool")
 TIMEOUT_SECONDS = 60
@@ -45,7 +51,9 @@ def test_what_is_written_is_read_and_decrypted(make: Make, algorithm: Algorithm,
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert (folder / "iv.base64").read_text() == protocol.encode(IV) + "\n"
-    assert bundle.read(folder) == Bundle(folder / name, IV, encrypt(algorithm, b"a secret"))
+    found = Bundle(folder / name, IV, encrypt(algorithm, b"a secret"), (folder / name).read_bytes())
+    assert bundle.read(folder) == found
+    assert len(repr(found)) < 500
     assert bundle.read(folder).decrypt(HERE) == b"a secret"
 
 
@@ -88,6 +96,150 @@ def test_the_key_file_of_another_algorithm_makes_way(tmp_path: Path) -> None:
     assert bundle.read(tmp_path).ciphertext == bytes(16)
 
 
+@pytest.mark.parametrize("name", ["iv.base64", "ciphertext.base64", "decrypt_key_sm4.bin", "decrypt_key_aes256.bin"])
+def test_nothing_is_written_if_a_name_is_a_dangling_link(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    (folder / name).symlink_to("nowhere")
+    with pytest.raises(OutputError, match=f"{name}: it exists already"):
+        bundle.write(folder, IV, IV, ("SM4", b"key"))
+    assert [path.name for path in folder.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["iv.base64", "ciphertext.base64", "decrypt_key_sm4.bin"])
+def test_nothing_is_replaced_if_one_name_cannot_be(make: Make, name: str) -> None:
+    folder = make(algorithm="AES_256")
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).mkdir()
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    with pytest.raises(OutputError, match=f"{name}: it is not a regular file"):
+        bundle.write(folder, IV, IV, ("SM4", b"key"), replace=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_a_full_disk_changes_nothing(make: Make) -> None:
+    """The file that is prepared last does not fit."""
+    folder = make()
+    script = (
+        "import resource, signal, sys; from pathlib import Path; from kmstool.kms import bundle;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (999, 999));"
+        "bundle.write(Path(sys.argv[1]), bytes(16), bytes(16), ('AES_256', bytes(1000)), replace=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, timeout=60, check=False)
+    assert b"OutputError: cannot write" in done.stderr
+    assert b"decrypt_key_aes256.bin: file too large" in done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["ciphertext.base64", "decrypt_key_sm4.bin", "iv.base64"]
+    assert bundle.read(folder).decrypt(HERE) == b"a secret"
+
+
+NEW_IV = bytes(16)
+NEW_KEYS: dict[Algorithm, bytes] = {
+    name: key_file.write(name, "decrypt", bundles.KEY_ID, TABLES[name]) for name in bundle.KEY_FILES
+}
+# IV, key: the other IV, the other key or the other algorithm alone would already mix.
+REPLACEMENTS: list[tuple[bytes, Algorithm]] = [(NEW_IV, "SM4"), (IV, "SM4"), (NEW_IV, "AES_256"), (IV, "AES_256")]
+
+
+def whole(folder: Path, *wanted: Bundle) -> Bundle | None:
+    """Read a folder: what is whole must be one of these, and anything else an error."""
+    try:
+        found = bundle.read(folder)
+    except InputError:
+        return None
+    assert found in wanted
+    return found
+
+
+def steps(monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], act: Callable[[int], object]) -> None:
+    """Call `act` with a running number before each call of these functions of `os`."""
+    count = itertools.count()
+
+    def stepping(real: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*words: Any, **options: Any) -> Any:
+            act(next(count))
+            return real(*words, **options)
+
+        return step
+
+    for name in names:
+        monkeypatch.setattr(os, name, stepping(getattr(os, name)))
+
+
+def replacing(folder: Path, iv: bytes, algorithm: Algorithm) -> Bundle:
+    data = NEW_KEYS[algorithm]
+    bundle.write(folder, iv, b"new ciphertext..", (algorithm, data), replace=True)
+    return Bundle(folder / bundle.KEY_FILES[algorithm], iv, b"new ciphertext..", data)
+
+
+@pytest.mark.parametrize(("iv", "algorithm"), REPLACEMENTS)
+def test_a_replacement_that_fails_or_is_read_half_way_is_no_bundle(
+    make: Make, monkeypatch: pytest.MonkeyPatch, iv: bytes, algorithm: Algorithm
+) -> None:
+    new = replacing(make(name="reference"), iv, algorithm)
+    for failing in range(20):
+        folder = make(name=f"bundle{failing}")
+        wanted = bundle.read(folder), replace(new, key_file=folder / new.key_file.name)
+
+        def act(number: int, *, failing: int = failing, folder: Path = folder, wanted: Any = wanted) -> None:
+            whole(folder, *wanted)
+            if number == failing:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        with monkeypatch.context() as patch:
+            steps(patch, ("link", "rename", "unlink"), act)
+            try:
+                replacing(folder, iv, algorithm)
+            except OutputError:
+                whole(folder, *wanted)
+                continue
+        assert whole(folder, *wanted) == wanted[1]
+        break
+    assert 5 < failing < 19
+
+
+@pytest.mark.parametrize(("iv", "algorithm"), REPLACEMENTS)
+def test_a_bundle_that_is_replaced_while_it_is_read(
+    make: Make, monkeypatch: pytest.MonkeyPatch, iv: bytes, algorithm: Algorithm
+) -> None:
+    new = replacing(make(name="reference"), iv, algorithm)
+    refused = 0
+    for moment in range(40):
+        folder = make(name=f"bundle{moment}")
+        wanted = bundle.read(folder), replace(new, key_file=folder / new.key_file.name)
+        with monkeypatch.context() as patch:
+
+            def act(number: int, *, moment: int = moment, folder: Path = folder, patch: Any = patch) -> None:
+                if number == moment:
+                    patch.undo()
+                    replacing(folder, iv, algorithm)
+
+            steps(patch, ("open", "fstat", "stat", "lstat"), act)
+            found = whole(folder, *wanted)
+        refused += found is None
+        if found == wanted[0]:
+            break
+    assert refused
+    assert moment < 39
+
+
+def test_two_writers_take_turns(make: Make) -> None:
+    """What two of them publish at once would be a mix in the end."""
+    folder = make()
+    descriptor = os.open(folder, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with ThreadPoolExecutor() as pool:
+        try:
+            former = bundle.read(folder)
+            done = pool.submit(replacing, folder, NEW_IV, "SM4")
+            with pytest.raises(TimeoutError):
+                done.result(0.2)
+            assert bundle.read(folder) == former
+        finally:
+            os.close(descriptor)
+        new = done.result(TIMEOUT_SECONDS)
+    assert bundle.read(folder) == new
+
+
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match="cannot write"):
@@ -105,6 +257,15 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         (lambda folder: (folder / "iv.base64").write_bytes(b"\xff"), "iv.base64 is not base64"),
         (lambda folder: (folder / "ciphertext.base64").write_text(""), "0 bytes"),
         (lambda folder: (folder / "decrypt_key_sm4.bin").write_bytes(b""), "no key file of the embedded KMS"),
+        (lambda folder: (folder / "iv.base64").write_bytes(bytes(65537)), "iv.base64 is too long: .* 65,536 bytes"),
+        (lambda folder: (folder / "ciphertext.base64").write_bytes(bytes(65537)), "ciphertext.base64 is too long"),
+        (lambda folder: os.truncate(folder / "decrypt_key_sm4.bin", 2**17 + 1), "131,073 bytes"),
+        (lambda folder: os.truncate(folder / "decrypt_key_sm4.bin", 2**24 + 1), "key_sm4.bin is too long"),
+        (
+            lambda folder: folder.joinpath("iv.base64").rename(folder / "iv") and os.mkfifo(folder / "iv.base64"),
+            "regular",
+        ),
+        (lambda folder: (folder / "decrypt_key_aes256.bin").symlink_to("nowhere"), "two key files"),
     ],
 )
 def test_a_folder_that_is_none(make: Make, change: Callable[[Path], object], message: str) -> None:
@@ -112,6 +273,16 @@ def test_a_folder_that_is_none(make: Make, change: Callable[[Path], object], mes
     change(folder)
     with pytest.raises(InputError, match=message):
         bundle.read(folder).decrypt(HERE)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "loop"])
+def test_a_folder_that_cannot_be_looked_into(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match="cannot read"):
+        bundle.read(folder)
+    with pytest.raises(OutputError, match="cannot write"):
+        bundle.write(folder, IV, IV, replace=True)
 
 
 @given(data=st.dictionaries(st.sampled_from(["iv.base64", "ciphertext.base64", "decrypt_key_sm4.bin"]), st.binary()))
@@ -147,10 +318,12 @@ def test_a_key_file_of_the_cloud_opens_with_its_library(
     with pytest.raises(InputError) as raised:
         found.decrypt({})
     assert "--sdk-lib" in str(raised.value.hint)
-    renamed = Bundle(found.key_file.rename(tmp_path / "key.bin"), IV, found.ciphertext)
+    renamed = Bundle(found.key_file.rename(tmp_path / "key.bin"), IV, found.ciphertext, key)
     with pytest.raises(UsageError, match="algorithm"):
         renamed.decrypt({}, library=library)
     assert renamed.decrypt({}, library=library, algorithm=algorithm) == b"a secret"
+    with pytest.raises(InputError, match=r"key\.bin is being replaced"):
+        Bundle(renamed.key_file, IV, found.ciphertext, b"former").decrypt({}, library=library, algorithm=algorithm)
 
 
 def test_the_library_is_named_on_the_command_line(tmp_path: Path, library: Path) -> None:

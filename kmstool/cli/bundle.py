@@ -182,4 +182,6 @@ def _put_together(key_file: str, iv: str, ciphertext: bytes, *, raw: bool) -> Bu
         iv_text = files.read(iv[1:], MAX_TEXT_BYTES, "an IV of {size} bytes is none", "it has 16 bytes, in base64").data
     if not raw:
         ciphertext = bundles.from_base64(ciphertext, "the ciphertext")
-    return bundles.Bundle(Path(key_file), bundles.from_base64(iv_text, "the IV"), ciphertext)
+    too_long = f"the key file has {{size}} bytes; none has more than {bundles.MAX_KEY_BYTES:,}"
+    data = files.read(key_file, bundles.MAX_KEY_BYTES, too_long, "").data
+    return bundles.Bundle(Path(key_file), bundles.from_base64(iv_text, "the IV"), ciphertext, data)
