@@ -9,7 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,13 +20,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmstool import protocol
+from kmstool.cli import bundle as commands
+from kmstool.cli.session import Session
 from kmstool.crypto.aead import Algorithm
 from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, OutputError, UsageError
 from kmstool.kms import bundle
 from kmstool.kms.bundle import Bundle
+from kmstool.kms.client import KmsClient
+from kmstool.kms.whitebox import DeviceFingerprint
+from kmstool.server.app import EmbeddedKms
 from kmstool.whitebox import key_file
 from tests import bundles, vendor_stub
-from tests.bundles import ELSEWHERE, HERE, IV, TABLES, encrypt
+from tests.bundles import ELSEWHERE, FINGERPRINT, HERE, IV, TABLES, encrypt
 
 PROGRAM = (sys.executable, "-m", "kmstool")
 TIMEOUT_SECONDS = 60
@@ -197,10 +202,12 @@ def test_a_replacement_that_fails_or_is_read_half_way_is_no_bundle(
     assert 5 < failing < 19
 
 
+@pytest.mark.parametrize("done", [True, False])
 @pytest.mark.parametrize(("iv", "algorithm"), REPLACEMENTS)
 def test_a_bundle_that_is_replaced_while_it_is_read(
-    make: Make, monkeypatch: pytest.MonkeyPatch, iv: bytes, algorithm: Algorithm
+    make: Make, monkeypatch: pytest.MonkeyPatch, iv: bytes, algorithm: Algorithm, done: bool
 ) -> None:
+    """By a writer that has come to its end, or not yet to the key file of the other algorithm."""
     new = replacing(make(name="reference"), iv, algorithm)
     refused = 0
     for moment in range(40):
@@ -211,7 +218,10 @@ def test_a_bundle_that_is_replaced_while_it_is_read(
             def act(number: int, *, moment: int = moment, folder: Path = folder, patch: Any = patch) -> None:
                 if number == moment:
                     patch.undo()
+                    former = bundle.read(folder)
                     replacing(folder, iv, algorithm)
+                    if not done and algorithm == "AES_256":
+                        former.key_file.write_bytes(former.data)
 
             steps(patch, ("open", "fstat", "stat", "lstat"), act)
             found = whole(folder, *wanted)
@@ -397,6 +407,88 @@ def test_an_empty_name_is_not_the_working_folder() -> None:
     assert b"an empty name is no folder" in run("whitebox", "decrypt", "--bundle", "", exit_code=2)
 
 
+@pytest.mark.parametrize("name", ["iv.base64", "ciphertext.base64", "decrypt_key_sm4.bin"])
+def test_the_output_is_none_of_the_files_to_decrypt_with(make: Make, name: str) -> None:
+    folder = make()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (folder.parent / "link").symlink_to(folder / name)
+    pieces = ("--key-file", str(folder / "decrypt_key_sm4.bin"), "--iv", f"@{folder / 'iv.base64'}")
+    for out in (folder / name, folder.parent / "link"):
+        words = ("whitebox", "decrypt", "-o", str(out), "--force")
+        assert b"is input and output" in run(*words, "--bundle", str(folder), exit_code=2)
+        assert b"is input and output" in run(*words, *pieces, str(folder / "ciphertext.base64"), exit_code=2)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    run("whitebox", "decrypt", "-o", str(folder / "new"), "--bundle", str(folder))
+    assert (folder / "new").read_bytes() == b"a secret"
+
+
+def test_the_key_file_may_be_a_pipe(make: Make) -> None:
+    folder = make()
+    script = 'exec "$@" --key-file <(cat decrypt_key_sm4.bin) --iv @iv.base64 ciphertext.base64'
+    words = ("bash", "-c", script, "bash", *PROGRAM, "whitebox", "decrypt")
+    environ = {**os.environ, **HERE}
+    done = subprocess.run(words, env=environ, cwd=folder, capture_output=True, timeout=TIMEOUT_SECONDS, check=False)
+    assert done.stdout == b"a secret", done.stderr
+    os.truncate(folder / "decrypt_key_sm4.bin", 2**24 + 1)
+    words = ("--key-file", str(folder / "decrypt_key_sm4.bin"), "--iv", f"@{folder / 'iv.base64'}")
+    assert b"16,777,217 bytes" in run("whitebox", "decrypt", *words, str(folder / "ciphertext.base64"), exit_code=3)
+
+
+class Meddling:
+    """A KMS where somebody else binds devices during the download, of a key file that may be the cloud's."""
+
+    def __init__(self, kms: EmbeddedKms, after: list[DeviceFingerprint] | None, key: bytes | None) -> None:
+        self.kms, self.after, self.key = kms, after, key
+
+    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        if action == "DescribeWhiteBoxDecryptKey" and self.after is not None:
+            KmsClient(self.kms).overwrite_fingerprints(params["KeyId"], self.after)
+        answer = self.kms.call(action, params)
+        if action == "DescribeWhiteBoxDecryptKey" and self.key is not None:
+            answer["DecryptKey"] = protocol.encode(self.key)
+        return answer
+
+
+ONE, TWO = [DeviceFingerprint(FINGERPRINT)], [DeviceFingerprint(FINGERPRINT), DeviceFingerprint("0" + FINGERPRINT[1:])]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key", "said"),
+    [
+        (ONE, None, None, "opens on 1 device, and nowhere else"),
+        (ONE, TWO, None, "opens on 2 devices, and nowhere else"),
+        (ONE, [], None, "is bound to no device"),
+        ([], ONE, None, "opens on 1 device, and nowhere else"),
+        (TWO, None, b"SM4k", "opens on 2 devices, and nowhere else"),
+        (TWO, TWO[::-1], b"SM4k", "opens on 2 devices, and nowhere else"),
+        ([], None, b"SM4k", "is bound to no device"),
+        (TWO, ONE, b"SM4k", "were changed during the download"),
+        (ONE, [], b"SM4k", "were changed during the download"),
+        ([], ONE, b"SM4k", "were changed during the download"),
+    ],
+)
+def test_where_a_key_file_opens_is_not_promised_too_early(
+    kms: EmbeddedKms,
+    capsys: pytest.CaptureFixture[str],
+    before: list[DeviceFingerprint],
+    after: list[DeviceFingerprint] | None,
+    key: bytes | None,
+    said: str,
+) -> None:
+    client = KmsClient(kms)
+    key_id = client.create_white_box_key("app", "SM4").key_id
+    client.overwrite_fingerprints(key_id, before)
+    commands._decrypt_key(Session({}), KmsClient(Meddling(kms, after, key)), key_id)
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("decrypt",), ("exec", "--env", "API_KEY", "true")])
+def test_an_empty_name_is_no_library(make: Make, words: tuple[str, ...]) -> None:
+    command, *others = words
+    said = run("whitebox", command, "--bundle", str(make()), "--sdk-lib", "", *others, exit_code=2)
+    assert b"an empty name is no file" in said
+
+
 @pytest.mark.parametrize("iv", ["=", "é", b"\xff"])
 def test_an_iv_that_is_no_base64(make: Make, iv: str | bytes) -> None:
     words = ("--key-file", str(make() / "decrypt_key_sm4.bin"), "--iv", os.fsdecode(iv))
@@ -413,6 +505,13 @@ def test_the_child_has_the_secret_and_its_own_words(make: Make) -> None:
     for separator in ((), ("--",)):
         words = (*separator, sys.executable, "-c", script, "--quiet", "--", "x")
         assert execute(make(secret, name=f"bundle{len(separator)}"), *words) == secret + b"['--quiet', '--', 'x']\n"
+
+
+def test_the_command_is_not_looked_up_in_the_secret(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "cat").write_text("#!/bin/sh\necho the wrong program")
+    (tmp_path / "cat").chmod(0o755)
+    secret = str(tmp_path).encode()
+    assert b"PATH=" + secret + b"\0" in execute(make(secret), "cat", "/proc/self/environ", name="PATH")
 
 
 @pytest.mark.parametrize("code", [0, 3, 99])

@@ -867,6 +867,9 @@ def test_a_login_with_white_box_ciphertext(home: Path, tmp_path: Path, server: S
     assert files(folder) == before
     assert "no credential is kept" in run("random", "8", exit_code=4, **bundles.HERE).stderr
     assert str(folder) not in (home / ".config" / "kmstool" / "profiles.ini").read_text()
+    again = run("auth", "logout", "--yes").stderr
+    assert "no credential is kept for the profile work" in again
+    assert "left as they are" not in again
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -914,6 +917,14 @@ def test_a_keyring_that_cannot_forget_does_not_stop_a_login(passphrase: Path) ->
     said = login(*words, **without_bus())
     assert "what was kept in the keyring before may still be there" in said
     assert "the profile work is in use" in said
+
+
+def test_an_encrypted_file_that_cannot_be_removed_is_named(home: Path, passphrase: Path) -> None:
+    login("--store", "file", "--passphrase-file", str(passphrase), "--no-verify")
+    path = home / ".config" / "kmstool" / "cloud.credential"
+    path.unlink()
+    path.mkdir()
+    assert f"cannot remove {path}: " in run("auth", "logout", "--yes", exit_code=4).stderr
 
 
 def test_a_dry_run_of_logout_forgets_nothing(home: Path, passphrase: Path) -> None:

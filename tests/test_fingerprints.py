@@ -75,6 +75,7 @@ def test_200_devices_and_not_one_more() -> None:
 def test_removed_devices_are_gone_and_others_stay() -> None:
     assert fingerprints.removed([A, B, C], [B.identity]) == [A, C]
     assert fingerprints.removed([A], [A.identity]) == []
+    assert fingerprints.removed([A, B], [A.identity, A.identity]) == [B]
     with pytest.raises(NotFoundError, match="is not bound"):
         fingerprints.removed([A], [B.identity])
 

@@ -90,6 +90,15 @@ def test_a_name_that_would_not_come_back_is_refused(profiles: Profiles, name: st
     assert not profiles.path.exists()
 
 
+@pytest.mark.parametrize("value", [" /folder", "/folder ", "\u3000/folder", "two\nlines", "\x00"])
+def test_a_value_that_would_not_come_back_is_refused(profiles: Profiles, value: str) -> None:
+    with pytest.raises(UsageError, match="the whitebox of a profile is a line of text"):
+        profiles.put(Profile("production", whitebox=value))
+    assert not profiles.path.exists()
+    profiles.put(Profile("production", whitebox="/a folder"))
+    assert profiles.get("production").whitebox == "/a folder"
+
+
 @given(
     st.dictionaries(
         st.from_regex(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,59}", fullmatch=True),

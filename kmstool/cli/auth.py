@@ -121,6 +121,9 @@ def logout(session: Session) -> None:
     if profile.credentials not in (*credential_store.STORES, WHITE_BOX):
         source = profile.credentials or "nothing"
         raise UsageError(f"the profile {profile.name} keeps no credential: it uses {source}")
+    if profile.credentials == WHITE_BOX and not profile.whitebox:
+        session.note(f"nothing to do: no credential is kept for the profile {profile.name}")
+        return
     session.confirm(f"the credential of the profile {profile.name} will be forgotten")
     if session.settings.dry_run:
         session.note(f"dry run: the credential of the profile {profile.name} would be forgotten")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +24,8 @@ if TYPE_CHECKING:
 
 MAX_TEXT_BYTES = 65536
 
-_SDK_LIB = click.option(
+_SDK_LIB = options.file_option(
     "--sdk-lib",
-    metavar="FILE",
     help="Tencent's white-box library, for key files of Tencent Cloud; else KMSTOOL_SDK_LIB.",
 )
 _ALGORITHM = click.option(
@@ -104,8 +105,10 @@ def decrypt(
     """
     source = None
     if folder is not None and not (key_file or iv or raw or file):
+        _spare(out, *_files_of(folder))
         found = _read_bundle(folder)
     elif folder is None and key_file and iv:
+        _spare(out, key_file, *([iv[1:]] if iv.startswith("@") else []))
         source = files.read(file, MAX_TEXT_BYTES, "the ciphertext has {size} bytes; KMS makes none of so many", "")
         found = _put_together(key_file, iv, source.data, raw=raw)
     else:
@@ -144,20 +147,36 @@ def execute(session: Session, folder: str, name: str, sdk_lib: str | None, comma
 
 
 def _become(command: tuple[str, ...], environ: dict[str, str]) -> None:
+    # Looked up here: the new environment may have the secret for its PATH.
+    program = shutil.which(command[0])
+    if program is None:
+        raise UsageError(f"cannot run {command[0]}: no such program", hint="is it in PATH, and may it be run?")
     # Python ignores these two, and a program that is started would go on ignoring them.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     try:
-        os.execvpe(command[0], command, environ)  # noqa: S606 - without a shell, and what the user asked for
+        os.execve(program, command, environ)  # noqa: S606 - without a shell, and what the user asked for
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise UsageError(f"cannot run {command[0]}: {(reason or 'no such name').lower()}") from error
 
 
 def _decrypt_key(session: Session, client: KmsClient, key_id: str) -> bytes:
-    """Fetch the decrypt key, and say where it opens: asked for first, so that too much is never promised."""
-    devices = len(client.fingerprints(key_id))
+    """Fetch the decrypt key, and say where it opens: as it says itself, or as KMS says before and after."""
+    from kmstool.whitebox import key_file
+
+    before = client.fingerprints(key_id)
     data = client.white_box_decrypt_key(key_id).data
+    if key_file.is_ours(data):
+        devices = key_file.read(data).devices
+    elif {item.identity for item in client.fingerprints(key_id)} == {item.identity for item in before}:
+        devices = len(before)
+    else:
+        session.warn(
+            "the devices of the white-box key were changed during the download: "
+            "where the key file opens is not known; download it anew"
+        )
+        return data
     if devices:
         session.note(f"the key file opens on {devices} device{'s' if devices > 1 else ''}, and nowhere else")
     else:
@@ -166,6 +185,22 @@ def _decrypt_key(session: Session, client: KmsClient, key_id: str) -> bytes:
             "bind devices first (kmstool fingerprint bind)"
         )
     return data
+
+
+def _spare(out: str | None, *names: str) -> None:
+    """Refuse an output that is one of the files to decrypt with: they may be the only copies."""
+    if out is None or out == files.STDIN:
+        return
+    for name in names:
+        with suppress(OSError):
+            found = os.stat(name)
+            files.refuse_same(out, (found.st_dev, found.st_ino))
+
+
+def _files_of(folder: str) -> list[str]:
+    from kmstool.kms import bundle as bundles
+
+    return [os.path.join(folder, name) for name in (*bundles.FILES, *bundles.KEY_FILES.values())]
 
 
 def _read_bundle(folder: str) -> Bundle:

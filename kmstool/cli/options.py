@@ -7,6 +7,7 @@ the later one wins where both are given.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import click
@@ -174,12 +175,17 @@ def list_filters(search: str | None, origin: str | None, tags: tuple[str, ...]) 
 
 def folder_option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
     """Add an option that takes a folder, which an empty name is not: it would mean the working one."""
-    return click.option(*names, metavar="DIR", callback=_named, **settings)
+    return click.option(*names, metavar="DIR", callback=partial(_named, "folder"), **settings)
 
 
-def _named(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+def file_option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
+    """Add an option that takes a file, which an empty name is not: it would be as if the option were not there."""
+    return click.option(*names, metavar="FILE", callback=partial(_named, "file"), **settings)
+
+
+def _named(kind: str, ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value == "":
-        raise click.BadParameter("an empty name is no folder; is a variable not set?", ctx, param)
+        raise click.BadParameter(f"an empty name is no {kind}; is a variable not set?", ctx, param)
     return value
 
 

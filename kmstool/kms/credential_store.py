@@ -57,11 +57,17 @@ def load(store: str, folder: Path, profile: str, passphrase: Passphrase) -> Cred
 
 
 def remove(store: str, folder: Path, profile: str) -> None:
-    """Forget the credential of a profile, if there is one."""
+    """Forget the credential of a profile, if there is one; raise `AccessError` if it cannot be removed."""
     if store == "keyring":
         keychain.delete(_SERVICE, profile)
-    else:
-        file_of(folder, profile).unlink(missing_ok=True)
+        return
+    path = file_of(folder, profile)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise AccessError(
+            f"cannot remove {path}: {(error.strerror or '').lower()}", hint="remove it by hand"
+        ) from error
 
 
 def from_white_box(profile: Profile, environ: Mapping[str, str]) -> Credential:

@@ -42,7 +42,7 @@ def added(before: Sequence[DeviceFingerprint], new: Iterable[DeviceFingerprint])
 def removed(before: Sequence[DeviceFingerprint], identities: Iterable[str]) -> list[DeviceFingerprint]:
     """Return the set without some devices; raise `NotFoundError` for one that is not in it."""
     found = {item.identity: item for item in before}
-    for identity in identities:
+    for identity in dict.fromkeys(identities):
         if found.pop(identity, None) is None:
             raise NotFoundError(
                 f"the device {identity!r} is not bound to the white-box key",

@@ -91,8 +91,11 @@ class Profiles:
             raise UsageError(f"{profile.name!r} cannot name a profile", hint="letters, digits, - _ and ., at most 60")
         values = {option: str(getattr(profile, field)) for option, field in _FIELDS.items()}
         for option, value in values.items():
-            if not value.isprintable():
-                raise UsageError(f"the {option} of a profile is a line of text, not {value!r}")
+            # The file drops spaces at the ends.
+            if not value.isprintable() or value != value.strip():
+                raise UsageError(
+                    f"the {option} of a profile is a line of text without spaces at its ends, not {value!r}"
+                )
         parser = self._read()
         parser[_SECTION + profile.name] = {option: value for option, value in values.items() if value}
         self._write(parser)
