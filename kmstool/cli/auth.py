@@ -169,8 +169,9 @@ def _login_white_box(session: Session, secret_id: str | None, folder: str, *, ve
     place = Path(folder).absolute()
     changed = _changed(session, _profile_name(session), WHITE_BOX)
     profile = replace(changed, secret_id=secret_id, whitebox=str(place))
-    credential = credential_store.from_white_box(profile, session.environ)
-    if bundle.read(place).opens_anywhere:
+    found = bundle.read(place)
+    credential = credential_store.from_white_box(profile, found, session.environ)
+    if found.opens_anywhere:
         session.warn(
             f"the key file in {folder} is bound to no device: whoever can read the folder has the SecretKey; "
             "bind this device (kmstool fingerprint), then make the folder anew"

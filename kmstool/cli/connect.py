@@ -137,10 +137,11 @@ def _kept_provider(session: Session, profile: Profile) -> Provider:
 
 
 def _white_box_provider(session: Session, profile: Profile) -> Provider:
-    from kmstool.kms import credential_store
+    from kmstool.kms import bundle, credential_store
     from kmstool.kms.credentials import Fixed
 
-    kept = credential_store.from_white_box(profile, session.environ)
+    found = bundle.read(credential_store.white_box_folder(profile))
+    kept = credential_store.from_white_box(profile, found, session.environ)
     return Fixed(kept, credential_store.white_box_source(profile))
 
 

@@ -22,6 +22,7 @@ from kmstool import atomic, device, protocol
 from kmstool.crypto.aead import Algorithm
 from kmstool.errors import InputError, UsageError
 from kmstool.whitebox import key_file
+from kmstool.whitebox.vendor import VendorLibrary
 
 FILES = IV_FILE, CIPHERTEXT_FILE = "iv.base64", "ciphertext.base64"
 KEY_FILES: Mapping[Algorithm, str] = {"AES_256": "decrypt_key_aes256.bin", "SM4": "decrypt_key_sm4.bin"}
@@ -59,8 +60,6 @@ class Bundle:
             found = key_file.read(self.data)
             origin = device.origin(environ) if found.devices else None
             return found.open(origin).decrypt_cbc(self.iv, self.ciphertext)
-        from kmstool.whitebox.vendor import VendorLibrary  # noqa: PLC0415 - ctypes, for those who have the library
-
         known = {name: algorithm for algorithm, name in KEY_FILES.items()}
         algorithm = algorithm or known.get(self.key_file.name)
         if algorithm is None:

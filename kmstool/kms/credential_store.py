@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kmstool import atomic, keychain, sealed
 from kmstool.errors import AccessError, InputError
 from kmstool.kms.credentials import Credential, checked
-from kmstool.kms.profiles import Profile
 from kmstool.sealed import Passphrase
+
+if TYPE_CHECKING:
+    from kmstool.kms.bundle import Bundle
+    from kmstool.kms.profiles import Profile
 
 STORES = ("keyring", "file")
 
@@ -70,17 +74,20 @@ def remove(store: str, folder: Path, profile: str) -> None:
         ) from error
 
 
-def from_white_box(profile: Profile, environ: Mapping[str, str]) -> Credential:
-    """Return the credential whose SecretKey lies as white-box ciphertext in the profile's folder.
-
-    It is decrypted on this device at each call, and kept nowhere. Raises what reading and
-    decrypting a bundle raises, and `AccessError` if there is no folder or no SecretKey in it.
-    """
-    from kmstool.kms import bundle  # noqa: PLC0415 - 16 ms that the other stores save
-
+def white_box_folder(profile: Profile) -> Path:
+    """Return the folder with the SecretKey as white-box ciphertext; raise `AccessError` if the profile has none."""
     if not profile.whitebox:
         raise _none(profile.name)
-    secret_key = bundle.read(Path(profile.whitebox)).decrypt(environ)
+    return Path(profile.whitebox)
+
+
+def from_white_box(profile: Profile, bundle: Bundle, environ: Mapping[str, str]) -> Credential:
+    """Return the credential whose SecretKey a bundle holds.
+
+    It is decrypted on this device at each call, and kept nowhere. Raises what decrypting a
+    bundle raises, and `AccessError` if there is no SecretKey in it.
+    """
+    secret_key = bundle.decrypt(environ)
     # None ends in a newline, but what `echo` and `base64` make of one does, in Tencent's guide too.
     text = secret_key.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
     return checked(profile.secret_id, text, source=white_box_source(profile))

@@ -99,10 +99,10 @@ def read_csv(data: bytes) -> list[DeviceFingerprint]:
     for line, row in numbered[1:]:
         try:
             item = _item(row)
-            if item.identity in found:
-                raise InputError(f"the device {item.identity} comes twice")  # noqa: TRY301 - the line is added below
         except InputError as error:
-            raise InputError(f"line {line} of the list of fingerprints: {error.message}", hint=error.hint) from error
+            raise _in_line(line, error) from error
+        if item.identity in found:
+            raise _in_line(line, InputError(f"the device {item.identity} comes twice"))
         found[item.identity] = item
     return list(found.values())
 
@@ -132,6 +132,10 @@ def _item(row: tuple[str, ...]) -> DeviceFingerprint:
     item = DeviceFingerprint(row[0], row[1] if len(row) > 1 else "")
     check(item)
     return item
+
+
+def _in_line(line: int, error: InputError) -> InputError:
+    return InputError(f"line {line} of the list of fingerprints: {error.message}", hint=error.hint)
 
 
 def _same(found: Iterable[DeviceFingerprint], expected: Iterable[DeviceFingerprint]) -> bool:
