@@ -30,24 +30,6 @@ COMMON_CODES = {
     "UnsupportedOperation",
     "UnsupportedRegion",
 }
-# Codes outside an action's own list that kms-api chooses where the list has none that fits.
-CHOSEN_CODES = {
-    # A key of another usage: the lists of Sign and Verify name no code for it (U3 of the unknowns).
-    ("SignByAsymmetricKey", "InvalidParameterValue.InvalidKeyUsage"),
-    ("VerifyByAsymmetricKey", "InvalidParameterValue.InvalidKeyUsage"),
-    ("Encrypt", "InvalidParameterValue.InvalidKeyUsage"),
-    ("ReEncrypt", "InvalidParameterValue.InvalidKeyUsage"),
-    ("ReEncrypt", "ResourceUnavailable.CmkArchived"),
-    ("GenerateDataKey", "ResourceUnavailable.CmkArchived"),
-    # The lists of these two know no data key that awaits its deletion, and that of the name no name either.
-    ("UpdateDataKeyName", "InvalidParameterValue.InvalidDataKeyName"),
-    ("UpdateDataKeyName", "InvalidParameterValue.DataKeyNameAlreadyExists"),
-    ("UpdateDataKeyName", "ResourceUnavailable.DataKeyStateNotSupport"),
-    ("UpdateDataKeyDescription", "ResourceUnavailable.DataKeyStateNotSupport"),
-    ("ImportDataKey", "InvalidParameterValue.DataKeyNameAlreadyExists"),
-    ("UpdateAlias", "ResourceUnavailable.CmkStateNotSupport"),
-    ("UpdateKeyDescription", "ResourceUnavailable.CmkStateNotSupport"),
-}
 
 
 def create(kms: EmbeddedKms, alias: str = "demo", **more: Any) -> str:

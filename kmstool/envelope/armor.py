@@ -15,7 +15,6 @@ END = b"-----END KMSTOOL ENVELOPE-----"
 _LINE_BYTES = 48
 _LINE_CHARACTERS = 64
 _LINE = re.compile(rb"[A-Za-z0-9+/]{1,64}={0,2}")
-_PIECE = _LINE_BYTES * 4096
 
 
 class ArmorWriter:

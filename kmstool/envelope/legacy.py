@@ -10,7 +10,6 @@ from typing import Literal
 from kmstool.crypto import ecb, encodings
 from kmstool.errors import InputError
 
-SCHEME = "tencent-sample-ecb"
 MAX_BYTES = 2**30
 
 TrailingZeros = Literal["keep", "strip-block", "refuse"]
