@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kmstool.cli.envelope_jobs import EncryptJob
     from kmstool.envelope.file import Opened, Source
     from kmstool.envelope.floe import Floe
+    from kmstool.envelope.workers import Write
 
 SUFFIX = ".kte"
 _SPAN = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
@@ -45,6 +46,7 @@ def encrypt(
 ) -> None:
     """Encrypt a file or stdin to a file or stdout; the job, for which KMS makes a DEK, only if there is an input."""
     from kmstool import atomic
+    from kmstool.envelope import engine
 
     target = out if out is not None else (None if name in (None, files.STDIN) else f"{name}{SUFFIX}")
     with _source(name) as source:
@@ -56,12 +58,12 @@ def encrypt(
         if target is None or target == files.STDIN:
             if target is None and not job.armor and sys.stdout.isatty():
                 raise files.not_for_terminals("a pipe, --armor")
-            _encrypt_to(session, job, source, files.stdout_writer(), force=force)
+            _encrypt_to(session, job, source, _stdout_writer(), force=force)
             return
         _refuse_same(target, source)
         with atomic.create(Path(target), replace=force, durable=False) as file:
             if job.armor:
-                _encrypt_to(session, job, source, files.writer_of(file.fileno()), force=force)
+                _encrypt_to(session, job, source, engine.writer(file.fileno()), force=force)
             else:
                 encrypt_file(session, job, source, file.fileno(), force=force)
 
@@ -78,9 +80,7 @@ def encrypt_file(session: Session, job: EncryptJob, source: Source, target: int,
         atomic.write(Path(job.detached), head.encode(), replace=force)
 
 
-def _encrypt_to(
-    session: Session, job: EncryptJob, source: Source, write: Callable[[memoryview], None], *, force: bool
-) -> None:
+def _encrypt_to(session: Session, job: EncryptJob, source: Source, write: Write, *, force: bool) -> None:
     from kmstool import atomic
     from kmstool.envelope import file as whole
     from kmstool.envelope.armor import ArmorWriter
@@ -151,6 +151,7 @@ def decrypt(session: Session, found: Found, floe: Floe, target: str | None, *, f
 def write_range(found: Found, floe: Floe, span: str, target: str | None, *, force: bool) -> None:
     """Decrypt the bytes A-B, as `decrypt` does all of them."""
     from kmstool import atomic
+    from kmstool.envelope import engine
     from kmstool.envelope import file as whole
 
     numbers = _SPAN.fullmatch(span)
@@ -163,7 +164,7 @@ def write_range(found: Found, floe: Floe, span: str, target: str | None, *, forc
         return
     _refuse_same(target, *found.inputs)
     with atomic.create(Path(target), replace=force, durable=False) as file:
-        whole.unseal_range(found.envelope, floe, first, last, files.writer_of(file.fileno()))
+        whole.unseal_range(found.envelope, floe, first, last, engine.writer(file.fileno()))
 
 
 def decrypted_name(name: str | None, out: str | None) -> str | None:
@@ -240,14 +241,22 @@ def _from_start(source: Source) -> Source:
     return Source.of(source.descriptor)
 
 
+def _stdout_writer() -> Write:
+    """Return a function that writes whole buffers to stdout, past Python's own buffer."""
+    from kmstool.envelope import engine
+
+    sys.stdout.flush()
+    return engine.writer(1)
+
+
 @contextmanager
-def _verified_stdout(target: str | None) -> Iterator[Callable[[memoryview], None]]:
+def _verified_stdout(target: str | None) -> Iterator[Write]:
     """Give a writer to stdout; a failure in the block after something has left says that it is not all.
 
     It refuses to send binary data to a terminal that `target` does not name.
     """
     text_only = target is None and sys.stdout.isatty()
-    write, begun = files.stdout_writer(), False
+    write, begun = _stdout_writer(), False
 
     def guarded(data: memoryview) -> None:
         nonlocal begun

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,23 +142,6 @@ def refuse_same(out: str, inode: tuple[int, int] | None) -> None:
 def not_for_terminals(ways: str = "a pipe") -> OutputError:
     """Make the error for binary data on a terminal; `ways` are those round it besides `-o`."""
     return OutputError("binary data is not written to a terminal", hint=f"use -o FILE, {ways}, or -o - to force it")
-
-
-def stdout_writer() -> Callable[[memoryview], None]:
-    """Return a function that writes whole buffers to stdout, past Python's own buffer."""
-    sys.stdout.flush()
-    return writer_of(1)
-
-
-def writer_of(descriptor: int) -> Callable[[memoryview], None]:
-    """Return a function that writes whole buffers to a descriptor."""
-
-    def write(data: memoryview) -> None:
-        done = 0
-        while done < len(data):
-            done += os.write(descriptor, data[done:])
-
-    return write
 
 
 def is_text(data: bytes) -> bool:

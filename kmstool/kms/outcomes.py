@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kmstool import keys
-from kmstool.errors import IntegrityError, NotFoundError, ServiceError
+from kmstool.errors import IntegrityError, NotFoundError
+from kmstool.kms import answers
 from kmstool.kms.transport import Transport
 
 Lookup = Callable[[Transport, Mapping[str, Any], int], dict[str, Any] | None]
@@ -156,9 +157,9 @@ def _new_data_key(transport: Transport, params: Mapping[str, Any], since_unix: i
     name, key_id = params["DataKeyName"], params.get("KeyId")
     answer = transport.call("ListDataKeyDetail", {"SearchKeyAlias": name, "Offset": 0, "Limit": 200})
     for found in answer.get("DataKeyMetadatas") or []:
-        same = found["DataKeyName"] == name and key_id in (None, found["KeyId"])
-        same = same and (found.get("Description") or "") == params.get("Description", "")
-        if same and _is_new(found, since_unix):
+        described = found.get("Description") or ""
+        same = (found["DataKeyName"], described) == (name, params.get("Description", ""))
+        if same and key_id in (None, found["KeyId"]) and _is_new(found, since_unix):
             return {
                 "KeyId": found["KeyId"],
                 "DataKeyId": found["DataKeyId"],
@@ -173,8 +174,7 @@ def _describe(transport: Transport, params: Mapping[str, Any]) -> tuple[dict[str
     kind = "DataKey" if "DataKeyId" in params else "Key"
     answer = transport.call(f"Describe{kind}", _named(params))
     found = answer[f"{kind}Metadata"]
-    if found[f"{kind}Id"] != params[f"{kind}Id"]:
-        raise ServiceError(f"KMS answered for {found[f'{kind}Id']} when asked for {params[f'{kind}Id']}")
+    answers.same(found, f"{kind}Id", params[f"{kind}Id"])
     return found, answer["RequestId"]
 
 
