@@ -44,3 +44,11 @@ def invalid(call: Call, message: str) -> KmsToolError:
     """Make the refusal of a value that has no code of its own, by the general code that the action lists."""
     listed = protocol.actions()[call.action].errors
     return refuse(next((code for code in _INVALID if code in listed), _INVALID[0]), message)
+
+
+def binary(call: Call, name: str) -> bytes:
+    """Return a parameter of base64 as bytes."""
+    try:
+        return protocol.decode(call.params[name])
+    except ValueError as error:
+        raise invalid(call, f"{name} is not base64") from error

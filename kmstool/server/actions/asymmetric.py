@@ -9,7 +9,7 @@ from kmstool.crypto import asymmetric, encodings, pem, rsa, sm2_encryption
 from kmstool.crypto.asymmetric import RsaPrivateKey, Sm2PrivateKey
 from kmstool.errors import InputError, IntegrityError, UsageError
 from kmstool.server import cmks
-from kmstool.server.call import Call, Handler, refuse
+from kmstool.server.call import Call, Handler, binary, refuse
 
 MAX_SM2_CIPHERTEXT_BYTES = 256
 
@@ -39,7 +39,7 @@ def verify(call: Call) -> dict[str, Any]:
     key = _private_key(call, cmk)
     algorithm, digest = _digest(call, key)
     try:
-        signing.verify(algorithm, key.public_key, digest, _binary(call, "SignatureValue"), "der")
+        signing.verify(algorithm, key.public_key, digest, binary(call, "SignatureValue"), "der")
     except IntegrityError:
         return {"SignatureValid": False}
     return {"SignatureValid": True}
@@ -50,7 +50,7 @@ def rsa_decrypt(call: Call) -> dict[str, Any]:
     cmk = cmks.usable(call, call.params["KeyId"])
     key = _private_key(call, cmk)
     name = call.params["Algorithm"]
-    ciphertext = _binary(call, "Ciphertext")
+    ciphertext = binary(call, "Ciphertext")
     for algorithm in get_args(rsa.EncryptionAlgorithm):
         if algorithm == name and isinstance(key, RsaPrivateKey):
             try:
@@ -65,7 +65,7 @@ def sm2_decrypt(call: Call) -> dict[str, Any]:
     """Decrypt what was encrypted under the public key of an SM2 key: ASN.1, at most 256 bytes."""
     cmk = cmks.usable(call, call.params["KeyId"])
     key = _private_key(call, cmk)
-    ciphertext = _binary(call, "Ciphertext")
+    ciphertext = binary(call, "Ciphertext")
     if len(ciphertext) > MAX_SM2_CIPHERTEXT_BYTES:
         raise refuse("InvalidParameter", f"the ciphertext is {len(ciphertext)} bytes, at most 256 are possible")
     assert isinstance(key, Sm2PrivateKey)  # noqa: S101 - the usage was checked
@@ -85,7 +85,7 @@ def _digest(call: Call, key: asymmetric.PrivateKey) -> tuple[signing.Algorithm, 
         algorithm = signing.algorithm_of(call.params["Algorithm"], key.kind)
     except UsageError as error:
         raise refuse("InvalidParameter", error.message) from error
-    message, kind = _binary(call, "Message"), call.params.get("MessageType") or "RAW"
+    message, kind = binary(call, "Message"), call.params.get("MessageType") or "RAW"
     if kind == "RAW":
         if not 1 <= len(message) <= signing.MAX_MESSAGE_BYTES:
             raise refuse("InvalidParameter", f"the message is {len(message)} bytes, 1 to 4,096 are possible")
@@ -93,13 +93,6 @@ def _digest(call: Call, key: asymmetric.PrivateKey) -> tuple[signing.Algorithm, 
     if kind != "DIGEST" or len(message) != algorithm.digest_bytes:
         raise refuse("InvalidParameter", f"MessageType {kind!r} with {len(message)} bytes is not possible")
     return algorithm, message
-
-
-def _binary(call: Call, name: str) -> bytes:
-    try:
-        return protocol.decode(call.params[name])
-    except ValueError as error:
-        raise refuse("InvalidParameter", f"{name} is not base64") from error
 
 
 def _undecryptable() -> Exception:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from kmstool import material, protocol
+from kmstool.errors import InputError
 from kmstool.server import cmks, imports, lifecycle, materials
-from kmstool.server.call import Call, Handler, refuse
+from kmstool.server.call import Call, Handler, binary, refuse
 
 
 def get_parameters(call: Call) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def import_material(call: Call) -> dict[str, Any]:
     """Take wrapped material: a key's first, or the same again, perhaps with another end of its validity."""
     cmk = cmks.usable(call, call.params["KeyId"])
     valid_to = _valid_to(call)
-    brought = imports.unwrap(call, cmk, _binary(call, "ImportToken"), _binary(call, "EncryptedKeyMaterial"))
+    brought = imports.unwrap(call, cmk, binary(call, "ImportToken"), binary(call, "EncryptedKeyMaterial"))
     algorithm = materials.algorithm_of(cmk.usage, call.region)
     if not materials.is_material(algorithm, brought):
         raise refuse(
@@ -51,19 +52,12 @@ def delete_material(call: Call) -> dict[str, Any]:
 
 def _valid_to(call: Call) -> int:
     valid_to: int = call.params.get("ValidTo", 0)
-    if valid_to and not call.now < valid_to <= material.LATEST_VALID_TO_UNIX:
-        raise refuse(
-            "InvalidParameter",
-            f"ValidTo is {valid_to}; it must be after {call.now} (now) and at most {material.LATEST_VALID_TO_UNIX}",
-        )
+    if valid_to:
+        try:
+            material.check_valid_to(valid_to, call.now)
+        except InputError as error:
+            raise refuse("InvalidParameter", error.message) from error
     return valid_to
-
-
-def _binary(call: Call, name: str) -> bytes:
-    try:
-        return protocol.decode(call.params[name])
-    except ValueError as error:
-        raise refuse("InvalidParameter", f"{name} is not base64") from error
 
 
 ACTIONS = {

@@ -12,7 +12,7 @@ from kmstool.crypto.cbc import BLOCK_BYTES
 from kmstool.errors import InputError
 from kmstool.server import cmks, identifiers, whitebox_keys
 from kmstool.server.actions.keys import MAX_DESCRIPTION_BYTES, MAX_PAGE, description, key_ids, new_alias, tagged, tags
-from kmstool.server.call import Call, Handler, invalid, refuse
+from kmstool.server.call import Call, Handler, binary, invalid, refuse
 from kmstool.server.regions import WHITE_BOX
 from kmstool.server.whitebox_keys import Device, WhiteBoxKey
 from kmstool.whitebox import binding
@@ -108,14 +108,14 @@ def delete_key(call: Call) -> dict[str, Any]:
 def encrypt(call: Call) -> dict[str, Any]:
     """Encrypt 1 to 4,096 bytes in CBC, under the IV of the request or a random one."""
     key = whitebox_keys.usable(call, call.params["KeyId"])
-    plaintext = _binary(call, "PlainText")
+    plaintext = binary(call, "PlainText")
     if not 1 <= len(plaintext) <= protocol.MAX_PLAINTEXT_BYTES:
         raise invalid(
             call, f"the plaintext is {len(plaintext)} bytes, 1 to {protocol.MAX_PLAINTEXT_BYTES} are possible"
         )
     # An empty text is the same as none, as for every optional text of the API.
     given = call.params.get("InitializationVector")
-    iv = _binary(call, "InitializationVector") if given else secrets.token_bytes(BLOCK_BYTES)
+    iv = binary(call, "InitializationVector") if given else secrets.token_bytes(BLOCK_BYTES)
     if len(iv) != BLOCK_BYTES:
         raise invalid(call, f"the IV has {len(iv)} bytes, not {BLOCK_BYTES}")
     ciphertext = whitebox_keys.encrypt(call, key, iv, plaintext)
@@ -163,13 +163,6 @@ def _device(call: Call, given: dict[str, str]) -> Device:
     if size > MAX_DESCRIPTION_BYTES:
         raise invalid(call, f"a device's description is {size} bytes, at most {MAX_DESCRIPTION_BYTES} are possible")
     return device
-
-
-def _binary(call: Call, name: str) -> bytes:
-    try:
-        return protocol.decode(call.params[name])
-    except ValueError as error:
-        raise invalid(call, f"{name} is not base64") from error
 
 
 def _offered(run: Callable[[Call], dict[str, Any]], *, writes: bool = False) -> Handler:
