@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import pytest
 
+import kmstool
 from kmstool import data_keys, errors, keys
 from kmstool.cli import main, options
 from tests.conftest import unable
@@ -180,6 +181,45 @@ def test_encrypting_over_the_network_is_light(tmp_path: Path) -> None:
     assert "kmstool.kms.cloud" in loaded
     assert {name.partition(".")[0] for name in loaded} & (HEAVY | {"asyncio", "certifi", "urllib3"}) == set()
     assert not {name for name in loaded if name.startswith(("kmstool.crypto", "kmstool.server", "kmstool.envelope"))}
+
+
+def test_encrypting_with_the_embedded_kms_is_light(tmp_path: Path) -> None:
+    """One `envelope encrypt` imports no code of key pairs and of other actions: that was half of its start."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    environment |= {"KMSTOOL_HOME": str(tmp_path)}
+    (tmp_path / "plain").write_text("text")
+    for arguments in (["init", "--local"], ["envelope", "encrypt", "plain"]):
+        done = subprocess.run(
+            [sys.executable, "-c", LIST_MODULES.format(arguments=arguments)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "plain.kte").exists()
+    loaded = set(done.stderr.split())
+    assert "kmstool.server.actions.ciphers" in loaded
+    other = {"asymmetric", "material", "service", "whitebox"}
+    assert not {f"kmstool.server.actions.{name}" for name in other} & loaded
+    assert not {name for name in loaded if name.startswith(("kmstool.crypto.asymmetric", "kmstool.whitebox"))}
+    assert "cryptography.hazmat.primitives.serialization" not in loaded
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["random", "--bytes", "many"]], ids=" ".join)
+def test_the_program_ends_at_once_and_its_output_is_whole(arguments: list[str]) -> None:
+    """After the exit code is known Python is not taken apart: that takes longer than its start."""
+    late = "import atexit, sys; from kmstool.__main__ import run; atexit.register(print, 'late')"
+    code = f"{late}; sys.argv[1:] = {arguments!r}; run()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    if arguments == ["--version"]:
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"kmstool {kmstool.__version__}\n", "")
+    else:
+        assert (done.returncode, done.stdout) == (errors.UsageError.exit_code, "")
+        assert done.stderr.startswith("kmstool: error: ")
 
 
 @pytest.mark.parametrize("name", main.COMMANDS)
