@@ -8,7 +8,8 @@ import pytest
 
 from kmstool import protocol
 from kmstool.errors import KmsToolError, ServiceError
-from kmstool.server.app import ACTIONS, EmbeddedKms
+from kmstool.server.app import EmbeddedKms
+from kmstool.server.handlers import ACTIONS
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "local-kms.md"
 
@@ -26,6 +27,15 @@ def test_documented_list_is_what_the_code_does_not_serve() -> None:
 
 def test_every_served_action_is_in_the_api() -> None:
     assert set(ACTIONS) <= set(protocol.actions())
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_the_code_of_every_served_action_is_where_the_table_says(action: str) -> None:
+    run = ACTIONS[action].run
+    assert run.__module__ == f"kmstool.server.actions.{ACTIONS[action].place.partition(':')[0]}"
+    assert callable(run)
+    places = [handler.place for handler in ACTIONS.values()]
+    assert len(set(places)) == len(places)
 
 
 @pytest.mark.parametrize("action", documented())

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from kmstool import errors, keys, protocol
 from kmstool.errors import KmsToolError, UsageError
 from kmstool.keys import KeyAddress
-from kmstool.server.app import ACTIONS, EmbeddedKms
+from kmstool.server.app import EmbeddedKms
+from kmstool.server.handlers import ACTIONS
 
 SYMMETRIC = "ENCRYPT_DECRYPT"
 UNKNOWN_ID = "0b1c2d3e-1111-11ee-8000-525400abcdef"

@@ -26,9 +26,10 @@ from tencentcloud.kms.v20190118 import models
 from kmstool import keys, protocol
 from kmstool.errors import KmsToolError
 from kmstool.server import blobs, requests, seed
-from kmstool.server.app import ACTIONS, EmbeddedKms
+from kmstool.server.app import EmbeddedKms
 from kmstool.server.call import invalid
 from kmstool.server.gateway import Gateway
+from kmstool.server.handlers import ACTIONS
 from tests import scenarios
 from tests.foreign import tccli_data
 

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from kmstool import keys, protocol, whitebox
 from kmstool.errors import InputError, IntegrityError, KmsToolError
 from kmstool.server import admin, regions, seed, whitebox_keys
-from kmstool.server.actions.whitebox import ACTIONS
 from kmstool.server.app import EmbeddedKms
+from kmstool.server.handlers import ACTIONS
 from kmstool.whitebox import binding, key_file
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "local-kms.md"
@@ -282,8 +282,9 @@ def test_every_action_in_every_state(kms: EmbeddedKms, key_id: str, action: str,
 
 def test_the_table_knows_every_action_on_a_key() -> None:
     rest = {"CreateWhiteBoxKey", "DescribeWhiteBoxServiceStatus"}
-    assert set(keys.WHITE_BOX_RULES) | rest == set(ACTIONS)
-    assert set(ACTIONS) == {action for action in protocol.actions() if "WhiteBox" in action}
+    served = {action for action in ACTIONS if "WhiteBox" in action}
+    assert set(keys.WHITE_BOX_RULES) | rest == served
+    assert served == {action for action in protocol.actions() if "WhiteBox" in action}
 
 
 def test_the_documented_table_is_the_one_of_the_code() -> None:

@@ -16,24 +16,12 @@ from typing import Any
 from kmstool import protocol
 from kmstool.errors import KmsToolError
 from kmstool.server import clock, lifecycle, protection, requests, schema
-from kmstool.server.actions import asymmetric, ciphers, data_keys, keys, material, service, whitebox
-from kmstool.server.actions import lifecycle as lifecycle_actions
-from kmstool.server.call import Call, Handler, refuse
+from kmstool.server.call import Call, refuse
+from kmstool.server.handlers import ACTIONS
 from kmstool.server.protection import Passphrase
 from kmstool.server.regions import DEFAULT, Region, region
 from kmstool.server.store import Store
 from kmstool.server.vault import Vault
-
-ACTIONS: Mapping[str, Handler] = {
-    **keys.ACTIONS,
-    **lifecycle_actions.ACTIONS,
-    **ciphers.ACTIONS,
-    **data_keys.ACTIONS,
-    **asymmetric.ACTIONS,
-    **material.ACTIONS,
-    **whitebox.ACTIONS,
-    **service.ACTIONS,
-}
 
 
 def writes(action: str, params: Mapping[str, Any]) -> bool:

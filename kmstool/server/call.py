@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from kmstool import protocol
 from kmstool.errors import KmsToolError
@@ -32,12 +32,8 @@ class Call:
     now: int
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
-    """What serves an action, and whether it may write to the store."""
-
-    run: Callable[[Call], dict[str, Any]]
-    writes: bool = False
+Action: TypeAlias = Callable[[Call], dict[str, Any]]
+"""What serves an action: it returns the answer's fields."""
 
 
 def invalid(call: Call, message: str) -> KmsToolError:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 
-from kmstool.crypto import asymmetric, ecdsa, rsa, sm2
 from kmstool.crypto.aead import KEY_BYTES
-from kmstool.errors import InputError
 from kmstool.keys import SYMMETRIC
 from kmstool.server.regions import Region
+
+_BYTES = {"AES_256": KEY_BYTES["AES_256"], "SM4": KEY_BYTES["SM4"]}
 
 # Algorithm names as ListAlgorithms shows them; asymmetric material is PKCS#8 in DER.
 ASYMMETRIC = {
@@ -20,19 +19,6 @@ ASYMMETRIC = {
     "ASYMMETRIC_SIGN_VERIFY_RSA_3072": "RSA_3072",
     "ASYMMETRIC_SIGN_VERIFY_ECC": "ECC",
     "ASYMMETRIC_SIGN_VERIFY_ECDSA384": "ECDSA384_SHA384",
-}
-
-_KINDS: dict[str, asymmetric.Kind] = {
-    "RSA_2048": "RSA", "RSA_3072": "RSA", "SM2": "SM2", "ECC": "EC_P256", "ECDSA384_SHA384": "EC_P384",
-}  # fmt: skip
-_MAKERS: dict[str, Callable[[], bytes]] = {
-    "AES_256": lambda: secrets.token_bytes(KEY_BYTES["AES_256"]),
-    "SM4": lambda: secrets.token_bytes(KEY_BYTES["SM4"]),
-    "RSA_2048": lambda: rsa.to_pkcs8(rsa.generate(2048)),
-    "RSA_3072": lambda: rsa.to_pkcs8(rsa.generate(3072)),
-    "SM2": lambda: sm2.PrivateKey.generate().to_pkcs8(),
-    "ECC": lambda: ecdsa.to_pkcs8(ecdsa.generate("EC_P256")),
-    "ECDSA384_SHA384": lambda: ecdsa.to_pkcs8(ecdsa.generate("EC_P384")),
 }
 
 
@@ -48,14 +34,17 @@ def offered(usage: str, region: Region) -> bool:
 
 def make(algorithm: str) -> bytes:
     """Return fresh material."""
-    return _MAKERS[algorithm]()
+    if algorithm in _BYTES:
+        return secrets.token_bytes(_BYTES[algorithm])
+    from kmstool.server import key_pairs  # noqa: PLC0415 - takes 10 ms; most runs have symmetric keys only
+
+    return key_pairs.make(algorithm)
 
 
 def is_material(algorithm: str, material: bytes, *, trusted: bool = False) -> bool:
     """Tell whether bytes can be material of an algorithm; see `rsa.load_private_key` for `trusted`."""
-    if algorithm in _KINDS:
-        try:
-            return asymmetric.from_pkcs8(material, trusted=trusted).kind == _KINDS[algorithm]
-        except InputError:
-            return False
-    return len(material) == {"AES_256": KEY_BYTES["AES_256"], "SM4": KEY_BYTES["SM4"]}.get(algorithm)
+    if algorithm in _BYTES:
+        return len(material) == _BYTES[algorithm]
+    from kmstool.server import key_pairs  # noqa: PLC0415 - as in `make`
+
+    return key_pairs.is_key_pair(algorithm, material, trusted=trusted)

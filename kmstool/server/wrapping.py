@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import get_args
 
 from kmstool import protocol
-from kmstool.crypto import encodings, pem, rsa, sm2_encryption
-from kmstool.crypto.asymmetric import RsaPublicKey, Sm2PublicKey
 from kmstool.errors import InputError, KmsToolError
 from kmstool.server.call import Call, refuse
 
@@ -29,13 +27,15 @@ def plaintext_field(call: Call, plaintext: bytes) -> str:
 
 
 def _wrapped(public_key: str, algorithm: str, plaintext: bytes) -> bytes:
+    from kmstool.crypto import asymmetric, encodings, pem, rsa, sm2_encryption  # noqa: PLC0415 - 10 ms, seldom wanted
+
     key = pem.read_public_key(public_key.encode())
-    if algorithm in _SM2_FORMS and isinstance(key, Sm2PublicKey):
+    if algorithm in _SM2_FORMS and isinstance(key, asymmetric.Sm2PublicKey):
         ciphertext = sm2_encryption.encrypt(key.key, plaintext)
         if _SM2_FORMS[algorithm] == "der":
             return encodings.write_ciphertext(ciphertext, "der")
         return encodings.write_ciphertext(ciphertext, "c1c3c2").removeprefix(b"\x04")
     for name in get_args(rsa.EncryptionAlgorithm):
-        if algorithm == name and isinstance(key, RsaPublicKey):
+        if algorithm == name and isinstance(key, asymmetric.RsaPublicKey):
             return rsa.encrypt(key.key, name, plaintext)
     raise InputError(f"the algorithm {algorithm or 'SM2'!r} does not fit the public key, which is {key.kind}")

@@ -9,7 +9,7 @@ from kmstool.crypto import asymmetric, encodings, pem, rsa, sm2_encryption
 from kmstool.crypto.asymmetric import RsaPrivateKey, Sm2PrivateKey
 from kmstool.errors import InputError, IntegrityError, UsageError
 from kmstool.server import cmks
-from kmstool.server.call import Call, Handler, binary, refuse
+from kmstool.server.call import Call, binary, refuse
 
 MAX_SM2_CIPHERTEXT_BYTES = 256
 
@@ -97,12 +97,3 @@ def _digest(call: Call, key: asymmetric.PrivateKey) -> tuple[signing.Algorithm, 
 
 def _undecryptable() -> Exception:
     return refuse("FailedOperation.DecryptError", "the ciphertext cannot be decrypted")
-
-
-ACTIONS = {
-    "GetPublicKey": Handler(get_public_key),
-    "SignByAsymmetricKey": Handler(sign),
-    "VerifyByAsymmetricKey": Handler(verify),
-    "AsymmetricRsaDecrypt": Handler(rsa_decrypt),
-    "AsymmetricSm2Decrypt": Handler(sm2_decrypt),
-}

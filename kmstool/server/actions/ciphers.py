@@ -9,7 +9,7 @@ from typing import Any
 from kmstool import context, protocol
 from kmstool.server import blobs, cmks, wrapping
 from kmstool.server.actions import data_keys, keys
-from kmstool.server.call import Call, Handler, refuse
+from kmstool.server.call import Call, refuse
 
 MAX_RANDOM_BYTES = 1024
 _KEY_SPECS = {"AES_128": 16, "AES_256": 32}
@@ -118,12 +118,3 @@ def _random_bytes(call: Call) -> int:
     if not 1 <= count <= MAX_RANDOM_BYTES:
         raise refuse("InvalidParameter", f"NumberOfBytes is {count}, 1 to {MAX_RANDOM_BYTES} are possible")
     return count
-
-
-ACTIONS = {
-    "Encrypt": Handler(encrypt),
-    "Decrypt": Handler(decrypt),
-    "ReEncrypt": Handler(re_encrypt),
-    "GenerateDataKey": Handler(generate_data_key, writes=True),
-    "GenerateRandom": Handler(generate_random),
-}

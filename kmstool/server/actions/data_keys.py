@@ -12,7 +12,7 @@ from kmstool.server import blobs, cmks, identifiers, wrapping
 from kmstool.server import data_keys as rows
 from kmstool.server.actions.keys import choice, description, ids, page, tagged, tags
 from kmstool.server.actions.lifecycle import window_seconds
-from kmstool.server.call import Call, Handler, invalid, refuse
+from kmstool.server.call import Action, Call, invalid, refuse
 from kmstool.server.cmks import Cmk
 from kmstool.server.data_keys import DataKey
 
@@ -109,25 +109,31 @@ def get_ciphertext_blob(call: Call) -> dict[str, Any]:
     return {"CiphertextBlob": rows.blob(call, rows.usable(call, call.params["DataKeyId"]))}
 
 
-def set_state(state: str) -> Handler:
-    """Return a handler that brings one data key into a state."""
+def _set_state(state: str) -> Action:
+    """Return what brings one data key into a state."""
 
     def run(call: Call) -> dict[str, Any]:
         rows.update(call, replace(rows.usable(call, call.params["DataKeyId"]), state=state))
         return {}
 
-    return Handler(run, writes=True)
+    return run
 
 
-def set_states(state: str) -> Handler:
-    """Return a handler that brings up to 100 data keys into a state, all or none."""
+def _set_states(state: str) -> Action:
+    """Return what brings up to 100 data keys into a state, all or none."""
 
     def run(call: Call) -> dict[str, Any]:
         for data_key in _named(call):
             rows.update(call, replace(data_key, state=state))
         return {}
 
-    return Handler(run, writes=True)
+    return run
+
+
+enable = _set_state("Enabled")
+disable = _set_state("Disabled")
+enable_several = _set_states("Enabled")
+disable_several = _set_states("Disabled")
 
 
 def schedule_deletion(call: Call) -> dict[str, Any]:
@@ -238,22 +244,3 @@ def _filter(call: Call) -> Callable[[DataKey], bool]:
         )
 
     return wanted
-
-
-ACTIONS = {
-    "ImportDataKey": Handler(import_data_key, writes=True),
-    "DescribeDataKey": Handler(describe_data_key),
-    "DescribeDataKeys": Handler(describe_data_keys),
-    "ListDataKeys": Handler(list_data_keys),
-    "ListDataKeyDetail": Handler(list_data_key_detail),
-    "UpdateDataKeyName": Handler(update_name, writes=True),
-    "UpdateDataKeyDescription": Handler(update_description, writes=True),
-    "GetDataKeyPlaintext": Handler(get_plaintext),
-    "GetDataKeyCiphertextBlob": Handler(get_ciphertext_blob),
-    "EnableDataKey": set_state("Enabled"),
-    "DisableDataKey": set_state("Disabled"),
-    "EnableDataKeys": set_states("Enabled"),
-    "DisableDataKeys": set_states("Disabled"),
-    "ScheduleDataKeyDeletion": Handler(schedule_deletion, writes=True),
-    "CancelDataKeyDeletion": Handler(cancel_deletion, writes=True),
-}

@@ -8,7 +8,7 @@ from typing import Any
 
 from kmstool import keys
 from kmstool.server import cmks, identifiers, materials
-from kmstool.server.call import Call, Handler, invalid, refuse
+from kmstool.server.call import Call, invalid, refuse
 
 CMK_LIMIT = 10_000
 MAX_DESCRIPTION_BYTES = 1024
@@ -219,14 +219,3 @@ def _filter(call: Call) -> Callable[[cmks.Cmk], bool]:
 
 def _owned(call: Call, cmk: cmks.Cmk) -> bool:
     return (choice(call, "Role") == 1) == (cmk.owner != "user")
-
-
-ACTIONS = {
-    "CreateKey": Handler(create_key, writes=True),
-    "DescribeKey": Handler(describe_key),
-    "DescribeKeys": Handler(describe_keys),
-    "ListKeys": Handler(list_keys),
-    "ListKeyDetail": Handler(list_key_detail),
-    "UpdateAlias": Handler(update_alias, writes=True),
-    "UpdateKeyDescription": Handler(update_description, writes=True),
-}

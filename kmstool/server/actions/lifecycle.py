@@ -7,7 +7,7 @@ from typing import Any
 
 from kmstool.server import cmks, identifiers, lifecycle
 from kmstool.server.actions.keys import key_ids
-from kmstool.server.call import Call, Handler, refuse
+from kmstool.server.call import Action, Call, refuse
 
 DELETION_DAYS = range(7, 31)
 ROTATION_DAYS = range(7, 366)
@@ -15,25 +15,33 @@ ROTATION_DAYS = range(7, 366)
 _BEIJING = 8 * 3600
 
 
-def set_state(state: str) -> Handler:
-    """Return a handler that brings one key into a state."""
+def _set_state(state: str) -> Action:
+    """Return what brings one key into a state."""
 
     def run(call: Call) -> dict[str, Any]:
         cmks.update(call, replace(cmks.usable(call, call.params["KeyId"]), state=state))
         return {}
 
-    return Handler(run, writes=True)
+    return run
 
 
-def set_states(state: str) -> Handler:
-    """Return a handler that brings up to 100 keys into a state, all or none."""
+def _set_states(state: str) -> Action:
+    """Return what brings up to 100 keys into a state, all or none."""
 
     def run(call: Call) -> dict[str, Any]:
         for cmk in [cmks.usable(call, key_id) for key_id in key_ids(call)]:
             cmks.update(call, replace(cmk, state=state))
         return {}
 
-    return Handler(run, writes=True)
+    return run
+
+
+enable = _set_state("Enabled")
+disable = _set_state("Disabled")
+enable_several = _set_states("Enabled")
+disable_several = _set_states("Disabled")
+archive = _set_state("Archived")
+cancel_archive = _set_state("Enabled")
 
 
 def schedule_deletion(call: Call) -> dict[str, Any]:
@@ -116,21 +124,3 @@ def end_of_day(unix: int) -> int:
 
 def _binding(call: Call) -> tuple[str, str, str]:
     return call.params["KeyId"], call.params["ProductId"], call.params["ResourceId"]
-
-
-ACTIONS = {
-    "EnableKey": set_state("Enabled"),
-    "DisableKey": set_state("Disabled"),
-    "EnableKeys": set_states("Enabled"),
-    "DisableKeys": set_states("Disabled"),
-    "ArchiveKey": set_state("Archived"),
-    "CancelKeyArchive": set_state("Enabled"),
-    "ScheduleKeyDeletion": Handler(schedule_deletion, writes=True),
-    "CancelKeyDeletion": Handler(cancel_deletion, writes=True),
-    "EnableKeyRotation": Handler(enable_rotation, writes=True),
-    "DisableKeyRotation": Handler(disable_rotation, writes=True),
-    "GetKeyRotationStatus": Handler(get_rotation_status),
-    "RotateKey": Handler(rotate_key, writes=True),
-    "BindCloudResource": Handler(bind, writes=True),
-    "UnbindCloudResource": Handler(unbind, writes=True),
-}

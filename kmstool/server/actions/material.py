@@ -8,7 +8,7 @@ from typing import Any
 from kmstool import material, protocol
 from kmstool.errors import InputError
 from kmstool.server import cmks, imports, lifecycle, materials
-from kmstool.server.call import Call, Handler, binary, refuse
+from kmstool.server.call import Call, binary, refuse
 
 
 def get_parameters(call: Call) -> dict[str, Any]:
@@ -58,10 +58,3 @@ def _valid_to(call: Call) -> int:
         except InputError as error:
             raise refuse("InvalidParameter", error.message) from error
     return valid_to
-
-
-ACTIONS = {
-    "GetParametersForImport": Handler(get_parameters, writes=True),
-    "ImportKeyMaterial": Handler(import_material, writes=True),
-    "DeleteImportedKeyMaterial": Handler(delete_material, writes=True),
-}

@@ -8,7 +8,7 @@ from kmstool import data_keys, keys
 from kmstool.server import data_keys as rows
 from kmstool.server import materials
 from kmstool.server.actions.keys import CMK_LIMIT
-from kmstool.server.call import Call, Handler
+from kmstool.server.call import Call
 from kmstool.server.regions import REGIONS
 from kmstool.signing import SIGNING_USAGES
 
@@ -64,10 +64,3 @@ def list_algorithms(call: Call) -> dict[str, Any]:
 
 def _listed(algorithms: dict[str, str]) -> list[dict[str, str]]:
     return [{"KeyUsage": usage, "Algorithm": name} for usage, name in algorithms.items()]
-
-
-ACTIONS = {
-    "GetServiceStatus": Handler(get_service_status),
-    "GetRegions": Handler(get_regions),
-    "ListAlgorithms": Handler(list_algorithms),
-}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from typing import Any
 
 from kmstool import keys, protocol
@@ -12,7 +11,7 @@ from kmstool.crypto.cbc import BLOCK_BYTES
 from kmstool.errors import InputError
 from kmstool.server import cmks, identifiers, whitebox_keys
 from kmstool.server.actions.keys import MAX_DESCRIPTION_BYTES, MAX_PAGE, description, key_ids, new_alias, tagged, tags
-from kmstool.server.call import Call, Handler, binary, invalid, refuse
+from kmstool.server.call import Action, Call, binary, invalid, refuse
 from kmstool.server.regions import WHITE_BOX
 from kmstool.server.whitebox_keys import Device, WhiteBoxKey
 from kmstool.whitebox import binding
@@ -22,6 +21,18 @@ MAX_KEY_IDS = 50
 _STATUS_FILTER = {None: keys.WHITE_BOX_STATES, 0: ("Disabled",), 1: ("Enabled",)}
 
 
+def _offered(run: Action) -> Action:
+    """Make of an action one that other regions refuse, as the cloud does where the service is not bought."""
+
+    def checked(call: Call) -> dict[str, Any]:
+        if call.region.name not in WHITE_BOX:
+            raise refuse("ResourceUnavailable.NotPurchased", f"there are no white-box keys in {call.region.name}")
+        return run(call)
+
+    return checked
+
+
+@_offered
 def create_key(call: Call) -> dict[str, Any]:
     """Make a white-box key; its decrypt key is bound to no device yet."""
     algorithm = next((name for name in KEY_BYTES if name == call.params["Algorithm"]), None)
@@ -50,11 +61,13 @@ def create_key(call: Call) -> dict[str, Any]:
     }
 
 
+@_offered
 def describe_key(call: Call) -> dict[str, Any]:
     """Tell all about one white-box key."""
     return {"KeyInfo": whitebox_keys.info(call, whitebox_keys.usable(call, call.params["KeyId"]))}
 
 
+@_offered
 def describe_details(call: Call) -> dict[str, Any]:
     """List white-box keys with all about them, filtered, newest first; without a Limit all of them."""
     params = call.params
@@ -69,13 +82,14 @@ def describe_details(call: Call) -> dict[str, Any]:
     return {"KeyInfos": [whitebox_keys.info(call, key) for key in shown], "TotalCount": len(found)}
 
 
+@_offered
 def describe_decrypt_key(call: Call) -> dict[str, Any]:
     """Give away the decrypt key, sealed for the devices that the key is bound to now."""
     key = whitebox_keys.usable(call, call.params["KeyId"])
     return {"DecryptKey": protocol.encode(whitebox_keys.decrypt_key(call, key))}
 
 
-def set_state(state: str) -> Callable[[Call], dict[str, Any]]:
+def _set_state(state: str) -> Action:
     """Return what brings one white-box key into a state."""
 
     def run(call: Call) -> dict[str, Any]:
@@ -85,7 +99,7 @@ def set_state(state: str) -> Callable[[Call], dict[str, Any]]:
     return run
 
 
-def set_states(state: str) -> Callable[[Call], dict[str, Any]]:
+def _set_states(state: str) -> Action:
     """Return what brings up to 50 white-box keys into a state, all or none."""
 
     def run(call: Call) -> dict[str, Any]:
@@ -99,12 +113,20 @@ def set_states(state: str) -> Callable[[Call], dict[str, Any]]:
     return run
 
 
+enable = _offered(_set_state("Enabled"))
+disable = _offered(_set_state("Disabled"))
+enable_several = _offered(_set_states("Enabled"))
+disable_several = _offered(_set_states("Disabled"))
+
+
+@_offered
 def delete_key(call: Call) -> dict[str, Any]:
     """Destroy a disabled white-box key at once; there is no window."""
     whitebox_keys.destroy(call, whitebox_keys.usable(call, call.params["KeyId"]))
     return {}
 
 
+@_offered
 def encrypt(call: Call) -> dict[str, Any]:
     """Encrypt 1 to 4,096 bytes in CBC, under the IV of the request or a random one."""
     key = whitebox_keys.usable(call, call.params["KeyId"])
@@ -122,6 +144,7 @@ def encrypt(call: Call) -> dict[str, Any]:
     return {"InitializationVector": protocol.encode(iv), "CipherText": protocol.encode(ciphertext)}
 
 
+@_offered
 def overwrite_devices(call: Call) -> dict[str, Any]:
     """Bind a white-box key to up to 200 devices and no others; decrypt keys that were taken before stay as they are."""
     key = whitebox_keys.usable(call, call.params["KeyId"])
@@ -138,6 +161,7 @@ def overwrite_devices(call: Call) -> dict[str, Any]:
     return {}
 
 
+@_offered
 def describe_devices(call: Call) -> dict[str, Any]:
     """List the devices that a white-box key is bound to."""
     devices = whitebox_keys.devices(call, whitebox_keys.usable(call, call.params["KeyId"]))
@@ -163,31 +187,3 @@ def _device(call: Call, given: dict[str, str]) -> Device:
     if size > MAX_DESCRIPTION_BYTES:
         raise invalid(call, f"a device's description is {size} bytes, at most {MAX_DESCRIPTION_BYTES} are possible")
     return device
-
-
-def _offered(run: Callable[[Call], dict[str, Any]], *, writes: bool = False) -> Handler:
-    """Return the handler of an action that other regions refuse, as the cloud does where the service is not bought."""
-
-    def checked(call: Call) -> dict[str, Any]:
-        if call.region.name not in WHITE_BOX:
-            raise refuse("ResourceUnavailable.NotPurchased", f"there are no white-box keys in {call.region.name}")
-        return run(call)
-
-    return Handler(checked, writes)
-
-
-ACTIONS = {
-    "CreateWhiteBoxKey": _offered(create_key, writes=True),
-    "DescribeWhiteBoxKey": _offered(describe_key),
-    "DescribeWhiteBoxKeyDetails": _offered(describe_details),
-    "DescribeWhiteBoxDecryptKey": _offered(describe_decrypt_key),
-    "EnableWhiteBoxKey": _offered(set_state("Enabled"), writes=True),
-    "DisableWhiteBoxKey": _offered(set_state("Disabled"), writes=True),
-    "EnableWhiteBoxKeys": _offered(set_states("Enabled"), writes=True),
-    "DisableWhiteBoxKeys": _offered(set_states("Disabled"), writes=True),
-    "DeleteWhiteBoxKey": _offered(delete_key, writes=True),
-    "EncryptByWhiteBox": _offered(encrypt),
-    "OverwriteWhiteBoxDeviceFingerprints": _offered(overwrite_devices, writes=True),
-    "DescribeWhiteBoxDeviceFingerprints": _offered(describe_devices),
-    "DescribeWhiteBoxServiceStatus": Handler(describe_service),
-}
