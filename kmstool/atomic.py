@@ -29,11 +29,14 @@ def write(path: Path, data: bytes, *, replace: bool = False, mode: int = 0o600) 
 
 
 @contextmanager
-def create(path: Path, *, replace: bool = False, mode: int = 0o600, durable: bool = True) -> Iterator[BinaryIO]:
+def create(
+    path: Path, *, replace: bool = False, mode: int = 0o600, durable: bool = True, publish: bool = True
+) -> Iterator[BinaryIO]:
     """Give a file to write to that becomes `path` when the block ends without an exception.
 
     A durable one is on disk by then; without that a crash of the machine soon after may
     lose the new file, but never leaves half of it where the file system keeps order.
+    Without `publish` it is checked and written all the same, and then thrown away.
 
     `mode` holds whatever the umask says. A symbolic link under that name is replaced,
     never followed. Raises `OutputError` if the name exists and `replace` is false, and
@@ -50,6 +53,8 @@ def create(path: Path, *, replace: bool = False, mode: int = 0o600, durable: boo
                 os.fchmod(descriptor, mode)
                 with os.fdopen(descriptor, "wb", closefd=False) as out:
                     yield out
+                if not publish:
+                    return
                 if durable:
                     os.fsync(descriptor)
                 _publish(folder, descriptor, temporary, path.name, replace=replace)
@@ -65,8 +70,8 @@ def fault(path: Path, error: OSError) -> OutputError:
     """Translate a fault of the file system into an error that names the file and the way out."""
     hints = {
         errno.EEXIST: "choose another name, or add --force to replace it",
-        errno.ENOSPC: "free some space and run the command again; nothing was changed",
-        errno.EDQUOT: "free some space and run the command again; nothing was changed",
+        errno.ENOSPC: "free some space first; no file was changed",
+        errno.EDQUOT: "free some space first; no file was changed",
         errno.EACCES: "choose a folder that you may write to",
         errno.EPERM: "choose a folder that you may write to",
         errno.EROFS: "choose a folder that you may write to",

@@ -1184,6 +1184,7 @@ def test_a_name_that_is_no_text_is_one_failure_or_none() -> None:
         ("encrypt -r tree/0 -o .", "within each other"),
         ("encrypt -r tree -o out --armor", "excludes --armor"),
         ("encrypt -r tree -o out --detached head", "excludes --armor and --detached"),
+        ("encrypt -r tree -o out --aad path=x", "--aad cannot set it"),
         ("encrypt plain --dek-per-file", "--recursive"),
         ("decrypt -r tree", "needs a folder and -o"),
         ("decrypt -r tree -o tree/out", "within each other"),

@@ -559,3 +559,58 @@ def test_a_secret_leaves_no_trace(tmp_path: Path) -> None:
     assert tmp_path / "store" / DATABASE in files
     seen += [path.read_bytes() for path in files]
     assert not [trace for trace in traces for text in seen if trace in text]
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """Return all that is in a folder, None for a folder."""
+    return {str(path): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+DRY = {
+    "encrypt": "encrypt --key demo plain.txt -o old --force",
+    "decrypt": "decrypt good.blob -o old --force",
+    "random": "random 8 -o new",
+    "data-key generate": "data-key generate --key demo --name user -o new",
+    "data-key plaintext": "data-key plaintext kept -o old --force",
+    "envelope encrypt": "envelope encrypt --key demo plain.txt",
+    "envelope encrypt, detached": "envelope encrypt --key demo plain.txt -o new --detached head",
+    "envelope encrypt -r": "envelope encrypt --key demo -r tree -o new",
+    "envelope decrypt": "envelope decrypt good.kte -o old --force",
+    "envelope decrypt --range": "envelope decrypt good.kte --range 0-1 -o new",
+    "envelope decrypt -r": "envelope decrypt -r sealed -o new",
+    "digest": "digest --algorithm sm3 plain.txt -o new",
+    "local backup": "local backup new",
+    "local export": "local export -o new",
+    "whitebox download-key": "whitebox download-key app -o new",
+    "whitebox bundle": "whitebox bundle --key app plain.txt -o new",
+}
+
+
+@pytest.mark.parametrize("line", DRY.values(), ids=DRY)
+def test_a_dry_run_changes_no_file(kms: EmbeddedKms, line: str) -> None:
+    kms.call("CreateWhiteBoxKey", {"Alias": "app", "Algorithm": "SM4"})
+    for prepared in (
+        "encrypt --key demo plain.txt -o good.blob",
+        "envelope encrypt --key demo plain.txt -o good.kte",
+        "envelope encrypt --key demo -r tree -o sealed",
+        "data-key generate --key demo --name kept",
+    ):
+        Path("tree").mkdir(exist_ok=True)
+        Path("tree/a").write_text("a")
+        assert run(*prepared.split()).returncode == 0, prepared
+    Path("old").write_text("old")
+    before = contents(Path.cwd())
+    done = run(*line.split(), "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "dry run" in done.stderr
+    assert contents(Path.cwd()) == before
+    assert run(*line.split()).returncode == 0
+    assert contents(Path.cwd()) != before, "without --dry-run it does something"
+
+
+def test_a_dry_run_makes_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "fresh"))
+    done = run("key", "create", "--alias", "demo", "--dry-run")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "there is no local KMS in" in done.stderr
+    assert not (tmp_path / "fresh").exists()

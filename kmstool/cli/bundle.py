@@ -73,6 +73,9 @@ def bundle(session: Session, key_name: str, trim_newline: bool, out: str, force:
     algorithm = bundles.algorithm_of(client.describe_white_box_key(key_id).algorithm)
     encrypted = client.encrypt_by_white_box(key_id, plaintext)
     decrypt_key = (algorithm, _decrypt_key(session, client, key_id))
+    if session.settings.dry_run:
+        session.note(f"dry run: the three files would be written into {out}")
+        return
     bundles.write(Path(out), encrypted.iv, encrypted.ciphertext, decrypt_key, replace=force)
 
 

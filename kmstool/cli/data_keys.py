@@ -87,6 +87,8 @@ def generate(
     from kmstool.context import from_options
 
     encryption_context, pairs = from_options(context), options.pairs(tags, "tag")
+    if out in ("", files.STDIN):
+        raise UsageError(f"{out!r} is no file", hint="stdout is for the answer; name a file")
     client, key_id = session.key(key)
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(files.created(out, force=force)) if out is not None else None

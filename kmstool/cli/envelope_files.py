@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kmstool.cli import files, progress, recipients
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from kmstool.cli.envelope_jobs import EncryptJob
     from kmstool.envelope.file import Opened, Source
     from kmstool.envelope.floe import Floe
+    from kmstool.envelope.header import Header
     from kmstool.envelope.workers import Write
 
 SUFFIX = ".kte"
@@ -45,7 +45,6 @@ def encrypt(
     session: Session, make: Callable[[], EncryptJob], name: str | None, out: str | None, *, force: bool
 ) -> None:
     """Encrypt a file or stdin to a file or stdout; the job, for which KMS makes a DEK, only if there is an input."""
-    from kmstool import atomic
     from kmstool.envelope import engine
 
     target = out if out is not None else (None if name in (None, files.STDIN) else f"{name}{SUFFIX}")
@@ -61,7 +60,7 @@ def encrypt(
             _encrypt_to(session, job, source, _stdout_writer(), force=force)
             return
         _refuse_same(target, source)
-        with atomic.create(Path(target), replace=force, durable=False) as file:
+        with files.created(target, force=force, durable=False) as file:
             if job.armor:
                 _encrypt_to(session, job, source, engine.writer(file.fileno()), force=force)
             else:
@@ -70,29 +69,31 @@ def encrypt(
 
 def encrypt_file(session: Session, job: EncryptJob, source: Source, target: int, *, force: bool) -> None:
     """Encrypt into an open, empty regular file; a detached header gets its own."""
-    from kmstool import atomic
     from kmstool.envelope import file as whole
 
     head = job.header(source.size, to_file=True)
     with progress.bar(session, "encrypting", source.size) as advance:
         whole.seal(job.dek, head, source, target, advance)
-    if job.detached:
-        atomic.write(Path(job.detached), head.encode(), replace=force)
+    _write_detached(job, head, force=force)
 
 
 def _encrypt_to(session: Session, job: EncryptJob, source: Source, write: Write, *, force: bool) -> None:
-    from kmstool import atomic
     from kmstool.envelope import file as whole
     from kmstool.envelope.armor import ArmorWriter
 
     head = job.header(source.size, to_file=False)
-    if job.detached:
-        atomic.write(Path(job.detached), head.encode(), replace=force)
+    _write_detached(job, head, force=force)
     armor = ArmorWriter(write) if job.armor else None
     with progress.bar(session, "encrypting", source.size) as advance:
         whole.seal_stream(job.dek, head, source, armor.write if armor else write, advance)
     if armor:
         armor.close()
+
+
+def _write_detached(job: EncryptJob, head: Header, *, force: bool) -> None:
+    if job.detached:
+        with files.created(job.detached, force=force) as file:
+            file.write(head.encode())
 
 
 @contextmanager
@@ -134,7 +135,6 @@ def unlocked(
 
 def decrypt(session: Session, found: Found, floe: Floe, target: str | None, *, force: bool) -> None:
     """Decrypt into a file, which appears when all of it is verified, or to stdout, piece by piece."""
-    from kmstool import atomic
     from kmstool.envelope import file as whole
 
     envelope = found.envelope
@@ -144,13 +144,12 @@ def decrypt(session: Session, found: Found, floe: Floe, target: str | None, *, f
                 whole.unseal_stream(envelope, floe, write, advance)
             return
         _refuse_same(target, *found.inputs)
-        with atomic.create(Path(target), replace=force, durable=False) as file:
+        with files.created(target, force=force, durable=False) as file:
             whole.unseal(envelope, floe, file.fileno(), advance)
 
 
 def write_range(found: Found, floe: Floe, span: str, target: str | None, *, force: bool) -> None:
     """Decrypt the bytes A-B, as `decrypt` does all of them."""
-    from kmstool import atomic
     from kmstool.envelope import engine
     from kmstool.envelope import file as whole
 
@@ -163,7 +162,7 @@ def write_range(found: Found, floe: Floe, span: str, target: str | None, *, forc
             whole.unseal_range(found.envelope, floe, first, last, write)
         return
     _refuse_same(target, *found.inputs)
-    with atomic.create(Path(target), replace=force, durable=False) as file:
+    with files.created(target, force=force, durable=False) as file:
         whole.unseal_range(found.envelope, floe, first, last, engine.writer(file.fileno()))
 
 

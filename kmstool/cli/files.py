@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+import click
+
+from kmstool.cli.session import Session
 from kmstool.errors import InputError, OutputError, UsageError
 
 STDIN = "-"
@@ -105,9 +108,8 @@ def write(data: bytes, out: str | None, *, force: bool = False, source: Input | 
     """
     if out is not None and out != STDIN:
         refuse_same(out, source.inode if source else None)
-        from kmstool import atomic
-
-        atomic.write(Path(out), data, replace=force)
+        with created(out, force=force) as file:
+            file.write(data)
         return
     if out is None and sys.stdout.isatty() and not is_text(data):
         raise not_for_terminals()
@@ -117,14 +119,20 @@ def write(data: bytes, out: str | None, *, force: bool = False, source: Input | 
 
 
 @contextmanager
-def created(out: str, *, force: bool = False) -> Iterator[BinaryIO]:
-    """Open the file `out` (0600) for a secret that the block makes: refused before that, there only after it."""
-    if out in ("", STDIN):
-        raise UsageError(f"{out!r} is no file", hint="stdout is for the answer; name a file")
+def created(out: str, *, force: bool = False, durable: bool = True) -> Iterator[BinaryIO]:
+    """Open the file `out` (0600) for what the block makes: refused before that, there only after it.
+
+    With `--dry-run` it is never there; see `atomic.create` for the rest.
+    """
     from kmstool import atomic
 
-    with atomic.create(Path(out), replace=force) as file:
+    ctx = click.get_current_context(silent=True)
+    session = ctx.find_object(Session) if ctx else None
+    dry_run = session is not None and session.settings.dry_run
+    with atomic.create(Path(out), replace=force, durable=durable, publish=not dry_run) as file:
         yield file
+    if session and dry_run:
+        session.note(f"dry run: {out} would be written")
 
 
 def refuse_same(out: str, inode: tuple[int, int] | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from pathlib import Path
 from typing import Any
 
 import click
@@ -66,7 +65,6 @@ def import_legacy(session: Session, file: str | None, out: str | None, force: bo
 
 
 def _write(session: Session, plaintext: bytes, digest: str, choices: dict[str, Any], out: str, *, force: bool) -> None:
-    from kmstool import atomic
     from kmstool.envelope import file as whole
 
     facts = (f"imported_from={choices['scheme']}", "unauthenticated=true", f"sha256_of_source={digest}")
@@ -76,5 +74,5 @@ def _write(session: Session, plaintext: bytes, digest: str, choices: dict[str, A
     )  # fmt: skip
     buffer = io.BytesIO(plaintext)
     head = job.header(len(plaintext), to_file=True)
-    with atomic.create(Path(out), replace=force, durable=False) as file:
+    with files.created(out, force=force, durable=False) as file:
         whole.seal(job.dek, head, whole.Source(buffer.readinto), file.fileno(), lambda _: None)

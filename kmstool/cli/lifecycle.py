@@ -172,13 +172,14 @@ def together(
     outcome: str,
     noun: str = "key",
 ) -> None:
-    """Change all keys of one region, or what else `noun` says, in one call."""
+    """Change all keys of one region, or what else `noun` says, in one call; those of several in one for each."""
     groups: dict[KmsClient, list[str]] = {}
     for client, key_id in list(keys):
         groups.setdefault(client, []).append(key_id)
-    for client, key_ids in groups.items():
-        answer = change(client, key_ids)
-        for key_id in key_ids:
+    calls = {", ".join(key_ids): (client, key_ids) for client, key_ids in groups.items()}
+    done = several.one_by_one(session, list(calls), lambda name: change(*calls[name]), f"calls for {noun}s failed")
+    for name, answer in done:
+        for key_id in calls[name][1]:
             session.note(f"the {noun} {key_id} is {outcome}")
         output.answer(session, answer, lambda: None)
 

@@ -129,6 +129,9 @@ def backup(session: Session, file: str, force: bool) -> None:
     from kmstool.server.protection import ROOT_KEY_FILE
 
     kms = session.local_kms()
+    if session.settings.dry_run:
+        session.note(f"dry run: {file} would be written")
+        return
     admin.backup(kms, Path(file), replace=force)
     session.note(f"the copy {file} is complete")
     if admin.describe(kms)["Protection"] == "file":

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kmstool.cli.messages import say
-from kmstool.errors import AccessError, UsageError
+from kmstool.errors import AccessError, DryRunDone, UsageError
 
 if TYPE_CHECKING:
     from kmstool.keys import KeyAddress
@@ -107,6 +107,9 @@ class Session:
         from kmstool.server.app import EmbeddedKms
 
         self.used_local = True
+        if self.settings.dry_run and not self.local_folder.exists():
+            self.note(f"dry run: there is no local KMS in {self.local_folder} yet; it would be made first")
+            raise DryRunDone
         return EmbeddedKms(self.local_folder, region or self.region(self.profiles.get(LOCAL)), self.passphrase)
 
     def transport(self, region: str | None = None, profile: str | None = None) -> Transport:

@@ -27,9 +27,15 @@ def encrypt(
 ) -> None:
     """Encrypt every regular file below a folder into another folder, under the same names with .kte."""
     source, target = _folders(name, out)
+    paths = _paths(source)
     job = make()
     if job.armor or job.detached:
         raise UsageError("--recursive excludes --armor and --detached")
+    if "path" in job.facts:
+        raise UsageError("--recursive gives each file the fact path, its own path; --aad cannot set it")
+    if session.settings.dry_run:
+        session.note(f"dry run: {len(paths)} files would be encrypted into {target}")
+        return
 
     def one(path: str) -> None:
         own = job
@@ -38,7 +44,7 @@ def encrypt(
             own = replace(job, dek=dek, stanzas=stanzas)
         _encrypt_one(own, source, target, path, force=force)
 
-    _all(session, source, _paths(source), one, parallel=not dek_per_file, what="encrypted")
+    _all(session, source, paths, one, parallel=not dek_per_file, what="encrypted")
 
 
 def decrypt(
@@ -56,9 +62,13 @@ def decrypt(
     from kmstool.envelope.recipients import unlock
 
     source, target = _folders(name, out)
-    identities = recipients.identities(session, keys)
     if context_words:
         raise UsageError("--recursive and --context exclude each other")
+    paths = [path for path in _paths(source) if path.endswith(SUFFIX)]
+    if session.settings.dry_run:
+        session.note(f"dry run: {len(paths)} files would be decrypted into {target}")
+        return
+    identities = recipients.identities(session, keys)
 
     def one(path: str) -> None:
         from kmstool import atomic
@@ -72,7 +82,6 @@ def decrypt(
             with atomic.create(place, replace=force, durable=False) as file:
                 whole.unseal(envelope, floe, file.fileno(), lambda _: None)
 
-    paths = [path for path in _paths(source) if path.endswith(SUFFIX)]
     _all(session, source, paths, one, parallel=False, what="decrypted")
 
 
