@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import update_wrapper
+from functools import cached_property, update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -75,7 +75,7 @@ class Session:
         given = self.environ.get("KMSTOOL_LOCAL_HOME")
         return Path(given).absolute() if given else self._folder("KMSTOOL_HOME", "user_data_path") / "local"
 
-    @property
+    @cached_property
     def profiles(self) -> Profiles:
         """All profiles."""
         from kmstool.kms.profiles import Profiles

@@ -10,6 +10,7 @@ import configparser
 import io
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from kmstool import atomic
@@ -59,7 +60,7 @@ class Profile:
 
 
 class Profiles:
-    """The profiles of one configuration folder, read when asked for."""
+    """The profiles of one configuration folder, read once; what changes them reads them anew."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / _FILE
@@ -67,16 +68,16 @@ class Profiles:
     @property
     def current(self) -> str | None:
         """The profile in use where none is named, or None."""
-        return self._read().get("kmstool", "profile", fallback=None)
+        return self._known.get("kmstool", "profile", fallback=None)
 
     def names(self) -> list[str]:
         """Return all profiles' names; `local` comes first."""
-        written = [name.removeprefix(_SECTION) for name in self._read().sections() if name.startswith(_SECTION)]
+        written = [name.removeprefix(_SECTION) for name in self._known.sections() if name.startswith(_SECTION)]
         return [LOCAL, *(name for name in sorted(written) if name != LOCAL)]
 
     def get(self, name: str) -> Profile:
         """Return a profile; raise `UsageError` for one that there is not."""
-        parser = self._read()
+        parser = self._known
         section = _SECTION + name
         if not parser.has_section(section):
             if name == LOCAL:
@@ -116,6 +117,10 @@ class Profiles:
             parser.remove_section("kmstool")
         self._write(parser)
 
+    @cached_property
+    def _known(self) -> configparser.RawConfigParser:
+        return self._read()
+
     def _read(self) -> configparser.RawConfigParser:
         parser = configparser.RawConfigParser(delimiters=("=",), comment_prefixes=("#",))
         try:
@@ -135,3 +140,4 @@ class Profiles:
         except OSError as error:
             raise atomic.fault(self.path, error) from error
         atomic.write(self.path, text.getvalue().encode(), replace=True)
+        self.__dict__.pop("_known", None)
