@@ -4,7 +4,7 @@ _kmstool_command() {
   commands=() options=() valued=()
   case $1 in
     kmstool)
-      commands=(api asymmetric auth data-key decrypt digest doctor encrypt envelope fingerprint import-material init key local material profile public-key random reencrypt sign verify whitebox)
+      commands=(api asymmetric auth data-key decrypt digest doctor encrypt envelope exec fingerprint import-material init key local material profile public-key random reencrypt sign verify whitebox)
       options=(-V --version -h --help)
       ;;
     'kmstool api')
@@ -129,6 +129,10 @@ _kmstool_command() {
     'kmstool envelope verify')
       options=(--key --identity --context --shield-dek --detached -h --help)
       valued=(--key --identity --context --detached)
+      ;;
+    'kmstool exec')
+      options=(--env --context --shield-dek -h --help)
+      valued=(--env --context)
       ;;
     'kmstool fingerprint')
       commands=(bind import list show template unbind)
@@ -455,6 +459,7 @@ _kmstool_place() {
     'kmstool envelope rewrap #'*) source='file' ;;
     'kmstool envelope verify --identity') source='file' ;;
     'kmstool envelope verify #0') source='file' ;;
+    'kmstool exec --env') source='@file' ;;
     'kmstool fingerprint import #0') source='file' ;;
     'kmstool import-material --algorithm') words=(RSAES_OAEP_SHA_256 RSAES_OAEP_SHA_1 RSAES_PKCS1_V1_5) ;;
     'kmstool import-material --backup') source='file' ;;

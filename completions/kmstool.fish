@@ -15,6 +15,7 @@ function __kmstool_command --no-scope-shadowing
                 'doctor'\t'Check this machine, the credentials and the way to KMS.' \
                 'encrypt'\t'Encrypt up to 4,096 bytes under a key.' \
                 'envelope'\t'Encrypt files and streams of any size.' \
+                'exec'\t'Run a command with secrets in its environment.' \
                 'fingerprint'\t'Show this device\'s fingerprint, and bind keys to devices.' \
                 'import-material'\t'Bring your own key: give a key its material.' \
                 'init'\t'Set up kmstool on this machine.' \
@@ -358,6 +359,14 @@ function __kmstool_command --no-scope-shadowing
                 '--identity' \
                 '--context' \
                 '--detached'
+        case 'kmstool exec'
+            set options '--env'\t'Variable to put the secret of a ciphertext blob into; repeatable.' \
+                '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--env' \
+                '--context'
         case 'kmstool fingerprint'
             set commands 'bind'\t'Bind a white-box key to more devices.' \
                 'import'\t'Bind a white-box key to the devices of a CSV list.' \
@@ -1046,6 +1055,8 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool envelope verify #0'
             set source 'file'
+        case 'kmstool exec --env'
+            set source '@file'
         case 'kmstool fingerprint import #0'
             set source 'file'
         case 'kmstool import-material --algorithm'

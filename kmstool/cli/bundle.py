@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import signal
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import files, options
+from kmstool.cli import children, files, options
 from kmstool.cli.session import Session, pass_session
 from kmstool.cli.whitebox import ALGORITHMS, key_option, read_plaintext
-from kmstool.errors import InputError, UsageError
+from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
     from kmstool.crypto.aead import Algorithm
@@ -124,8 +121,7 @@ def decrypt(
 @click.command(
     "exec",
     cls=options.Command,
-    # What comes after the command is the command's own.
-    context_settings={**options.CONTEXT, "allow_interspersed_args": False},
+    context_settings=options.OWN_ARGUMENTS,
     example="kmstool whitebox exec --bundle app-secret --env API_KEY -- printenv API_KEY",
 )
 @options.folder_option("--bundle", "folder", required=True, help="Folder made by kmstool whitebox bundle.")
@@ -139,29 +135,9 @@ def execute(session: Session, folder: str, name: str, sdk_lib: str | None, comma
     The secret is decrypted in memory, and the command takes the place of kmstool: its
     signals and its exit code are its own.
     """
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise UsageError(f"{name!r} cannot name a variable", hint="letters, digits and _, the first no digit")
+    children.check_variable(name)
     secret = _read_bundle(folder).decrypt(session.environ, library=Path(sdk_lib) if sdk_lib else None)
-    if b"\0" in secret:
-        raise InputError(
-            "the secret holds a byte 0, which no variable can", hint="kmstool whitebox decrypt writes it to a pipe"
-        )
-    _become(command, {**session.environ, name: os.fsdecode(secret)})
-
-
-def _become(command: tuple[str, ...], environ: dict[str, str]) -> None:
-    # Looked up here: the new environment may have the secret for its PATH.
-    program = shutil.which(command[0])
-    if program is None:
-        raise UsageError(f"cannot run {command[0]}: no such program", hint="is it in PATH, and may it be run?")
-    # Python ignores these two, and a program that is started would go on ignoring them.
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
-    try:
-        os.execve(program, command, environ)  # noqa: S606 - without a shell, and what the user asked for
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise UsageError(f"cannot run {command[0]}: {(reason or 'no such name').lower()}") from error
+    children.become(session, command, {name: secret}, "kmstool whitebox decrypt writes it to a pipe")
 
 
 def _decrypt_key(session: Session, client: KmsClient, key_id: str) -> bytes:

@@ -29,6 +29,7 @@ COMMANDS = {
     "doctor": ("kmstool.cli.doctor:doctor", "Check this machine, the credentials and the way to KMS."),
     "encrypt": ("kmstool.cli.ciphers:encrypt", "Encrypt up to 4,096 bytes under a key."),
     "envelope": ("kmstool.cli.envelope:envelope", "Encrypt files and streams of any size."),
+    "exec": ("kmstool.cli.execute:execute", "Run a command with secrets in its environment."),
     "fingerprint": ("kmstool.cli.fingerprint:fingerprint", "Show this device's fingerprint, and bind keys to devices."),
     "import-material": ("kmstool.cli.import_material:import_material", "Bring your own key: give a key its material."),
     "init": ("kmstool.cli.init:init", "Set up kmstool on this machine."),

@@ -23,6 +23,8 @@ USAGES = (
 )  # fmt: skip
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """The settings of every command."""
+OWN_ARGUMENTS = {**CONTEXT, "allow_interspersed_args": False}
+"""Those of a command that runs another one: what comes after that is its own."""
 
 STATES = ("enabled", "disabled", "pending-delete", "pending-import", "archived")
 DATA_KEY_STATES = STATES[:3]

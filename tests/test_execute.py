@@ -1,0 +1,119 @@
+"""`kmstool exec` gives decrypted secrets to one command, and to nobody else."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kmstool.server.app import EmbeddedKms
+from tests.conftest import PROGRAM
+
+SHOW = "import os, sys; sys.stdout.buffer.write(b'|'.join(os.environb[name.encode()] for name in sys.argv[1:]))"
+CANARY = "canary-of-the-secret"
+
+
+@pytest.fixture(autouse=True)
+def work(kms: EmbeddedKms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder, with a store that holds the key `demo`."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "store"))
+    monkeypatch.setenv("KMSTOOL_PROFILE", "local")
+    kms.call("CreateKey", {"Alias": "demo"})
+    return folder
+
+
+def run(*arguments: str, exit_code: int = 0, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    done = subprocess.run([*PROGRAM, *arguments], input=given, capture_output=True, check=False, timeout=60)
+    assert done.returncode == exit_code, done.stderr.decode()
+    return done
+
+
+Encrypt = Callable[..., str]
+
+
+@pytest.fixture
+def blob() -> Encrypt:
+    """Encrypt a secret into a file and return its name."""
+
+    def make(secret: bytes = b"secret", name: str = "secret.blob", *options: str) -> str:
+        run("encrypt", "--key", "demo", "-o", name, *options, given=secret)
+        return name
+
+    return make
+
+
+def test_each_variable_has_its_secret_byte_for_byte(blob: Encrypt) -> None:
+    first, second = b" a s\xc3\xa4cret \xff\n", b"x=y"
+    words = ("--env", f"A=@{blob(first, 'a')}", "--env", f"B_2=@{blob(second, 'b')}")
+    assert run("exec", *words, "--", sys.executable, "-c", SHOW, "A", "B_2").stdout == first + b"|" + second
+
+
+def test_the_context_is_that_of_the_blobs(blob: Encrypt) -> None:
+    words = ("--env", f"A=@{blob(b'secret', 'a', '--context', 'app=x')}")
+    assert run("exec", *words, "--context", "app=x", "printenv", "A").stdout == b"secret\n"
+    done = run("exec", *words, "touch", "ran", exit_code=5)
+    assert b"context" in done.stderr
+    assert not Path("ran").exists()
+
+
+def test_one_bad_blob_and_nothing_is_run(blob: Encrypt) -> None:
+    Path("bad").write_text("AA==-k-AA==-k-AA==")
+    run("exec", "--env", f"A=@{blob()}", "--env", "B=@bad", "touch", "ran", exit_code=5)
+    run("exec", "--env", f"A=@{blob(name='c')}", "--env", "B=@missing", "touch", "ran", exit_code=3)
+    assert not Path("ran").exists()
+
+
+def test_a_blob_may_come_through_stdin(blob: Encrypt) -> None:
+    text = Path(blob()).read_bytes()
+    assert run("exec", "--env", "A=@-", "printenv", "A", given=text).stdout == b"secret\n"
+
+
+def test_the_secret_is_nowhere_but_in_the_child(blob: Encrypt) -> None:
+    name = blob(CANARY.encode())
+    script = "tr '\\0' '\\n' < /proc/self/cmdline; grep -c '' /proc/self/environ"
+    done = run("exec", "--env", f"A=@{name}", "--debug", "--", "sh", "-c", script)
+    assert CANARY.encode() not in done.stdout + done.stderr
+    assert not [path for path in Path.cwd().rglob("*") if CANARY.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("word", [f"A={CANARY}", f"A={CANARY}@x", "A="])
+def test_a_value_that_is_no_file_is_not_repeated(word: str) -> None:
+    done = run("exec", "--env", word, "true", exit_code=2)
+    assert CANARY.encode() not in done.stderr
+    assert b"--env A=@FILE" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["", "1A", "A B", "Ä"])
+def test_a_variable_that_cannot_be(name: str) -> None:
+    assert b"cannot name a variable" in run("exec", "--env", f"{name}=@x", "true", exit_code=2).stderr
+
+
+def test_a_variable_holds_one_secret(blob: Encrypt) -> None:
+    name = blob()
+    assert b"two secrets for A" in run("exec", "--env", f"A=@{name}", "--env", f"A=@{name}", "true", exit_code=2).stderr
+
+
+def test_a_secret_that_no_variable_can_hold(blob: Encrypt) -> None:
+    done = run("exec", "--env", f"A=@{blob(CANARY.encode() + bytes(1))}", "true", exit_code=3)
+    assert b"the secret for A holds a byte 0" in done.stderr
+    assert CANARY.encode() not in done.stderr
+
+
+def test_the_end_is_that_of_the_command(blob: Encrypt) -> None:
+    words = ("--env", f"A=@{blob()}", "--", "sh", "-c")
+    run("exec", *words, "exit 7", exit_code=7)
+    run("exec", *words, "kill -TERM $$", exit_code=-signal.SIGTERM)
+    assert os.fsdecode(run("exec", *words, 'echo "$0 $1"', "--quiet", "--env").stdout) == "--quiet --env\n"
+
+
+def test_a_dry_run_runs_nothing(blob: Encrypt) -> None:
+    done = run("exec", "--env", f"A=@{blob()}", "--dry-run", "--", "touch", "ran")
+    assert b"dry run: " in done.stderr
+    assert b"touch would be run with A in its environment" in done.stderr
+    assert not Path("ran").exists()
