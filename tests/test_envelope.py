@@ -1113,6 +1113,27 @@ def test_a_data_key_for_each_file() -> None:
     assert tree_of("opened") == before
 
 
+def test_what_a_child_cannot_open_its_parent_opens() -> None:
+    """Other processes than the first cannot ask KMS; what needs it is left to that one, and fails there alone."""
+    before = make_tree(200)
+    done("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
+    calls_of("encrypt", "-r", "tree", "-o", "others", "--key", "demo", "--dek-per-file")
+    names = sorted(before)
+    own, altered, alone = names[50:80], names[60], names[199]
+    for name in [*own, alone]:
+        Path("others", f"{name}.kte").replace(Path("sealed", f"{name}.kte"))
+    path = Path("sealed", f"{altered}.kte")
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    ran = run("decrypt", "-r", "sealed", "-o", "opened", "--verbose")
+    said = ran.stderr.decode()
+    assert ran.returncode == 9
+    assert said.count(f"{altered}.kte: ") == 1
+    assert "1 of 200 files" in said
+    assert said.count("Decrypt: ") == len(own) + 2
+    assert tree_of("opened") == {name: data for name, data in before.items() if name != altered}
+
+
 def test_what_a_folder_holds_besides_files() -> None:
     """Links are not followed out of it; what is no envelope is left where it is."""
     Path("tree").mkdir()

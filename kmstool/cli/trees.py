@@ -8,12 +8,20 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from kmstool.cli import files
 from kmstool.cli.envelope_files import SUFFIX
 from kmstool.cli.envelope_jobs import EncryptJob
 from kmstool.cli.session import Session
 from kmstool.errors import KmsToolError, PartialError, UsageError
+
+_Failures = list[tuple[str, str | None]]
+"""Paths, each with what went wrong; None for what only the parent can do."""
+
+
+class _NeedsKms(BaseException):
+    """A forked process would have to ask KMS, over a connection that is its parent's."""
 
 
 def encrypt(
@@ -44,7 +52,8 @@ def encrypt(
             own = replace(job, dek=dek, stanzas=stanzas)
         _encrypt_one(own, source, target, path, force=force)
 
-    _all(session, source, paths, one, parallel=not dek_per_file, what="encrypted")
+    failures = _in_order(paths, one) if dek_per_file else _in_processes(paths, one)
+    _report(session, source, paths, failures, "encrypted")
 
 
 def decrypt(
@@ -60,6 +69,7 @@ def decrypt(
     from kmstool.cli import recipients
     from kmstool.cli.envelope_files import opened
     from kmstool.envelope.recipients import unlock
+    from kmstool.kms.recipient import CmkIdentity
 
     source, target = _folders(name, out)
     if context_words:
@@ -82,7 +92,15 @@ def decrypt(
             with atomic.create(place, replace=force, durable=False) as file:
                 whole.unseal(envelope, floe, file.fileno(), lambda _: None)
 
-    _all(session, source, paths, one, parallel=False, what="decrypted")
+    def keep_to_known_deks() -> None:
+        for identity in identities:
+            if isinstance(identity, CmkIdentity):
+                identity.client_of = _no_client
+
+    # The first one alone: most often its DEK is that of all.
+    first = _in_order(paths[:1], one)
+    rest = _in_processes(paths[1:], one, keep_to_known_deks)
+    _report(session, source, paths, first + rest, "decrypted")
 
 
 def _encrypt_one(job: EncryptJob, source: Path, target: Path, path: str, *, force: bool) -> None:
@@ -137,10 +155,7 @@ def _paths(folder: Path) -> list[str]:
     return found
 
 
-def _all(
-    session: Session, source: Path, paths: list[str], one: Callable[[str], None], *, parallel: bool, what: str
-) -> None:
-    failures = _in_processes(paths, one) if parallel else _in_order(paths, one)
+def _report(session: Session, source: Path, paths: list[str], failures: _Failures, what: str) -> None:
     for path, message in failures:
         session.warn(f"{path}: {message}")
     if failures:
@@ -148,37 +163,49 @@ def _all(
     session.note(f"{len(paths)} files were {what}")
 
 
-def _in_order(paths: list[str], one: Callable[[str], None]) -> list[tuple[str, str]]:
-    failures = []
+def _no_client(region: str) -> NoReturn:
+    raise _NeedsKms
+
+
+def _in_order(paths: list[str], one: Callable[[str], None]) -> _Failures:
+    failures: _Failures = []
     for path in paths:
         try:
             one(path)
         except KmsToolError as error:
             failures.append((path, error.message))
+        except _NeedsKms:
+            failures.append((path, None))
     return failures
 
 
-def _in_processes(paths: list[str], one: Callable[[str], None]) -> list[tuple[str, str]]:
-    """Share the paths among a process a core; the parent takes part. Forked, so that the DEK is in no message."""
+def _in_processes(
+    paths: list[str], one: Callable[[str], None], prepare: Callable[[], None] = lambda: None
+) -> _Failures:
+    """Share the paths among a process a core; the parent takes part, and does what its children cannot.
+
+    Forked, so that the DEK is in no message; `prepare` is called in each child.
+    """
     from kmstool.envelope.workers import threads_for
 
     workers = min(threads_for(None), 1 + len(paths) // 64)
     children: list[tuple[int, int]] = []
     try:
-        children += [_fork(paths[number::workers], one) for number in range(1, workers)]
+        children += [_fork(paths[number::workers], one, prepare) for number in range(1, workers)]
         failures = _in_order(paths[0::workers], one)
         for number, (pid, pipe) in enumerate(children, 1):
-            failures += _report(pid, pipe, paths[number::workers])
+            failures += _result(pid, pipe, paths[number::workers])
     except BaseException:
         for pid, _ in children:
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
                 os.kill(pid, signal.SIGTERM)
                 os.waitpid(pid, 0)
         raise
-    return failures
+    left = [path for path, message in failures if message is None]
+    return [(path, message) for path, message in failures if message is not None] + _in_order(left, one)
 
 
-def _fork(paths: list[str], one: Callable[[str], None]) -> tuple[int, int]:
+def _fork(paths: list[str], one: Callable[[str], None], prepare: Callable[[], None]) -> tuple[int, int]:
     import json
 
     reading, writing = os.pipe()
@@ -187,6 +214,7 @@ def _fork(paths: list[str], one: Callable[[str], None]) -> tuple[int, int]:
         os.close(writing)
         return pid, reading
     try:
+        prepare()
         with os.fdopen(writing, "w") as report:
             json.dump(_in_order(paths, one), report)
         os._exit(0)
@@ -195,7 +223,7 @@ def _fork(paths: list[str], one: Callable[[str], None]) -> tuple[int, int]:
         os._exit(1)
 
 
-def _report(pid: int, pipe: int, paths: list[str]) -> list[tuple[str, str]]:
+def _result(pid: int, pipe: int, paths: list[str]) -> _Failures:
     import json
 
     with os.fdopen(pipe) as report:
