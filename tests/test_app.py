@@ -1,6 +1,8 @@
 """The embedded KMS answers every action of the API: served, or `UnsupportedOperation` as its documentation lists."""
 
 import re
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -66,3 +68,31 @@ def test_every_answer_and_every_refusal_has_a_request_id(kms: EmbeddedKms) -> No
     with pytest.raises(KmsToolError) as caught:
         kms.call("DescribeKey", {"KeyId": "x"})
     assert uuid.UUID(caught.value.request_id).version == 4
+
+
+SERVES = """
+import sys
+from pathlib import Path
+from kmstool.crypto import asymmetric, pem
+from kmstool.server import gateway, key_pairs, protection
+server = gateway.Gateway(Path(sys.argv[1]), protection.no_passphrase, quota=False, report=print)
+loaded = set(sys.modules)
+public_key = pem.write_public_key(asymmetric.from_pkcs8(key_pairs.make("SM2")).public_key)
+kms = server._writer
+for usage in ("ENCRYPT_DECRYPT", "ASYMMETRIC_SIGN_VERIFY_SM2", "ASYMMETRIC_DECRYPT_RSA_2048"):
+    key_id = kms.call("CreateKey", {"Alias": usage, "KeyUsage": usage})["KeyId"]
+    if usage == "ENCRYPT_DECRYPT":
+        kms.call("GenerateDataKey", {"KeyId": key_id, "KeySpec": "AES_256", "EncryptionPublicKey": public_key})
+    else:
+        kms.call("GetPublicKey", {"KeyId": key_id})
+kms.call("CreateWhiteBoxKey", {"Alias": "app", "Algorithm": "AES_256"})
+server.close()
+print(*(name for name in sys.modules if name.startswith("kmstool") and name not in loaded))
+"""
+
+
+def test_a_server_has_all_its_code_from_the_start(tmp_path: Path) -> None:
+    """While it runs its files may be replaced by those of another version."""
+    command = [sys.executable, "-c", SERVES, str(tmp_path / "store")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "\n"), done.stderr

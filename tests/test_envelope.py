@@ -285,10 +285,26 @@ def test_any_of_three_keys_in_two_regions_opens_it(kms: EmbeddedKms) -> None:
     assert not Path("opened").exists()
 
 
+def test_a_named_key_that_fails_says_why(kms: EmbeddedKms) -> None:
+    """The recipients that were not named are no failure beside it."""
+    sealed(kms, b"text", "plain.kte", "demo", "other")
+    kms.call("DisableKey", {"KeyId": key_id(kms, "other")})
+    fails(6, "CmkDisabled", "decrypt", "plain.kte", "-o", "-", "--key", "other")
+
+
 def test_a_key_that_is_named_is_the_only_one_asked(kms: EmbeddedKms) -> None:
     sealed(kms, b"text", "plain.kte", "demo", "other")
     assert calls_of("decrypt", "plain.kte", "-o", "out", "--key", "other") == ["ListKeyDetail", "Decrypt"]
-    fails(2, "is not among those that were named", "decrypt", "plain.kte", "-o", "-", "--key", f"{ABROAD}:abroad")
+    fails(
+        4,
+        "none of the envelope's recipients can be opened",
+        "decrypt",
+        "plain.kte",
+        "-o",
+        "-",
+        "--key",
+        f"{ABROAD}:abroad",
+    )
     kms.call("DisableKey", {"KeyId": key_id(kms, "demo")})
     ran = run("decrypt", "plain.kte", "-o", "-", "--key", "demo")
     assert ran.returncode == 6, ran.stderr
@@ -686,7 +702,7 @@ def test_rewrap(reserve: bool, kms: EmbeddedKms, tmp_path: Path) -> None:
     assert stat.S_IMODE(os.stat("plain.kte").st_mode) == 0o640
     kms.call("DisableKey", {"KeyId": old})
     assert content("plain.kte", tmp_path) == b"text"
-    fails(2, "not among", "decrypt", "plain.kte", "-o", "-", "--key", "demo")
+    fails(4, "none of the envelope's recipients", "decrypt", "plain.kte", "-o", "-", "--key", "demo")
     # Whoever has the old file and the old key still opens it: this takes nothing back.
     kms.call("EnableKey", {"KeyId": old})
     Path("old.kte").write_bytes(before)

@@ -4,10 +4,12 @@ Many tests cut the payload into segments of 64 bytes, so that every byte and eve
 """
 
 import base64
+import gc
 import io
 import itertools
 import os
 import struct
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,7 +20,7 @@ import pytest
 
 from kmstool import atomic
 from kmstool.crypto import aead
-from kmstool.envelope import engine, file, header
+from kmstool.envelope import engine, file, header, workers
 from kmstool.envelope.file import Opened, Source
 from kmstool.envelope.floe import AES_256_GCM, HEADER_BYTES, SM4_GCM, Floe, Suite
 from kmstool.envelope.header import Header, Prologue
@@ -886,3 +888,32 @@ def test_a_copy_is_made_where_blocks_cannot_be_shared(tmp_path: Path, monkeypatc
         target.seek(0)
         made = target.read()
     assert from_file(made, tmp_path) == TEXT
+
+
+class Big:
+    """Stands for the buffers of a worker."""
+
+
+@pytest.mark.parametrize("ordered", [False, True], ids=["between files", "through a pipe"])
+def test_a_failure_keeps_no_buffer(*, ordered: bool) -> None:
+    """Else thousands of damaged envelopes would hold memory until the next garbage collection."""
+    held: list[weakref.ref[Big]] = []
+
+    def failing(*_: object) -> Iterator[int]:
+        big = Big()
+        held.append(weakref.ref(big))
+        raise IntegrityError("altered")
+        yield 0
+
+    gc.disable()
+    try:
+        with suppress(IntegrityError):
+            if ordered:
+                turns = workers.Turns(lambda buffer: 0, lambda data: None, lambda count: None)
+                turns.run(lambda: list(failing()))
+            else:
+                workers.in_parallel(failing, 8, 2, lambda count: None)
+        assert held
+        assert not [ref for ref in held if ref() is not None]
+    finally:
+        gc.enable()

@@ -280,6 +280,33 @@ def test_a_signal_ends_the_wait_for_a_busy_store(number: signal.Signals, code: i
     assert (process.returncode, stdout) == (code, b"")
 
 
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+@pytest.mark.parametrize("command", [["key", "list"], ["--help"], ["decrypt", "altered.blob"]], ids=" ".join)
+def test_a_signal_ends_the_wait_for_a_reader(number: signal.Signals, code: int, command: list[str]) -> None:
+    """What it prints goes into a pipe that is full, and nobody reads: one signal is enough."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": writing, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*PROGRAM, *command], env=environ, **streams) as process:
+        time.sleep(0.7)
+        process.send_signal(number)
+        try:
+            _, stderr = process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            pytest.fail("ten seconds after the signal it still waits")
+        finally:
+            process.kill()
+            os.close(reading)
+            os.close(writing)
+    assert process.returncode == (5 if command[0] == "decrypt" else code)
+    assert b"Traceback" not in stderr
+
+
 def test_an_interrupt_during_the_start_shows_no_traceback(shadow: Callable[[str, str], None]) -> None:
     """The first tenth of a second belongs to imports; Ctrl-C must be quiet there too."""
     shadow("click", "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
@@ -566,6 +593,11 @@ def contents(folder: Path) -> dict[str, bytes | None]:
     return {str(path): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
 
 
+SEED = """
+[[key]]
+alias = "seeded"
+"""
+
 DRY = {
     "encrypt": "encrypt --key demo plain.txt -o old --force",
     "decrypt": "decrypt good.blob -o old --force",
@@ -581,36 +613,56 @@ DRY = {
     "digest": "digest --algorithm sm3 plain.txt -o new",
     "local backup": "local backup new",
     "local export": "local export -o new",
+    "local credentials create": "local credentials create",
+    "local faults add": "local faults add --drop",
+    "local seed": "local seed seed.toml",
+    "local restore": "local restore copy --yes",
+    "whitebox encrypt": "whitebox encrypt --key app plain.txt -o new",
     "whitebox download-key": "whitebox download-key app -o new",
     "whitebox bundle": "whitebox bundle --key app plain.txt -o new",
 }
 
 
 @pytest.mark.parametrize("line", DRY.values(), ids=DRY)
-def test_a_dry_run_changes_no_file(kms: EmbeddedKms, line: str) -> None:
+def test_a_dry_run_changes_no_file(kms: EmbeddedKms, line: str, tmp_path: Path) -> None:
     kms.call("CreateWhiteBoxKey", {"Alias": "app", "Algorithm": "SM4"})
     for prepared in (
         "encrypt --key demo plain.txt -o good.blob",
         "envelope encrypt --key demo plain.txt -o good.kte",
         "envelope encrypt --key demo -r tree -o sealed",
         "data-key generate --key demo --name kept",
+        "local backup copy",
     ):
         Path("tree").mkdir(exist_ok=True)
         Path("tree/a").write_text("a")
         assert run(*prepared.split()).returncode == 0, prepared
     Path("old").write_text("old")
-    before = contents(Path.cwd())
+    Path("seed.toml").write_text(SEED)
+    before = contents(tmp_path)
     done = run(*line.split(), "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "dry run" in done.stderr
-    assert contents(Path.cwd()) == before
+    assert contents(tmp_path) == before
     assert run(*line.split()).returncode == 0
-    assert contents(Path.cwd()) != before, "without --dry-run it does something"
+    assert contents(tmp_path) != before, "without --dry-run it does something"
 
 
-def test_a_dry_run_makes_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "fresh"))
-    done = run("key", "create", "--alias", "demo", "--dry-run")
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "there is no local KMS in" in done.stderr
-    assert not (tmp_path / "fresh").exists()
+def test_a_dry_run_deletes_no_credential() -> None:
+    secret_id = run("local", "credentials", "create", "--query", "SecretId").stdout.strip()
+    assert run("local", "credentials", "delete", secret_id, "--dry-run").returncode == 0
+    assert secret_id in run("local", "credentials", "list").stdout
+
+
+@pytest.mark.parametrize("folder", ["fresh", "empty"])
+@pytest.mark.parametrize("options", [(), ("--format", "json")], ids=["text", "json"])
+def test_a_dry_run_makes_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, options: tuple[str, ...]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / folder))
+    for command in (["key", "create", "--alias", "demo"], ["key", "list"], ["init", "--local"]):
+        done = run(*command, "--dry-run", *options)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert "dry run, nothing was changed" in done.stderr
+        assert "is in use" not in done.stderr
+    assert contents(tmp_path / folder) == {}

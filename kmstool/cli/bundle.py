@@ -12,7 +12,7 @@ import click
 from kmstool.cli import children, files, options
 from kmstool.cli.session import Session, pass_session
 from kmstool.cli.whitebox import ALGORITHMS, key_option, read_plaintext
-from kmstool.errors import UsageError
+from kmstool.errors import DryRunDone, UsageError
 
 if TYPE_CHECKING:
     from kmstool.crypto.aead import Algorithm
@@ -71,8 +71,7 @@ def bundle(session: Session, key_name: str, trim_newline: bool, out: str, force:
     encrypted = client.encrypt_by_white_box(key_id, plaintext)
     decrypt_key = (algorithm, _decrypt_key(session, client, key_id))
     if session.settings.dry_run:
-        session.note(f"dry run: the three files would be written into {out}")
-        return
+        raise DryRunDone
     bundles.write(Path(out), encrypted.iv, encrypted.ciphertext, decrypt_key, replace=force)
 
 

@@ -36,7 +36,7 @@ def enable(session: Session, names: tuple[str, ...]) -> None:
 def disable(session: Session, names: tuple[str, ...]) -> None:
     """Disable data keys, so that KMS hands them out no longer.
 
-    Of several all are disabled or none. A copy of the blob, as it is in every envelope,
+    Of several of a region all are disabled or none. A copy of the blob, as it is in every envelope,
     opens all the same while the key (CMK) does.
     """
     session.confirm(f"KMS hands out {', '.join(names)} no longer until it is enabled again")

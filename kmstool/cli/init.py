@@ -44,6 +44,7 @@ def _make_default(session: Session) -> None:
     """Make the default key of the profile in use unless it is there, and put the profile to use."""
     from dataclasses import replace
 
+    from kmstool.errors import DryRunDone
     from kmstool.keys import SYMMETRIC
 
     profile = session.profile()
@@ -52,6 +53,7 @@ def _make_default(session: Session) -> None:
     if not any(key.alias == ALIAS for key in client.list_keys(SearchKeyAlias=ALIAS)):
         created = client.create_key(ALIAS, usage=SYMMETRIC)
         session.note(f"created the key {created.key_id} with the alias {ALIAS} in {region}")
-    if not session.settings.dry_run:
-        session.profiles.put(replace(profile, region=region, key=profile.key or f"alias/{ALIAS}"))
-        session.profiles.use(profile.name)
+    if session.settings.dry_run:
+        raise DryRunDone
+    session.profiles.put(replace(profile, region=region, key=profile.key or f"alias/{ALIAS}"))
+    session.profiles.use(profile.name)

@@ -34,7 +34,7 @@ def enable(session: Session, key_names: tuple[str, ...]) -> None:
 def disable(session: Session, key_names: tuple[str, ...]) -> None:
     """Disable keys, so that nothing can be done with them.
 
-    With several keys all are disabled or none.
+    Of several keys of a region all are disabled or none.
     """
     session.confirm(f"nothing can be encrypted or decrypted with {', '.join(key_names)} until it is enabled again")
     together(
@@ -172,11 +172,12 @@ def together(
     outcome: str,
     noun: str = "key",
 ) -> None:
-    """Change all keys of one region, or what else `noun` says, in one call; those of several in one for each."""
+    """Change all keys, or what else `noun` says, by one call for each way to KMS: a region, of a profile."""
     groups: dict[KmsClient, list[str]] = {}
     for client, key_id in list(keys):
         groups.setdefault(client, []).append(key_id)
-    calls = {", ".join(key_ids): (client, key_ids) for client, key_ids in groups.items()}
+    # With a number, because the same ids can be named in two regions.
+    calls = {f"call {number} ({', '.join(group[1])})": group for number, group in enumerate(groups.items(), 1)}
     done = several.one_by_one(session, list(calls), lambda name: change(*calls[name]), f"calls for {noun}s failed")
     for name, answer in done:
         for key_id in calls[name][1]:

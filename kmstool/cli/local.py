@@ -108,9 +108,6 @@ def protect(session: Session, mode: str, passphrase_file: str | None) -> None:
     from kmstool.server.protection import MODES
 
     kms = session.local_kms()
-    if session.settings.dry_run:
-        session.note(f"dry run: the store would be protected by {mode}")
-        return
     session.confirm("copies of the store made before open only with the former root key, which is removed")
     admin.protect(kms, mode, lambda: session.new_passphrase(passphrase_file))
     session.note(f"the store is protected by {mode} now: {MODES[mode]}")
@@ -125,13 +122,13 @@ def backup(session: Session, file: str, force: bool) -> None:
 
     The keys stay wrapped in it: to use it one needs the root key or passphrase as well.
     """
+    from kmstool.errors import DryRunDone
     from kmstool.server import admin
     from kmstool.server.protection import ROOT_KEY_FILE
 
     kms = session.local_kms()
     if session.settings.dry_run:
-        session.note(f"dry run: {file} would be written")
-        return
+        raise DryRunDone
     admin.backup(kms, Path(file), replace=force)
     session.note(f"the copy {file} is complete")
     if admin.describe(kms)["Protection"] == "file":
@@ -147,9 +144,6 @@ def restore(session: Session, file: str) -> None:
 
     kms = session.local_kms()
     session.confirm(f"all keys in {session.local_folder} will be replaced by those of {file}")
-    if session.settings.dry_run:
-        session.note(f"dry run: the store would be replaced by {file}")
-        return
     admin.restore(kms, Path(file), session.passphrase)
     session.note(f"the store holds what {file} held")
 

@@ -69,22 +69,36 @@ def command_line() -> int:
     """Run kmstool on `sys.argv` and return its exit code; nothing is raised."""
     session = Session(os.environ)
     try:
+        return _ended(session)
+    except (KeyboardInterrupt, _Stopped):
+        # What was not written yet is given up: its reader may be what does not go on.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return session.stopped or INTERRUPTED
+
+
+def _ended(session: Session) -> int:
+    """Run the command and return its exit code; only signals are raised."""
+    try:
         _prepare_streams()
         _prepare_signals(session)
         with root.make_context("kmstool", sys.argv[1:], obj=session) as ctx:
             root.invoke(ctx)
         sys.stdout.flush()
         session.finish()
-    except (DryRunDone, click.exceptions.Exit, _Stopped) as end:
+    except DryRunDone:
+        session.note("dry run, nothing was changed")
+        return _flushed(session)
+    except click.exceptions.Exit as end:
         return _without_stdout(end.exit_code) if end.exit_code else _flushed(session)
-    except (KeyboardInterrupt, click.Abort):
+    except click.Abort:
         return _without_stdout(INTERRUPTED)
     except BrokenPipeError:
         return _without_stdout(CLOSED_PIPE)
-    except Exception as error:  # noqa: BLE001 - this is the one boundary
+    except Exception as error:
         if session.stopped:
             # In some places Python turns what a signal raises into another exception.
-            return _without_stdout(session.stopped)
+            raise _Stopped(session.stopped) from error
         return _report(session, _translated(session, error))
     return session.stopped
 
@@ -93,6 +107,7 @@ def _flushed(session: Session) -> int:
     """End a run that stopped early and well, such as `--help`."""
     try:
         sys.stdout.flush()
+        session.finish()
     except BrokenPipeError:
         return _without_stdout(CLOSED_PIPE)
     except OSError as error:
@@ -133,7 +148,7 @@ def _report(session: Session, error: KmsToolError) -> int:
     with contextlib.suppress(OSError):
         # What was printed before the failure comes first, and a full disk must not hide the message.
         sys.stdout.flush()
-    if _wants_json(sys.argv[1:]):
+    if session.settings.format == "json" or (isinstance(error, UsageError) and _wants_json(sys.argv[1:])):
         import json
 
         fields = {
@@ -195,6 +210,9 @@ def _prepare_streams() -> None:
 
 def _prepare_signals(session: Session) -> None:
     def stop(number: int, frame: FrameType | None) -> NoReturn:
+        if session.stopped:
+            # The second one ends at once, whatever still waits: a lock, a pipe that nobody reads.
+            os._exit(128 + number)
         session.stopped = 128 + number
         # Click's prompts know what Python itself makes of Ctrl-C.
         raise KeyboardInterrupt if number == signal.SIGINT else _Stopped(session.stopped)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kmstool.cli.messages import say
-from kmstool.errors import AccessError, DryRunDone, UsageError
+from kmstool.errors import AccessError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.keys import KeyAddress
@@ -107,10 +107,8 @@ class Session:
         from kmstool.server.app import EmbeddedKms
 
         self.used_local = True
-        if self.settings.dry_run and not self.local_folder.exists():
-            self.note(f"dry run: there is no local KMS in {self.local_folder} yet; it would be made first")
-            raise DryRunDone
-        return EmbeddedKms(self.local_folder, region or self.region(self.profiles.get(LOCAL)), self.passphrase)
+        place = region or self.region(self.profiles.get(LOCAL))
+        return EmbeddedKms(self.local_folder, place, self.passphrase, dry_run=self.settings.dry_run)
 
     def transport(self, region: str | None = None, profile: str | None = None) -> Transport:
         """Return the transport to the KMS in use, or to the one that a key's address names."""
@@ -248,7 +246,6 @@ class Session:
         from kmstool.cli import output
 
         output.print_json({"Action": action, "Params": dict(params)})
-        self.note("dry run, nothing was changed")
 
 
 def secret_from_file(name: str) -> bytes:

@@ -155,7 +155,7 @@ def encrypt(
     """
     from pathlib import Path
 
-    from kmstool.errors import UsageError
+    from kmstool.errors import DryRunDone, UsageError
     from kmstool.kms import bundle
 
     if not out and not session.settings.query and session.settings.format != "json":
@@ -164,6 +164,8 @@ def encrypt(
     plaintext = read_plaintext(session, file, trim_newline)
     client, key_id = session.white_box_key(key_name)
     encrypted = client.encrypt_by_white_box(key_id, plaintext, given_iv)
+    if out and session.settings.dry_run:
+        raise DryRunDone
     if out:
         bundle.write(Path(out), encrypted.iv, encrypted.ciphertext, replace=force)
     else:

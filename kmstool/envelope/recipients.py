@@ -75,7 +75,7 @@ def _nobody(header: Header, failures: list[tuple[Stanza, KmsToolError]]) -> KmsT
         listed = "; ".join(describe(stanza) for stanza in header.stanzas)
         return AccessError(
             f"none of the envelope's recipients can be opened here: {listed}",
-            hint="name a profile that reaches one of them, or a private key with --identity",
+            hint="name the key or a profile that reaches one of them, or a private key with --identity",
         )
     if len(failures) == 1:
         return failures[0][1]

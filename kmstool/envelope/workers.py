@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 
@@ -142,6 +143,8 @@ class _Workers:
             try:
                 work()
             except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
+                # A failure and these frames hold each other; without this the buffers would stay with both.
+                traceback.clear_frames(error.__traceback__)
                 failure = error
             self._ends.put(failure)
 

@@ -22,7 +22,7 @@ from kmstool.envelope.stanzas import (
     WRAPPED_AT,
     Stanza,
 )
-from kmstool.errors import InputError, IntegrityError, UsageError
+from kmstool.errors import InputError, IntegrityError
 from kmstool.kms.answers import Decrypted
 from kmstool.kms.ciphers import KEY_SPECS
 from kmstool.kms.client import KmsClient
@@ -110,7 +110,7 @@ class HostedDek:
 class CmkIdentity:
     """The KMS of a region opens the stanzas of its CMKs; each is asked for once and kept for ten minutes.
 
-    `client_of` returns the client of a region. With `allowed`, only these key ids are asked.
+    `client_of` returns the client of a region. With `allowed`, only stanzas of these key ids are opened.
     """
 
     client_of: Callable[[str], KmsClient]
@@ -123,7 +123,7 @@ class CmkIdentity:
             return None
         key_id, region = stanza.text(KEY_ID), stanza.text(REGION)
         if self.allowed and key_id not in self.allowed:
-            raise UsageError(f"the key {key_id} is not among those that were named")
+            return None
         name = hashlib.sha256("\0".join((region, key_id, context)).encode() + b"\0" + stanza.wrapped).digest()
         kept = self._cache.get(name)
         if kept and time.monotonic() - kept[0] < MAX_CACHED_SECONDS:

@@ -64,7 +64,11 @@ def protect(kms: EmbeddedKms, mode: str, passphrase: Passphrase) -> None:
 
 def lasting_credential(kms: EmbeddedKms) -> ServedCredential:
     """Return the first API key of the store that does not expire, made now if there is none."""
+    with kms.request("DescribeKey", {}, write=False) as call:
+        if found := credentials.all_lasting(call.db, call.vault()):
+            return found[0]
     with kms.request("DescribeKey", {}, write=True) as call:
+        # Another process may have made one meanwhile.
         found = credentials.all_lasting(call.db, call.vault())
         return found[0] if found else credentials.create(call.db, call.vault())
 

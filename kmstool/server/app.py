@@ -33,16 +33,22 @@ def writes(action: str, params: Mapping[str, Any]) -> bool:
 class EmbeddedKms:
     """The service in one region over the store in `folder`, which is made on first use.
 
-    `passphrase` is asked for the passphrase of a store that has one, once.
+    `passphrase` is asked for the passphrase of a store that has one, once. In a dry run the
+    first change raises `DryRunDone` in place of being made.
     """
 
     def __init__(
-        self, folder: Path, region_name: str = DEFAULT, passphrase: Passphrase = protection.no_passphrase
+        self,
+        folder: Path,
+        region_name: str = DEFAULT,
+        passphrase: Passphrase = protection.no_passphrase,
+        *,
+        dry_run: bool = False,
     ) -> None:
         self._region = region(region_name)
         self._passphrase = passphrase
         self._vault: Vault | None = None
-        self.store = Store(folder)
+        self.store = Store(folder, dry_run=dry_run)
         try:
             if self.store.version < schema.VERSION:
                 with self.store.transaction(write=True) as db:
@@ -68,9 +74,11 @@ class EmbeddedKms:
             handler = ACTIONS.get(action)
             if handler is None:
                 raise refuse("UnsupportedOperation", f"the embedded KMS does not serve {action} yet")
+            # Before the transaction: its code may have to be imported first.
+            run = handler.run
             place = region(region_name) if region_name else self._region
             with self.request(action, checked, place, write=writes(action, checked)) as call:
-                answer = handler.run(call)
+                answer = run(call)
         except KmsToolError as error:
             error.request_id = error.request_id or request_id
             raise
@@ -83,7 +91,7 @@ class EmbeddedKms:
         """Open a transaction for one action; what time has made due is done before it begins."""
         with self.store.transaction() as db:
             due = lifecycle.is_due(self._call(action, params, place, db))
-        if due:
+        if due and not self.store.dry_run:
             with self.store.transaction(write=True) as db:
                 lifecycle.settle(self._call(action, params, place, db))
         with self.store.transaction(write=write) as db:

@@ -16,7 +16,7 @@ from typing import Any
 
 from kmstool import protocol
 from kmstool.errors import KmsToolError
-from kmstool.server import admin, credentials, sts
+from kmstool.server import admin, credentials, handlers, sts
 from kmstool.server.app import EmbeddedKms, writes
 from kmstool.server.authentication import SignedCall, authenticate, is_addressed_by_loopback
 from kmstool.server.call import refuse
@@ -37,6 +37,7 @@ class Gateway:
     """
 
     def __init__(self, folder: Path, passphrase: Passphrase, *, quota: bool, report: Report) -> None:
+        handlers.load_all()
         self._reader = EmbeddedKms(folder, DEFAULT, passphrase)
         self._writer = EmbeddedKms(folder, DEFAULT, passphrase)
         self._thread = ThreadPoolExecutor(1, "store")

@@ -28,6 +28,13 @@ class Handler:
         return action
 
 
+def load_all() -> None:
+    """Import the code of all actions, and what they import late: a server goes on while its files are replaced."""
+    for handler in ACTIONS.values():
+        _ = handler.run
+    importlib.import_module("kmstool.server.key_pairs")
+
+
 ACTIONS: Mapping[str, Handler] = {
     "CreateKey": Handler("keys:create_key", writes=True),
     "DescribeKey": Handler("keys:describe_key"),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kmstool import atomic
-from kmstool.errors import InputError, IntegrityError, KmsToolError, OutputError, UnknownOutcomeError
+from kmstool.errors import DryRunDone, InputError, IntegrityError, KmsToolError, OutputError, UnknownOutcomeError
 from kmstool.server import schema
 
 DATABASE = "kms.sqlite3"
@@ -31,11 +31,17 @@ Result = TypeVar("Result")
 
 
 class Store:
-    """The open database in `folder`, which is made on first use (0700, files 0600, whatever the umask)."""
+    """The open database in `folder`, which is made on first use (0700, files 0600, whatever the umask).
 
-    def __init__(self, folder: Path) -> None:
+    In a dry run nothing is made or written: what would do that raises `DryRunDone`.
+    """
+
+    def __init__(self, folder: Path, *, dry_run: bool = False) -> None:
         self.folder = folder
         self.path = folder / DATABASE
+        self.dry_run = dry_run
+        if dry_run and not self.path.exists():
+            raise DryRunDone
         _make_folder(folder)
         _make_file(self.path)
         try:
@@ -55,6 +61,8 @@ class Store:
     @contextmanager
     def transaction(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
         """Run the block in one transaction: committed and on disk after it, undone by any exception."""
+        if write and self.dry_run:
+            raise DryRunDone
         with _translated(self.path):
             _patiently(lambda: self._begin(write=write))
             try:
