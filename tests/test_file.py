@@ -899,10 +899,17 @@ def test_a_failure_keeps_no_buffer(*, ordered: bool) -> None:
     """Else thousands of damaged envelopes would hold memory until the next garbage collection."""
     held: list[weakref.ref[Big]] = []
 
+    def cause(big: Big) -> None:
+        held.append(weakref.ref(big))
+        raise ValueError
+
     def failing(*_: object) -> Iterator[int]:
         big = Big()
-        held.append(weakref.ref(big))
-        raise IntegrityError("altered")
+        try:
+            cause(Big())
+        except ValueError as error:
+            held.append(weakref.ref(big))
+            raise IntegrityError("altered") from error
         yield 0
 
     gc.disable()

@@ -143,9 +143,8 @@ class _Workers:
             try:
                 work()
             except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
-                # A failure and these frames hold each other; without this the buffers would stay with both.
-                traceback.clear_frames(error.__traceback__)
                 failure = error
+                _release(error)
             self._ends.put(failure)
 
         self._threads = [threading.Thread(target=guarded, daemon=True) for _ in range(count)]
@@ -161,6 +160,13 @@ class _Workers:
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(seconds)
+
+
+def _release(failure: BaseException | None) -> None:
+    """Forget what the frames of a failure and of its causes hold: in a cycle with it, the buffers would stay."""
+    while failure is not None:
+        traceback.clear_frames(failure.__traceback__)
+        failure = failure.__context__
 
 
 def behind() -> IntegrityError:
