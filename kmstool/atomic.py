@@ -88,10 +88,21 @@ def _check_target(path: Path, *, replace: bool) -> None:
         if error.errno == errno.ENOENT:
             return
         raise fault(path, error) from error
+    if not (stat.S_ISREG(found.st_mode) or _is_plain_link(path, found.st_mode)):
+        raise OutputError(f"cannot write {path}: it is not a regular file", hint="use - and a redirection instead")
     if not replace:
         raise fault(path, FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)))
-    if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
-        raise OutputError(f"cannot write {path}: it is not a regular file", hint="use - and a redirection instead")
+
+
+def _is_plain_link(path: Path, mode: int) -> bool:
+    """Tell whether it is a link that may be replaced: not /dev/stdout, nor one to a device, pipe or socket."""
+    if not stat.S_ISLNK(mode) or os.path.realpath(path.parent) == "/dev":
+        return False
+    try:
+        found = os.stat(path).st_mode
+    except OSError:
+        return True
+    return stat.S_ISREG(found) or stat.S_ISDIR(found)
 
 
 @contextmanager

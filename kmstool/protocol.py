@@ -46,7 +46,8 @@ _HINTS = {
     "InvalidParameterValue.InvalidAlias": "1 to 60 letters, digits, - and _, beginning with a letter or digit; "
     "kms- is kept for cloud products",
     "InvalidParameterValue.InvalidCiphertext": "give the same --context as at encryption, and the blob unchanged",
-    "ResourceUnavailable.CmkNotFound": "see the keys of this region: kmstool key list",
+    "ResourceUnavailable.CmkNotFound": "see the keys of this region: kmstool key list; a key or blob of another one "
+    "needs --region REGION",
     "InvalidParameterValue.DataKeyNameAlreadyExists": "choose another name, or see who has it: kmstool data-key show NAME",
     "InvalidParameterValue.InvalidDataKeyName": "1 to 60 letters, digits, - and _, beginning with a letter or digit; "
     "kms- is kept for cloud products",

@@ -130,6 +130,33 @@ def test_a_symbolic_link_is_replaced_and_never_followed(way: str, folder: Path, 
     assert names(folder) == ["out", "victim"]
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_link_to_what_is_no_file_is_kept(folder: Path, *, replace: bool) -> None:
+    """As root `-o /dev/stdout --force` would take that name from every program of the machine."""
+    reading, writing = os.pipe()
+    try:
+        for target in ("/dev/null", f"/proc/self/fd/{writing}"):
+            (folder / "out").symlink_to(target)
+            with pytest.raises(OutputError, match="not a regular file"):
+                atomic.write(folder / "out", NEW, replace=replace)
+            assert os.readlink(folder / "out") == target
+            (folder / "out").unlink()
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_the_names_of_devices_are_kept(monkeypatch: pytest.MonkeyPatch, folder: Path, *, replace: bool) -> None:
+    """/dev/stdout leads to a regular file where a shell has redirected it."""
+    (folder / "victim").write_bytes(OLD)
+    (folder / "stdout").symlink_to("victim")
+    monkeypatch.setattr(os.path, "realpath", lambda path: "/dev" if path == folder else str(path))
+    with pytest.raises(OutputError, match="not a regular file"):
+        atomic.write(folder / "stdout", NEW, replace=replace)
+    assert (folder / "stdout").is_symlink()
+
+
 def test_the_other_name_of_a_hard_link_keeps_its_content(way: str, folder: Path) -> None:
     (folder / "victim").write_bytes(OLD)
     (folder / "out").hardlink_to(folder / "victim")

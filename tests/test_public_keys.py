@@ -80,7 +80,7 @@ def test_a_key_in_kms_known_by_its_public_key_alone(work: dict[str, str], kind: 
     run("encrypt", "--public-key", word, "--context", "team=a", "plain", "-o", "sealed.kte", variables=NOWHERE)
     assert run("decrypt", "sealed.kte", "-o", "-") == PLAINTEXT
     assert run("decrypt", "--key", kind, "sealed.kte", "-o", "-") == PLAINTEXT
-    run("decrypt", "--key", f"{kind}-other", "sealed.kte", "-o", "none", code=2)
+    run("decrypt", "--key", f"{kind}-other", "sealed.kte", "-o", "none", code=4)
     run("decrypt", "--context", "team=b", "sealed.kte", "-o", "none", code=5)
     assert not Path("none").exists()
     (found,) = inspected("sealed.kte")

@@ -81,7 +81,7 @@ def encrypt(
 
     RSA-2048 takes 190 bytes with OAEP SHA-256, SM2 146. The ciphertext is written in base64.
     """
-    if (public_key is None) == (key is None):
+    if public_key is not None and key is not None:
         raise UsageError("give --public-key or --key", hint="get it: kmstool public-key KEY > pub.pem")
     known = key_files.public_key(public_key) if public_key is not None else _public_key(session, key)
     source = files.read(file, MAX_INPUT_BYTES, "the plaintext is {size} bytes, far over the limit", "use an envelope")
@@ -131,13 +131,15 @@ def _encrypted(key: PublicKey, algorithm: EncryptionAlgorithm | None, plaintext:
     from kmstool.crypto import encodings, rsa, sm2_encryption
     from kmstool.crypto.asymmetric import RsaPublicKey, Sm2PublicKey
 
+    if not plaintext:
+        raise InputError("the plaintext is empty", hint="KMS does not decrypt what holds nothing")
     if isinstance(key, RsaPublicKey):
         return rsa.encrypt(key.key, algorithm or RSA_ALGORITHMS[0], plaintext)
     if not isinstance(key, Sm2PublicKey) or algorithm:
         raise UsageError(
             f"a public key of the kind {key.kind} does not encrypt" + (f" with {algorithm}" if algorithm else "")
         )
-    if not 1 <= len(plaintext) <= MAX_SM2_PLAINTEXT_BYTES:
+    if len(plaintext) > MAX_SM2_PLAINTEXT_BYTES:
         raise InputError(
             f"the plaintext is {len(plaintext)} bytes; KMS decrypts 1 to {MAX_SM2_PLAINTEXT_BYTES} bytes with SM2",
             hint="use an envelope for more",

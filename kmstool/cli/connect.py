@@ -50,6 +50,16 @@ def choose(session: Session, name: str | None) -> Profile:
     raise AccessError("no profile and no credentials: which KMS is meant is not known", hint=_WAYS)
 
 
+def warn_if_overruled(session: Session, name: str) -> None:
+    """Tell whoever chose a profile that credentials in the environment come before it."""
+    chosen = choose(session, None)
+    if chosen.name != name:
+        session.warn(
+            f"the {chosen.name} comes before the profile {name} here: commands use {chosen.name} "
+            f"unless its variables are unset or --profile {name} is given"
+        )
+
+
 def transport(session: Session, profile: Profile, region: str) -> Transport:
     """Return the transport to the KMS that a profile means."""
     endpoint = session.endpoint(profile)

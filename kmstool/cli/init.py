@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kmstool.cli import connect
 from kmstool.cli.options import Command
 from kmstool.cli.session import Session, pass_session
 
@@ -19,7 +20,7 @@ def init(session: Session, local: bool) -> None:
     With --local it makes a store for the embedded KMS, a key with the alias
     "default" in it, and the profile "local" that uses both from now on. Without, it
     asks which KMS to use, and for Tencent Cloud logs in. Nothing that exists is
-    changed.
+    changed, but --region sets the region of the profile.
     """
     from kmstool.errors import UsageError
     from kmstool.kms.profiles import LOCAL
@@ -30,6 +31,8 @@ def init(session: Session, local: bool) -> None:
         session.settings.profile = LOCAL
         _make_default(session)
         session.note(f"the profile {LOCAL} is in use; its store is {session.local_folder}")
+        session.settings.profile = None
+        connect.warn_if_overruled(session, LOCAL)
         return
     from kmstool.cli.auth import login
 

@@ -174,7 +174,7 @@ def together(
 ) -> None:
     """Change all keys, or what else `noun` says, by one call for each way to KMS: a region, of a profile."""
     groups: dict[KmsClient, list[str]] = {}
-    for client, key_id in list(keys):
+    for client, key_id in dict.fromkeys(keys):
         groups.setdefault(client, []).append(key_id)
     # With a number, because the same ids can be named in two regions.
     calls = {f"call {number} ({', '.join(group[1])})": group for number, group in enumerate(groups.items(), 1)}

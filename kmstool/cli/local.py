@@ -191,9 +191,10 @@ def export(session: Session, plaintext: bool, out: str | None, force: bool) -> N
 @pass_session
 def reset(session: Session) -> None:
     """Destroy the store and every key in it."""
-    from kmstool.server import admin
+    from kmstool.server import admin, listening
 
     folder = session.local_folder
+    listening.refuse_served(folder)
     session.confirm(f"every key in {folder} will be destroyed; what they encrypted can never be read again")
     if session.settings.dry_run:
         session.note(f"dry run: the store in {folder} would be destroyed")

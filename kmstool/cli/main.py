@@ -60,8 +60,9 @@ class _Stopped(BaseException):
 def root() -> None:
     """Keys, encryption and signatures with Tencent Cloud KMS.
 
-    Data goes to stdout and notes to stderr. With --profile local, or after kmstool
-    init --local, everything happens in an embedded KMS on this machine.
+    Data goes to stdout and notes to stderr. With --profile local everything happens in
+    an embedded KMS on this machine; after kmstool init --local too, unless credentials
+    of Tencent Cloud are in the environment.
     """
 
 

@@ -62,7 +62,9 @@ def serve(session: Session, host: str, port: int, port_file: str | None, quota: 
 def env(session: Session) -> None:
     """Print lines that point tccli and the SDKs at it.
 
-    They are export lines for a shell and hold an API key of the embedded KMS, which opens nothing else.
+    They are export lines for a shell and hold an API key of the embedded KMS, which opens
+    nothing else. tccli knows no variable for the endpoint: give it --endpoint
+    "$KMSTOOL_ENDPOINT", or it asks Tencent Cloud.
     """
     from kmstool.kms.profiles import LOCAL
     from kmstool.server import admin, listening

@@ -68,5 +68,7 @@ def _unknown(address: keys.KeyAddress, listing: _Listing, noun: str, command: st
     import difflib  # noqa: PLC0415 - for mistakes only
 
     near = difflib.get_close_matches(address.name, [name for _, name in listing()], n=3)
+    command += f" --region {address.region}" if address.region else ""
+    command += f" --profile {address.profile}" if address.profile else ""
     hint = f"did you mean {' or '.join(near)}?" if near else f"see what there is: {command}"
     return NotFoundError(f"there is no {noun} {str(address)!r}", hint=hint)

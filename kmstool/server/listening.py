@@ -57,6 +57,15 @@ def address(folder: Path) -> str:
     raise _not_running()
 
 
+def refuse_served(folder: Path) -> None:
+    """Raise `OutputError` if this store is served: its server would go on without it."""
+    try:
+        found = address(folder)
+    except NetworkError:
+        return
+    raise OutputError(f"the store in {folder} is served at {found}", hint="stop kmstool local serve first")
+
+
 def bracketed(host: str) -> str:
     """Return a host as it stands in a URL."""
     return f"[{host}]" if ":" in host else host
