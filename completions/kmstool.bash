@@ -440,11 +440,13 @@ _kmstool_place() {
     'kmstool encrypt --out') source='file' ;;
     'kmstool encrypt #0') source='file' ;;
     'kmstool envelope decrypt --identity') source='file' ;;
+    'kmstool envelope decrypt --detached') source='file' ;;
     'kmstool envelope decrypt -o') source='file' ;;
     'kmstool envelope decrypt --out') source='file' ;;
     'kmstool envelope decrypt #0') source='file' ;;
     'kmstool envelope encrypt --public-key') source='file' ;;
     'kmstool envelope encrypt --suite') words=(aes-256-gcm sm4-gcm) ;;
+    'kmstool envelope encrypt --detached') source='file' ;;
     'kmstool envelope encrypt -o') source='file' ;;
     'kmstool envelope encrypt --out') source='file' ;;
     'kmstool envelope encrypt #0') source='file' ;;
@@ -455,9 +457,11 @@ _kmstool_place() {
     'kmstool envelope import-legacy -o') source='file' ;;
     'kmstool envelope import-legacy --out') source='file' ;;
     'kmstool envelope import-legacy #0') source='file' ;;
+    'kmstool envelope inspect --detached') source='file' ;;
     'kmstool envelope inspect #0') source='file' ;;
     'kmstool envelope rewrap #'*) source='file' ;;
     'kmstool envelope verify --identity') source='file' ;;
+    'kmstool envelope verify --detached') source='file' ;;
     'kmstool envelope verify #0') source='file' ;;
     'kmstool exec --env') source='@file' ;;
     'kmstool fingerprint import #0') source='file' ;;

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import stat
@@ -251,6 +252,8 @@ def test_an_empty_name_is_no_file() -> None:
     fails(2, "an empty name is no file", "encrypt", "--key", "demo", "plain", "-o", "")
     done("encrypt", "--key", "demo", "plain")
     fails(2, "an empty name is no file", "decrypt", "plain.kte", "-o", "")
+    for command in ("encrypt", "decrypt", "verify", "inspect"):
+        fails(2, "an empty name is no file", command, "plain", "--detached", "")
     assert sorted(os.listdir()) == ["plain", "plain.kte"]
 
 
@@ -1221,12 +1224,17 @@ def test_a_name_that_is_no_text_is_one_failure_or_none() -> None:
         ("encrypt -r tree/0 -o .", "within each other"),
         ("encrypt -r tree -o out --armor", "excludes --armor"),
         ("encrypt -r tree -o out --detached head", "excludes --armor and --detached"),
+        ("encrypt -r tree -o out --detached ''", "an empty name is no file"),
+        ("encrypt -r tree -o ''", "an empty name is no folder"),
+        ("encrypt -r '' -o out", "an empty name is no folder"),
+        ("encrypt plain --dek-per-file -r --data-key ''", "which --dek-per-file excludes"),
         ("encrypt -r tree -o out --aad path=x", "--aad cannot set it"),
         ("encrypt plain --dek-per-file", "--recursive"),
         ("decrypt -r tree", "needs a folder and -o"),
         ("decrypt -r tree -o tree/out", "within each other"),
         ("decrypt -r tree -o out --context app=demo", "exclude each other"),
         ("decrypt -r tree -o out --range 0-1", "--range"),
+        ("decrypt -r tree -o out --range ''", "--range"),
         ("decrypt -r tree -o out --detached head", "--detached"),
         ("decrypt -r tree -o out --verify-first", "--verify-first"),
     ],
@@ -1235,7 +1243,7 @@ def test_options_that_do_not_go_together(command: str, reason: str) -> None:
     """What would have no effect is refused, rather than passed over."""
     make_tree(3)
     Path("plain").write_bytes(b"text")
-    words = command.split()
+    words = shlex.split(command)
     fails(2, reason, *words, *(["--key", "demo"] if words[0] == "encrypt" else []))
     assert sorted(os.listdir()) == ["plain", "tree"]
 

@@ -57,7 +57,7 @@ def envelope() -> None:
     "--suite", type=click.Choice(recipients.SUITES), default=recipients.SUITES[0], show_default=True, help="Cipher."
 )
 @click.option("-a", "--armor", is_flag=True, help="Write text (PEM) in place of binary data.")
-@click.option("--detached", metavar="HEADER", help="Write the header to a file of its own.")
+@options.file_option("--detached", help="Write the header to a file of its own.")
 @click.option("--reserve", is_flag=True, help="Leave room for a rewrap in place, also in small files.")
 @click.option("-r", "--recursive", is_flag=True, help="FILE is a folder; every file in it is encrypted into OUT.")
 @click.option("--dek-per-file", is_flag=True, help="With --recursive: ask KMS for a data key for each file.")
@@ -73,7 +73,7 @@ def encrypt(session: Session, file: str | None, **choices: Any) -> None:
     """
     if choices["dek_per_file"] and not choices["recursive"]:
         raise UsageError("--dek-per-file goes with --recursive only")
-    if choices["dek_per_file"] and choices["data_key"]:
+    if choices["dek_per_file"] and choices["data_key"] is not None:
         raise UsageError("--data-key is one key for all files, which --dek-per-file excludes")
 
     def job() -> EncryptJob:
@@ -92,7 +92,7 @@ def encrypt(session: Session, file: str | None, **choices: Any) -> None:
 @click.option("--identity", "private_keys", multiple=True, metavar="FILE", help="RSA private key in PEM; repeatable.")
 @options.context_option
 @options.shield_option
-@click.option("--detached", metavar="HEADER", help="Read the header from a file of its own.")
+@options.file_option("--detached", help="Read the header from a file of its own.")
 @click.option("--range", "span", metavar="A-B", help="Only the bytes A to B of the plaintext, counted from 0.")
 @click.option("--verify-first", is_flag=True, help="Authenticate all before the first byte is written.")
 @click.option("-r", "--recursive", is_flag=True, help="FILE is a folder; every envelope in it is opened into OUT.")
@@ -111,7 +111,7 @@ def decrypt(session: Session, file: str | None, out: str | None, force: bool, re
         from kmstool.cli import trees
 
         for name in ("detached", "span", "verify_first"):
-            if choices[name]:
+            if choices[name] not in (None, False):
                 option = {"span": "range"}.get(name, name.replace("_", "-"))
                 raise UsageError(f"--recursive and --{option} exclude each other")
         trees.decrypt(session, file, out, choices["keys"], choices["context"], force=force)
@@ -133,7 +133,7 @@ def decrypt(session: Session, file: str | None, out: str | None, force: bool, re
 @click.option("--identity", "private_keys", multiple=True, metavar="FILE", help="RSA private key in PEM; repeatable.")
 @options.context_option
 @options.shield_option
-@click.option("--detached", metavar="HEADER", help="Read the header from a file of its own.")
+@options.file_option("--detached", help="Read the header from a file of its own.")
 @options.input_argument
 @pass_session
 def verify(
@@ -154,7 +154,7 @@ def verify(
 
 
 @click.command(cls=options.Command, example="kmstool envelope inspect big.tar.kte")
-@click.option("--detached", metavar="HEADER", help="Read the header from a file of its own.")
+@options.file_option("--detached", help="Read the header from a file of its own.")
 @options.input_argument
 @pass_session
 def inspect(session: Session, file: str | None, detached: str | None) -> None:

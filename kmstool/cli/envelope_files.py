@@ -52,7 +52,7 @@ def encrypt(
         job = make()
         if job.detached is not None:
             _refuse_same(job.detached, source)
-            if target and os.path.realpath(target) == os.path.realpath(job.detached):
+            if target is not None and os.path.realpath(target) == os.path.realpath(job.detached):
                 raise UsageError(f"{target} is to be the header and the payload", hint="give them two names")
         if target is None or target == files.STDIN:
             if target is None and not job.armor and sys.stdout.isatty():
@@ -91,7 +91,7 @@ def _encrypt_to(session: Session, job: EncryptJob, source: Source, write: Write,
 
 
 def _write_detached(job: EncryptJob, head: Header, *, force: bool) -> None:
-    if job.detached:
+    if job.detached is not None:
         with files.created(job.detached, force=force) as file:
             file.write(head.encode())
 

@@ -36,7 +36,7 @@ class EncryptJob:
         """Read the options, and let KMS make and wrap a DEK."""
         from kmstool import context
 
-        if choices["armor"] and choices["detached"]:
+        if choices["armor"] and choices["detached"] is not None:
             raise UsageError("--armor and --detached exclude each other")
         suite = recipients.suite_of(choices["suite"])
         text = context.canonical(context.from_options(choices["context"]))

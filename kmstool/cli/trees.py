@@ -37,7 +37,7 @@ def encrypt(
     source, target = _folders(name, out)
     paths = _paths(source)
     job = make()
-    if job.armor or job.detached:
+    if job.armor or job.detached is not None:
         raise UsageError("--recursive excludes --armor and --detached")
     if "path" in job.facts:
         raise UsageError("--recursive gives each file the fact path, its own path; --aad cannot set it")
@@ -132,6 +132,8 @@ def _make_folder(folder: Path) -> None:
 
 
 def _folders(name: str | None, out: str | None) -> tuple[Path, Path]:
+    if "" in (name, out):
+        raise UsageError("an empty name is no folder", hint="is a variable not set? . means the working folder")
     if name is None or out is None or not Path(name).is_dir():
         raise UsageError(
             "--recursive needs a folder and -o with another", hint="kmstool envelope encrypt -r DIR -o OUT"
