@@ -1202,6 +1202,44 @@ def test_a_file_in_the_way_of_a_folder_is_one_failure() -> None:
     assert len(tree_of("opened")) == len(before) - 1
 
 
+def bounded(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command as one who may not read everything, which root may unless it gives that up."""
+    bound = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    command = [*bound, *PROGRAM, "envelope", *arguments]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_SECONDS, check=False)
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444, 0o111], ids=oct)
+@pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["done", "tried"])
+def test_folders_that_cannot_be_read_are_failures(mode: int, more: tuple[str, ...]) -> None:
+    """A backup that leaves out what it cannot see is not called complete; files that can be seen are in it."""
+    make_tree(7)
+    done("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
+    # Of a folder with mode 444 the names can be read, and nothing of what they name.
+    named = "3/file-3" if mode == 0o444 else "3"
+    for folder, options in (("tree", ("--key", "demo")), ("sealed", ())):
+        verb = "decrypt" if folder == "sealed" else "encrypt"
+        Path(folder, "3").chmod(mode)
+        ran = bounded(verb, "-r", folder, "-o", f"{folder}-out", *options, *more)
+        Path(folder, "3").chmod(0o755)
+        said = ran.stderr.decode()
+        assert ran.returncode == 9, said
+        assert re.search(f"^kmstool: {named}(.kte)?: cannot read .*: permission denied", said, re.MULTILINE), said
+        assert re.search(f"1 of 7 files and folders in .*{folder} were not {verb}ed", said), said
+        if not more:
+            assert len(tree_of(f"{folder}-out")) == 6
+
+
+def test_a_folder_that_cannot_be_read_at_all() -> None:
+    make_tree(3)
+    Path("tree").chmod(0)
+    ran = bounded("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
+    Path("tree").chmod(0o755)
+    assert ran.returncode == 3, ran.stderr
+    assert b"cannot read " in ran.stderr
+    assert not Path("sealed").exists()
+
+
 def test_a_name_that_is_no_text_is_one_failure_or_none() -> None:
     Path("tree").mkdir()
     for name in (b"a", b"n\xff", b"z"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -35,15 +36,12 @@ def encrypt(
 ) -> None:
     """Encrypt every regular file below a folder into another folder, under the same names with .kte."""
     source, target = _folders(name, out)
-    paths = _paths(source)
+    paths, unread = _walk(source)
     job = make()
     if job.armor or job.detached is not None:
         raise UsageError("--recursive excludes --armor and --detached")
     if "path" in job.facts:
         raise UsageError("--recursive gives each file the fact path, its own path; --aad cannot set it")
-    if session.settings.dry_run:
-        session.note(f"dry run: {len(paths)} files would be encrypted into {target}")
-        return
 
     def one(path: str) -> None:
         own = job
@@ -52,8 +50,10 @@ def encrypt(
             own = replace(job, dek=dek, stanzas=stanzas)
         _encrypt_one(own, source, target, path, force=force)
 
-    failures = _in_order(paths, one) if dek_per_file else _in_processes(paths, one)
-    _report(session, source, paths, failures, "encrypted")
+    def work() -> _Failures:
+        return _in_order(paths, one) if dek_per_file else _in_processes(paths, one)
+
+    _do(session, "encrypted", (source, target), paths, unread, work)
 
 
 def decrypt(
@@ -74,10 +74,7 @@ def decrypt(
     source, target = _folders(name, out)
     if context_words:
         raise UsageError("--recursive and --context exclude each other")
-    paths = [path for path in _paths(source) if path.endswith(SUFFIX)]
-    if session.settings.dry_run:
-        session.note(f"dry run: {len(paths)} files would be decrypted into {target}")
-        return
+    paths, unread = _walk(source, SUFFIX)
     identities = recipients.identities(session, keys)
 
     def one(path: str) -> None:
@@ -97,10 +94,11 @@ def decrypt(
             if isinstance(identity, CmkIdentity):
                 identity.client_of = _no_client
 
-    # The first one alone: most often its DEK is that of all.
-    first = _in_order(paths[:1], one)
-    rest = _in_processes(paths[1:], one, keep_to_known_deks)
-    _report(session, source, paths, first + rest, "decrypted")
+    def work() -> _Failures:
+        # The first one alone: most often its DEK is that of all.
+        return _in_order(paths[:1], one) + _in_processes(paths[1:], one, keep_to_known_deks)
+
+    _do(session, "decrypted", (source, target), paths, unread, work)
 
 
 def _encrypt_one(job: EncryptJob, source: Path, target: Path, path: str, *, force: bool) -> None:
@@ -144,25 +142,54 @@ def _folders(name: str | None, out: str | None) -> tuple[Path, Path]:
     return source, target
 
 
-def _paths(folder: Path) -> list[str]:
-    """Return the regular files below a folder, relative to it, in order; links are passed over."""
+def _walk(folder: Path, suffix: str = "") -> tuple[list[str], _Failures]:
+    """Return the regular files below a folder, relative to it, in order, and what cannot be seen; links are passed over.
+
+    Raises `InputError` if the folder itself cannot be read.
+    """
     found: list[str] = []
-    for base, folders, names in os.walk(folder):
+    unread: _Failures = []
+
+    def unreadable(error: OSError) -> None:
+        fault, path = files.unreadable(error.filename, error), os.path.relpath(error.filename, folder)
+        if path == os.curdir:
+            raise fault from error
+        unread.append((path, fault.message))
+
+    for base, folders, names in os.walk(folder, onerror=unreadable):
         folders.sort()
-        found += [
-            os.path.relpath(path, folder)
-            for name in sorted(names)
-            if os.path.isfile(path := os.path.join(base, name)) and not os.path.islink(path)
-        ]
-    return found
+        for path in (os.path.join(base, name) for name in sorted(names) if name.endswith(suffix)):
+            try:
+                if stat.S_ISREG(os.lstat(path).st_mode):
+                    found.append(os.path.relpath(path, folder))
+            except OSError as error:
+                unreadable(error)
+    return found, unread
 
 
-def _report(session: Session, source: Path, paths: list[str], failures: _Failures, what: str) -> None:
+def _do(
+    session: Session,
+    what: str,
+    folders: tuple[Path, Path],
+    paths: list[str],
+    unread: _Failures,
+    work: Callable[[], _Failures],
+) -> None:
+    """Do the work, unless it is a dry run, and say what of the first folder was, or would be, done into the second.
+
+    Raises `PartialError` if anything failed or could not be read.
+    """
+    source, target = folders
+    dry_run = session.settings.dry_run
+    failures = unread + ([] if dry_run else work())
     for path, message in failures:
         session.warn(f"{path}: {message}")
     if failures:
-        raise PartialError(f"{len(failures)} of {len(paths)} files in {source} were not {what}")
-    session.note(f"{len(paths)} files were {what}")
+        things = "files and folders" if unread else "files"
+        count = len(paths) + len(unread)
+        raise PartialError(f"{len(failures)} of {count} {things} in {source} were not {what}")
+    happened = f"would be {what} into {target}" if dry_run else f"were {what}"
+    session.note(f"{'dry run: ' if dry_run else ''}{len(paths)} files {happened}")
 
 
 def _no_client(region: str) -> NoReturn:
