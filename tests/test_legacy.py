@@ -1,7 +1,11 @@
 """Data of the vendor's ECB sample is opened as it says it is, its padding is never guessed, and nothing writes it."""
 
 import base64
+import json
+import os
 import re
+import subprocess
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -9,9 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kmstool
+from kmstool.cli import main
+from kmstool.cli.session import Session
 from kmstool.crypto import ecb
 from kmstool.envelope import legacy
 from kmstool.errors import InputError
+from kmstool.server.app import EmbeddedKms
+from tests.conftest import PROGRAM, need
 
 # FIPS 197, appendix C.3, and GB/T 32907-2016, appendix A.1.
 AES_KEY = bytes(range(32))
@@ -58,6 +66,16 @@ def test_equal_blocks_are_counted() -> None:
     assert legacy.repeated_blocks(AES_CIPHER + SM4_CIPHER) == 0
 
 
+def test_counting_blocks_takes_little_memory() -> None:
+    data = os.urandom(2**21)
+    tracemalloc.start()
+    try:
+        assert legacy.repeated_blocks(data * 2) == len(data) // 16
+        assert tracemalloc.get_traced_memory()[1] < 4 * 2 * len(data)
+    finally:
+        tracemalloc.stop()
+
+
 @given(st.binary(max_size=100))
 def test_any_text_is_decoded_or_refused(data: bytes) -> None:
     try:
@@ -73,3 +91,93 @@ def test_ecb_stands_in_one_module_and_only_decrypts() -> None:
     ]
     assert [str(path) for path in users] == ["crypto/ecb.py"]
     assert "encryptor" not in (folder / "crypto" / "ecb.py").read_text()
+
+
+# As a command.
+
+TEXT = b"sixteen bytes..." * 2 + b"the end"
+
+
+@pytest.fixture
+def old(kms: EmbeddedKms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make data of the sample, `old.txt`, with its `dek.blob`, in the working folder; return the options for it."""
+    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "store"))
+    monkeypatch.setenv("KMSTOOL_PROFILE", "local")
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    key_id = kms.call("CreateKey", {"Alias": "demo"})["KeyId"]
+    made = kms.call("GenerateDataKey", {"KeyId": key_id, "KeySpec": "AES_256"})
+    Path("dek.blob").write_text(made["CiphertextBlob"])
+    dek = base64.b64decode(made["Plaintext"]).hex()
+    command = [need("openssl"), "enc", "-aes-256-ecb", "-nopad", "-K", dek]
+    sealed = subprocess.run(command, input=TEXT + bytes(9), capture_output=True, check=True).stdout
+    Path("old.txt").write_bytes(base64.encodebytes(sealed))
+    return "--blob dek.blob --trailing-zeros strip-block"
+
+
+def run(line: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [*PROGRAM, "envelope", *line.split()]
+    return subprocess.run(command, input=data, capture_output=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("more", ["--key demo", "--to-plaintext"])
+@pytest.mark.parametrize("target", ["old.txt", "./dek.blob"])
+def test_neither_the_data_nor_its_key_is_overwritten(target: str, more: str, old: str) -> None:
+    before = Path(target).read_bytes()
+    ran = run(f"import-legacy {old} {more} old.txt -o {target} --force")
+    assert ran.returncode == 2, ran.stderr
+    assert b"is input and output" in ran.stderr
+    assert Path(target).read_bytes() == before
+    assert run(f"import-legacy {old} {more} old.txt -o").returncode == 2
+
+
+def test_an_empty_name_is_no_output(old: str) -> None:
+    ran = subprocess.run(
+        [*PROGRAM, "envelope", "import-legacy", *old.split(), "old.txt", "-o", ""], capture_output=True, check=False
+    )
+    assert (ran.returncode, b"an empty name is no file" in ran.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("more", ["", " --format json"])
+def test_the_envelope_goes_to_stdout_where_that_is_named(more: str, old: str) -> None:
+    made = run(f"import-legacy {old} --key demo old.txt -o -{more}")
+    assert made.returncode == 0, made.stderr
+    assert run("decrypt", made.stdout).stdout == TEXT
+    assert sorted(os.listdir()) == ["dek.blob", "old.txt"]
+
+
+def test_what_was_found_is_told_to_programs(old: str) -> None:
+    ran = run(f"import-legacy {old} --key demo old.txt -o new.kte --format json")
+    assert json.loads(ran.stdout) == {"Authenticated": False, "RepeatedBlocks": 1, "Bytes": 48}
+    assert run("decrypt new.kte -o -").stdout == TEXT
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("--check -o new.kte", "--check"),
+        ("--check --to-plaintext", "--check"),
+        ("--check --key demo", "--check"),
+        ("--to-plaintext --key demo", "--to-plaintext"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(line: str, reason: str, old: str) -> None:
+    ran = run(f"import-legacy {old} old.txt {line}")
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert reason.encode() in ran.stderr
+    assert sorted(os.listdir()) == ["dek.blob", "old.txt"]
+
+
+@pytest.mark.parametrize("raw", [(), ("--raw",)], ids=["base64", "raw"])
+@pytest.mark.usefixtures("old")
+def test_the_limit_is_the_one_that_is_told(raw: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(legacy, "MAX_BYTES", 64)
+    line = ["envelope", "import-legacy", "--blob", "dek.blob", "--check", "data", *raw]
+    with main.root.make_context("kmstool", line, obj=Session(os.environ)) as ctx:
+        Path("data").write_bytes(b"A" * 64)
+        main.root.invoke(ctx)
+    with main.root.make_context("kmstool", line, obj=Session(os.environ)) as ctx:
+        Path("data").write_bytes(b"A" * 64 + b"\n")
+        with pytest.raises(InputError, match="the data has 65 bytes; 1 GiB is possible"):
+            main.root.invoke(ctx)

@@ -45,29 +45,33 @@ def encrypt(
     session: Session, make: Callable[[], EncryptJob], name: str | None, out: str | None, *, force: bool
 ) -> None:
     """Encrypt a file or stdin to a file or stdout; the job, for which KMS makes a DEK, only if there is an input."""
-    from kmstool.envelope import engine
-
     target = out if out is not None else (None if name in (None, files.STDIN) else f"{name}{SUFFIX}")
     with _source(name) as source:
-        job = make()
-        if job.detached is not None:
-            _refuse_same(job.detached, source)
-            if target is not None and os.path.realpath(target) == os.path.realpath(job.detached):
-                raise UsageError(f"{target} is to be the header and the payload", hint="give them two names")
-        if target is None or target == files.STDIN:
-            if target is None and not job.armor and sys.stdout.isatty():
-                raise files.not_for_terminals("a pipe, --armor")
-            _encrypt_to(session, job, source, _stdout_writer(), force=force)
-            return
-        _refuse_same(target, source)
-        with files.created(target, force=force, durable=False) as file:
-            if job.armor:
-                _encrypt_to(session, job, source, engine.writer(file.fileno()), force=force)
-            else:
-                encrypt_file(session, job, source, file.fileno(), force=force)
+        encrypt_source(session, make(), source, target, force=force)
 
 
-def encrypt_file(session: Session, job: EncryptJob, source: Source, target: int, *, force: bool) -> None:
+def encrypt_source(session: Session, job: EncryptJob, source: Source, target: str | None, *, force: bool) -> None:
+    """Encrypt what a source holds to a file or, for None and `-`, stdout."""
+    from kmstool.envelope import engine
+
+    if job.detached is not None:
+        _refuse_same(job.detached, source)
+        if target is not None and os.path.realpath(target) == os.path.realpath(job.detached):
+            raise UsageError(f"{target} is to be the header and the payload", hint="give them two names")
+    if target is None or target == files.STDIN:
+        if target is None and not job.armor and sys.stdout.isatty():
+            raise files.not_for_terminals("a pipe, --armor")
+        _encrypt_to(session, job, source, _stdout_writer(), force=force)
+        return
+    _refuse_same(target, source)
+    with files.created(target, force=force, durable=False) as file:
+        if job.armor:
+            _encrypt_to(session, job, source, engine.writer(file.fileno()), force=force)
+        else:
+            _encrypt_file(session, job, source, file.fileno(), force=force)
+
+
+def _encrypt_file(session: Session, job: EncryptJob, source: Source, target: int, *, force: bool) -> None:
     """Encrypt into an open, empty regular file; a detached header gets its own."""
     from kmstool.envelope import file as whole
 

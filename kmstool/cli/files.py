@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -94,10 +95,10 @@ def _readable(name: str | None) -> Iterator[None]:
 
 def _read_up_to(descriptor: int, limit: int) -> bytes:
     # Not a buffered file, whose read can miss a signal that comes together with the data.
-    data = b""
-    while len(data) < limit and (piece := os.read(descriptor, min(limit - len(data), 2**20))):
-        data += piece
-    return data
+    data = io.BytesIO()
+    while data.tell() < limit and (piece := os.read(descriptor, min(limit - data.tell(), 2**20))):
+        data.write(piece)
+    return data.getvalue()
 
 
 def write(data: bytes, out: str | None, *, force: bool = False, source: Input | Stream | None = None) -> None:

@@ -8,13 +8,12 @@ from typing import Any
 
 import click
 
-from kmstool.cli import blobs, files, options, output
+from kmstool.cli import blobs, envelope_files, files, options, output
 from kmstool.cli.envelope_jobs import EncryptJob
 from kmstool.cli.session import Session, pass_session
 from kmstool.errors import UsageError
 
 SCHEMES = ("tencent-sample-ecb",)
-MAX_BYTES = 2**30
 
 
 @click.command(
@@ -44,35 +43,52 @@ def import_legacy(session: Session, file: str | None, out: str | None, force: bo
     """
     from kmstool.envelope import legacy
 
-    source = files.read(file, 2 * MAX_BYTES, "the data is {size} bytes; 1 GiB is possible", "split it")
+    _refuse_without_effect(out, choices)
+    source = files.read(file, legacy.MAX_BYTES, "the data has {size} bytes; 1 GiB is possible", "split it")
     data = source.data if choices["raw"] else legacy.decode(source.data)
-    facts = {"Authenticated": False, "RepeatedBlocks": legacy.repeated_blocks(data), "Bytes": len(data)}
     if choices["check"]:
+        facts = _facts(data)
         output.answer(session, facts, lambda: print(f"{facts['RepeatedBlocks']:,} blocks are equal to earlier ones"))
         return
-    if out is None and not choices["to_plaintext"]:
-        raise UsageError("the new envelope needs a name", hint="add -o FILE")
-    _, blob = blobs.read(choices["blob"])
+    blob_file, blob = blobs.read(choices["blob"])
+    for read in (source, blob_file):
+        if out is not None and out != files.STDIN:
+            files.refuse_same(out, read.inode)
     dek = session.client().decrypt(blob, {}).plaintext
     plaintext = legacy.decrypt(choices["cipher"], dek, data, choices["trailing_zeros"])
     session.warn("the source was not authenticated: kmstool cannot tell whether it was modified")
     if choices["to_plaintext"]:
-        files.write(plaintext, out, force=force, source=source)
+        files.write(plaintext, out, force=force)
         return
     _write(session, plaintext, hashlib.sha256(source.data).hexdigest(), choices, str(out), force=force)
     session.note("delete the old copies: equal blocks of them show to everybody")
-    output.answer(session, facts, lambda: None)
+    if out != files.STDIN and (session.settings.query or session.settings.format == "json"):
+        output.answer(session, _facts(data), lambda: None)
+
+
+def _refuse_without_effect(out: str | None, choices: dict[str, Any]) -> None:
+    """Raise `UsageError` for options that would be passed over, and for an envelope without a name."""
+    if choices["check"] and (out is not None or choices["to_plaintext"] or choices["keys"]):
+        raise UsageError("--check writes nothing: it excludes -o, --to-plaintext and --key")
+    if choices["to_plaintext"] and choices["keys"]:
+        raise UsageError("--to-plaintext and --key exclude each other: plaintext has no recipients")
+    if out is None and not choices["to_plaintext"] and not choices["check"]:
+        raise UsageError("the new envelope needs a name", hint="add -o FILE, or -o - for stdout")
+
+
+def _facts(data: bytes) -> dict[str, Any]:
+    from kmstool.envelope import legacy
+
+    return {"Authenticated": False, "RepeatedBlocks": legacy.repeated_blocks(data), "Bytes": len(data)}
 
 
 def _write(session: Session, plaintext: bytes, digest: str, choices: dict[str, Any], out: str, *, force: bool) -> None:
-    from kmstool.envelope import file as whole
+    from kmstool.envelope.file import Source
 
     facts = (f"imported_from={choices['scheme']}", "unauthenticated=true", f"sha256_of_source={digest}")
     job = EncryptJob.of(
         session, keys=choices["keys"], public_keys=(), context=(), facts=facts, suite="aes-256-gcm",
         armor=False, detached=None, reserve=False, data_key=None,
     )  # fmt: skip
-    buffer = io.BytesIO(plaintext)
-    head = job.header(len(plaintext), to_file=True)
-    with files.created(out, force=force, durable=False) as file:
-        whole.seal(job.dek, head, whole.Source(buffer.readinto), file.fileno(), lambda _: None)
+    source = Source(io.BytesIO(plaintext).readinto, size=len(plaintext))
+    envelope_files.encrypt_source(session, job, source, out, force=force)
