@@ -66,6 +66,19 @@ def create(
         os.close(folder)
 
 
+def remove(path: Path) -> None:
+    """Take a file away, on disk too when this returns; one that is not there is no fault. Raises `OutputError`."""
+    try:
+        path.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise fault(path, error) from error
+
+
 def fault(path: Path, error: OSError) -> OutputError:
     """Translate a fault of the file system into an error that names the file and the way out."""
     hints = {

@@ -373,3 +373,13 @@ def test_a_fault_is_reported_and_leaves_the_old_file_or_the_new_one(
     published = (system_call, count) == ("fsync", 2)
     assert content(folder / "out") == (NEW if published else before)
     assert set(names(folder)) <= {"out"}
+
+
+def test_a_file_is_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"former")
+    (tmp_path / "link").symlink_to("elsewhere")
+    for name in ("file", "file", "link"):
+        atomic.remove(tmp_path / name)
+    assert list(tmp_path.iterdir()) in ([], [tmp_path / "home"])
+    with pytest.raises(OutputError, match="cannot write"):
+        atomic.remove(tmp_path)

@@ -551,6 +551,51 @@ def test_a_detached_header_never_replaces_the_input() -> None:
     assert os.listdir() == ["plain"]
 
 
+@pytest.mark.parametrize("arguments", [("-o", "payload"), ("-o", "-"), ()], ids=["file", "stdout", "default"])
+def test_the_name_of_a_detached_header_is_looked_at_first(arguments: tuple[str, ...]) -> None:
+    """Before KMS makes a data key, and before the first byte of a payload that nothing could open leaves."""
+    Path("plain").write_bytes(b"text")
+    Path("head").write_bytes(b"precious")
+    Path("folder").mkdir()
+    words = ("encrypt", "--key", "demo", "plain", *arguments, "--detached")
+    fails(8, "cannot write head: it exists already", *words, "head")
+    fails(8, "cannot write folder: it is not a regular file", *words, "folder", "--force")
+    fails(8, "make the folder first", *words, "missing/head")
+    fails(2, "the header is written to a file, not to stdout", *words, "-")
+    assert "GenerateDataKey" not in calls_of(*words, "head")
+    assert sorted(os.listdir()) == ["folder", "head", "plain"]
+
+
+def test_a_payload_that_does_not_get_out_leaves_no_header() -> None:
+    """A header without its payload would only look like an envelope."""
+    Path("head").write_bytes(b"former")
+    with Path("/dev/full").open("wb") as full:
+        ran = run("encrypt", "--key", "demo", "--detached", "head", "--force", input=b"text", stdout=full)
+    assert ran.returncode == 8, ran.stderr
+    assert Path("head").read_bytes() == b"former"
+    assert os.listdir() == ["head"]
+
+
+PAIR = [("linkat", 1), ("linkat", 2), ("/^rename", 1), ("/^rename", 2), ("/^unlink", 1)]
+PAIR += [("fsync", number) for number in range(1, 8)]
+
+
+@pytest.mark.parametrize(("call", "number"), PAIR)
+@pytest.mark.usefixtures("uncovered")
+def test_a_kill_while_header_and_payload_are_replaced(call: str, number: int) -> None:
+    """What stays is the former pair, the new one, or a payload without a header; never parts of two envelopes."""
+    words = ("encrypt", "--key", "demo", "plain", "-o", "payload", "--detached", "head", "--force")
+    Path("plain").write_bytes(b"former")
+    done(*words)
+    Path("plain").write_bytes(b"newer!")
+    assert killed_at(call, number, *words) in (-9, 137), "it was not killed"
+    assert Path("payload").exists()
+    if Path("head").exists():
+        assert done("decrypt", "payload", "--detached", "head", "-o", "-") in (b"former", b"newer!")
+    done(*words)
+    assert done("decrypt", "payload", "--detached", "head", "-o", "-") == b"newer!"
+
+
 def test_a_detached_header_through_a_pipe_and_verify_first() -> None:
     Path("plain").write_bytes(b"text")
     done("encrypt", "--key", "demo", "plain", "-o", "payload", "--detached", "head")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmstool.cli import envelope_files, options, output, progress, recipients, times
+from kmstool.cli import envelope_files, envelope_outputs, options, output, progress, recipients, times
 from kmstool.cli.envelope_jobs import EncryptJob
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.session import Session, pass_session
@@ -84,7 +84,7 @@ def encrypt(session: Session, file: str | None, **choices: Any) -> None:
 
         trees.encrypt(session, job, file, choices["out"], dek_per_file=choices["dek_per_file"], force=choices["force"])
     else:
-        envelope_files.encrypt(session, job, file, choices["out"], force=choices["force"])
+        envelope_outputs.encrypt(session, job, file, choices["out"], choices["detached"], force=choices["force"])
 
 
 @click.command(cls=options.Command, example="kmstool envelope decrypt big.tar.kte -o copy.tar")

@@ -1,4 +1,4 @@
-"""Where envelopes come from and go to: names, pipes, armor, atomic output. What is in them is decided elsewhere."""
+"""Where envelopes come from, and where what is in them goes to: names, pipes, armor, atomic output."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ from kmstool.cli.session import Session
 from kmstool.errors import IntegrityError, KmsToolError, UsageError
 
 if TYPE_CHECKING:
-    from kmstool.cli.envelope_jobs import EncryptJob
     from kmstool.envelope.file import Opened, Source
     from kmstool.envelope.floe import Floe
-    from kmstool.envelope.header import Header
     from kmstool.envelope.workers import Write
 
 SUFFIX = ".kte"
@@ -41,76 +39,17 @@ class Found:
         self.envelope = self.again()
 
 
-def encrypt(
-    session: Session, make: Callable[[], EncryptJob], name: str | None, out: str | None, *, force: bool
-) -> None:
-    """Encrypt a file or stdin to a file or stdout; the job, for which KMS makes a DEK, only if there is an input."""
-    target = out if out is not None else (None if name in (None, files.STDIN) else f"{name}{SUFFIX}")
-    with _source(name) as source:
-        encrypt_source(session, make(), source, target, force=force)
-
-
-def encrypt_source(session: Session, job: EncryptJob, source: Source, target: str | None, *, force: bool) -> None:
-    """Encrypt what a source holds to a file or, for None and `-`, stdout."""
-    from kmstool.envelope import engine
-
-    if job.detached is not None:
-        _refuse_same(job.detached, source)
-        if target is not None and os.path.realpath(target) == os.path.realpath(job.detached):
-            raise UsageError(f"{target} is to be the header and the payload", hint="give them two names")
-    if target is None or target == files.STDIN:
-        if target is None and not job.armor and sys.stdout.isatty():
-            raise files.not_for_terminals("a pipe, --armor")
-        _encrypt_to(session, job, source, _stdout_writer(), force=force)
-        return
-    _refuse_same(target, source)
-    with files.created(target, force=force, durable=False) as file:
-        if job.armor:
-            _encrypt_to(session, job, source, engine.writer(file.fileno()), force=force)
-        else:
-            _encrypt_file(session, job, source, file.fileno(), force=force)
-
-
-def _encrypt_file(session: Session, job: EncryptJob, source: Source, target: int, *, force: bool) -> None:
-    """Encrypt into an open, empty regular file; a detached header gets its own."""
-    from kmstool.envelope import file as whole
-
-    head = job.header(source.size, to_file=True)
-    with progress.bar(session, "encrypting", source.size) as advance:
-        whole.seal(job.dek, head, source, target, advance)
-    _write_detached(job, head, force=force)
-
-
-def _encrypt_to(session: Session, job: EncryptJob, source: Source, write: Write, *, force: bool) -> None:
-    from kmstool.envelope import file as whole
-    from kmstool.envelope.armor import ArmorWriter
-
-    head = job.header(source.size, to_file=False)
-    _write_detached(job, head, force=force)
-    armor = ArmorWriter(write) if job.armor else None
-    with progress.bar(session, "encrypting", source.size) as advance:
-        whole.seal_stream(job.dek, head, source, armor.write if armor else write, advance)
-    if armor:
-        armor.close()
-
-
-def _write_detached(job: EncryptJob, head: Header, *, force: bool) -> None:
-    if job.detached is not None:
-        with files.created(job.detached, force=force) as file:
-            file.write(head.encode())
-
-
 @contextmanager
 def opened(session: Session, name: str | None, detached: str | None) -> Iterator[Found]:
     """Open an envelope by name or from stdin, and its detached header, if there is one."""
     from kmstool.envelope import file as whole
 
-    with _source(name) as payload:
+    with source_of(name) as payload:
         if detached is None:
             envelope = whole.open_envelope(_unarmored(payload))
             yield Found(envelope, lambda: whole.open_envelope(_from_start(payload)), (payload,))
             return
-        with _source(detached) as head:
+        with source_of(detached) as head:
             yield Found(
                 whole.open_envelope(head, payload),
                 lambda: whole.open_envelope(_from_start(head), _from_start(payload)),
@@ -147,7 +86,7 @@ def decrypt(session: Session, found: Found, floe: Floe, target: str | None, *, f
             with _verified_stdout(target) as write:
                 whole.unseal_stream(envelope, floe, write, advance)
             return
-        _refuse_same(target, *found.inputs)
+        refuse_same(target, *found.inputs)
         with files.created(target, force=force, durable=False) as file:
             whole.unseal(envelope, floe, file.fileno(), advance)
 
@@ -165,7 +104,7 @@ def write_range(found: Found, floe: Floe, span: str, target: str | None, *, forc
         with _verified_stdout(target) as write:
             whole.unseal_range(found.envelope, floe, first, last, write)
         return
-    _refuse_same(target, *found.inputs)
+    refuse_same(target, *found.inputs)
     with files.created(target, force=force, durable=False) as file:
         whole.unseal_range(found.envelope, floe, first, last, engine.writer(file.fileno()))
 
@@ -181,14 +120,16 @@ def decrypted_name(name: str | None, out: str | None) -> str | None:
     return str(name).removesuffix(SUFFIX)
 
 
-def _refuse_same(target: str, *sources: Source) -> None:
+def refuse_same(target: str, *sources: Source) -> None:
+    """Raise `UsageError` for an output that is one of the sources, and for one without a name."""
     for source in sources:
         here = os.fstat(source.descriptor) if source.descriptor is not None else None
         files.refuse_same(target, (here.st_dev, here.st_ino) if here else None)
 
 
 @contextmanager
-def _source(name: str | None) -> Iterator[Source]:
+def source_of(name: str | None) -> Iterator[Source]:
+    """Open FILE, or stdin for None and `-`; raise as `files.opened` does, and `UsageError` for a folder."""
     from kmstool.envelope.file import Source
 
     with files.opened(name) as descriptor:
@@ -244,7 +185,7 @@ def _from_start(source: Source) -> Source:
     return Source.of(source.descriptor)
 
 
-def _stdout_writer() -> Write:
+def stdout_writer() -> Write:
     """Return a function that writes whole buffers to stdout, past Python's own buffer."""
     from kmstool.envelope import engine
 
@@ -259,7 +200,7 @@ def _verified_stdout(target: str | None) -> Iterator[Write]:
     It refuses to send binary data to a terminal that `target` does not name.
     """
     text_only = target is None and sys.stdout.isatty()
-    write, begun = _stdout_writer(), False
+    write, begun = stdout_writer(), False
 
     def guarded(data: memoryview) -> None:
         nonlocal begun

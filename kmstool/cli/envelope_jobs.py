@@ -26,7 +26,8 @@ class EncryptJob:
     dek: bytes = field(repr=False)
     stanzas: list[Stanza]
     armor: bool
-    detached: str | None
+    detached: bool
+    """Whether the header goes to a file of its own."""
     reserve: bool
     again: Callable[[], tuple[bytes, list[Stanza]]] = field(repr=False)
     """Makes another DEK for the same recipients."""
@@ -46,8 +47,8 @@ class EncryptJob:
             return recipients.wrapped_dek(session, choices["keys"], suite, text, others, choices["data_key"])
 
         facts = context.from_options(choices["facts"])
-        rest = {name: choices[name] for name in ("armor", "detached", "reserve")}
-        return cls(suite, text, facts, *make(), **rest, again=make)
+        layout = {"armor": choices["armor"], "detached": choices["detached"] is not None, "reserve": choices["reserve"]}
+        return cls(suite, text, facts, *make(), **layout, again=make)
 
     def header(self, size: int | None, *, to_file: bool, facts: dict[str, str] | None = None) -> Header:
         """Return the header for a plaintext of that size, None where it is not known before."""
@@ -67,4 +68,4 @@ class EncryptJob:
         )
         large = to_file and size is not None and size >= header.RESERVE_FROM_BYTES
         reserve = (self.reserve or large) and not self.armor
-        return header.build(self.suite, prologue, self.stanzas, reserve=reserve, detached=self.detached is not None)
+        return header.build(self.suite, prologue, self.stanzas, reserve=reserve, detached=self.detached)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from kmstool.cli import blobs, envelope_files, files, options, output
+from kmstool.cli import blobs, envelope_outputs, files, options, output
 from kmstool.cli.envelope_jobs import EncryptJob
 from kmstool.cli.session import Session, pass_session
 from kmstool.errors import UsageError
@@ -86,9 +86,12 @@ def _write(session: Session, plaintext: bytes, digest: str, choices: dict[str, A
     from kmstool.envelope.file import Source
 
     facts = (f"imported_from={choices['scheme']}", "unauthenticated=true", f"sha256_of_source={digest}")
-    job = EncryptJob.of(
-        session, keys=choices["keys"], public_keys=(), context=(), facts=facts, suite="aes-256-gcm",
-        armor=False, detached=None, reserve=False, data_key=None,
-    )  # fmt: skip
+
+    def job() -> EncryptJob:
+        return EncryptJob.of(
+            session, keys=choices["keys"], public_keys=(), context=(), facts=facts, suite="aes-256-gcm",
+            armor=False, detached=None, reserve=False, data_key=None,
+        )  # fmt: skip
+
     source = Source(io.BytesIO(plaintext).readinto, size=len(plaintext))
-    envelope_files.encrypt_source(session, job, source, out, force=force)
+    envelope_outputs.encrypt_source(session, job, source, out, force=force)

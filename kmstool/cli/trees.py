@@ -38,7 +38,7 @@ def encrypt(
     source, target = _folders(name, out)
     paths, unread = _walk(source)
     job = make()
-    if job.armor or job.detached is not None:
+    if job.armor or job.detached:
         raise UsageError("--recursive excludes --armor and --detached")
     if "path" in job.facts:
         raise UsageError("--recursive gives each file the fact path, its own path; --aad cannot set it")

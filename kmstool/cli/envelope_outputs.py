@@ -1,0 +1,125 @@
+"""Where new envelopes go to: files and pipes, with the header in front or in a file of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from kmstool.cli import envelope_files, files, progress
+from kmstool.cli.envelope_jobs import EncryptJob
+from kmstool.cli.session import Session
+from kmstool.errors import UsageError
+
+if TYPE_CHECKING:
+    from kmstool.envelope.file import Source
+    from kmstool.envelope.header import Header
+    from kmstool.envelope.workers import Write
+
+
+def encrypt(
+    session: Session,
+    make: Callable[[], EncryptJob],
+    name: str | None,
+    out: str | None,
+    detached: str | None = None,
+    *,
+    force: bool,
+) -> None:
+    """Encrypt a file or stdin to a file or stdout, with its header in a file of its own if that is named."""
+    target = out if out is not None else (None if name in (None, files.STDIN) else f"{name}{envelope_files.SUFFIX}")
+    with envelope_files.source_of(name) as source:
+        encrypt_source(session, make, source, target, detached, force=force)
+
+
+def encrypt_source(
+    session: Session,
+    make: Callable[[], EncryptJob],
+    source: Source,
+    target: str | None,
+    detached: str | None = None,
+    *,
+    force: bool,
+) -> None:
+    """Encrypt what a source holds to a file or, for None and `-`, stdout.
+
+    The job, for which KMS makes a DEK, is made only when the outputs can be. Nothing has a
+    name before all of the envelope was written, and a header that is detached gets its own last.
+    """
+    with ExitStack() as stack:
+        # The stack closes them in reverse.
+        header = _header_file(stack, source, target, detached, force=force)
+        if target is None or target == files.STDIN:
+            head = _encrypt_to_stdout(session, make(), source, named=target is not None)
+            payload = None
+        else:
+            envelope_files.refuse_same(target, source)
+            payload = stack.enter_context(files.created(target, force=force, durable=header is not None))
+            head = _encrypt_to_file(session, make(), source, payload)
+        if header is not None:
+            header.write(head.encode())
+            if payload is not None and force and not session.settings.dry_run:
+                _make_way(Path(str(detached)), header, payload)
+
+
+def _header_file(
+    stack: ExitStack, source: Source, target: str | None, detached: str | None, *, force: bool
+) -> BinaryIO | None:
+    if detached is None:
+        return None
+    if detached == files.STDIN:
+        raise UsageError("the header is written to a file, not to stdout", hint="./- is a file of that name")
+    envelope_files.refuse_same(detached, source)
+    if target is not None and os.path.realpath(target) == os.path.realpath(detached):
+        raise UsageError(f"{target} is to be the header and the payload", hint="give them two names")
+    return stack.enter_context(files.created(detached, force=force))
+
+
+def _make_way(former: Path, *outputs: BinaryIO) -> None:
+    """Take the header that is to be replaced away, as soon as the new header and payload are on disk.
+
+    They cannot get their names at once. A crash in between leaves a payload without a header,
+    where the header of another one would look like its own, and both like data that was altered.
+    """
+    from kmstool import atomic
+
+    for output in outputs:
+        output.flush()
+        os.fsync(output.fileno())
+    atomic.remove(former)
+
+
+def _encrypt_to_stdout(session: Session, job: EncryptJob, source: Source, *, named: bool) -> Header:
+    if not named and not job.armor and sys.stdout.isatty():
+        raise files.not_for_terminals("a pipe, --armor")
+    return _encrypt_in_order(session, job, source, envelope_files.stdout_writer())
+
+
+def _encrypt_to_file(session: Session, job: EncryptJob, source: Source, target: BinaryIO) -> Header:
+    """Encrypt into a file that is empty, and return the header."""
+    from kmstool.envelope import engine
+    from kmstool.envelope import file as whole
+
+    if job.armor:
+        return _encrypt_in_order(session, job, source, engine.writer(target.fileno()))
+    head = job.header(source.size, to_file=True)
+    with progress.bar(session, "encrypting", source.size) as advance:
+        whole.seal(job.dek, head, source, target.fileno(), advance)
+    return head
+
+
+def _encrypt_in_order(session: Session, job: EncryptJob, source: Source, write: Write) -> Header:
+    """Encrypt as through a pipe, and return the header."""
+    from kmstool.envelope import file as whole
+    from kmstool.envelope.armor import ArmorWriter
+
+    head = job.header(source.size, to_file=False)
+    armor = ArmorWriter(write) if job.armor else None
+    with progress.bar(session, "encrypting", source.size) as advance:
+        whole.seal_stream(job.dek, head, source, armor.write if armor else write, advance)
+    if armor:
+        armor.close()
+    return head
