@@ -220,6 +220,50 @@ def test_no_part_of_an_envelope_is_replaced_by_its_plaintext(span: tuple[str, ..
             assert Path(name).read_bytes() == before
 
 
+@pytest.fixture
+def key_pair() -> str:
+    """Make an RSA key, `private.pem` and `public.pem`; return the name of an envelope for it."""
+    openssl = need("openssl")
+    make = [openssl, "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "private.pem"]
+    subprocess.run(make, capture_output=True, check=True)
+    subprocess.run([openssl, "pkey", "-in", "private.pem", "-pubout", "-out", "public.pem"], check=True)
+    Path("plain").write_bytes(b"text")
+    done("encrypt", "--public-key", "public.pem", "plain", "-o", "private.pem.kte")
+    return "private.pem.kte"
+
+
+PUBLIC = f"{HOME_REGION}:6f6e2a6c-e7ca-11f1-8000-525400000001=public.pem"
+
+
+@pytest.mark.parametrize(
+    ("line", "spared"),
+    [
+        ("decrypt private.pem.kte --identity private.pem", "private.pem"),
+        ("decrypt private.pem.kte --identity private.pem -o ./private.pem", "private.pem"),
+        ("decrypt private.pem.kte --identity - -o private.pem", "private.pem"),
+        ("decrypt private.pem.kte --identity private.pem -o private.pem --range 0-1", "private.pem"),
+        ("encrypt plain --public-key public.pem -o public.pem", "public.pem"),
+        (f"encrypt plain --public-key {PUBLIC} -o public.pem", "public.pem"),
+        ("encrypt plain --public-key public.pem -o out --detached public.pem", "public.pem"),
+        ("encrypt -r tree --public-key again/public.pem.kte -o again", "again/public.pem.kte"),
+    ],
+)
+@pytest.mark.usefixtures("key_pair")
+def test_no_key_is_replaced_by_what_it_opens_or_seals(line: str, spared: str) -> None:
+    """It may be the only one that opens other data."""
+    for folder, name in (("sealed", "private.pem.kte"), ("opened", "private.pem"), ("tree", "public.pem")):
+        Path(folder).mkdir()
+        shutil.copy(name, folder)
+    Path("again").mkdir()
+    shutil.copy("public.pem", "again/public.pem.kte")
+    before = tree_of(".")
+    with Path("private.pem").open("rb") as key:
+        ran = run(*line.split(), "--force", stdin=key)
+    assert ran.returncode == (9 if " -r " in line else 2), ran.stderr
+    assert f"{spared} is input and output" in ran.stderr.decode()
+    assert tree_of(".") == before
+
+
 def test_input_that_cannot_be_read() -> None:
     fails(3, "cannot read missing: no such file", "encrypt", "--key", "demo", "missing")
     fails(3, "cannot read missing.kte: no such file", "decrypt", "missing.kte")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,10 +103,10 @@ def decrypt(
     """
     source = None
     if folder is not None and not (key_file or iv or raw or file):
-        _spare(out, *_files_of(folder))
+        files.spare(out, *_files_of(folder))
         found = _read_bundle(folder)
     elif folder is None and key_file and iv:
-        _spare(out, key_file, *([iv[1:]] if iv.startswith("@") else []))
+        files.spare(out, key_file, *([iv[1:]] if iv.startswith("@") else []))
         source = files.read(file, MAX_TEXT_BYTES, "the ciphertext has {size} bytes; KMS makes none of so many", "")
         found = _put_together(key_file, iv, source.data, raw=raw)
     else:
@@ -163,16 +162,6 @@ def _decrypt_key(session: Session, client: KmsClient, key_id: str) -> bytes:
             "bind devices first (kmstool fingerprint bind)"
         )
     return data
-
-
-def _spare(out: str | None, *names: str) -> None:
-    """Refuse an output that is one of the files to decrypt with: they may be the only copies."""
-    if out is None or out == files.STDIN:
-        return
-    for name in names:
-        with suppress(OSError):
-            found = os.stat(name)
-            files.refuse_same(out, (found.st_dev, found.st_ino))
 
 
 def _files_of(folder: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmstool.cli import envelope_files, envelope_outputs, options, output, progress, recipients, times
+from kmstool.cli import envelope_files, envelope_outputs, files, options, output, progress, recipients, times
 from kmstool.cli.envelope_jobs import EncryptJob
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.session import Session, pass_session
@@ -64,7 +64,7 @@ def envelope() -> None:
 @options.output_options
 @options.input_argument
 @pass_session
-def encrypt(session: Session, file: str | None, **choices: Any) -> None:
+def encrypt(session: Session, file: str | None, out: str | None, force: bool, **choices: Any) -> None:
     """Put a file or stream into an envelope.
 
     FILE becomes FILE.kte unless -o says otherwise; stdin goes to stdout. Each of the keys
@@ -76,15 +76,17 @@ def encrypt(session: Session, file: str | None, **choices: Any) -> None:
     if choices["dek_per_file"] and choices["data_key"] is not None:
         raise UsageError("--data-key is one key for all files, which --dek-per-file excludes")
 
+    spared = [recipients.public_key_file(word) for word in choices["public_keys"]]
+
     def job() -> EncryptJob:
         return EncryptJob.of(session, **choices)
 
     if choices["recursive"]:
         from kmstool.cli import trees
 
-        trees.encrypt(session, job, file, choices["out"], dek_per_file=choices["dek_per_file"], force=choices["force"])
+        trees.encrypt(session, job, file, out, spared, dek_per_file=choices["dek_per_file"], force=force)
     else:
-        envelope_outputs.encrypt(session, job, file, choices["out"], choices["detached"], force=choices["force"])
+        envelope_outputs.encrypt(session, job, file, out, choices["detached"], spared, force=force)
 
 
 @click.command(cls=options.Command, example="kmstool envelope decrypt big.tar.kte -o copy.tar")
@@ -110,18 +112,15 @@ def decrypt(session: Session, file: str | None, out: str | None, force: bool, re
     if recursive:
         from kmstool.cli import trees
 
-        for name in ("detached", "span", "verify_first"):
-            if choices[name] not in (None, False):
-                option = {"span": "range"}.get(name, name.replace("_", "-"))
-                raise UsageError(f"--recursive and --{option} exclude each other")
-        trees.decrypt(session, file, out, choices["keys"], choices["context"], force=force)
+        trees.decrypt(session, file, out, force=force, **choices)
         return
+    target = envelope_files.decrypted_name(file, out)
+    files.spare(target, *choices["private_keys"])
     with envelope_files.opened(session, file, choices["detached"]) as found:
         floe = envelope_files.unlocked(session, found, choices["keys"], choices["context"], choices["private_keys"])
         if choices["verify_first"]:
             _verify(session, found, floe)
             found.rewind()
-        target = envelope_files.decrypted_name(file, out)
         if choices["span"] is not None:
             envelope_files.write_range(found, floe, choices["span"], target, force=force)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -25,12 +25,18 @@ def encrypt(
     make: Callable[[], EncryptJob],
     name: str | None,
     out: str | None,
-    detached: str | None = None,
+    detached: str | None,
+    spared: Sequence[str],
     *,
     force: bool,
 ) -> None:
-    """Encrypt a file or stdin to a file or stdout, with its header in a file of its own if that is named."""
+    """Encrypt a file or stdin to a file or stdout, with its header in a file of its own if that is named.
+
+    Raises `UsageError` for an output that would replace the input or one of the `spared` files.
+    """
     target = out if out is not None else (None if name in (None, files.STDIN) else f"{name}{envelope_files.SUFFIX}")
+    for output in (target, detached):
+        files.spare(output, *spared)
     with envelope_files.source_of(name) as source:
         encrypt_source(session, make, source, target, detached, force=force)
 

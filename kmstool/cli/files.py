@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -146,6 +146,19 @@ def refuse_same(out: str, inode: tuple[int, int] | None) -> None:
         return
     if inode == (found.st_dev, found.st_ino):
         raise UsageError(f"{out} is input and output", hint="write to another file and rename it afterwards")
+
+
+def spare(out: str | None, *names: str) -> None:
+    """Raise `UsageError` for an output that is one of the files to work with, such as keys: they may be the only copies.
+
+    `-` among the names is stdin; an output to stdout replaces nothing.
+    """
+    if out is None or out == STDIN:
+        return
+    for name in names:
+        with suppress(OSError):
+            found = os.stat(0 if name == STDIN else name)
+            refuse_same(out, (found.st_dev, found.st_ino))
 
 
 def not_for_terminals(ways: str = "a pipe") -> OutputError:

@@ -55,14 +55,25 @@ def _place(session: Session, address: KeyAddress) -> tuple[str, str]:
 def by_public_key(session: Session, word: str) -> PublicKeyRecipient:
     """Return the recipient of `FILE` or `REGION:KEYID=FILE`, for which no KMS is asked."""
     from kmstool.envelope.public_keys import PublicKeyRecipient
+
+    region, key_id, file = _public_key_word(word)
+    return PublicKeyRecipient(key_files.public_key(file), region, key_id)
+
+
+def public_key_file(word: str) -> str:
+    """Return the file that `FILE` or `REGION:KEYID=FILE` names."""
+    return _public_key_word(word)[2]
+
+
+def _public_key_word(word: str) -> tuple[str, str, str]:
+    """Return region and key id, which are empty for a file alone, and the file."""
     from kmstool.keys import is_key_id
 
     region, _, name = (before := word.partition("=")[0]).partition(":")
     in_kms = before != word and "/" not in before and (":" in before or is_key_id(before))
     if in_kms and not (region and is_key_id(name)):
         raise UsageError(f"{before!r} is no REGION:KEYID", hint="see both: kmstool key list")
-    key = key_files.public_key(word.removeprefix(f"{before}=") if in_kms else word)
-    return PublicKeyRecipient(key, region, name) if in_kms else PublicKeyRecipient(key)
+    return (region, name, word.removeprefix(f"{before}=")) if in_kms else ("", "", word)
 
 
 def private_key(session: Session, file: str) -> PrivateKeyIdentity:

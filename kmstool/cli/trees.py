@@ -6,16 +6,19 @@ import contextlib
 import os
 import signal
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from kmstool.cli import files
+from kmstool.cli import files, recipients
 from kmstool.cli.envelope_files import SUFFIX
 from kmstool.cli.envelope_jobs import EncryptJob
 from kmstool.cli.session import Session
 from kmstool.errors import KmsToolError, PartialError, UsageError
+
+_OF_ONE_FILE = {"context": "context", "detached": "detached", "span": "range", "verify_first": "verify-first"}
+"""What `envelope decrypt` takes for a single file only: parameters, with the options that they are."""
 
 _Failures = list[tuple[str, str | None]]
 """Paths, each with what went wrong; None for what only the parent can do."""
@@ -30,11 +33,15 @@ def encrypt(
     make: Callable[[], EncryptJob],
     name: str | None,
     out: str | None,
+    spared: Sequence[str],
     *,
     dek_per_file: bool,
     force: bool,
 ) -> None:
-    """Encrypt every regular file below a folder into another folder, under the same names with .kte."""
+    """Encrypt every regular file below a folder into another folder, under the same names with .kte.
+
+    None of the `spared` files is replaced.
+    """
     source, target = _folders(name, out)
     paths, unread = _walk(source)
     job = make()
@@ -45,6 +52,7 @@ def encrypt(
 
     def one(path: str) -> None:
         own = job
+        files.spare(str(target / (path + SUFFIX)), *spared)
         if dek_per_file:
             dek, stanzas = job.again()
             own = replace(job, dek=dek, stanzas=stanzas)
@@ -60,20 +68,21 @@ def decrypt(
     session: Session,
     name: str | None,
     out: str | None,
-    keys: tuple[str, ...],
-    context_words: tuple[str, ...],
     *,
+    keys: tuple[str, ...],
+    private_keys: tuple[str, ...],
     force: bool,
+    **choices: Any,
 ) -> None:
     """Open every .kte below a folder into another folder, under the same names without .kte."""
-    from kmstool.cli import recipients
     from kmstool.cli.envelope_files import opened
     from kmstool.envelope.recipients import unlock
     from kmstool.kms.recipient import CmkIdentity
 
     source, target = _folders(name, out)
-    if context_words:
-        raise UsageError("--recursive and --context exclude each other")
+    for choice, option in _OF_ONE_FILE.items():
+        if choices[choice] not in (None, False, ()):
+            raise UsageError(f"--recursive and --{option} exclude each other")
     paths, unread = _walk(source, SUFFIX)
     identities = recipients.identities(session, keys)
 
