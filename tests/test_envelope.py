@@ -1,6 +1,7 @@
 """The envelope commands as users run them: nothing is lost, nothing is released unverified, and every failure is told."""
 
 import fcntl
+import importlib
 import io
 import json
 import os
@@ -21,14 +22,15 @@ from typing import IO, Any
 
 import pytest
 
-from kmstool.cli import envelope_files
+from kmstool.cli import envelope_files, main
+from kmstool.cli.session import Session
 from kmstool.envelope import file, header
 from kmstool.envelope.armor import BEGIN, ArmorWriter
 from kmstool.envelope.floe import AES_256_GCM, Floe
 from kmstool.envelope.header import Prologue
 from kmstool.envelope.recipients import unlock
 from kmstool.envelope.stanzas import KEY_ID, LABEL, REGION, WRAPPED, Stanza, encode_fields
-from kmstool.errors import UsageError
+from kmstool.errors import OutputError, UsageError
 from kmstool.kms.client import KmsClient
 from kmstool.kms.recipient import CmkIdentity, CmkRecipient
 from kmstool.server.app import EmbeddedKms
@@ -871,6 +873,48 @@ def test_two_rewraps_of_one_file_at_once(kms: EmbeddedKms) -> None:
     with Path("plain.kte").open("rb+") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         fails(8, "is being rewrapped by another process", "rewrap", "plain.kte", "--to", "other")
+
+
+@pytest.mark.parametrize(
+    ("place", "reserve"),
+    [
+        ("fcntl.flock", True),
+        ("kmstool.cli.rewrap._wrapped_here", True),
+        ("kmstool.cli.rewrap._wrapped_here", False),
+        ("kmstool.envelope.file.rewrap_copy", False),
+    ],
+)
+@pytest.mark.parametrize("way", ["replaced", "removed", "linked"])
+def test_a_file_that_is_another_one_meanwhile(
+    place: str, way: str, reserve: bool, kms: EmbeddedKms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name has the other file, or none: to rewrap what it had would change nothing, or undo what was done there."""
+    sealed(kms, b"text", reserve=reserve)
+    sealed(kms, b"newer", "newer.kte")
+    before, newer = Path("plain.kte").read_bytes(), Path("newer.kte").read_bytes()
+    steps = {
+        "replaced": lambda: os.replace("newer.kte", "plain.kte"),
+        "removed": lambda: os.unlink("plain.kte"),
+        "linked": lambda: os.link("plain.kte", "again.kte"),
+    }
+    inode, (owner, _, name) = os.stat("plain.kte").st_ino, place.rpartition(".")
+    original = getattr(importlib.import_module(owner), name)
+
+    def meanwhile(*arguments: Any, **settings: Any) -> Any:
+        result = original(*arguments, **settings)
+        if name != "flock" or os.fstat(arguments[0]).st_ino == inode:
+            steps[way]()
+        return result
+
+    monkeypatch.setattr(place, meanwhile)
+    reason = "has several names" if way == "linked" else "was replaced by another process"
+    line = ["envelope", "rewrap", "plain.kte", "--to", "other"]
+    context = main.root.make_context("kmstool", line, obj=Session(os.environ))
+    with context as ctx, pytest.raises(OutputError, match=reason):
+        main.root.invoke(ctx)
+    assert Path("plain.kte").exists() == (way != "removed")
+    if way != "removed":
+        assert Path("plain.kte").read_bytes() == (newer if way == "replaced" else before)
 
 
 def killed_at(call: str, number: int, *arguments: str) -> int:

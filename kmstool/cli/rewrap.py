@@ -59,11 +59,13 @@ def _rewrap(session: Session, path: Path, targets: list[CmkRecipient], *, server
             opened = whole.open_header(source)
             wrap = _wrapped_by_kms if server_side else _wrapped_here
             stanzas = wrap(session, opened, targets)
+            _check_name(path, descriptor)
             if whole.rewrap_in_place(descriptor, opened.header, stanzas):
                 return "in place"
             mode = os.fstat(descriptor).st_mode & 0o777
             with atomic.create(path, replace=True, mode=mode) as file:
                 whole.rewrap_copy(source, opened.header, file.fileno(), stanzas)
+                _check_name(path, descriptor)
             return "by a copy"
     except OSError as error:
         raise atomic.fault(path, error) from error
@@ -71,7 +73,7 @@ def _rewrap(session: Session, path: Path, targets: list[CmkRecipient], *, server
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    """Open an envelope for a rewrap; raise `OutputError` while another process has it, and for several names."""
+    """Open an envelope for a rewrap; raise `OutputError` while another process has it, and as `_check_name` does."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
@@ -81,11 +83,25 @@ def _locked(path: Path) -> Iterator[int]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise OutputError(f"{path} is being rewrapped by another process", hint="try again later") from error
-        if os.fstat(descriptor).st_nlink > 1:
-            raise OutputError(f"{path} has several names, which a rewrap would part or change together")
+        _check_name(path, descriptor)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _check_name(path: Path, descriptor: int) -> None:
+    """Raise `OutputError` unless the open file has this name and no other.
+
+    The lock is on the file and not on its name, which can be given to another one at any time:
+    a rewrap would then change nothing that is found under it, or undo what was done there.
+    """
+    here = os.fstat(descriptor)
+    with suppress(FileNotFoundError):
+        if os.path.samestat(here, os.lstat(path)):
+            if here.st_nlink > 1:
+                raise OutputError(f"{path} has several names, which a rewrap would part or change together")
+            return
+    raise OutputError(f"{path} was replaced by another process", hint="see what it is now, and try again")
 
 
 def _wrapped_here(session: Session, opened: Opened, targets: list[CmkRecipient]) -> list[Stanza]:
