@@ -244,6 +244,7 @@ PUBLIC = f"{HOME_REGION}:6f6e2a6c-e7ca-11f1-8000-525400000001=public.pem"
         ("decrypt private.pem.kte --identity private.pem -o ./private.pem", "private.pem"),
         ("decrypt private.pem.kte --identity - -o private.pem", "private.pem"),
         ("decrypt private.pem.kte --identity private.pem -o private.pem --range 0-1", "private.pem"),
+        ("decrypt -r sealed --identity opened/private.pem -o opened", "opened/private.pem"),
         ("encrypt plain --public-key public.pem -o public.pem", "public.pem"),
         (f"encrypt plain --public-key {PUBLIC} -o public.pem", "public.pem"),
         ("encrypt plain --public-key public.pem -o out --detached public.pem", "public.pem"),
@@ -1286,6 +1287,20 @@ def test_what_a_child_cannot_open_its_parent_opens() -> None:
     assert tree_of("opened") == {name: data for name, data in before.items() if name != altered}
 
 
+@pytest.mark.parametrize("count", [3, 200])
+@pytest.mark.usefixtures("key_pair")
+def test_a_private_key_opens_a_folder(count: int, kms: EmbeddedKms) -> None:
+    """Without KMS, in all of the processes; and no other one opens it."""
+    before = make_tree(count)
+    assert calls_of("encrypt", "-r", "tree", "-o", "sealed", "--public-key", "public.pem", "--dek-per-file") == []
+    assert calls_of("decrypt", "-r", "sealed", "-o", "opened", "--identity", "private.pem") == []
+    assert tree_of("opened") == before
+    fails(3, "cannot read missing", "decrypt", "-r", "sealed", "-o", "again", "--identity", "missing")
+    fails(3, "cannot read missing", "decrypt", "-r", "sealed", "-o", "again", "--identity", "missing", "--dry-run")
+    fails(9, f"{count} of {count} files", "decrypt", "-r", "sealed", "-o", "again")
+    assert not Path("again").exists()
+
+
 def test_what_a_folder_holds_besides_files() -> None:
     """Links are not followed out of it; what is no envelope is left where it is."""
     Path("tree").mkdir()
@@ -1398,6 +1413,10 @@ def test_a_name_that_is_no_text_is_one_failure_or_none() -> None:
         ("encrypt -r tree -o out --detached ''", "an empty name is no file"),
         ("encrypt -r tree -o ''", "an empty name is no folder"),
         ("encrypt -r '' -o out", "an empty name is no folder"),
+        ("encrypt -r tree -o -", "no folder goes to stdout"),
+        ("encrypt -r - -o out", "no folder goes to stdout"),
+        ("decrypt -r tree -o -", "no folder goes to stdout"),
+        ("encrypt plain -o out --armor --reserve", "--armor and --reserve exclude each other"),
         ("encrypt plain --dek-per-file -r --data-key ''", "which --dek-per-file excludes"),
         ("encrypt -r tree -o out --aad path=x", "--aad cannot set it"),
         ("encrypt plain --dek-per-file", "--recursive"),

@@ -39,6 +39,8 @@ class EncryptJob:
 
         if choices["armor"] and choices["detached"] is not None:
             raise UsageError("--armor and --detached exclude each other")
+        if choices["armor"] and choices["reserve"]:
+            raise UsageError("--armor and --reserve exclude each other: text is never rewrapped in place")
         suite = recipients.suite_of(choices["suite"])
         text = context.canonical(context.from_options(choices["context"]))
 
@@ -67,5 +69,5 @@ class EncryptJob:
             writer=f"kmstool/{__version__}",
         )
         large = to_file and size is not None and size >= header.RESERVE_FROM_BYTES
-        reserve = (self.reserve or large) and not self.armor
+        reserve = self.reserve or large
         return header.build(self.suite, prologue, self.stanzas, reserve=reserve, detached=self.detached)

@@ -84,7 +84,7 @@ def decrypt(
         if choices[choice] not in (None, False, ()):
             raise UsageError(f"--recursive and --{option} exclude each other")
     paths, unread = _walk(source, SUFFIX)
-    identities = recipients.identities(session, keys)
+    identities = recipients.identities(session, keys, private_keys)
 
     def one(path: str) -> None:
         from kmstool import atomic
@@ -94,6 +94,7 @@ def decrypt(
             envelope = found.envelope
             floe = unlock(envelope.header, envelope.floe_header, identities)[0]
             place = target / path.removesuffix(SUFFIX)
+            files.spare(str(place), *private_keys)
             _make_folder(place.parent)
             with atomic.create(place, replace=force, durable=False) as file:
                 whole.unseal(envelope, floe, file.fileno(), lambda _: None)
@@ -141,6 +142,8 @@ def _make_folder(folder: Path) -> None:
 def _folders(name: str | None, out: str | None) -> tuple[Path, Path]:
     if "" in (name, out):
         raise UsageError("an empty name is no folder", hint="is a variable not set? . means the working folder")
+    if files.STDIN in (name, out):
+        raise UsageError("no folder goes to stdout or comes from stdin", hint="a folder of that name is ./-")
     if name is None or out is None or not Path(name).is_dir():
         raise UsageError(
             "--recursive needs a folder and -o with another", hint="kmstool envelope encrypt -r DIR -o OUT"
