@@ -627,6 +627,16 @@ PAIR = [("linkat", 1), ("linkat", 2), ("/^rename", 1), ("/^rename", 2), ("/^unli
 PAIR += [("fsync", number) for number in range(1, 8)]
 
 
+@pytest.mark.usefixtures("uncovered")
+def test_header_and_payload_are_on_disk_before_either_has_a_name() -> None:
+    Path("plain").write_bytes(b"text")
+    command = [need("strace"), "-f", "-qq", "-o", "calls", "-e", "trace=fsync,linkat", *PROGRAM, "envelope", "encrypt"]
+    words = ("--key", "demo", "plain", "-o", "payload", "--detached", "head")
+    subprocess.run([*command, *words], check=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT_SECONDS)
+    before, _, _ = Path("calls").read_text().partition("linkat(")
+    assert len(set(re.findall(r"fsync\(([0-9]+)", before))) == 2
+
+
 @pytest.mark.parametrize(("call", "number"), PAIR)
 @pytest.mark.usefixtures("uncovered")
 def test_a_kill_while_header_and_payload_are_replaced(call: str, number: int) -> None:

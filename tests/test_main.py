@@ -606,6 +606,7 @@ DRY = {
     "data-key plaintext": "data-key plaintext kept -o old --force",
     "envelope encrypt": "envelope encrypt --key demo plain.txt",
     "envelope encrypt, detached": "envelope encrypt --key demo plain.txt -o new --detached head",
+    "envelope encrypt, detached, replaced": "envelope encrypt --key demo plain.txt -o old --detached good.kte --force",
     "envelope encrypt -r": "envelope encrypt --key demo -r tree -o new",
     "envelope decrypt": "envelope decrypt good.kte -o old --force",
     "envelope decrypt --range": "envelope decrypt good.kte --range 0-1 -o new",

@@ -67,8 +67,9 @@ def encrypt_source(
             head = _encrypt_to_file(session, make(), source, payload)
         if header is not None:
             header.write(head.encode())
-            if payload is not None and force and not session.settings.dry_run:
-                _make_way(Path(str(detached)), header, payload)
+            if payload is not None:
+                replaced = Path(str(detached)) if force and not session.settings.dry_run else None
+                _complete(header, payload, replaced)
 
 
 def _header_file(
@@ -84,18 +85,19 @@ def _header_file(
     return stack.enter_context(files.created(detached, force=force))
 
 
-def _make_way(former: Path, *outputs: BinaryIO) -> None:
-    """Take the header that is to be replaced away, as soon as the new header and payload are on disk.
+def _complete(header: BinaryIO, payload: BinaryIO, replaced: Path | None) -> None:
+    """Bring header and payload to disk, before either has a name, and take a header that is to be replaced away.
 
     They cannot get their names at once. A crash in between leaves a payload without a header,
     where the header of another one would look like its own, and both like data that was altered.
     """
     from kmstool import atomic
 
-    for output in outputs:
+    for output in (header, payload):
         output.flush()
         os.fsync(output.fileno())
-    atomic.remove(former)
+    if replaced is not None:
+        atomic.remove(replaced)
 
 
 def _encrypt_to_stdout(session: Session, job: EncryptJob, source: Source, *, named: bool) -> Header:

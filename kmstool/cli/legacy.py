@@ -50,18 +50,13 @@ def import_legacy(session: Session, file: str | None, out: str | None, force: bo
         facts = _facts(data)
         output.answer(session, facts, lambda: print(f"{facts['RepeatedBlocks']:,} blocks are equal to earlier ones"))
         return
-    blob_file, blob = blobs.read(choices["blob"])
-    for read in (source, blob_file):
-        if out is not None and out != files.STDIN:
-            files.refuse_same(out, read.inode)
-    dek = session.client().decrypt(blob, {}).plaintext
+    dek = _dek(session, choices["blob"], source, out)
     plaintext = legacy.decrypt(choices["cipher"], dek, data, choices["trailing_zeros"])
     session.warn("the source was not authenticated: kmstool cannot tell whether it was modified")
     if choices["to_plaintext"]:
         files.write(plaintext, out, force=force)
         return
     _write(session, plaintext, hashlib.sha256(source.data).hexdigest(), choices, str(out), force=force)
-    session.note("delete the old copies: equal blocks of them show to everybody")
     if out != files.STDIN and (session.settings.query or session.settings.format == "json"):
         output.answer(session, _facts(data), lambda: None)
 
@@ -74,6 +69,15 @@ def _refuse_without_effect(out: str | None, choices: dict[str, Any]) -> None:
         raise UsageError("--to-plaintext and --key exclude each other: plaintext has no recipients")
     if out is None and not choices["to_plaintext"] and not choices["check"]:
         raise UsageError("the new envelope needs a name", hint="add -o FILE, or -o - for stdout")
+
+
+def _dek(session: Session, blob_name: str, source: files.Input, out: str | None) -> bytes:
+    """Let KMS open the blob of the data key, unless the output would replace it or the data."""
+    blob_file, blob = blobs.read(blob_name)
+    if out is not None and out != files.STDIN:
+        files.refuse_same(out, source.inode)
+        files.refuse_same(out, blob_file.inode)
+    return session.client().decrypt(blob, {}).plaintext
 
 
 def _facts(data: bytes) -> dict[str, Any]:
@@ -95,3 +99,4 @@ def _write(session: Session, plaintext: bytes, digest: str, choices: dict[str, A
 
     source = Source(io.BytesIO(plaintext).readinto, size=len(plaintext))
     envelope_outputs.encrypt_source(session, job, source, out, force=force)
+    session.note("delete the old copies: equal blocks of them show to everybody")
