@@ -484,6 +484,43 @@ def test_an_empty_key_is_not_the_default_one(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["key", "list", "--profile", ""],
+        ["--region", "", "key", "list"],
+        ["key", "list", "--endpoint="],
+        ["reencrypt", "altered.blob", "--to", ""],
+        ["auth", "login", "--secret-id", ""],
+        ["auth", "login", "--store", "file", "--passphrase-file", ""],
+        ["import-material", "plain.txt", "--passphrase-file", ""],
+        ["local", "serve", "--port-file", ""],
+        ["local", "credentials", "create", "--lifetime", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_value_is_not_as_if_the_option_were_not_there(arguments: list[str]) -> None:
+    """Of `--profile "$PROFILE"` with a variable that is not set, the user learns before the wrong account does."""
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    option = next(word for word in arguments if word.startswith("--") and word != "--store")
+    assert f"{option.rstrip('=')}'" in done.stderr
+    assert "is a variable not set?" in done.stderr
+
+
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("init", "--local")
+    for name in ("KMSTOOL_PROFILE", "KMSTOOL_REGION", "KMSTOOL_ENDPOINT"):
+        monkeypatch.setenv(name, "")
+    assert run("key", "list").returncode == 0
+
+
+def test_a_lifetime_of_no_time_is_not_one_for_ever() -> None:
+    done = run("local", "credentials", "create", "--lifetime", "0s")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--lifetime" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
         ["key", "create", "--alias", "new", "--description", "\udcff"],
         ["key", "create", "--alias", "new", "--tag", "team=\udcff"],
         ["key", "create", "--alias", "\udcff"],

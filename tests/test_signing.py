@@ -288,6 +288,11 @@ def test_a_user_id_of_sm2(user_id: str) -> None:
         assert outcome("verify", "--key", "SM2DSA", "--id", user_id, "--signature", "sig", path)[0] == 0
 
 
+@pytest.mark.parametrize("user_id", ["alice", ""])
+def test_a_user_id_goes_into_a_digest_only(user_id: str) -> None:
+    assert outcome("sign", "--key", "SM2DSA", "--digest", "never", "--id", user_id, message(10))[0] == 3
+
+
 def test_a_user_id_that_sm2_has_no_room_for() -> None:
     run("sign", "--key", "SM2DSA", "--id", "x" * 8192, data=b"message", code=3)
 

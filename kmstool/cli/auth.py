@@ -24,9 +24,7 @@ DEFAULT_PROFILE = "cloud"
 _STORE = click.option(
     "--store", type=click.Choice(STORES), default="keyring", show_default=True, help="Where to keep the credential."
 )
-_PASSPHRASE = click.option(
-    "--passphrase-file", metavar="FILE", help="With --store file: its passphrase; /dev/fd/N too."
-)
+_PASSPHRASE = options.file_option("--passphrase-file", help="With --store file: its passphrase; /dev/fd/N too.")
 _NO_VERIFY = click.option("--no-verify", is_flag=True, help="Do not try the credential on KMS first.")
 
 
@@ -36,7 +34,12 @@ def auth() -> None:
 
 
 @auth.command(example="kmstool auth login --profile work")
-@click.option("--secret-id", metavar="ID", help="The SecretId; else asked for, or the first line of stdin.")
+@click.option(
+    "--secret-id",
+    metavar="ID",
+    callback=options.not_empty,
+    help="The SecretId; else asked for, or the first line of stdin.",
+)
 @_STORE
 @_PASSPHRASE
 @options.folder_option("--whitebox", help="Folder made by kmstool whitebox bundle with the SecretKey in it.")

@@ -77,7 +77,9 @@ def decrypt(session: Session, context: tuple[str, ...], out: str | None, force: 
 
 
 @click.command(cls=options.Command, example="kmstool reencrypt --to demo secret.blob -o secret.new")
-@click.option("--to", metavar="KEY", help="Key to move to; else the newest version of the blob's own.")
+@click.option(
+    "--to", metavar="KEY", callback=options.not_empty, help="Key to move to; else the newest version of the blob's own."
+)
 @options.context_option
 @click.option("--to-context", metavar="K=V", multiple=True, help="New context; else it stays the same. Repeatable.")
 @options.output_options
@@ -102,7 +104,7 @@ def reencrypt(
     before = from_options(context)
     after = from_options(to_context) if to_context else before
     source, blob = blobs.read(file)
-    client, to_key_id = session.key(to) if to else (session.client(), None)
+    client, to_key_id = session.key(to) if to is not None else (session.client(), None)
     moved = client.re_encrypt(blob, to_key_id=to_key_id, source_context=before, destination_context=after)
     if not moved.changed:
         session.note(f"nothing to do: the blob is on the newest version of {moved.key_id}")

@@ -27,8 +27,8 @@ encoding_option = click.option(
     "--encoding", type=click.Choice(ENCODINGS), default="raw", show_default=True, help="What FILE holds."
 )
 params_option = options.folder_option("--params", "folder", required=True, help="What kmstool material params made.")
-passphrase_option = click.option(
-    "--passphrase-file", metavar="FILE", help="The passphrase of an encrypted backup, old or new; else asked for."
+passphrase_option = options.file_option(
+    "--passphrase-file", help="The passphrase of an encrypted backup, old or new; else asked for."
 )
 
 
@@ -43,7 +43,7 @@ def read_material(
         return replace(found, data=material.decode(found.data, encoding, size))
 
     def passphrase() -> bytes:
-        return secret_from_file(passphrase_file) if passphrase_file else session.passphrase_of(what)
+        return secret_from_file(passphrase_file) if passphrase_file is not None else session.passphrase_of(what)
 
     what = f"the backup {name}"
     secret = sealed.unseal(_BACKUP, "", found.data, passphrase, what, "use another copy of it")

@@ -30,8 +30,15 @@ STATES = ("enabled", "disabled", "pending-delete", "pending-import", "archived")
 DATA_KEY_STATES = STATES[:3]
 
 
+def not_empty(ctx: click.Context, param: click.Parameter, value: Any, *, why: str = "it is empty") -> Any:
+    """Refuse an empty value, which comes of a variable that is not set: it would be as if the option were not there."""
+    if value == "":
+        raise click.BadParameter(f"{why}; is a variable not set?", ctx, param)
+    return value
+
+
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    if value is not None and ctx.obj is not None:
+    if not_empty(ctx, param, value) is not None and ctx.obj is not None:
         setattr(ctx.obj.settings, str(param.name), value)
 
 
@@ -177,24 +184,18 @@ def list_filters(search: str | None, origin: str | None, tags: tuple[str, ...]) 
 
 def folder_option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
     """Add an option that takes a folder, which an empty name is not: it would mean the working one."""
-    return click.option(*names, metavar="DIR", callback=partial(_named, "folder"), **settings)
+    return click.option(
+        *names, metavar="DIR", callback=partial(not_empty, why="an empty name is no folder"), **settings
+    )
 
 
 def file_option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
-    """Add an option that takes a file, which an empty name is not: it would be as if the option were not there."""
-    return click.option(*names, metavar="FILE", callback=partial(_named, "file"), **settings)
-
-
-def _named(kind: str, ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value == "":
-        raise click.BadParameter(f"an empty name is no {kind}; is a variable not set?", ctx, param)
-    return value
+    """Add an option that takes a file, which an empty name is not."""
+    return click.option(*names, metavar="FILE", callback=partial(not_empty, why="an empty name is no file"), **settings)
 
 
 def pairs(words: tuple[str, ...], what: str) -> dict[str, str]:
     """Parse repeated `K=V` words of another option than `--context`; raise `UsageError`."""
-    from kmstool.errors import UsageError
-
     found: dict[str, str] = {}
     for word in words:
         name, separator, value = word.partition("=")

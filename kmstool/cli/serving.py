@@ -8,14 +8,14 @@ from typing import Any
 import click
 
 from kmstool.cli import output, times
-from kmstool.cli.options import Command, Group
+from kmstool.cli.options import Command, Group, file_option, not_empty
 from kmstool.cli.session import Session, pass_session
 
 
 @click.command(cls=Command, example="kmstool local serve --port 0 --port-file kms.port")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port; 0 takes a free one.")
-@click.option("--port-file", metavar="FILE", help="Write the bare port number here once ready.")
+@file_option("--port-file", help="Write the bare port number here once ready.")
 @click.option("--quota", is_flag=True, help="Keep to the request rates that the cloud publishes.")
 @pass_session
 def serve(session: Session, host: str, port: int, port_file: str | None, quota: bool) -> None:
@@ -43,7 +43,7 @@ def serve(session: Session, host: str, port: int, port_file: str | None, quota: 
     written: list[Path] = []
 
     def ready(actual: int) -> None:
-        if port_file:
+        if port_file is not None:
             written.append(Path(port_file))
             atomic.write(written[0], f"{actual}\n".encode(), replace=True)
         print(f"listening on http://{listening.bracketed(host)}:{actual}", flush=True)
@@ -106,13 +106,21 @@ def list_credentials(session: Session) -> None:
 
 
 @credentials.command(example="kmstool local credentials create --lifetime 1h")
-@click.option("--lifetime", metavar="DURATION", help="Make a temporary one with a token: 90s, 30m, 12h, 1d.")
+@click.option(
+    "--lifetime",
+    metavar="DURATION",
+    callback=not_empty,
+    help="Make a temporary one with a token: 90s, 30m, 12h, 1d.",
+)
 @pass_session
 def create(session: Session, lifetime: str | None) -> None:
     """Make an API key and print it."""
+    from kmstool.errors import UsageError
     from kmstool.server import credentials as served
 
-    seconds = times.duration(lifetime) if lifetime else 0
+    seconds = times.duration(lifetime) if lifetime is not None else 0
+    if lifetime is not None and not seconds:
+        raise UsageError(f"--lifetime {lifetime} is no time at all", hint="leave it out for a key that stays")
     with session.local_kms().request("DescribeKey", {}, write=True) as call:
         made = served.create(call.db, call.vault(), seconds)
     answer = {"SecretId": made.secret_id, "SecretKey": made.secret_key}

@@ -198,7 +198,7 @@ def _check_digest(algorithm: Algorithm, digest: bytes, user_id: str | None) -> N
 
 def _is_digested(choice: str, message: bytes, user_id: str | None) -> bool:
     long = len(message) > MAX_MESSAGE_BYTES
-    if choice == "never" and (long or user_id):
+    if choice == "never" and (long or user_id is not None):
         raise InputError("the message is over 4,096 bytes, or has a user id: KMS signs its digest only",
                          hint="leave out --digest never")  # fmt: skip
     # KMS knows the usual user id only; another one goes into a digest that is made here.
