@@ -767,6 +767,41 @@ def test_a_second_server_leaves_the_port_file_of_the_first(server: Server) -> No
         server.port_file.write_text(before)
 
 
+@pytest.mark.parametrize("kind", ["pipe", "link", "dangling link", "folder"])
+def test_a_port_file_that_cannot_be_one_is_left_as_it_is(tmp_path: Path, kind: str) -> None:
+    """So must /dev/null and /dev/stdout be, which root could remove."""
+    name, target = tmp_path / "port", tmp_path / "target"
+    if kind == "pipe":
+        os.mkfifo(name)
+    elif kind == "folder":
+        name.mkdir()
+    else:
+        name.symlink_to(target)
+    if kind == "link":
+        target.write_text("kept")
+    before = name.lstat()
+    environ = {**os.environ, "KMSTOOL_LOCAL_HOME": str(tmp_path / "store")}
+    command = [*PROGRAM, "local", "serve", "--port-file", str(name)]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
+        finally:
+            process.kill()
+    assert (process.returncode, stdout) == (8, "")
+    assert f"cannot write {name}: it is " in stderr
+    assert os.path.samestat(before, name.lstat())
+    assert kind != "link" or target.read_text() == "kept"
+
+
+def test_a_port_file_that_another_replaced_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    with served.serving(folder, "--port-file", str(folder / "port")):
+        (folder / "other").write_text("1\n")
+        (folder / "other").replace(folder / "port")
+    assert (folder / "port").read_text() == "1\n"
+
+
 def test_without_a_server_there_is_nothing_to_point_at(tmp_path: Path) -> None:
     with serving(tmp_path / "served") as server:
         server.stop()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import click
 from kmstool.cli import output, times
 from kmstool.cli.options import Command, Group, file_option, not_empty
 from kmstool.cli.session import Session, pass_session
+from kmstool.errors import OutputError, UsageError
 
 
 @click.command(cls=Command, example="kmstool local serve --port 0 --port-file kms.port")
@@ -24,8 +28,6 @@ def serve(session: Session, host: str, port: int, port_file: str | None, quota: 
     tccli and every Tencent SDK can use it: kmstool local env tells them how. It ends
     on Ctrl-C or SIGTERM, after the requests that have begun.
     """
-    from kmstool import atomic
-    from kmstool.errors import UsageError
     from kmstool.server import listening
     from kmstool.server.gateway import Gateway
 
@@ -40,21 +42,39 @@ def serve(session: Session, host: str, port: int, port_file: str | None, quota: 
         report=session.warn if verbose else lambda _: None,
     )
 
-    written: list[Path] = []
-
     def ready(actual: int) -> None:
         if port_file is not None:
-            written.append(Path(port_file))
-            atomic.write(written[0], f"{actual}\n".encode(), replace=True)
+            stack.enter_context(_port_file(Path(port_file), actual))
         print(f"listening on http://{listening.bracketed(host)}:{actual}", flush=True)
 
-    try:
+    with ExitStack() as stack:
+        stack.callback(gateway.close)
         listening.serve(gateway, session.local_folder, host, port, ready)
-    finally:
-        gateway.close()
-        for path in written:
-            path.unlink(missing_ok=True)
     session.note("stopped")
+
+
+@contextmanager
+def _port_file(path: Path, port: int) -> Iterator[None]:
+    """Keep the port in a file (0600) during the block, and remove that unless its name is another file's by then.
+
+    Raises `OutputError` as `atomic.create` does, and for a symbolic link: in the end nothing
+    would be left of that.
+    """
+    from kmstool import atomic
+
+    if path.is_symlink():
+        raise OutputError(f"cannot write {path}: it is a symbolic link", hint="name a file of its own")
+    with ExitStack() as stack:
+        with atomic.create(path, replace=True) as out:
+            out.write(f"{port}\n".encode())
+            # While it is open, no other file gets its number.
+            written = stack.enter_context(open(os.dup(out.fileno()), "rb"))
+        try:
+            yield
+        finally:
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(written.fileno()), path.lstat()):
+                    path.unlink()
 
 
 @click.command(cls=Command, example="kmstool local env")
@@ -115,7 +135,6 @@ def list_credentials(session: Session) -> None:
 @pass_session
 def create(session: Session, lifetime: str | None) -> None:
     """Make an API key and print it."""
-    from kmstool.errors import UsageError
     from kmstool.server import credentials as served
 
     seconds = times.duration(lifetime) if lifetime is not None else 0
