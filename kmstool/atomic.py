@@ -8,11 +8,12 @@ no name at all until then, so that a kill leaves no plaintext behind.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -77,6 +78,24 @@ def remove(path: Path) -> None:
             os.close(folder)
     except OSError as error:
         raise fault(path, error) from error
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make a folder (0700) if it is not there, and wait until no other process is in such a block of it.
+
+    So what the block reads there is what it changes. Raises `OutputError` for a folder that
+    cannot be made or locked.
+    """
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise fault(folder, error) from error
+        yield
 
 
 def fault(path: Path, error: OSError) -> OutputError:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -116,7 +115,8 @@ def write(
         contents[KEY_FILES[algorithm]] = data
         # A folder has one key file: that of another algorithm makes way too.
         others = set(KEY_FILES.values()) - set(contents)
-    with _locked(folder):
+    # The files of two writers would mix.
+    with atomic.locked(folder):
         for name in sorted({*contents, *others}):
             if not replace and os.path.lexists(folder / name):
                 raise atomic.fault(folder / name, FileExistsError(errno.EEXIST, "exists"))
@@ -210,20 +210,6 @@ def _unreadable(path: Path, error: OSError) -> InputError:
 
 def _replaced(path: Path) -> InputError:
     return InputError(f"{path} is being replaced", hint="try again")
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Make a folder if it is not there, and keep other writers out: their files would mix with those of the block."""
-    with ExitStack() as stack:
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            stack.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError as error:
-            raise atomic.fault(folder, error) from error
-        yield
 
 
 def _unlink(path: Path) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import configparser
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -60,7 +62,7 @@ class Profile:
 
 
 class Profiles:
-    """The profiles of one configuration folder, read once; what changes them reads them anew."""
+    """The profiles of one configuration folder, read once; what changes them reads them anew, one process at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / _FILE
@@ -97,25 +99,22 @@ class Profiles:
                 raise UsageError(
                     f"the {option} of a profile is a line of text without spaces at its ends, not {value!r}"
                 )
-        parser = self._read()
-        parser[_SECTION + profile.name] = {option: value for option, value in values.items() if value}
-        self._write(parser)
+        with self._changed() as parser:
+            parser[_SECTION + profile.name] = {option: value for option, value in values.items() if value}
 
     def use(self, name: str) -> None:
         """Make a profile the one in use; raise `UsageError` for one that there is not."""
-        parser = self._read()
-        parser["kmstool"] = {"profile": self.get(name).name}
-        self._write(parser)
+        with self._changed() as parser:
+            parser["kmstool"] = {"profile": self.get(name).name}
 
     def remove(self, name: str) -> None:
         """Remove a profile; raise `UsageError` for one that there is not, and for `local`."""
         if name == LOCAL:
             raise UsageError("the profile local always exists", hint="kmstool local reset destroys its store")
-        parser = self._read()
-        parser.remove_section(_SECTION + self.get(name).name)
-        if self.current == name:
-            parser.remove_section("kmstool")
-        self._write(parser)
+        with self._changed() as parser:
+            parser.remove_section(_SECTION + self.get(name).name)
+            if self.current == name:
+                parser.remove_section("kmstool")
 
     @cached_property
     def _known(self) -> configparser.RawConfigParser:
@@ -132,12 +131,18 @@ class Profiles:
             raise InputError(f"cannot read the profiles: {reason}", hint=f"mend or remove {self.path}") from error
         return parser
 
-    def _write(self, parser: configparser.RawConfigParser) -> None:
-        text = io.StringIO()
-        parser.write(text)
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise atomic.fault(self.path, error) from error
-        atomic.write(self.path, text.getvalue().encode(), replace=True)
+    @contextmanager
+    def _changed(self) -> Iterator[configparser.RawConfigParser]:
+        """Give what the file holds by now, and write what the block makes of it before anyone else reads it to change."""
+        with atomic.locked(self.path.parent):
+            self._forget()
+            try:
+                yield self._known
+                text = io.StringIO()
+                self._known.write(text)
+                atomic.write(self.path, text.getvalue().encode(), replace=True)
+            finally:
+                self._forget()
+
+    def _forget(self) -> None:
         self.__dict__.pop("_known", None)
