@@ -832,6 +832,27 @@ def test_half_a_login_keeps_nothing(home: Path, passphrase: Path, given: str) ->
     assert files(home) == {}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "utf-8:surrogateescape", "ascii:strict"])
+@pytest.mark.parametrize(
+    "arguments",
+    [("--store", "file"), ("--store", "file", "--secret-id", SECRET_ID), ("--whitebox", "folder")],
+    ids=" ".join,
+)
+def test_bytes_that_are_no_text_are_no_credential(home: Path, arguments: tuple[str, ...], encoding: str) -> None:
+    done = subprocess.run(
+        [*PROGRAM, "auth", "login", *arguments],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        input=b"AKID\xff\ncanary\xff\n",
+        capture_output=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert b"a line of stdin is not UTF-8 text" in done.stderr
+    assert b"canary" not in done.stderr
+    assert files(home) == {}
+
+
 def test_the_secret_id_may_be_an_option_and_the_key_may_not(home: Path, passphrase: Path) -> None:
     words = ("--store", "file", "--passphrase-file", str(passphrase), "--no-verify")
     login(*words, "--secret-id", SECRET_ID, given=SECRET_KEY)

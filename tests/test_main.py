@@ -542,6 +542,23 @@ def test_bytes_that_are_no_text_are_the_users_mistake(arguments: list[str]) -> N
     assert run("key", "list", "--format", "json").returncode == 0
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["key", "list", "--timeout", "nan"],
+        ["key", "list", "--timeout", "inf"],
+        ["--max-wait", "nan", "key", "list"],
+        ["local", "faults", "add", "--code", "InternalError", "--probability", "nan"],
+        ["local", "faults", "add", "--code", "InternalError", "--probability", "-inf"],
+    ],
+    ids=" ".join,
+)
+def test_what_python_takes_for_a_number_and_is_none_is_refused(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "invalid value for '--" in done.stderr
+
+
 def test_a_destructive_command_asks_on_a_terminal_and_takes_no_for_an_answer() -> None:
     code, shown = run_on_terminal("local", "reset", typed="n\n")
     assert code == 2

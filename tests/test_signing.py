@@ -293,6 +293,20 @@ def test_a_user_id_goes_into_a_digest_only(user_id: str) -> None:
     assert outcome("sign", "--key", "SM2DSA", "--digest", "never", "--id", user_id, message(10))[0] == 3
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("sign", "--key", "SM2DSA"),
+        ("verify", "--key", "SM2DSA", "--signature", "sig"),
+        ("digest", "--algorithm", "sm2", "--public-key", "SM2DSA.pub"),
+    ],
+    ids=" ".join,
+)
+def test_a_user_id_that_is_no_text(line: tuple[str, ...]) -> None:
+    Path("sig").write_bytes(run("sign", "--key", "SM2DSA", data=b"message"))
+    assert b"invalid value for '--id'" in run(*line, "--id", "a\udcff", data=b"message", code=2)
+
+
 def test_a_user_id_that_sm2_has_no_room_for() -> None:
     run("sign", "--key", "SM2DSA", "--id", "x" * 8192, data=b"message", code=3)
 

@@ -11,7 +11,7 @@ import click
 
 from kmstool.cli import connect, options, output, times
 from kmstool.cli.session import Session, pass_session
-from kmstool.errors import AccessError, UsageError
+from kmstool.errors import AccessError, InputError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.kms.credentials import Credential
@@ -189,7 +189,7 @@ def _asked_id(session: Session) -> str:
         return str(click.prompt("SecretId", err=True))
     if sys.stdin.isatty():
         raise UsageError("the SecretId is needed", hint="give it with --secret-id, or pipe it in as a line")
-    return sys.stdin.readline(8192).strip()
+    return _line().strip()
 
 
 def _asked(session: Session, secret_id: str | None) -> Credential:
@@ -201,9 +201,17 @@ def _asked(session: Session, secret_id: str | None) -> Credential:
     elif sys.stdin.isatty():
         raise UsageError("the SecretKey is needed", hint="pipe it in as a line, after a line with the SecretId")
     else:
-        lines = sys.stdin.read(8192).splitlines()
-        secret_id, secret_key = (secret_id, *lines[:1], "", "")[:2] if secret_id else (*lines[:2], "", "")[:2]
-    return checked(secret_id or "", secret_key, source="the input")
+        secret_id, secret_key = secret_id or _line(), _line()
+    return checked(secret_id, secret_key, source="the input")
+
+
+def _line() -> str:
+    """Read a line of stdin, at most 8,192 bytes; raise `InputError` if it is not UTF-8, whatever the locale is."""
+    try:
+        return sys.stdin.buffer.readline(8192).decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        # Not chained, because the other error holds the line.
+        raise InputError("a line of stdin is not UTF-8 text") from None
 
 
 def _keep(

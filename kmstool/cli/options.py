@@ -6,6 +6,7 @@ the later one wins where both are given.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -35,6 +36,17 @@ def not_empty(ctx: click.Context, param: click.Parameter, value: Any, *, why: st
     if value == "":
         raise click.BadParameter(f"{why}; is a variable not set?", ctx, param)
     return value
+
+
+class NumberRange(click.FloatRange):
+    """A number of a range, which `nan` is not, though it is neither below nor above it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is no number", param, ctx)
+        return number
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -68,9 +80,9 @@ GLOBAL = (
     _global("--profile", "Profile to use: which KMS, region and key.", metavar="NAME"),
     _global("--region", "Region of the keys.", metavar="REGION"),
     _global("--endpoint", "Host or URL of KMS, in place of the usual one.", metavar="URL"),
-    _global("--timeout", "Seconds to wait for an answer.", type=click.FloatRange(0.1, 600), metavar="SECONDS"),
+    _global("--timeout", "Seconds to wait for an answer.", type=NumberRange(0.1, 600), metavar="SECONDS"),
     _global("--retries", "How often to try again.", type=click.IntRange(0, 1000), metavar="N"),
-    _global("--max-wait", "Seconds to keep trying.", type=click.FloatRange(0, 86400), metavar="SECONDS"),
+    _global("--max-wait", "Seconds to keep trying.", type=NumberRange(0, 86400), metavar="SECONDS"),
     _global("--format", "Output for people, or the API's answer.", type=click.Choice(["text", "json"])),
     _global(
         "--query", "Print only what this JMESPath expression selects.", metavar="JMESPATH", callback=_checked_query

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from kmstool.cli import output, times
-from kmstool.cli.options import Command, Group, file_option, not_empty
+from kmstool.cli.options import Command, Group, NumberRange, file_option, not_empty
 from kmstool.cli.session import Session, pass_session
 from kmstool.errors import OutputError, UsageError
 
@@ -172,7 +172,7 @@ def faults() -> None:
 @click.option("--action", default="*", show_default=True, metavar="ACTION", help="Action that it applies to.")
 @click.option("--nth", type=click.IntRange(1), metavar="N", help="Apply to the nth request only.")
 @click.option(
-    "--probability", type=click.FloatRange(0, 1), default=1.0, show_default=True, metavar="P", help="Apply by chance."
+    "--probability", type=NumberRange(0, 1), default=1.0, show_default=True, metavar="P", help="Apply by chance."
 )
 @click.option("--after", is_flag=True, help="Perform the action first; only the answer suffers.")
 @click.option("--code", default="", metavar="CODE", help="Answer with this error code.")

@@ -22,9 +22,20 @@ MAX_MESSAGE_BYTES = 4096
 MAX_SIGNATURE_BYTES = 8192
 DIGESTS: dict[str, digests.Name] = {"sha256": "SHA-256", "sha384": "SHA-384", "sm3": "SM3"}
 
+
+def _checked_id(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError as error:
+        raise click.BadParameter("it is not UTF-8 text", ctx, param) from error
+    return value
+
+
 _ALGORITHM = click.option("--algorithm", metavar="NAME", help="Signature algorithm; else the key's first.")
 _TYPE = click.option("--message-type", type=click.Choice(["raw", "digest"]), default="raw", help="What FILE holds.")
-_ID = click.option("--id", "user_id", metavar="ID", help="User id of SM2, if it is not the usual one.")
+_ID = click.option(
+    "--id", "user_id", metavar="ID", callback=_checked_id, help="User id of SM2, if it is not the usual one."
+)
 _PUBLIC = click.option("--public-key", metavar="FILE", help="Public key: PEM, DER, base64 or a bare SM2 point.")
 
 
