@@ -510,7 +510,7 @@ function __kmstool_command --no-scope-shadowing
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool key rotation'
-            set options '--days'\t'Cycle in days, with on.' \
+            set options '--days'\t'With on: the cycle in days; else 365.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--days'
@@ -732,7 +732,7 @@ function __kmstool_command --no-scope-shadowing
                 '-o' \
                 '--out'
         case 'kmstool random'
-            set options '--encoding'\t'Output form.' \
+            set options '--encoding'\t'Output form; else hex.' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
                 '--out'\t'Write here instead of stdout; - forces stdout.' \
                 '--force'\t'Replace an existing output file.' \
@@ -758,7 +758,7 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool sign'
             set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
                 '--algorithm'\t'Signature algorithm; else the key\'s first.' \
-                '--digest'\t'Digest here; auto does over 4,096 bytes.' \
+                '--digest'\t'Digest here; else auto, which does over 4,096 bytes.' \
                 '--message-type'\t'What FILE holds.' \
                 '--id'\t'User id of SM2, if it is not the usual one.' \
                 '--raw'\t'Write bytes to stdout in place of base64.' \

@@ -505,6 +505,42 @@ def test_an_empty_value_is_not_as_if_the_option_were_not_there(arguments: list[s
     assert "is a variable not set?" in done.stderr
 
 
+WITHOUT_EFFECT = [
+    (["auth", "login", "--passphrase-file", "plain.txt"], "--passphrase-file goes with --store file"),
+    (["auth", "import-tccli", "--passphrase-file", "plain.txt"], "--passphrase-file goes with --store file"),
+    (["key", "rotation", "off", "demo", "--days", "90"], "--days goes with on"),
+    (["key", "rotation", "status", "demo", "--days", "365"], "--days goes with on"),
+    (["sign", "--message-type", "digest", "--digest", "never", "plain.txt"], "--digest goes with messages"),
+    (["sign", "--message-type", "digest", "--digest", "auto", "plain.txt"], "--digest goes with messages"),
+    (["profile", "set", "local", "--credentials", "tke"], "--credentials goes with the other profiles"),
+    (["random", "8", "--force"], "--force goes with -o"),
+    (["encrypt", "--force", "plain.txt"], "--force goes with -o"),
+    (["public-key", "demo", "--force"], "--force goes with -o"),
+    (["random", "8", "--encoding", "raw", "--format", "json"], "--encoding goes with text"),
+    (["random", "8", "--encoding", "hex", "--query", "Plaintext"], "--encoding goes with text"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WITHOUT_EFFECT, ids=[" ".join(words) for words, _ in WITHOUT_EFFECT])
+def test_an_option_without_effect_is_refused(arguments: list[str], message: str) -> None:
+    """Whoever gives it believes that it does something."""
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+def test_an_option_may_stand_before_the_one_that_it_goes_with() -> None:
+    for arguments in (
+        ["random", "8", "--force", "-o", "plain.txt"],
+        ["random", "8", "--encoding", "raw", "--format", "json", "-o", "new"],
+        ["key", "rotation", "on", "demo"],
+    ):
+        assert run(*arguments).returncode == 0
+    assert len(Path("plain.txt").read_text()) == 17
+    assert len(Path("new").read_bytes()) == 8
+    assert json.loads(run("key", "rotation", "status", "demo", "--format", "json").stdout)["RotateDays"] == 365
+
+
 def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     run("init", "--local")
     for name in ("KMSTOOL_PROFILE", "KMSTOOL_REGION", "KMSTOOL_ENDPOINT"):

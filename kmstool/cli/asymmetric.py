@@ -42,7 +42,7 @@ def asymmetric() -> None:
 @click.option(
     "--encoding", type=click.Choice(["pem", "der", "base64"]), default="pem", show_default=True, help="Output form."
 )
-@options.output_options
+@options.result_options
 @pass_session
 def public_key(session: Session, key_name: str, encoding: str, out: str | None, force: bool) -> None:
     """Print the public key of an asymmetric key."""
@@ -64,7 +64,7 @@ def public_key(session: Session, key_name: str, encoding: str, out: str | None, 
 @click.option("--public-key", metavar="FILE", help="Public key; with it no KMS is needed.")
 @_ALGORITHM
 @_RAW
-@options.output_options
+@options.result_options
 @options.input_argument
 @pass_session
 def encrypt(
@@ -95,7 +95,7 @@ def encrypt(
 @_RAW
 @click.option("--ciphertext-format", type=click.Choice(["auto", "der", "c1c3c2", "c1c2c3"]), default="auto", show_default=True,
               help="Encoding of an SM2 ciphertext.")  # fmt: skip
-@options.output_options
+@options.result_options
 @options.input_argument
 @pass_session
 def decrypt(

@@ -66,7 +66,7 @@ def login(
             raise UsageError("the white-box ciphertext stays where it is", hint="give --whitebox without --store")
         _login_white_box(session, secret_id, whitebox, verify=not no_verify)
         return
-    profile = _probed(session, store)
+    profile = _probed(session, store, passphrase_file)
     credential = _asked(session, secret_id)
     _keep(session, credential, profile, store, passphrase_file, verify=not no_verify)
 
@@ -84,11 +84,11 @@ def import_tccli(session: Session, source: str, store: str, passphrase_file: str
     """
     from kmstool.kms.credential_files import from_tccli, tccli_region
 
+    profile = _probed(session, store, passphrase_file)
     found = from_tccli(session.home, source, lambda _: None)
     if found is None:
         raise AccessError(f"tccli has no profile {source!r}", hint=f"looked in {session.home / '.tccli'}")
     session.settings.region = session.settings.region or tccli_region(session.home, source)
-    profile = _probed(session, store)
     _keep(session, found.get(), profile, store, passphrase_file, verify=not no_verify)
     session.note(f"{session.home / '.tccli' / source}.credential still holds the SecretKey in clear: delete it")
 
@@ -139,10 +139,12 @@ def logout(session: Session) -> None:
     session.note(f"the credential of the profile {profile.name} is gone")
 
 
-def _probed(session: Session, store: str) -> str:
-    """Return the name of the profile to log in to, after making sure that the keyring works."""
+def _probed(session: Session, store: str, passphrase_file: str | None) -> str:
+    """Return the name of the profile to log in to, after making sure that the store works and takes the options."""
     from kmstool import keychain
 
+    if passphrase_file is not None and store != "file":
+        raise UsageError("--passphrase-file goes with --store file", hint="the keyring has its own lock")
     name = _profile_name(session)
     if store == "keyring":
         try:

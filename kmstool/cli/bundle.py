@@ -81,7 +81,7 @@ def bundle(session: Session, key_name: str, trim_newline: bool, out: str, force:
 @click.option("--raw", is_flag=True, help="With --key-file: the ciphertext is bytes, not base64.")
 @_SDK_LIB
 @_ALGORITHM
-@options.output_options
+@options.result_options
 @options.input_argument
 @pass_session
 def decrypt(

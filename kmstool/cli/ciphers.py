@@ -9,6 +9,7 @@ import click
 
 from kmstool.cli import blobs, files, options, output
 from kmstool.cli.session import Session, pass_session
+from kmstool.errors import UsageError
 
 MAX_PLAINTEXT_BYTES = 4096
 
@@ -23,7 +24,7 @@ _ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
 @options.key_option
 @options.context_option
 @click.option("--trim-newline", is_flag=True, help="Drop exactly one newline at the end.")
-@options.output_options
+@options.result_options
 @options.input_argument
 @pass_session
 def encrypt(
@@ -59,7 +60,7 @@ def encrypt(
 @click.command(cls=options.Command, example="kmstool decrypt secret.blob")
 @options.context_option
 @options.shield_option
-@options.output_options
+@options.result_options
 @options.input_argument
 @pass_session
 def decrypt(session: Session, context: tuple[str, ...], out: str | None, force: bool, file: str | None) -> None:
@@ -82,7 +83,7 @@ def decrypt(session: Session, context: tuple[str, ...], out: str | None, force: 
 )
 @options.context_option
 @click.option("--to-context", metavar="K=V", multiple=True, help="New context; else it stays the same. Repeatable.")
-@options.output_options
+@options.result_options
 @options.input_argument
 @pass_session
 def reencrypt(
@@ -113,16 +114,18 @@ def reencrypt(
 
 @click.command(cls=options.Command, example="kmstool random 32")
 @click.argument("count", metavar="BYTES", type=click.IntRange(1, 1024))
-@click.option("--encoding", type=click.Choice(list(_ENCODINGS)), default="hex", show_default=True, help="Output form.")
-@options.output_options
+@click.option("--encoding", type=click.Choice(list(_ENCODINGS)), help="Output form; else hex.")
+@options.result_options
 @pass_session
-def random(session: Session, count: int, encoding: str, out: str | None, force: bool) -> None:
+def random(session: Session, count: int, encoding: str | None, out: str | None, force: bool) -> None:
     """Print random bytes made by KMS.
 
     BYTES is 1 to 1,024.
     """
+    if encoding is not None and out is None and (session.settings.query or session.settings.format == "json"):
+        raise UsageError("--encoding goes with text output or -o", hint="in the API's answer the bytes are in base64")
     made = session.client().random(count)
-    output.result(session, made.answer, _ENCODINGS[encoding](made.plaintext), out, force=force)
+    output.result(session, made.answer, _ENCODINGS[encoding or "hex"](made.plaintext), out, force=force)
 
 
 def without_newline(session: Session, source: files.Input, trim: bool) -> bytes:

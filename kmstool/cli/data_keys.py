@@ -179,7 +179,7 @@ def show(session: Session, name: str) -> None:
 @click.command(cls=options.Command, example="kmstool data-key plaintext user-17 -o user-17.key")
 @_ARGUMENT
 @options.shield_option
-@options.output_options
+@options.result_options
 @pass_session
 def plaintext(session: Session, name: str, out: str | None, force: bool) -> None:
     """Write the bytes of a data key.
@@ -194,7 +194,7 @@ def plaintext(session: Session, name: str, out: str | None, force: bool) -> None
 
 @click.command(cls=options.Command, example="kmstool data-key blob user-17 -o user-17.blob")
 @_ARGUMENT
-@options.output_options
+@options.result_options
 @pass_session
 def blob(session: Session, name: str, out: str | None, force: bool) -> None:
     """Print a data key as a ciphertext blob.

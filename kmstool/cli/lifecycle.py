@@ -10,9 +10,12 @@ import click
 from kmstool.cli import output, several, times
 from kmstool.cli.options import Command
 from kmstool.cli.session import Session, pass_session
+from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
     from kmstool.kms.client import KmsClient
+
+YEAR_DAYS = 365
 
 _KEY = click.argument("key_name", metavar="KEY")
 _KEYS = click.argument("key_names", metavar="KEY...", nargs=-1, required=True)
@@ -118,13 +121,15 @@ def rotate(session: Session, key_name: str) -> None:
 @click.command(cls=Command, example="kmstool key rotation on demo --days 90")
 @click.argument("what", type=click.Choice(["on", "off", "status"]), metavar="on|off|status")
 @_KEY
-@click.option("--days", type=click.IntRange(7, 365), default=365, show_default=True, help="Cycle in days, with on.")
+@click.option("--days", type=click.IntRange(7, 365), help="With on: the cycle in days; else 365.")
 @pass_session
-def rotation(session: Session, what: str, key_name: str, days: int) -> None:
+def rotation(session: Session, what: str, key_name: str, days: int | None) -> None:
     """Turn the yearly rotation of a key on or off, or show it."""
+    if days is not None and what != "on":
+        raise UsageError(f"--days goes with on, not with {what}")
     client, key_id = session.key(key_name)
     if what == "on":
-        client.enable_rotation(key_id, days)
+        client.enable_rotation(key_id, days or YEAR_DAYS)
     elif what == "off":
         client.disable_rotation(key_id)
     found = client.describe_key(key_id)

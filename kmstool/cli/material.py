@@ -58,7 +58,7 @@ def params(session: Session, key: str | None, algorithm: str, out: str, force: b
 @material_files.encoding_option
 @material_files.passphrase_option
 @click.option("--raw", is_flag=True, help="Write the wrapped bytes alone, for other programs.")
-@options.output_options
+@options.result_options
 @options.input_argument
 @pass_session
 def wrap(

@@ -35,11 +35,16 @@ passphrase_option = options.file_option(
 def read_material(
     session: Session, name: str | None, encoding: str, passphrase_file: str | None, size: int
 ) -> files.Input:
-    """Return the key material in a file, which may be an encrypted backup; raise `InputError` for none of `size` bytes."""
+    """Return the key material in a file, which may be an encrypted backup.
+
+    Raises `InputError` for none of `size` bytes, `UsageError` for a passphrase where nothing is encrypted.
+    """
     from kmstool import documents, material, sealed
 
     found = files.read(name, _MAX_BYTES, "{size} bytes are no key material", "give a file with 16 or 32 bytes")
     if not documents.is_a(_BACKUP, found.data):
+        if passphrase_file is not None:
+            raise UsageError(f"--passphrase-file goes with an encrypted backup, and {name or 'stdin'} is none")
         return replace(found, data=material.decode(found.data, encoding, size))
 
     def passphrase() -> bytes:

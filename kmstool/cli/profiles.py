@@ -9,6 +9,7 @@ import click
 
 from kmstool.cli import options, output
 from kmstool.cli.session import Session, pass_session
+from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
     from kmstool.kms.profiles import Profile
@@ -71,8 +72,10 @@ def set_profile(session: Session, name: str, key: str | None, credentials: str |
     --region and --endpoint belong to it too. What is not given stays as it was.
     """
     from kmstool.keys import KeyAddress
-    from kmstool.kms.profiles import Profile
+    from kmstool.kms.profiles import LOCAL, Profile
 
+    if name == LOCAL and credentials is not None:
+        raise UsageError("--credentials goes with the other profiles: local needs none")
     if key:
         KeyAddress.parse(key)
     profiles = session.profiles

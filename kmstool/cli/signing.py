@@ -42,19 +42,19 @@ _PUBLIC = click.option("--public-key", metavar="FILE", help="Public key: PEM, DE
 @click.command(cls=options.Command, example="kmstool sign --key signer release.tar -o release.sig")
 @options.key_option
 @_ALGORITHM
-@click.option("--digest", "digesting", type=click.Choice(["auto", "never", "always"]), default="auto", show_default=True,
-              help="Digest here; auto does over 4,096 bytes.")  # fmt: skip
+@click.option("--digest", "digesting", type=click.Choice(["auto", "never", "always"]),
+              help="Digest here; else auto, which does over 4,096 bytes.")  # fmt: skip
 @_TYPE
 @_ID
 @click.option("--raw", is_flag=True, help="Write bytes to stdout in place of base64.")
-@options.output_options
+@options.result_options
 @options.input_argument
 @pass_session
 def sign(
     session: Session,
     key: str | None,
     algorithm: str | None,
-    digesting: str,
+    digesting: str | None,
     message_type: str,
     user_id: str | None,
     raw: bool,
@@ -68,6 +68,8 @@ def sign(
     With -o the signature's bytes are written, else base64. A newline at the end of the
     input is signed too.
     """
+    if message_type == "digest" and digesting is not None:
+        raise UsageError("--digest goes with messages; a digest is signed as it is")
     client, key_id = session.key(key)
     public_key = client.public_key(key_id).public_key
     chosen = _algorithm(algorithm, public_key)
@@ -142,7 +144,7 @@ def verify(
 @_PUBLIC
 @_ID
 @click.option("--raw", is_flag=True, help="Write bytes in place of hex.")
-@options.output_options
+@options.result_options
 @options.input_argument
 @pass_session
 def digest(
@@ -207,7 +209,7 @@ def _check_digest(algorithm: Algorithm, digest: bytes, user_id: str | None) -> N
     signing.check_digest(algorithm, digest)
 
 
-def _is_digested(choice: str, message: bytes, user_id: str | None) -> bool:
+def _is_digested(choice: str | None, message: bytes, user_id: str | None) -> bool:
     long = len(message) > MAX_MESSAGE_BYTES
     if choice == "never" and (long or user_id is not None):
         raise InputError("the message is over 4,096 bytes, or has a user id: KMS signs its digest only",
