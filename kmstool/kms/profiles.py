@@ -20,7 +20,6 @@ from kmstool.errors import InputError, UsageError
 
 LOCAL = "local"
 DEFAULT_REGION = "ap-guangzhou"
-CREDENTIALS = ("keyring", "file", "whitebox", "environment", "tccli", "ini", "cvm-role", "tke")
 
 _FILE = "profiles.ini"
 _SECTION = "profile "
@@ -47,7 +46,7 @@ class Profile:
     endpoint: str = ""
     """Host, host:port or URL of KMS in place of the usual one."""
     credentials: str = ""
-    """Where the credentials come from, one of CREDENTIALS; nothing for the local profile."""
+    """Where the credentials come from, such as `keyring` or `cvm-role`; nothing for the local profile."""
     role_arn: str = ""
     """A role to assume with them."""
     secret_id: str = ""
