@@ -217,6 +217,29 @@ def test_profiles_that_are_put_at_once_are_all_there(profiles: Profiles) -> None
     assert set(profiles.names()) == {LOCAL, *names}
 
 
+def test_changes_of_one_profile_at_once_are_all_kept(profiles: Profiles) -> None:
+    changes = [{"region": "ap-tokyo"}, {"key": "alias/a"}, {"endpoint": "a.example"}, {"credentials": "tke"}]
+    barrier = threading.Barrier(len(changes))
+
+    def change(fields: dict[str, str]) -> None:
+        mine = Profiles(profiles.path.parent)
+        assert mine.names() == [LOCAL]
+        barrier.wait()
+        mine.change("one", **fields)
+
+    with ThreadPoolExecutor(len(changes)) as threads:
+        list(threads.map(change, changes))
+    assert profiles.get("one") == Profile("one", "ap-tokyo", "alias/a", "a.example", "tke")
+
+
+def test_what_is_not_changed_stays_and_what_is_emptied_goes(profiles: Profiles) -> None:
+    written(profiles, b"[profile one]\nregion = ap-tokyo\nkey = a\nnote = mine\n")
+    profiles.change("one", key="", endpoint="a.example")
+    assert profiles.get("one") == Profile("one", "ap-tokyo", "", "a.example")
+    assert "note = mine" in profiles.path.read_text()
+    assert "key" not in profiles.path.read_text()
+
+
 def test_what_another_process_did_since_is_kept(profiles: Profiles) -> None:
     profiles.put(Profile("one"))
     profiles.use("one")

@@ -79,19 +79,19 @@ def set_profile(session: Session, name: str, key: str | None, credentials: str |
     if key:
         KeyAddress.parse(key)
     profiles = session.profiles
-    former = profiles.get(name) if name in profiles.names() else Profile(name)
-    given = {
+    choices = {
         "region": session.settings.region,
         "endpoint": session.settings.endpoint,
         "key": key,
         "credentials": credentials,
         "role_arn": role_arn,
     }
-    changed = replace(former, **{field: value for field, value in given.items() if value is not None})
+    given = {field: value for field, value in choices.items() if value is not None}
     if session.settings.dry_run:
-        output.print_json(_answer(changed))
+        former = profiles.get(name) if name in profiles.names() else Profile(name)
+        output.print_json(_answer(replace(former, **given)))
         return
-    profiles.put(changed)
+    profiles.change(name, **given)
     session.note(f"the profile {name} is set")
 
 

@@ -88,10 +88,17 @@ class Profiles:
         return Profile(name, **{**found, "region": found["region"] or DEFAULT_REGION})
 
     def put(self, profile: Profile) -> None:
-        """Add or change a profile; raise `UsageError` for a name or a value that cannot be one."""
-        if not _NAME.fullmatch(profile.name):
-            raise UsageError(f"{profile.name!r} cannot name a profile", hint="letters, digits, - _ and ., at most 60")
-        values = {option: str(getattr(profile, field)) for option, field in _FIELDS.items()}
+        """Add a profile or replace all fields of one; raise as `change` does."""
+        self.change(profile.name, **{field: str(getattr(profile, field)) for field in _FIELDS.values()})
+
+    def change(self, name: str, **fields: str) -> None:
+        """Add a profile or change fields of one, of which the others stay as they are by then.
+
+        Raises `UsageError` for a name or a value that cannot be one.
+        """
+        if not _NAME.fullmatch(name):
+            raise UsageError(f"{name!r} cannot name a profile", hint="letters, digits, - _ and ., at most 60")
+        values = {option: fields[field] for option, field in _FIELDS.items() if field in fields}
         for option, value in values.items():
             # The file drops spaces at the ends.
             if not value.isprintable() or value != value.strip():
@@ -99,7 +106,14 @@ class Profiles:
                     f"the {option} of a profile is a line of text without spaces at its ends, not {value!r}"
                 )
         with self._changed() as parser:
-            parser[_SECTION + profile.name] = {option: value for option, value in values.items() if value}
+            section = _SECTION + name
+            if not parser.has_section(section):
+                parser.add_section(section)
+            for option, value in values.items():
+                if value:
+                    parser.set(section, option, value)
+                else:
+                    parser.remove_option(section, option)
 
     def use(self, name: str) -> None:
         """Make a profile the one in use; raise `UsageError` for one that there is not."""
