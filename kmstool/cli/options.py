@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import partial, update_wrapper
 from typing import Any, TypeVar
 
 import click
@@ -160,24 +160,21 @@ def input_argument(function: Decorated) -> Decorated:
     return click.argument("file", required=False, metavar="[FILE]")(function)
 
 
-def output_options(function: Decorated, **force: Any) -> Decorated:
-    """Add `-o, --out FILE` and `--force`, of which the latter may be for a file that the command itself names."""
-    function = click.option("--force", is_flag=True, help="Replace an existing output file.", **force)(function)
-    return click.option(
-        "-o", "--out", metavar="FILE", is_eager=True, help="Write here instead of stdout; - forces stdout."
-    )(function)
+def output_options(function: Decorated) -> Decorated:
+    """Add `-o, --out FILE` and `--force`, which may be for a file that the command itself names."""
+    function = click.option("--force", is_flag=True, help="Replace an existing output file.")(function)
+    return click.option("-o", "--out", metavar="FILE", help="Write here instead of stdout; - forces stdout.")(function)
 
 
-def result_options(function: Decorated) -> Decorated:
+def result_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add `-o, --out FILE` and `--force`, which goes with it only: without it the command writes no file."""
-    return output_options(function, callback=_with_out)
 
+    def with_force_checked(*args: Any, out: str | None, force: bool, **rest: Any) -> None:
+        if force and out is None:
+            raise UsageError("--force goes with -o FILE", hint="without it there is no file to replace")
+        function(*args, out=out, force=force, **rest)
 
-def _with_out(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
-    # Eager, -o is known by now wherever it stands.
-    if value and ctx.params.get("out") is None:
-        raise UsageError("--force goes with -o FILE", hint="without it there is no file to replace")
-    return value
+    return output_options(update_wrapper(with_force_checked, function))
 
 
 def _shield(ctx: click.Context, param: click.Parameter, value: bool) -> None:
