@@ -123,8 +123,8 @@ _kmstool_command() {
       valued=(--detached)
       ;;
     'kmstool envelope rewrap')
-      options=(--to --server-side -h --help)
-      valued=(--to)
+      options=(--to --identity --server-side -h --help)
+      valued=(--to --identity)
       ;;
     'kmstool envelope verify')
       options=(--key --identity --context --shield-dek --detached -h --help)
@@ -459,6 +459,7 @@ _kmstool_place() {
     'kmstool envelope import-legacy #0') source='file' ;;
     'kmstool envelope inspect --detached') source='file' ;;
     'kmstool envelope inspect #0') source='file' ;;
+    'kmstool envelope rewrap --identity') source='file' ;;
     'kmstool envelope rewrap #'*) source='file' ;;
     'kmstool envelope verify --identity') source='file' ;;
     'kmstool envelope verify --detached') source='file' ;;

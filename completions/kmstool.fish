@@ -298,8 +298,8 @@ function __kmstool_command --no-scope-shadowing
                 '--armor'\t'Write text (PEM) in place of binary data.' \
                 '--detached'\t'Write the header to a file of its own.' \
                 '--reserve'\t'Leave room for a rewrap in place, also in small files.' \
-                '-r'\t'FILE is a folder; every file in it is encrypted into OUT.' \
-                '--recursive'\t'FILE is a folder; every file in it is encrypted into OUT.' \
+                '-r'\t'FILE is a folder; every regular file in it is encrypted into OUT.' \
+                '--recursive'\t'FILE is a folder; every regular file in it is encrypted into OUT.' \
                 '--dek-per-file'\t'With --recursive: ask KMS for a data key for each file.' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
                 '--out'\t'Write here instead of stdout; - forces stdout.' \
@@ -343,10 +343,12 @@ function __kmstool_command --no-scope-shadowing
             set valued '--detached'
         case 'kmstool envelope rewrap'
             set options '--to'\t'New recipient; repeatable. The old ones go.' \
+                '--identity'\t'RSA private key in PEM that opens them; repeatable.' \
                 '--server-side'\t'Let KMS re-encrypt the data key; it never comes here.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
-            set valued '--to'
+            set valued '--to' \
+                '--identity'
         case 'kmstool envelope verify'
             set options '--key'\t'Ask only for this key; repeatable.' \
                 '--identity'\t'RSA private key in PEM; repeatable.' \
@@ -1054,6 +1056,8 @@ function __kmstool_place --no-scope-shadowing
         case 'kmstool envelope inspect --detached'
             set source 'file'
         case 'kmstool envelope inspect #0'
+            set source 'file'
+        case 'kmstool envelope rewrap --identity'
             set source 'file'
         case 'kmstool envelope rewrap #*'
             set source 'file'

@@ -197,7 +197,7 @@ def test_an_output_that_exists_is_kept() -> None:
     made = Path("plain.kte").read_bytes()
     fails(8, "cannot write plain.kte: it exists already", "encrypt", "--key", "demo", "plain")
     fails(8, "cannot write plain: it exists already", "decrypt", "plain.kte")
-    fails(8, "cannot write plain: it exists already", "decrypt", "plain.kte", "--range", "0-1")
+    assert done("decrypt", "plain.kte", "--range", "0-1") == b"te", "a part never takes the name of the whole"
     assert (Path("plain").read_bytes(), Path("plain.kte").read_bytes()) == (b"text", made)
     Path("plain").write_bytes(b"newer")
     done("encrypt", "--key", "demo", "plain", "--force")
@@ -564,7 +564,11 @@ def test_a_detached_header() -> None:
     facts = json.loads(done("inspect", "payload", "--detached", "head.kteh", "--format", "json"))
     assert (facts["Detached"], facts["PlaintextBytes"], facts["LengthConsistent"]) == (True, len(text), True)
     fails(2, "name the payload's file too", "decrypt", "head.kteh", "-o", "opened")
-    fails(3, "this is no envelope", "decrypt", "payload", "-o", "opened")
+    fails(3, "payload of an envelope, without its header.*\n.*--detached HEADER", "decrypt", "payload", "-o", "opened")
+    assert facts["SegmentBytes"] == 2**20
+    alone = ("inspect", "--detached", "head.kteh")
+    assert json.loads(done(*alone, "--format", "json", input=b""))["SegmentBytes"] is None
+    assert b"payload elsewhere" in done(*alone, input=b"")
     fails(3, "cannot read missing", "decrypt", "payload", "--detached", "missing", "-o", "opened")
     done("encrypt", "--key", "demo", "plain")
     fails(2, "not detached", "decrypt", "payload", "--detached", "plain.kte", "-o", "opened")
@@ -785,6 +789,31 @@ def test_a_field_of_a_newer_kmstool(kms: EmbeddedKms) -> None:
 
 
 # Other recipients.
+
+
+def test_rewrap_of_what_a_private_key_opens(key_pair: str) -> None:
+    fails(4, "none of the envelope's recipients", "rewrap", key_pair, "--to", "demo")
+    fails(2, "exclude each other", "rewrap", key_pair, "--to", "demo", "--identity", "x", "--server-side")
+    done("rewrap", key_pair, "--to", "demo", "--identity", "private.pem")
+    assert done("decrypt", key_pair, "-o", "-") == Path("plain").read_bytes()
+
+
+def test_a_rewrap_of_armor_says_what_to_do() -> None:
+    Path("plain").write_bytes(b"text")
+    done("encrypt", "--key", "demo", "--armor", "plain")
+    fails(3, "the envelope is armored.*\n.*encrypt it anew", "rewrap", "plain.kte", "--to", "other")
+
+
+def test_a_dry_rewrap_reads_what_it_would_change() -> None:
+    Path("plain").write_bytes(b"text")
+    done("encrypt", "--key", "demo", "plain")
+    before = Path("plain.kte").read_bytes()
+    ran = run("rewrap", "plain.kte", "--to", "other", "--dry-run")
+    assert (ran.returncode, ran.stdout) == (0, b"")
+    assert b"plain.kte would get other recipients" in ran.stderr
+    fails(3, "cannot open missing.kte", "rewrap", "missing.kte", "--to", "other", "--dry-run")
+    fails(3, "no envelope", "rewrap", "plain", "--to", "other", "--dry-run")
+    assert Path("plain.kte").read_bytes() == before
 
 
 @pytest.mark.parametrize("reserve", [True, False])
@@ -1312,14 +1341,16 @@ def test_a_private_key_opens_a_folder(count: int, kms: EmbeddedKms) -> None:
 
 
 def test_what_a_folder_holds_besides_files() -> None:
-    """Links are not followed out of it; what is no envelope is left where it is."""
+    """Links are not followed out of it, and their number is told; what is no envelope is left where it is."""
     Path("tree").mkdir()
     Path("secret").write_text("not in the tree")
     Path("tree", "file").write_text("text")
     Path("tree", "link").symlink_to("../secret")
     Path("tree", "folder").symlink_to("..")
     os.mkfifo("tree/pipe")
-    done("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
+    ran = run("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
+    assert ran.returncode == 0
+    assert b"3 links and special files in" in ran.stderr
     assert list(tree_of("sealed")) == ["file.kte"]
     Path("sealed", "note.txt").write_text("no envelope")
     done("decrypt", "-r", "sealed", "-o", "opened")

@@ -59,7 +59,9 @@ def envelope() -> None:
 @click.option("-a", "--armor", is_flag=True, help="Write text (PEM) in place of binary data.")
 @options.file_option("--detached", help="Write the header to a file of its own.")
 @click.option("--reserve", is_flag=True, help="Leave room for a rewrap in place, also in small files.")
-@click.option("-r", "--recursive", is_flag=True, help="FILE is a folder; every file in it is encrypted into OUT.")
+@click.option(
+    "-r", "--recursive", is_flag=True, help="FILE is a folder; every regular file in it is encrypted into OUT."
+)
 @click.option("--dek-per-file", is_flag=True, help="With --recursive: ask KMS for a data key for each file.")
 @options.output_options
 @options.input_argument
@@ -106,15 +108,15 @@ def decrypt(session: Session, file: str | None, out: str | None, force: bool, re
 
     X.kte becomes X unless -o says otherwise; stdin goes to stdout. A file appears only
     when the last byte was verified. Through a pipe verified pieces leave as they come, and
-    a failure says at the end that the output is incomplete. --context, if given, must be
-    the envelope's.
+    a failure says at the end that the output is incomplete. A --range goes to stdout
+    without -o. --context, if given, must be the envelope's.
     """
     if recursive:
         from kmstool.cli import trees
 
         trees.decrypt(session, file, out, force=force, **choices)
         return
-    target = envelope_files.decrypted_name(file, out)
+    target = envelope_files.decrypted_name(file, out) if choices["span"] is None else out
     files.spare(target, *choices["private_keys"])
     with envelope_files.opened(session, file, choices["detached"]) as found:
         floe = envelope_files.unlocked(session, found, choices["keys"], choices["context"], choices["private_keys"])
@@ -185,7 +187,7 @@ def _facts(opened: Opened) -> dict[str, Any]:
     return {
         "Format": "KTE1",
         "Suite": head.suite.name,
-        "SegmentBytes": int.from_bytes(opened.floe_header[2:6], "big"),
+        "SegmentBytes": int.from_bytes(opened.floe_header[2:6], "big") or None,
         "FileId": head.prologue.file_id.hex(),
         "Created": head.prologue.created_unix,
         "Writer": head.prologue.writer,
@@ -206,10 +208,11 @@ def _print_facts(session: Session, facts: dict[str, Any]) -> None:
 
     consistent = {True: "consistent", False: "NOT CONSISTENT with the file's", None: "not checked"}
     size = "not stated" if facts["PlaintextBytes"] is None else f"{facts['PlaintextBytes']:,} bytes"
+    segments = f"segments of {facts['SegmentBytes']:,} bytes" if facts["SegmentBytes"] else "payload elsewhere"
     room = "a rewrap in place is possible" if facts["Slots"] > 1 else "a rewrap makes a copy"
     output.fields(
         {
-            "format": f"{facts['Format']}, {facts['Suite']}, segments of {facts['SegmentBytes']:,} bytes",
+            "format": f"{facts['Format']}, {facts['Suite']}, {segments}",
             "file id": facts["FileId"],
             "created": f"{times.shown(facts['Created'] or 0)} by {facts['Writer'] or '-'}",
             "plaintext": f"{size}, length {consistent[facts['LengthConsistent']]}",

@@ -134,7 +134,7 @@ def source_of(name: str | None) -> Iterator[Source]:
 
     with files.opened(name) as descriptor:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise UsageError(f"{name} is a folder", hint="add --recursive")
+            raise UsageError(f"{name} is a folder", hint="envelope encrypt and decrypt take folders, with --recursive")
         yield Source.of(descriptor)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,15 @@ import click
 
 from kmstool.cli import options, output, recipients, several
 from kmstool.cli.session import Session, pass_session
-from kmstool.errors import AccessError, InputError, IntegrityError, OutputError, ServiceError, UsageError
+from kmstool.errors import (
+    AccessError,
+    DryRunDone,
+    InputError,
+    IntegrityError,
+    OutputError,
+    ServiceError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from kmstool.envelope.file import Opened
@@ -26,30 +34,47 @@ if TYPE_CHECKING:
 @click.option(
     "--to", "keys", multiple=True, required=True, metavar="KEY", help="New recipient; repeatable. The old ones go."
 )
+@click.option(
+    "--identity",
+    "private_keys",
+    multiple=True,
+    metavar="FILE",
+    help="RSA private key in PEM that opens them; repeatable.",
+)
 @click.option("--server-side", is_flag=True, help="Let KMS re-encrypt the data key; it never comes here.")
 @click.argument("names", metavar="FILE...", nargs=-1, required=True)
 @pass_session
-def rewrap(session: Session, names: tuple[str, ...], keys: tuple[str, ...], server_side: bool) -> None:
+def rewrap(
+    session: Session, names: tuple[str, ...], keys: tuple[str, ...], private_keys: tuple[str, ...], server_side: bool
+) -> None:
     """Give envelopes other recipients.
 
     The payload is not touched. Where the header has room, the file is changed in place,
     else a copy replaces it; a crash leaves the old or the new one. This takes nothing back:
     an old copy of the file still opens with the old keys.
     """
+    if server_side and private_keys:
+        raise UsageError("--server-side and --identity exclude each other")
     targets = [recipients.cmk(session, key) for key in keys]
-    if session.settings.dry_run:
-        session.note(f"dry run: {len(names)} envelopes would be rewrapped")
-        return
+    dry_run = session.settings.dry_run
+
+    def wrap(opened: Opened) -> list[Stanza]:
+        return (
+            _wrapped_by_kms(opened, targets) if server_side else _wrapped_here(session, opened, targets, private_keys)
+        )
 
     def act(name: str) -> str:
-        return _rewrap(session, Path(name), targets, server_side=server_side)
+        return _rewrap(Path(name), wrap, dry_run=dry_run)
 
     for name, way in several.one_by_one(session, names, act, "envelopes were not rewrapped"):
-        session.note(f"{name} has other recipients now ({way})")
+        session.note(f"{name} {way}")
+    if dry_run:
+        raise DryRunDone
     output.answer(session, {"Rewrapped": list(names)}, lambda: None)
 
 
-def _rewrap(session: Session, path: Path, targets: list[CmkRecipient], *, server_side: bool) -> str:
+def _rewrap(path: Path, wrap: Callable[[Opened], list[Stanza]], *, dry_run: bool) -> str:
+    """Give one envelope the recipients that `wrap` makes, and say what happened to it."""
     from kmstool import atomic
     from kmstool.envelope import file as whole
 
@@ -57,16 +82,17 @@ def _rewrap(session: Session, path: Path, targets: list[CmkRecipient], *, server
         with _locked(path) as descriptor:
             source = whole.Source.of(descriptor)
             opened = whole.open_header(source)
-            wrap = _wrapped_by_kms if server_side else _wrapped_here
-            stanzas = wrap(session, opened, targets)
+            if dry_run:
+                return "would get other recipients"
+            stanzas = wrap(opened)
             _check_name(path, descriptor)
             if whole.rewrap_in_place(descriptor, opened.header, stanzas):
-                return "in place"
+                return "has other recipients now (in place)"
             mode = os.fstat(descriptor).st_mode & 0o777
             with atomic.create(path, replace=True, mode=mode) as file:
                 whole.rewrap_copy(source, opened.header, file.fileno(), stanzas)
                 _check_name(path, descriptor)
-            return "by a copy"
+            return "has other recipients now (by a copy)"
     except OSError as error:
         raise atomic.fault(path, error) from error
 
@@ -104,18 +130,20 @@ def _check_name(path: Path, descriptor: int) -> None:
     raise OutputError(f"{path} was replaced by another process", hint="see what it is now, and try again")
 
 
-def _wrapped_here(session: Session, opened: Opened, targets: list[CmkRecipient]) -> list[Stanza]:
+def _wrapped_here(
+    session: Session, opened: Opened, targets: list[CmkRecipient], private_keys: tuple[str, ...]
+) -> list[Stanza]:
     """Open the DEK, check it against the payload, and wrap it for the new recipients."""
     from kmstool.envelope.recipients import unlock
 
     header: Header = opened.header
     if header.detached:
         raise UsageError("a detached header can be rewrapped by KMS only", hint="add --server-side")
-    dek = unlock(header, opened.floe_header, recipients.identities(session))[1]
+    dek = unlock(header, opened.floe_header, recipients.identities(session, (), private_keys))[1]
     return [target.wrap(dek, header.prologue.context) for target in targets]
 
 
-def _wrapped_by_kms(session: Session, opened: Opened, targets: list[CmkRecipient]) -> list[Stanza]:
+def _wrapped_by_kms(opened: Opened, targets: list[CmkRecipient]) -> list[Stanza]:
     """Let the KMS of each region move a blob that it can open to the new key."""
     return [_moved(opened.header, target) for target in targets]
 

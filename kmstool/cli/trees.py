@@ -43,7 +43,7 @@ def encrypt(
     None of the `spared` files is replaced.
     """
     source, target = _folders(name, out)
-    paths, unread = _walk(source)
+    paths, unread = _walk(session, source)
     job = make()
     if job.armor or job.detached:
         raise UsageError("--recursive excludes --armor and --detached")
@@ -83,7 +83,7 @@ def decrypt(
     for choice, option in _OF_ONE_FILE.items():
         if choices[choice] not in (None, False, ()):
             raise UsageError(f"--recursive and --{option} exclude each other")
-    paths, unread = _walk(source, SUFFIX)
+    paths, unread = _walk(session, source, SUFFIX)
     identities = recipients.identities(session, keys, private_keys)
 
     def one(path: str) -> None:
@@ -154,12 +154,13 @@ def _folders(name: str | None, out: str | None) -> tuple[Path, Path]:
     return source, target
 
 
-def _walk(folder: Path, suffix: str = "") -> tuple[list[str], _Failures]:
-    """Return the regular files below a folder, relative to it, in order, and what cannot be seen; links are passed over.
+def _walk(session: Session, folder: Path, suffix: str = "") -> tuple[list[str], _Failures]:
+    """Return the regular files below a folder, relative to it, in order, and what cannot be seen.
 
-    Raises `InputError` if the folder itself cannot be read.
+    Links, pipes and the like are left out, and the user is told how many. Raises `InputError` if the folder itself cannot be read.
     """
     found: list[str] = []
+    others = 0
     unread: _Failures = []
 
     def unreadable(error: OSError) -> None:
@@ -170,12 +171,17 @@ def _walk(folder: Path, suffix: str = "") -> tuple[list[str], _Failures]:
 
     for base, folders, names in os.walk(folder, onerror=unreadable):
         folders.sort()
+        others += sum(os.path.islink(os.path.join(base, name)) for name in folders)
         for path in (os.path.join(base, name) for name in sorted(names) if name.endswith(suffix)):
             try:
                 if stat.S_ISREG(os.lstat(path).st_mode):
                     found.append(os.path.relpath(path, folder))
+                else:
+                    others += 1
             except OSError as error:
                 unreadable(error)
+    if others:
+        session.note(f"{others} links and special files in {folder} are left out")
     return found, unread
 
 

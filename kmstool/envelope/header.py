@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kmstool.envelope import stanzas
-from kmstool.envelope.floe import HEADER_BYTES, SUITES, Suite
+from kmstool.envelope.floe import HEADER_BYTES, IV_BYTES, SUITES, Suite
 from kmstool.envelope.stanzas import Stanza, parse_context
 from kmstool.errors import InputError
 
@@ -154,10 +154,18 @@ def build(
 def needed_bytes(preamble: bytes) -> int:
     """Return how long the header is that begins with these 36 bytes; raise `InputError` if it is none."""
     if preamble[:8] != MAGIC:
-        raise InputError("this is no envelope", hint="give a file that kmstool envelope encrypt made")
+        raise _foreign(preamble)
     if len(preamble) < PREAMBLE_BYTES:
         raise _malformed("it is cut short")
     return _layout(preamble)[3]
+
+
+def _foreign(start: bytes) -> InputError:
+    if start.lstrip()[:10] == b"-----BEGIN":
+        return InputError("the envelope is armored", hint="decrypt it and encrypt it anew: armor is not changed")
+    if start[:2] in {suite.algorithms for suite in SUITES.values()} and start[6:10] == IV_BYTES.to_bytes(4, "big"):
+        return InputError("this is the payload of an envelope, without its header", hint="add --detached HEADER")
+    return InputError("this is no envelope", hint="give a file that kmstool envelope encrypt made")
 
 
 def parse(data: bytes) -> Header:
