@@ -51,11 +51,12 @@ def choose(session: Session, name: str | None) -> Profile:
 
 
 def warn_if_overruled(session: Session, name: str) -> None:
-    """Tell whoever chose a profile that credentials in the environment come before it."""
+    """Tell whoever put a profile to use that something else in the environment comes before it."""
+    session.settings.profile = None
     chosen = choose(session, None)
     if chosen.name != name:
         session.warn(
-            f"the {chosen.name} comes before the profile {name} here: commands use {chosen.name} "
+            f"the environment comes before it: commands use {chosen.name} here, "
             f"unless its variables are unset or --profile {name} is given"
         )
 

@@ -31,7 +31,6 @@ def init(session: Session, local: bool) -> None:
         session.settings.profile = LOCAL
         _make_default(session)
         session.note(f"the profile {LOCAL} is in use; its store is {session.local_folder}")
-        session.settings.profile = None
         connect.warn_if_overruled(session, LOCAL)
         return
     from kmstool.cli.auth import login

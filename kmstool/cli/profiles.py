@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import options, output
+from kmstool.cli import connect, options, output
 from kmstool.cli.session import Session, pass_session
 from kmstool.errors import UsageError
 
@@ -58,6 +58,7 @@ def use(session: Session, name: str) -> None:
         return
     session.profiles.use(name)
     session.note(f"the profile {name} is in use")
+    connect.warn_if_overruled(session, name)
 
 
 @profile.command("set", example="kmstool profile set work --credentials cvm-role --key alias/demo")
