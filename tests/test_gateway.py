@@ -872,7 +872,9 @@ def test_a_restored_store_is_served_at_once(tmp_path: Path) -> None:
 def test_a_store_that_is_gone_is_an_error_and_no_silence(tmp_path: Path) -> None:
     with serving(tmp_path / "served") as server:
         assert code(Ask().send(server)) is None
-        server.run("local", "reset", "--yes")
+        server.run("local", "reset", "--yes", exit_code=8)
+        for path in (server.folder / "store").glob("*.sqlite3"):
+            path.unlink()
         assert code(Ask("CreateKey", b'{"Alias": "a"}').send(server)) == "InternalError"
         host, _, port = server.netloc.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=5) as client:
