@@ -62,7 +62,7 @@ class Session:
         """The exit code that a signal asked for, 0 for none."""
         self.shield = False
         self._notes: list[str] = []
-        self._clients: dict[tuple[str | None, str | None], KmsClient] = {}
+        self._clients: dict[tuple[str, str], KmsClient] = {}
 
     @property
     def config_folder(self) -> Path:
@@ -133,9 +133,12 @@ class Session:
         """Return the client of the KMS in use, or of the one that a key's address names; one for each."""
         from kmstool.kms.client import KmsClient
 
-        if (region, profile) not in self._clients:
-            self._clients[region, profile] = KmsClient(self.transport(region, profile))
-        return self._clients[region, profile]
+        chosen = self.profile(profile)
+        # Not as it was spelled: what is said to be done in one call is one.
+        place = (region or self.region(chosen), chosen.name)
+        if place not in self._clients:
+            self._clients[place] = KmsClient(self.transport(region, profile))
+        return self._clients[place]
 
     def key(self, text: str | None) -> tuple[KmsClient, str]:
         """Resolve a key as users name it, or the profile's own; return it with the client to reach it."""
