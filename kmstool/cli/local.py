@@ -172,7 +172,7 @@ def seed(session: Session, file: str | None) -> None:
 
 @click.command(cls=options.Command, example="kmstool local export --plaintext -o seed.toml")
 @click.option("--plaintext", is_flag=True, help="With the key material, in clear.")
-@options.output_options
+@options.result_options
 @pass_session
 def export(session: Session, plaintext: bool, out: str | None, force: bool) -> None:
     """Write all keys as a seed file.
