@@ -1104,6 +1104,7 @@ def without_bus() -> dict[str, str]:
 def test_without_a_keyring_the_other_ways_are_named(home: Path) -> None:
     start = time.monotonic()
     error = login("--no-verify", exit_code=4, **without_bus())
+    assert "would be kept" in login("--no-verify", "--dry-run", **without_bus()), "a dry run tries no keyring"
     assert time.monotonic() - start < keychain.TIMEOUT_SECONDS
     assert "the keyring of the operating system cannot be used" in error
     for way in OTHER_WAYS:

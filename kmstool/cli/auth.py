@@ -146,7 +146,7 @@ def _probed(session: Session, store: str, passphrase_file: str | None) -> str:
     if passphrase_file is not None and store != "file":
         raise UsageError("--passphrase-file goes with --store file", hint="the keyring has its own lock")
     name = _profile_name(session)
-    if store == "keyring":
+    if store == "keyring" and not session.settings.dry_run:
         try:
             keychain.probe()
         except AccessError as error:
