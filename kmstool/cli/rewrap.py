@@ -26,6 +26,7 @@ from kmstool.errors import (
 if TYPE_CHECKING:
     from kmstool.envelope.file import Opened
     from kmstool.envelope.header import Header
+    from kmstool.envelope.recipients import Identity
     from kmstool.envelope.stanzas import Stanza
     from kmstool.kms.recipient import CmkRecipient
 
@@ -56,12 +57,11 @@ def rewrap(
     if server_side and private_keys:
         raise UsageError("--server-side and --identity exclude each other")
     targets = [recipients.cmk(session, key) for key in keys]
+    identities = recipients.identities(session, (), private_keys)
     dry_run = session.settings.dry_run
 
     def wrap(opened: Opened) -> list[Stanza]:
-        return (
-            _wrapped_by_kms(opened, targets) if server_side else _wrapped_here(session, opened, targets, private_keys)
-        )
+        return _wrapped_by_kms(opened, targets) if server_side else _wrapped_here(opened, targets, identities)
 
     def act(name: str) -> str:
         return _rewrap(Path(name), wrap, dry_run=dry_run)
@@ -130,16 +130,14 @@ def _check_name(path: Path, descriptor: int) -> None:
     raise OutputError(f"{path} was replaced by another process", hint="see what it is now, and try again")
 
 
-def _wrapped_here(
-    session: Session, opened: Opened, targets: list[CmkRecipient], private_keys: tuple[str, ...]
-) -> list[Stanza]:
+def _wrapped_here(opened: Opened, targets: list[CmkRecipient], identities: list[Identity]) -> list[Stanza]:
     """Open the DEK, check it against the payload, and wrap it for the new recipients."""
     from kmstool.envelope.recipients import unlock
 
     header: Header = opened.header
     if header.detached:
         raise UsageError("a detached header can be rewrapped by KMS only", hint="add --server-side")
-    dek = unlock(header, opened.floe_header, recipients.identities(session, (), private_keys))[1]
+    dek = unlock(header, opened.floe_header, identities)[1]
     return [target.wrap(dek, header.prologue.context) for target in targets]
 
 
