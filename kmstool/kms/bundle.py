@@ -127,9 +127,9 @@ def write(
                 out.flush()
                 os.fsync(out.fileno())
             if replace:
-                _unlink(folder / IV_FILE)
+                atomic.remove(folder / IV_FILE)
         for name in others:
-            _unlink(folder / name)
+            atomic.remove(folder / name)
 
 
 def algorithm_of(name: str) -> Algorithm:
@@ -210,10 +210,3 @@ def _unreadable(path: Path, error: OSError) -> InputError:
 
 def _replaced(path: Path) -> InputError:
     return InputError(f"{path} is being replaced", hint="try again")
-
-
-def _unlink(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise atomic.fault(path, error) from error
