@@ -12,6 +12,7 @@ import secrets
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from kmstool.errors import AccessError
@@ -73,11 +74,10 @@ def backend_name() -> str:
 def _backend() -> Any:
     usable = []
     for module, name in _BACKENDS.get(sys.platform, _UNIX_BACKENDS):
-        try:
+        # A backend says in any way it likes that it cannot work here.
+        with suppress(Exception):
             backend = getattr(importlib.import_module(module), name)
             usable.append((backend.priority, backend))
-        except Exception:  # noqa: BLE001, S112 - a backend says in any way it likes that it cannot work here
-            continue
     if not usable:
         raise _unusable("there is none on this machine")
     return max(usable, key=lambda found: float(found[0]))[1]()

@@ -102,7 +102,7 @@ class Parameters:
         )
         if not good:
             raise InputError(f"{what} holds values that no answer of KMS has", hint=_NEW_PARAMETERS)
-        rsa.load_public_key(fields["wrapping_key"])
+        check_wrapping_key(fields["wrapping_key"])
         return cls(
             fields["key_id"], fields["region"], algorithm(fields["algorithm"]), fields["material_bytes"],
             fields["wrapping_key"], fields["token"], fields["valid_to"], fields["received"],
@@ -156,6 +156,11 @@ def wrap(parameters: Parameters, material: bytes) -> Wrapped:
     key = rsa.load_public_key(parameters.wrapping_key)
     wrapped = rsa.encrypt(key, parameters.algorithm, material)
     return Wrapped(parameters.key_id, parameters.algorithm, parameters.fingerprint, wrapped)
+
+
+def check_wrapping_key(encoded: bytes) -> None:
+    """Raise `InputError` for anything but an RSA key of 2048 bits or more (SubjectPublicKeyInfo in DER)."""
+    rsa.load_public_key(encoded)
 
 
 def algorithm(name: str) -> rsa.EncryptionAlgorithm:

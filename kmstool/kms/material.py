@@ -17,14 +17,13 @@ class MaterialActions(Caller):
     def import_parameters(self, key_id: str, algorithm: str) -> ImportParameters:
         """Let KMS make a wrapping key and token for a key; those that it made before are void."""
         from kmstool import material  # noqa: PLC0415 - 20 ms that every other action saves
-        from kmstool.crypto import rsa  # noqa: PLC0415 - as above
 
         params = {"KeyId": key_id, "WrappingAlgorithm": algorithm, "WrappingKeySpec": material.WRAPPING_KEY_SPEC}
         answer = self._call("GetParametersForImport", params)
         answers.same_key(answer, key_id)
         wrapping_key = answers.binary(answer, "PublicKey")
         try:
-            rsa.load_public_key(wrapping_key)
+            material.check_wrapping_key(wrapping_key)
         except InputError as error:
             raise ServiceError(f"KMS answered with a wrapping key that is none: {error.message}") from error
         token, valid_to_unix = answers.binary(answer, "ImportToken"), answers.integer(answer, "ParametersValidTo")
