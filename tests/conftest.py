@@ -43,6 +43,17 @@ def kms(tmp_path: Path) -> Iterator[EmbeddedKms]:
     opened.close()
 
 
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder, where kmstool uses the store of `kms`."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "store"))
+    monkeypatch.setenv("KMSTOOL_PROFILE", "local")
+    return folder
+
+
 @contextmanager
 def small_disk(place: Path, size: str) -> Iterator[Path]:
     """Mount a disk of a size such as `3m`, which only root can do."""

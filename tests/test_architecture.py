@@ -80,6 +80,17 @@ def module_name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+def listed_modules(arguments: list[str], folder: Path, given: str = "", **variables: str) -> tuple[str, set[str]]:
+    """Run a command that has to succeed in a folder, and return its stdout and the modules that it loaded."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    command = [sys.executable, "-c", LIST_MODULES.format(arguments=arguments)]
+    done = subprocess.run(
+        command, cwd=folder, env=clean | variables, input=given, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, set(done.stderr.split())
+
+
 def test_imports_only_go_down() -> None:
     """The layers of `pyproject.toml` hold.
 
@@ -117,20 +128,8 @@ def test_help_is_light(arguments: list[str], tmp_path: Path) -> None:
     kmstool --help` shows through which module; move that import into the function that needs
     it, and if it is only for annotations, under `if TYPE_CHECKING:`.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    done = subprocess.run(
-        [sys.executable, "-c", LIST_MODULES.format(arguments=arguments)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
-    loaded = set(done.stderr.split())
+    shown, loaded = listed_modules(arguments, tmp_path)
+    assert shown
     assert "kmstool.__main__" in loaded
     assert {name.partition(".")[0] for name in loaded} & HEAVY == set()
     assert not {name for name in loaded if name.startswith(DOMAIN)}, "help imported the domain"
@@ -158,26 +157,14 @@ def test_encrypting_over_the_network_is_light(tmp_path: Path) -> None:
         def log_message(self, *arguments: object) -> None:
             pass
 
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     with http.server.HTTPServer(("127.0.0.1", 0), Kms) as server:
         thread = threading.Thread(target=server.handle_request)
         thread.start()
-        environment |= {"TENCENTCLOUD_SECRET_ID": "AKIDtests", "TENCENTCLOUD_SECRET_KEY": "key"}
+        credential = {"TENCENTCLOUD_SECRET_ID": "AKIDtests", "TENCENTCLOUD_SECRET_KEY": "key"}
         arguments = ["encrypt", "--key", KEY_ID, "--endpoint", f"http://127.0.0.1:{server.server_port}"]
-        done = subprocess.run(
-            [sys.executable, "-c", LIST_MODULES.format(arguments=arguments)],
-            cwd=tmp_path,
-            env=environment,
-            input="text",
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        printed, loaded = listed_modules(arguments, tmp_path, "text", **credential)
         thread.join(60)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "a-k-b-k-c"
-    loaded = set(done.stderr.split())
+    assert printed.strip() == "a-k-b-k-c"
     assert "kmstool.kms.cloud" in loaded
     assert {name.partition(".")[0] for name in loaded} & (HEAVY | {"asyncio", "certifi", "urllib3"}) == set()
     assert not {name for name in loaded if name.startswith(("kmstool.crypto", "kmstool.server", "kmstool.envelope"))}
@@ -185,23 +172,10 @@ def test_encrypting_over_the_network_is_light(tmp_path: Path) -> None:
 
 def test_encrypting_with_the_embedded_kms_is_light(tmp_path: Path) -> None:
     """One `envelope encrypt` imports no code of key pairs and of other actions: that was half of its start."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    environment |= {"KMSTOOL_HOME": str(tmp_path)}
     (tmp_path / "plain").write_text("text")
     for arguments in (["init", "--local"], ["envelope", "encrypt", "plain"]):
-        done = subprocess.run(
-            [sys.executable, "-c", LIST_MODULES.format(arguments=arguments)],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        assert done.returncode == 0, done.stderr
+        _, loaded = listed_modules(arguments, tmp_path, KMSTOOL_HOME=str(tmp_path))
     assert (tmp_path / "plain.kte").exists()
-    loaded = set(done.stderr.split())
     assert "kmstool.server.actions.ciphers" in loaded
     other = {"asymmetric", "material", "service", "whitebox"}
     assert not {f"kmstool.server.actions.{name}" for name in other} & loaded

@@ -397,13 +397,9 @@ def test_what_rsa_has_no_room_for(
 
 
 @pytest.fixture
-def work(ids: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def work(ids: dict[str, str], workplace: Path) -> dict[str, str]:
     """Work in an empty folder with the store of the keys."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "store"))
-    monkeypatch.setenv("KMSTOOL_PROFILE", "local")
+    assert workplace == Path.cwd()
     return ids
 
 

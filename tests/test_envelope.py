@@ -56,17 +56,12 @@ sys.exit(code)
 
 
 @pytest.fixture(autouse=True)
-def work(kms: EmbeddedKms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def work(kms: EmbeddedKms, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in an empty folder, with a store that holds the keys demo, other and, in another region, abroad."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "store"))
-    monkeypatch.setenv("KMSTOOL_PROFILE", "local")
     monkeypatch.setenv("PYTHONUNBUFFERED", "1")
     for alias, region in (("demo", HOME_REGION), ("other", HOME_REGION), ("abroad", ABROAD)):
         kms.call("CreateKey", {"Alias": alias}, region)
-    return folder
+    return workplace
 
 
 def run(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[bytes]:

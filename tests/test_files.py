@@ -23,16 +23,11 @@ BOUND = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.ge
 
 
 @pytest.fixture(autouse=True)
-def work(kms: EmbeddedKms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def work(kms: EmbeddedKms, workplace: Path) -> Path:
     """Work in a folder that holds `secret.txt`, with a store that holds the key `demo`."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "store"))
-    monkeypatch.setenv("KMSTOOL_PROFILE", "local")
-    (folder / "secret.txt").write_bytes(b"a secret")
+    (workplace / "secret.txt").write_bytes(b"a secret")
     kms.call("CreateKey", {"Alias": "demo"})
-    return folder
+    return workplace
 
 
 def run(*arguments: str, prefix: Sequence[str] = (), **settings: Any) -> subprocess.CompletedProcess[bytes]:

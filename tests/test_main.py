@@ -69,15 +69,10 @@ FAILING = {
 
 
 @pytest.fixture(autouse=True)
-def demo(kms: EmbeddedKms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def demo(kms: EmbeddedKms, workplace: Path) -> str:
     """Work in an empty folder, with a store that holds the key `demo`; return its id."""
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "store"))
-    monkeypatch.setenv("KMSTOOL_PROFILE", "local")
-    (work / "plain.txt").write_text("plain")
-    (work / "altered.blob").write_text("AA==-k-AA==-k-AA==\n")
+    (workplace / "plain.txt").write_text("plain")
+    (workplace / "altered.blob").write_text("AA==-k-AA==-k-AA==\n")
     key_id: str = kms.call("CreateKey", {"Alias": "demo"})["KeyId"]
     return key_id
 
@@ -259,6 +254,19 @@ def test_a_hang_up_that_was_to_be_ignored_is_ignored() -> None:
     assert "-k-" in stdout
 
 
+def output_after_signal(
+    process: "subprocess.Popen[bytes]", number: signal.Signals, seconds: float
+) -> tuple[bytes, bytes]:
+    """Send a signal to a process that waits, and return its stdout and stderr after it ended soon."""
+    process.send_signal(number)
+    try:
+        return process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"{seconds} seconds after the signal it still waits")
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_a_signal_ends_the_wait_for_a_busy_store(number: signal.Signals, code: int, tmp_path: Path) -> None:
     """Whoever presses Ctrl-C does not wait until the other process is done."""
@@ -269,13 +277,9 @@ def test_a_signal_ends_the_wait_for_a_busy_store(number: signal.Signals, code: i
     command = [*PROGRAM, "key", "create", "--alias", "other"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         wait_until_open(process.pid, DATABASE)
-        process.send_signal(number)
         try:
-            stdout, _ = process.communicate(timeout=3)
-        except subprocess.TimeoutExpired:
-            pytest.fail("three seconds after the signal it still waits")
+            stdout, _ = output_after_signal(process, number, 3)
         finally:
-            process.kill()
             busy.close()
     assert (process.returncode, stdout) == (code, b"")
 
@@ -294,13 +298,9 @@ def test_a_signal_ends_the_wait_for_a_reader(number: signal.Signals, code: int, 
     streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": writing, "stderr": subprocess.PIPE}
     with subprocess.Popen([*PROGRAM, *command], env=environ, **streams) as process:
         time.sleep(0.7)
-        process.send_signal(number)
         try:
-            _, stderr = process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            pytest.fail("ten seconds after the signal it still waits")
+            _, stderr = output_after_signal(process, number, 10)
         finally:
-            process.kill()
             os.close(reading)
             os.close(writing)
     assert process.returncode == (5 if command[0] == "decrypt" else code)

@@ -31,14 +31,9 @@ DEK = bytes(range(32))
 
 
 @pytest.fixture
-def work(kms: EmbeddedKms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def work(kms: EmbeddedKms, workplace: Path) -> dict[str, str]:
     """Work in an empty folder with a plaintext, an RSA key in a file, and keys in KMS; return their ids by alias."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "store"))
-    monkeypatch.setenv("KMSTOOL_PROFILE", "local")
-    Path("plain").write_bytes(PLAINTEXT)
+    (workplace / "plain").write_bytes(PLAINTEXT)
     openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "glass.key")
     openssl("pkey", "-in", "glass.key", "-pubout", "-out", "glass.pem")
     ids = {"demo": str(kms.call("CreateKey", {"Alias": "demo"})["KeyId"])}

@@ -53,22 +53,15 @@ def material() -> dict[str, bytes]:
 
 
 @pytest.fixture(autouse=True)
-def work(
-    kms: EmbeddedKms, material: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, str]:
+def work(kms: EmbeddedKms, material: dict[str, bytes], workplace: Path) -> dict[str, str]:
     """Work in an empty folder, with every key in KMS and in files; return the key ids by algorithm."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "store"))
-    monkeypatch.setenv("KMSTOOL_PROFILE", "local")
     tables = []
     for name, usage in USAGES.items():
         text = base64.b64encode(material[usage]).decode()
         tables.append(f'[[key]]\nalias = "{name}"\nusage = "{usage}"\nversions = ["{text}"]\n')
         lines = "\n".join(text[start : start + 64] for start in range(0, len(text), 64))
-        Path(f"{name}.key").write_text(f"-----BEGIN PRIVATE KEY-----\n{lines}\n-----END PRIVATE KEY-----\n")
-        Path(f"{name}.pub").write_text(pem.write_public_key(asymmetric.from_pkcs8(material[usage]).public_key))
+        (workplace / f"{name}.key").write_text(f"-----BEGIN PRIVATE KEY-----\n{lines}\n-----END PRIVATE KEY-----\n")
+        (workplace / f"{name}.pub").write_text(pem.write_public_key(asymmetric.from_pkcs8(material[usage]).public_key))
     return {cmk.alias: cmk.key_id for cmk in seed.apply(kms, "".join(tables))}
 
 

@@ -18,15 +18,10 @@ SIZES = sorted({max(0, number * SEGMENT + more) for number in range(4) for more 
 
 
 @pytest.fixture(autouse=True)
-def work(kms: EmbeddedKms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def work(kms: EmbeddedKms, workplace: Path) -> Path:
     """Work in an empty folder, with a store that holds the key demo."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / "store"))
-    monkeypatch.setenv("KMSTOOL_PROFILE", "local")
     kms.call("CreateKey", {"Alias": "demo"})
-    return folder
+    return workplace
 
 
 def encrypt(*arguments: str, text: bytes = b"") -> bytes:
