@@ -793,6 +793,17 @@ def test_rewrap_of_what_a_private_key_opens(key_pair: str) -> None:
     assert done("decrypt", key_pair, "-o", "-") == Path("plain").read_bytes()
 
 
+def test_a_rewrap_of_several_asks_once(key_pair: str) -> None:
+    """A private key may come from a pipe, and KMS opens a data key that several envelopes share once."""
+    Path("copy.kte").write_bytes(Path(key_pair).read_bytes())
+    private = Path("private.pem").read_bytes()
+    done("rewrap", key_pair, "copy.kte", "--to", "demo", "--identity", "-", input=private)
+    make_tree(3)
+    done("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
+    names = sorted(str(path) for path in Path("sealed").rglob("*.kte"))
+    assert calls_of("rewrap", *names, "--to", "other").count("Decrypt") == 1
+
+
 def test_a_rewrap_of_armor_says_what_to_do() -> None:
     Path("plain").write_bytes(b"text")
     done("encrypt", "--key", "demo", "--armor", "plain")
