@@ -4,6 +4,7 @@ import contextlib
 import inspect
 import itertools
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -100,11 +101,45 @@ def test_blinding_changes_the_way_and_not_the_result(scalar: int) -> None:
     ways = {tuple(sm2_curve._blinded_digits(scalar)) for _ in range(50)}
     assert len(ways) == 50
     for digits in ways:
-        assert len(digits) == 65
+        assert len(digits) == 80
+        assert digits[-1] > 0
         assert all(digit % 2 and abs(digit) < 32 for digit in digits)
         assert sum(digit << 5 * index for index, digit in enumerate(digits)) % N == scalar
     for _ in range(20):
         assert sm2_curve.multiply(scalar, GENERATOR) == sm2_curve.multiply_generator(scalar) == expected
+
+
+@pytest.mark.parametrize("scalar", [1, 1 << 200, N // 2, N - 1, KEY.scalar])
+def test_no_digit_of_a_blinded_scalar_tells_anything(scalar: int) -> None:
+    """N is 2^256 − 2^224 − c: a short multiple of it leaves the scalar's own bits standing between 2^224 and c.
+
+    Chi-square with 15 degrees of freedom for each digit. By chance one is above 95 in 1 of 10^13 cases, so that
+    the 400 digits here raise a false alarm once in 10^10 runs.
+    """
+    assert N.bit_length() == 256
+    assert (1 << 256) - (1 << 224) - N < 1 << 128
+    blindings = [sm2_curve._blinded_digits(scalar) for _ in range(4000)]
+    for place, digits in enumerate(zip(*blindings, strict=True)):
+        values = range(1, 32, 2) if place == 79 else range(-31, 32, 2)
+        # Pairs of values, so that every digit has 16 classes of equal chance.
+        classes = Counter(values.index(digit) * 16 // len(values) for digit in digits)
+        expected = len(blindings) / 16
+        deviation = sum((classes[one] - expected) ** 2 / expected for one in range(16))
+        assert deviation < 95, f"digit {place}: {classes}"
+
+
+def test_a_blinded_scalar_has_more_than_136_bits_of_chance() -> None:
+    """Both ends of the range are reached: the multiple of N is any number of 144 bits."""
+    multiples = [
+        (sum(digit << 5 * index for index, digit in enumerate(sm2_curve._blinded_digits(5))) - 5) // N
+        for _ in range(4000)
+    ]
+    assert max(multiples).bit_length() == 144
+    assert min(multiples).bit_length() < 144
+    assert len(set(multiples)) == len(multiples)
+    # A bit that is set in fewer than 1,600 of 4,000 is 12.6 standard deviations off.
+    for bit in range(1, 144):
+        assert 1600 < sum(multiple >> bit & 1 for multiple in multiples) < 2400, bit
 
 
 def test_secret_scalars_all_take_the_same_steps(monkeypatch: pytest.MonkeyPatch) -> None:

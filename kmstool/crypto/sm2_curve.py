@@ -33,10 +33,12 @@ _Table: TypeAlias = Sequence[Point]
 _INFINITY: _Jacobian = (1, 1, 0)
 _WINDOW_BITS = 5
 _TABLE_POINTS = 16
-_BLINDING_BITS = 64
-# A blinded scalar is below N · 2^66; of the generator, 5 tables share its digits evenly.
-_DIGITS = 65
-_DIGITS_PER_TABLE = 13
+# A random multiple of N hides every digit only if it is long: N = 2^256 − 2^224 − c with c below 2^128, so that ρ·N
+# alters the bits below 128 + the bits of ρ and those from 224, and what is between them not at all.
+_BLINDING_BITS = 144
+# A blinded scalar is below N · 2^144 and so below 32^80; of the generator, 5 tables share its digits evenly.
+_DIGITS = 80
+_DIGITS_PER_TABLE = 16
 
 
 def contains(x: int, y: int) -> bool:
@@ -73,13 +75,13 @@ def multiply_public(generator_scalar: int, scalar: int, point: Point) -> Point |
 
 
 def _blinded_digits(scalar: int) -> list[int]:
-    """Write scalar + ρ·N, ρ random, with 65 digits to the base 32, all odd, −31 to 31, the lowest first.
+    """Write scalar + ρ·N, ρ random, with 80 digits to the base 32, all odd, −31 to 31, the lowest first.
 
-    As no digit is zero, each costs one addition (Joye and Tunstall 2009, fixed window).
+    As no digit is zero, each costs one addition (Joye and Tunstall 2009, fixed window). The last
+    digit is positive. Every digit takes each of its values equally often, whatever the scalar is.
     """
-    rest = scalar + (secrets.randbits(_BLINDING_BITS) + (1 << _BLINDING_BITS)) * 2 * N
-    # N is odd, and only an odd number can be written with odd digits.
-    rest += N * (~rest & 1)
+    # N is odd, and only an odd number can be written with odd digits: the scalar decides the lowest bit of ρ.
+    rest = scalar + (2 * secrets.randbits(_BLINDING_BITS - 1) + (~scalar & 1)) * N
     digits = []
     for _ in range(_DIGITS - 1):
         digit = rest % (2 << _WINDOW_BITS) - (1 << _WINDOW_BITS)
