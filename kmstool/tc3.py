@@ -35,13 +35,15 @@ _V1_METHODS = {"HmacSHA1": hashlib.sha1, "HmacSHA256": hashlib.sha256}
 class Request:
     """What is signed of an HTTP request: path is always `/`, header names are lower-case.
 
-    `query` is the raw query string of a GET, as sent, and empty for a POST.
+    `query` is the raw query string of a GET, as sent, and empty for a POST. `body_sha256` is
+    the hash of the body in hex for who has it already; it is computed where it is empty.
     """
 
     method: str
     query: str
     headers: Mapping[str, str]
     body: bytes
+    body_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def canonical_request(request: Request, signed_headers: Sequence[str]) -> bytes:
     """Return the canonical request; names and values of headers as signed, action names in lower case."""
     unsigned = request.headers.get("x-tc-content-sha256") == UNSIGNED_PAYLOAD
     payload = UNSIGNED_PAYLOAD.encode() if unsigned else request.body
+    known = "" if unsigned else request.body_sha256
     lines = [
         request.method,
         "/",
@@ -110,7 +113,7 @@ def canonical_request(request: Request, signed_headers: Sequence[str]) -> bytes:
         *(f"{name}:{_header(request, name)}" for name in signed_headers),
         "",
         ";".join(signed_headers),
-        hashlib.sha256(payload).hexdigest(),
+        known or hashlib.sha256(payload).hexdigest(),
     ]
     return "\n".join(lines).encode()
 

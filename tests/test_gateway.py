@@ -222,6 +222,13 @@ REFUSED = {
     "another timestamp": (Ask(later={"x-tc-timestamp": "0"}), "AuthFailure.SignatureExpire"),
     "unknown SecretId": (Ask(secret=("AKIDnobody", "wrong")), "AuthFailure.SecretIdNotFound"),
     "altered body": (Ask(sent_body=b'{"NumberOfBytes": 9}'), "AuthFailure.SignatureFailure"),
+    # Nothing of a body is understood before it is known who sent it.
+    "altered body that is no JSON": (Ask(sent_body=b"["), "AuthFailure.SignatureFailure"),
+    "wrong secret, deep brackets": (Ask(secret=("", "wrong"), body=b"[" * 100_000), "AuthFailure.SignatureFailure"),
+    "wrong secret, contradicting query": (
+        Ask(secret=("", "wrong"), method="GET", query="A=1&A=2", body=b"", content_type=FORM),
+        "AuthFailure.SignatureFailure",
+    ),
     "altered content type": (Ask(later={"content-type": "text/plain"}), "AuthFailure.SignatureFailure"),
     "no content type": (Ask(later={"content-type": None}), "AuthFailure.SignatureFailure"),
     "altered host": (Ask(sent_host="kms.tencentcloudapi.com"), "AuthFailure.SignatureFailure"),
@@ -402,6 +409,7 @@ V1_REFUSED = {
     "future": ({}, {"Timestamp": SKEWED_SECONDS}, "AuthFailure.SignatureExpire"),
     "a little stale": ({}, {"Timestamp": -TOLERATED_SECONDS}, None),
     "unknown SecretId": ({}, {"SecretId": "AKIDnobody"}, "AuthFailure.SecretIdNotFound"),
+    "no SecretId": ({"SecretId": None}, {}, "AuthFailure.InvalidAuthorization"),
     "a token where there is none": ({}, {"Token": "made-up"}, "AuthFailure.TokenFailure"),
     "wrong version": ({}, {"Version": "2017-03-12"}, "NoSuchVersion"),
     "unknown action": ({}, {"Action": "GenerateRandoms"}, "InvalidAction"),
@@ -419,6 +427,18 @@ def test_what_is_wrong_in_the_older_scheme(
     fields = v1(server, method, "HmacSHA256", **{"NumberOfBytes": 16, **before})
     sent = {name: value for name, value in (fields | dict(later)).items() if value is not None}
     assert code(send_v1(server, method, sent)) == expected
+
+
+def test_a_form_of_a_stranger_is_not_parsed(server: Server) -> None:
+    headers = {"Host": server.netloc, "Content-Type": FORM}
+    form = b"SecretId=AKIDnobody&Signature=a&A.0=1&A=2&A=2&%"
+    assert code(inner(*exchange(server, "POST", "/", headers, form))) == "AuthFailure.SecretIdNotFound"
+
+
+def test_a_form_of_32_kib_is_the_longest(server: Server) -> None:
+    """Who signs by the older scheme has the form parsed before the signature is checked."""
+    for size, expected in ((30_000, "UnknownParameter"), (40_000, "AuthFailure.InvalidAuthorization")):
+        assert code(send_v1(server, "POST", v1(server, "POST", None, Filler="a" * size))) == expected
 
 
 def test_the_older_scheme_signs_no_other_host(server: Server) -> None:

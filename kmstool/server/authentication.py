@@ -7,6 +7,7 @@ over all that it covers.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 import re
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from kmstool import tc3
 from kmstool.errors import InputError, KmsToolError
@@ -24,6 +25,8 @@ from kmstool.server.http import HttpRequest
 
 MAX_SKEW_SECONDS = 300
 MAX_FIELDS = 5000
+# No action needs as much, and parsing it holds up others before the signature can be checked.
+MAX_FORM_BYTES = 32 * 1024
 
 _COMMON = {
     "Action", "Version", "Region", "Timestamp", "Nonce", "SecretId", "Signature", "SignatureMethod", "Token",
@@ -31,7 +34,8 @@ _COMMON = {
 }  # fmt: skip
 _FORM = "application/x-www-form-urlencoded"
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_MAX_DEPTH, _MAX_DIGITS = 5, 12
+_MAX_DEPTH, _MAX_DIGITS, _MAX_SHOWN = 5, 12, 80
+_SECRET_ID = re.compile(r"(?:\A|&)SecretId=([^&]{1,200})(?![^&])")
 _INDEX = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 Lookup = Callable[[str], ServedCredential | None]
@@ -58,6 +62,16 @@ def authenticate(request: HttpRequest, lookup: Lookup) -> SignedCall:
     return _v1(request, lookup)
 
 
+def check_head(request: HttpRequest, lookup: Lookup) -> None:
+    """Raise the API's error for a request that will be refused whatever its body is: nobody needs to wait for that.
+
+    Only TC3 tells who sends before the body is there.
+    """
+    if "authorization" not in request.headers:
+        raise refuse("AuthFailure.InvalidAuthorization", "a body as large must be signed by TC3-HMAC-SHA256")
+    _claim(request, lookup)
+
+
 def is_addressed_by_loopback(request: HttpRequest) -> bool:
     """Tell whether the Host is a loopback one.
 
@@ -77,15 +91,15 @@ def unflatten(fields: Mapping[str, str]) -> dict[str, Any]:
         raise refuse("InvalidParameter", f"a form has at most {MAX_FIELDS} fields")
     tree: dict[str, Any] = {}
     for name, value in fields.items():
-        node, parts = tree, name.split(".")
+        node, parts, shown = tree, name.split(".", _MAX_DEPTH), name[:_MAX_SHOWN]
         if len(parts) > _MAX_DEPTH:
-            raise refuse("InvalidParameter", f"the parameter {name} is nested too deeply")
+            raise refuse("InvalidParameter", f"the parameter {shown} is nested too deeply")
         for part in parts[:-1]:
             node = node.setdefault(part, {})
             if not isinstance(node, dict):
-                raise refuse("InvalidParameter", f"the parameter {name} contradicts another one")
+                raise refuse("InvalidParameter", f"the parameter {shown} contradicts another one")
         if node.setdefault(parts[-1], value) is not value:
-            raise refuse("InvalidParameter", f"the parameter {name} contradicts another one")
+            raise refuse("InvalidParameter", f"the parameter {shown} contradicts another one")
     return {name: _lists(value) for name, value in tree.items()}
 
 
@@ -109,28 +123,52 @@ def _tc3(request: HttpRequest, lookup: Lookup) -> SignedCall:
         action=headers["x-tc-action"][:1].upper() + headers["x-tc-action"][1:],
         version=headers["x-tc-version"],
         region=headers.get("x-tc-region", ""),
-        params=_parameters(request),
+        params={},
     )
     unsigned = headers["authorization"] == "SKIP" and call.action == "AssumeRoleWithWebIdentity"
     if unsigned and is_addressed_by_loopback(request):
-        return call
-    try:
-        authorization = tc3.parse_authorization(headers["authorization"])
-    except InputError as error:
-        raise refuse("AuthFailure.InvalidAuthorization", error.message) from error
-    timestamp = _timestamp(headers["x-tc-timestamp"])
-    credential = _credential(lookup, authorization.secret_id, headers.get("x-tc-token", ""))
-    signed = tc3.Request(request.method, request.query if request.method == "GET" else "", headers, request.body)
-    candidates = (replace(signed, headers={**headers, "host": host}) for host in _hosts(headers.get("host", "")))
+        return replace(call, params=_parameters(request))
+    secret_id = _signer(request, lookup)
+    # Not before: a parser is the last thing that strangers should reach.
+    return replace(call, params=_parameters(request), secret_id=secret_id)
+
+
+def _signer(request: HttpRequest, lookup: Lookup) -> str:
+    """Return the SecretId whose key signed the request and its body."""
+    authorization, timestamp, credential = _claim(request, lookup)
+    query, digest = request.query if request.method == "GET" else "", hashlib.sha256(request.body).hexdigest()
+    signed = tc3.Request(request.method, query, request.headers, request.body, digest)
+    hosts = _hosts(request.headers.get("host", ""))
+    candidates = (replace(signed, headers={**request.headers, "host": host}) for host in hosts)
     if not any(tc3.is_signed_by(item, authorization, credential.secret_key, timestamp) for item in candidates):
         raise _wrong_signature()
-    return replace(call, secret_id=authorization.secret_id)
+    return authorization.secret_id
+
+
+def _claim(request: HttpRequest, lookup: Lookup) -> tuple[tc3.Authorization, int, ServedCredential]:
+    """Return who a head says that it is from, and when; nothing is proved by that yet."""
+    try:
+        authorization = tc3.parse_authorization(request.headers["authorization"])
+    except InputError as error:
+        raise refuse("AuthFailure.InvalidAuthorization", error.message) from error
+    timestamp = _timestamp(request.headers.get("x-tc-timestamp", ""))
+    credential = _credential(lookup, authorization.secret_id, request.headers.get("x-tc-token", ""))
+    return authorization, timestamp, credential
 
 
 def _v1(request: HttpRequest, lookup: Lookup) -> SignedCall:
     if request.method != "GET" and not request.headers.get("content-type", "").startswith(_FORM):
         raise refuse("AuthFailure.InvalidAuthorization", "the request is not signed")
-    fields = _form(request.query if request.method == "GET" else request.body.decode("utf-8", "replace"))
+    if len(request.body) > MAX_FORM_BYTES:
+        raise refuse("AuthFailure.InvalidAuthorization", f"a form has at most {MAX_FORM_BYTES // 1024} KiB")
+    text = request.query if request.method == "GET" else request.body.decode("utf-8", "replace")
+    # A form has to be parsed before its signature can be checked. Who names no key of ours is told so without that.
+    named = _SECRET_ID.search(text)
+    if not named:
+        raise refuse("AuthFailure.InvalidAuthorization", "the request is not signed")
+    if lookup(unquote_plus(named[1])) is None:
+        raise refuse("AuthFailure.SecretIdNotFound", "the SecretId is not known")
+    fields = _form(text)
     for name in ("Signature", "SecretId", "Timestamp", "Action", "Version", "Nonce"):
         if name not in fields:
             if name == "Signature":
