@@ -97,10 +97,12 @@ class Floe:
         the header is cut short, or key, IV or associated data are not those it commits to.
         """
         segment_bytes = segment_bytes_of(suite, header)
+        if len(dek) != suite.dek_bytes:
+            raise _not_its_own()
         iv = header[10 : 10 + IV_BYTES]
         floe = cls(suite, dek, aad, iv, segment_bytes=segment_bytes, rotation_segments=rotation_segments)
         if not hmac.compare_digest(floe.header, header):
-            raise IntegrityError("the data key, the context or the header is not the one of this payload")
+            raise _not_its_own()
         return floe
 
     def seal_into(self, position: int, plaintext: Buffer, out: memoryview, *, final: bool) -> int:
@@ -173,6 +175,10 @@ def _parameters(suite: Suite, segment_bytes: int) -> bytes:
 
 def _place(position: int, *, final: bool) -> bytes:
     return struct.pack(">QB", position, final)
+
+
+def _not_its_own() -> IntegrityError:
+    return IntegrityError("the data key, the context or the header is not the one of this payload")
 
 
 def _altered(position: int) -> IntegrityError:
