@@ -1,13 +1,10 @@
 """The program's first instruction: answer `--version` at once, else hand over to the command line."""
 
-import contextlib
-import gc
+# These two are loaded before any program; another import here would be time in which Ctrl-C shows a traceback.
 import os
 import sys
 
-from kmstool import __version__
-
-_INTERRUPTED = 130
+_INTERRUPTED, _OUTPUT_ERROR = 130, 8
 _COLLECT_AFTER = 50_000  # objects
 
 
@@ -17,30 +14,54 @@ def run() -> None:
     At once: taking the interpreter apart takes as long as two of its starts, and a signal
     that comes meanwhile would show as a traceback.
     """
-    exit_code = main()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, AttributeError):
-            stream.flush()
+    try:
+        exit_code = main()
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, AttributeError):
+                continue
+    except KeyboardInterrupt:
+        exit_code = _INTERRUPTED
+    except MemoryError:
+        # Not even the code that makes messages could be loaded.
+        os.write(2, b"kmstool: error: out of memory\n")
+        exit_code = _OUTPUT_ERROR
     os._exit(exit_code)
 
 
 def main() -> int:
     """Run kmstool on `sys.argv` and return its exit code."""
+    import contextlib
+    import gc
+
     # Imports make many objects and no garbage; by default they are searched for it some hundred times.
     gc.set_threshold(_COLLECT_AFTER)
-    try:
-        if sys.argv[1:] == ["--version"]:
-            # Click alone triples this answer's time; scripts probe versions often. What cannot
-            # be written here fails again below, where failures have their messages.
-            with contextlib.suppress(OSError, AttributeError):
-                sys.stdout.write(f"kmstool {__version__}\n")
-                sys.stdout.flush()
-                return 0
-        from kmstool.cli.main import command_line
+    if sys.argv[1:] == ["--version"]:
+        from kmstool import __version__
 
-        return command_line()
-    except KeyboardInterrupt:
-        return _INTERRUPTED
+        # Click alone triples this answer's time; scripts probe versions often. What cannot
+        # be written here fails again below, where failures have their messages.
+        with contextlib.suppress(OSError, AttributeError):
+            sys.stdout.write(f"kmstool {__version__}\n")
+            sys.stdout.flush()
+            return 0
+    _end_quietly_when_interrupted()
+    from kmstool.cli.main import command_line
+
+    return command_line()
+
+
+def _end_quietly_when_interrupted() -> None:
+    """Let Ctrl-C end the process until the command line has its own handlers.
+
+    Imports are no place for `KeyboardInterrupt`: it becomes another exception where a class is made
+    (Python up to 3.11), and is written out and forgotten where an object is freed.
+    """
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
 
 
 if __name__ == "__main__":

@@ -328,6 +328,75 @@ def test_a_signal_counts_also_where_python_makes_another_exception_of_it(
     assert "unexpected" not in done.stderr
 
 
+@pytest.mark.parametrize("library", ["click", "jmespath"])
+def test_an_interrupt_while_a_class_is_made_is_quiet(shadow: Callable[[str, str], None], library: str) -> None:
+    """Before the command line has its handlers and after; Python up to 3.11 makes a RuntimeError of it."""
+    kill = "import os\nclass Field:\n    def __set_name__(self, *_):\n        os.kill(os.getpid(), 2)\n"
+    shadow(library, f"{kill}class Library:\n    field = Field()\n")
+    done = run("key", "list", "--query", "x")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_an_interrupt_while_an_object_is_freed_is_not_forgotten(shadow: Callable[[str, str], None]) -> None:
+    """What is raised there would be written out as ignored, and the command would go on."""
+    shadow("click", "import os\nclass Freed:\n    def __del__(self):\n        os.kill(os.getpid(), 2)\nFreed()\n")
+    done = run("key", "list")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+OWN_FILE = re.compile(r'File ".*/kmstool/[a-z_/]+\.py"')
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=str)
+def test_a_signal_at_any_time_is_quiet(number: signal.Signals) -> None:
+    """From before the first instruction to after the last; when each one arrives does not matter."""
+    command = [*PROGRAM, "key", "list", "--format", "json"]
+    for milliseconds in range(0, 120, 4):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            time.sleep(milliseconds / 1000)
+            process.send_signal(number)
+            stdout, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
+        assert not OWN_FILE.search(stderr), stderr
+        assert "unexpected" not in stderr
+        if not stderr:
+            assert process.returncode in (0, 128 + number, -number)
+            assert process.returncode != 0 or json.loads(stdout)
+
+
+@pytest.mark.parametrize("megabytes", [*range(16, 48, 2), 64])
+def test_too_little_memory_is_said(megabytes: int) -> None:
+    """However far it comes: in its own imports, in those of a library, or with room enough."""
+    limited = ("sh", "-c", f'ulimit -v {megabytes * 1024} && exec "$@"', "sh", *PROGRAM, "random", "8")
+    done = subprocess.run(limited, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS)
+    if done.returncode == 0:
+        assert re.fullmatch(r"[0-9a-f]{16}\n", done.stdout)
+    elif OWN_FILE.search(done.stderr) or "kmstool" in done.stderr:
+        assert_a_message(done.stderr)
+        assert "out of memory" in done.stderr
+        assert done.returncode == 8
+
+
+def test_an_answer_that_takes_all_memory_is_no_bug(shadow: Callable[[str, str], None]) -> None:
+    shadow("jmespath", "import jmespath_is_large")
+    shadow("jmespath_is_large", "bytearray(1 << 62)")
+    done = run("key", "list", "--query", "x")
+    assert (done.returncode, done.stdout) == (8, "")
+    assert done.stderr.startswith("kmstool: error: out of memory")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["[" * 5000, "(" * 5000, "!" * 5000, "{a:" * 5000, "`" + "[" * 5000, "a|" * 5000 + "a", "`1` < 'a'", "'a' >= `1`"],
+    ids=lambda query: query[:12],
+)
+def test_a_query_that_cannot_be_answered_is_a_usage_error(query: str) -> None:
+    done = run("key", "list", "--query", query)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert_a_message(done.stderr)
+    assert "is no JMESPath expression" in done.stderr
+    assert len(done.stderr) < 500
+
+
 @pytest.fixture
 def broken(shadow: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a damaged installation: one library is there and empty."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import itertools
 import os
@@ -17,7 +18,7 @@ from kmstool import __version__
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.messages import say
 from kmstool.cli.session import LOCAL_NOTE, Session
-from kmstool.errors import DryRunDone, KmsToolError, OutputError, UsageError
+from kmstool.errors import DryRunDone, InputError, KmsToolError, OutputError, UsageError
 
 COMMANDS = {
     "api": ("kmstool.cli.api:api", "Call any action of the KMS API."),
@@ -45,6 +46,9 @@ COMMANDS = {
     "whitebox": ("kmstool.cli.whitebox:whitebox", "Encrypt in KMS for programs that decrypt without it."),
 }
 
+# What loaders of shared libraries say; no class or number tells it from a library that is damaged.
+_NO_ROOM_FOR_A_LIBRARY = ("failed to map segment", "allocate memory", "out of memory")
+
 HANGUP, INTERRUPTED, TERMINATED, CLOSED_PIPE = 129, 130, 143, 141
 
 
@@ -70,7 +74,9 @@ def command_line() -> int:
     """Run kmstool on `sys.argv` and return its exit code; nothing is raised."""
     session = Session(os.environ)
     try:
-        return _ended(session)
+        exit_code = _ended(session)
+        session.ended = True
+        return exit_code
     except (KeyboardInterrupt, _Stopped):
         # What was not written yet is given up: its reader may be what does not go on.
         with contextlib.suppress(OSError):
@@ -125,9 +131,28 @@ def _translated(session: Session, error: Exception) -> KmsToolError:
         import traceback
 
         traceback.print_exception(error)
+    if _is_out_of_memory(error):
+        return OutputError("out of memory")
     if isinstance(error, OSError):
         return OutputError(f"cannot read or write: {(error.strerror or str(error)).lower()}")
+    if isinstance(error, RecursionError):
+        # Nothing here calls itself but for what it reads.
+        return InputError("the input is nested too deeply")
     return KmsToolError(f"unexpected {type(error).__name__}", hint="run it again with --debug and report what it shows")
+
+
+def _is_out_of_memory(error: BaseException | None) -> bool:
+    """Tell whether memory was refused, to Python, to the system or to the loader of libraries, here or in a cause."""
+    while error is not None:
+        # The interpreter's own code at times loses a `MemoryError`, which is then a `SystemError`.
+        if isinstance(error, (MemoryError, SystemError)):
+            return True
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            return True
+        if isinstance(error, ImportError) and any(words in str(error).lower() for words in _NO_ROOM_FOR_A_LIBRARY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _usage_error(error: click.ClickException) -> UsageError:
@@ -211,8 +236,9 @@ def _prepare_streams() -> None:
 
 def _prepare_signals(session: Session) -> None:
     def stop(number: int, frame: FrameType | None) -> NoReturn:
-        if session.stopped:
+        if session.stopped or session.ended:
             # The second one ends at once, whatever still waits: a lock, a pipe that nobody reads.
+            # So does one that comes when the command is through, where nobody would catch what is raised.
             os._exit(128 + number)
         session.stopped = 128 + number
         # Click's prompts know what Python itself makes of Ctrl-C.

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import sys
 
+_QUOTED_CHARACTERS = 200
+
 
 def say(message: str) -> None:
     """Print a line on stderr; a full or closed stderr changes nothing about what is being done."""
@@ -21,3 +23,8 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def quoted(text: str) -> str:
+    """Return what was typed, in quotes, as far as a message can show it."""
+    return repr(text if len(text) <= _QUOTED_CHARACTERS else text[:_QUOTED_CHARACTERS] + "…")

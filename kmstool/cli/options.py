@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from kmstool.cli.messages import quoted
 from kmstool.errors import UsageError
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -62,8 +63,11 @@ def _checked_query(ctx: click.Context, param: click.Parameter, value: str | None
 
         try:
             jmespath.compile(value)
-        except JMESPathError as error:
-            raise UsageError(f"--query {value!r} is no JMESPath expression", hint="see https://jmespath.org") from error
+        except (JMESPathError, RecursionError, ValueError) as error:
+            # The parser calls itself for every bracket, and has JSON read what stands between backticks.
+            raise UsageError(
+                f"--query {quoted(value)} is no JMESPath expression", hint="see https://jmespath.org"
+            ) from error
     _remember(ctx, param, value)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kmstool.cli import files
-from kmstool.cli.messages import printable
+from kmstool.cli.messages import printable, quoted
 
 if TYPE_CHECKING:
     from kmstool.cli.session import Session
@@ -85,10 +85,11 @@ def _selection(session: Session, fields: Mapping[str, Any]) -> None:
 
     try:
         selected = jmespath.search(session.settings.query, fields)
-    except JMESPathError as error:
-        # What jmespath says of a wrong type holds the whole answer.
+    except (JMESPathError, RecursionError, TypeError, ValueError) as error:
+        # Its parser calls itself for every bracket, and it compares texts with numbers. What jmespath
+        # says of a wrong type holds the whole answer.
         raise UsageError(
-            f"--query {session.settings.query!r} is no JMESPath expression for this answer",
+            f"--query {quoted(session.settings.query or '')} is no JMESPath expression for this answer",
             hint="see https://jmespath.org",
         ) from error
     if isinstance(selected, str) and session.settings.format != "json":

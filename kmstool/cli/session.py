@@ -60,6 +60,8 @@ class Session:
         self.used_local = False
         self.stopped = 0
         """The exit code that a signal asked for, 0 for none."""
+        self.ended = False
+        """Whether the command is through, well or not."""
         self.shield = False
         self._notes: list[str] = []
         self._clients: dict[tuple[str, str], KmsClient] = {}
