@@ -900,9 +900,9 @@ function __kmstool_command --no-scope-shadowing
     set --append options '--profile'\t'Profile to use: which KMS, region and key.' \
         '--region'\t'Region of the keys.' \
         '--endpoint'\t'Host or URL of KMS, in place of the usual one.' \
-        '--timeout'\t'Seconds to wait for an answer.' \
+        '--timeout'\t'Seconds that one call to KMS may take.' \
         '--retries'\t'How often to try again.' \
-        '--max-wait'\t'Seconds to keep trying.' \
+        '--max-wait'\t'Seconds that a command may wait in all.' \
         '--format'\t'Output for people, or the API\'s answer.' \
         '--query'\t'Print only what this JMESPath expression selects.' \
         '--yes'\t'Answer yes to every question.' \

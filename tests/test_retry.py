@@ -30,6 +30,7 @@ from kmstool.errors import (
 from kmstool.kms.client import KmsClient
 from kmstool.kms.cloud import CloudTransport
 from kmstool.kms.credentials import Credential, Fixed
+from kmstool.kms.deadline import Deadline
 from kmstool.kms.outcomes import LOOKUPS
 from kmstool.kms.retry import RETRIES, Retrying
 from kmstool.kms.shield import Shielding
@@ -186,7 +187,7 @@ def test_pauses_are_anything_up_to_a_bound_that_doubles() -> None:
         slept: list[float] = []
         kms = Scripted(error("RequestLimitExceeded"))
         with pytest.raises(LimitError):
-            Retrying(kms, retries=12, max_wait=10_000, sleep=slept.append).call("Encrypt", {})
+            Retrying(kms, retries=12, deadline=Deadline(10_000), sleep=slept.append).call("Encrypt", {})
         assert (len(slept), len(kms.calls)) == (12, 13)
         rounds.append(slept)
     for number, pauses in enumerate(zip(*rounds, strict=True)):
@@ -201,7 +202,7 @@ def test_pauses_are_anything_up_to_a_bound_that_doubles() -> None:
 def test_retries_are_counted(retries: int, failure: KmsToolError, slept: list[float]) -> None:
     kms = Scripted(failure)
     with pytest.raises(type(failure)) as caught:
-        Retrying(kms, retries=retries, max_wait=10_000, sleep=slept.append).call("Encrypt", {})
+        Retrying(kms, retries=retries, deadline=Deadline(10_000), sleep=slept.append).call("Encrypt", {})
     assert caught.value is failure
     assert (len(kms.calls), len(slept)) == (retries + 1, retries)
 
@@ -220,7 +221,7 @@ def test_waiting_is_bounded(max_wait: float) -> None:
     kms = Scripted(error("RequestLimitExceeded"))
     start = time.monotonic()
     with pytest.raises(LimitError):
-        Retrying(kms, retries=1000, max_wait=max_wait).call("Encrypt", {})
+        Retrying(kms, retries=1000, deadline=Deadline(max_wait)).call("Encrypt", {})
     assert time.monotonic() - start < max_wait + 1.5
     assert len(kms.calls) >= (2 if max_wait else 1)
 
@@ -228,7 +229,7 @@ def test_waiting_is_bounded(max_wait: float) -> None:
 def test_no_pause_is_begun_that_would_end_too_late(slept: list[float]) -> None:
     kms = Scripted(error("RequestLimitExceeded"))
     with pytest.raises(LimitError):
-        Retrying(kms, retries=1000, max_wait=2, sleep=slept.append).call("Encrypt", {})
+        Retrying(kms, retries=1000, deadline=Deadline(2), sleep=slept.append).call("Encrypt", {})
     assert max(slept) <= 2
 
 
@@ -582,7 +583,7 @@ def test_a_look_up_does_not_outlast_the_longest_wait() -> None:
         time.sleep(seconds)
 
     with pytest.raises(UnknownOutcomeError):
-        Retrying(Scripted(network_error()), max_wait=0.5, sleep=sleep).call("CreateKey", {"Alias": "a"})
+        Retrying(Scripted(network_error()), deadline=Deadline(0.5), sleep=sleep).call("CreateKey", {"Alias": "a"})
 
 
 @pytest.mark.parametrize("failure", UNKNOWN, ids=["network", "internal error", "unavailable"])
@@ -709,7 +710,7 @@ def keys(server: Server, alias: str) -> list[str]:
 
 def test_half_of_all_requests_refused_and_none_lost(server: Server, rules: Callable[..., None]) -> None:
     slept: list[float] = []
-    client = KmsClient(Retrying(server.transport(), retries=60, max_wait=10_000, sleep=slept.append))
+    client = KmsClient(Retrying(server.transport(), retries=60, deadline=Deadline(10_000), sleep=slept.append))
     key_id = client.create_key(new_alias(), usage="ENCRYPT_DECRYPT").key_id
     rules(action="*", probability=0.5, code="RequestLimitExceeded")
     blobs = [client.encrypt(key_id, f"text {number}".encode(), {}).ciphertext_blob for number in range(200)]

@@ -76,8 +76,8 @@ def cloud(session: Session, profile: Profile, region: str, credentials: Provider
 
     settings = session.settings
     endpoint = session.endpoint(profile)
-    client = CloudTransport(credentials, region, endpoint=endpoint, timeout=settings.timeout)
-    return Retrying(session.traced(client), retries=settings.retries, max_wait=settings.max_wait)
+    client = CloudTransport(credentials, region, endpoint=endpoint, timeout=settings.timeout, deadline=session.deadline)
+    return Retrying(session.traced(client), retries=settings.retries, deadline=session.deadline)
 
 
 def provider(session: Session, profile: Profile) -> Provider:
@@ -133,7 +133,8 @@ def _role_provider(session: Session, profile: Profile) -> Provider | None:
 
     if profile.credentials == "tke":
         return roles.from_tke(session.environ, _Sts(session, profile))
-    return roles.from_cvm_role(session.environ.get("KMSTOOL_METADATA_ENDPOINT") or roles.METADATA)
+    metadata = session.environ.get("KMSTOOL_METADATA_ENDPOINT") or roles.METADATA
+    return roles.from_cvm_role(metadata, session.deadline)
 
 
 def _kept_provider(session: Session, profile: Profile) -> Provider:
@@ -184,6 +185,7 @@ class _Sts:
             region,
             endpoint=endpoint,
             timeout=session.settings.timeout,
+            deadline=session.deadline,
             service="sts",
             version=roles.STS_VERSION,
         )

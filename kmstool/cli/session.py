@@ -21,6 +21,7 @@ from kmstool.errors import AccessError, UsageError
 if TYPE_CHECKING:
     from kmstool.keys import KeyAddress
     from kmstool.kms.client import KmsClient
+    from kmstool.kms.deadline import Deadline
     from kmstool.kms.profiles import Profile, Profiles
     from kmstool.kms.transport import Transport
     from kmstool.server.app import EmbeddedKms
@@ -83,6 +84,13 @@ class Session:
         from kmstool.kms.profiles import Profiles
 
         return Profiles(self.config_folder)
+
+    @cached_property
+    def deadline(self) -> Deadline:
+        """The time that this command may wait in all, for whatever services."""
+        from kmstool.kms.deadline import Deadline
+
+        return Deadline(self.settings.max_wait, self.settings.timeout)
 
     @property
     def home(self) -> Path:

@@ -16,6 +16,7 @@ def one_by_one(
 ) -> Iterator[tuple[str, Result]]:
     """Act on each of the names and yield those that succeed, each with its result; report those that fail.
 
+    Each that succeeds grants the next one the whole time that a command may wait.
     Raises the error itself of a name that stands alone, else at the end `PartialError` with
     the names that failed; `failure` is what it says of them, such as "keys were not changed".
     """
@@ -29,6 +30,7 @@ def one_by_one(
             failed.append(name)
             session.warn(f"{name}: {error.message}")
         else:
+            session.deadline.renew()
             yield name, result
     if failed:
         raise PartialError(f"{len(failed)} of {len(names)} {failure}: {', '.join(failed)}")

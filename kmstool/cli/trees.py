@@ -57,6 +57,7 @@ def encrypt(
             dek, stanzas = job.again()
             own = replace(job, dek=dek, stanzas=stanzas)
         _encrypt_one(own, source, target, path, force=force)
+        session.deadline.renew()
 
     def work() -> _Failures:
         return _in_order(paths, one) if dek_per_file else _in_processes(paths, one)
@@ -98,6 +99,7 @@ def decrypt(
             _make_folder(place.parent)
             with atomic.create(place, replace=force, durable=False) as file:
                 whole.unseal(envelope, floe, file.fileno(), lambda _: None)
+        session.deadline.renew()
 
     def keep_to_known_deks() -> None:
         for identity in identities:

@@ -17,9 +17,8 @@ from kmstool import protocol, tc3
 from kmstool.errors import AccessError, KmsToolError, NetworkError, ServiceError, UnreachableError
 from kmstool.kms.connection import GATEWAY, Connection
 from kmstool.kms.credentials import Credential, Provider
+from kmstool.kms.deadline import TIMEOUT_SECONDS, Deadline
 from kmstool.kms.endpoint import Endpoint
-
-TIMEOUT_SECONDS = 30
 
 _CONTENT_TYPE = "application/json"
 
@@ -40,6 +39,7 @@ class CloudTransport:
         service: str = "kms",
         version: str = protocol.VERSION,
         ca_bundle: str | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         place = Endpoint.parse(endpoint or f"{service}.tencentcloudapi.com")
         self._provider = provider
@@ -47,7 +47,7 @@ class CloudTransport:
         self._authority = place.authority
         self._service = service
         self._version = version
-        self._connection = Connection(place, timeout, ca_bundle)
+        self._connection = Connection(place, timeout, ca_bundle, deadline)
         # The connection is kept for the next request, and closed with this object.
         weakref.finalize(self, self._connection.close)
 

@@ -14,12 +14,16 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from kmstool import __version__
 from kmstool.errors import InputError, NetworkError, UnreachableError
+from kmstool.kms import sockets
+from kmstool.kms.deadline import Deadline
 from kmstool.kms.endpoint import Endpoint, certificates
+from kmstool.kms.sockets import TimedSocket
 
 MAX_ANSWER_BYTES = 16 * 2**20
 
@@ -51,34 +55,32 @@ class Answer:
 
 
 class Connection:
-    """A connection to a service; `timeout` seconds are for connecting, for each read, and for a whole answer."""
+    """A connection to a service; one request, with all that it takes, ends within `timeout` seconds and the deadline."""
 
-    def __init__(self, place: Endpoint, timeout: float, ca_bundle: str | None = None) -> None:
+    def __init__(
+        self, place: Endpoint, timeout: float, ca_bundle: str | None = None, deadline: Deadline | None = None
+    ) -> None:
         self._place = place
         self._timeout = timeout
+        self._deadline = deadline
         self._ca_bundle = ca_bundle
         self._context: ssl.SSLContext | None = None
-        self._proxy = proxy = place.proxy
-        way = proxy or place
-        self._http = http.client.HTTPConnection(way.host, way.port, timeout=timeout)
-        if proxy:
-            headers = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
-            self._http.set_tunnel(place.host, place.port, headers)
+        self._proxy = place.proxy
+        self._http = http.client.HTTPConnection(place.host, place.port)
 
-    def exchange(self, method: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
-        """Send one request for `/` and return its answer, whatever the status.
+    def exchange(self, method: str, headers: Mapping[str, str], body: bytes = b"", target: str = "/") -> Answer:
+        """Send one request for a target and return its answer, whatever the status.
 
         Raises `InputError` for a value that no header can hold, `UnreachableError` if nothing
-        was sent, and `NetworkError` if no whole answer of at most 16 MiB came.
+        was sent, and `NetworkError` if no whole answer of at most 16 MiB came in time.
         """
         headers = {"Host": self._place.authority, "User-Agent": _USER_AGENT, **headers}
         for name, value in headers.items():
             if not value.isascii() or not value.isprintable():
                 raise InputError(f"the value of the header {name} has characters that none can have")
         try:
-            if not self._stands():
-                self._open()
-            answer = self._ask(method, headers, body)
+            with self._deadline.running() if self._deadline else nullcontext():
+                answer = self._ask(self._reached(self._end()), method, target, headers, body)
         except BaseException:
             # The rest of this answer must never be taken for the answer to the next request.
             self.close()
@@ -92,42 +94,49 @@ class Connection:
         """Close the connection; the next request opens it anew."""
         self._http.close()
 
-    def _stands(self) -> bool:
-        """Tell whether the connection is there and the service has not closed it meanwhile.
+    def _end(self) -> float:
+        end = self._deadline.end(self._timeout) if self._deadline else time.monotonic() + self._timeout
+        if end <= time.monotonic():
+            raise UnreachableError(
+                f"cannot reach {self._place.authority}: the time for this command is used up",
+                hint="give it more: --max-wait SECONDS",
+            )
+        return end
 
-        Nothing is awaited on it, so that anything to be read is its end. Once a request is on
-        its way, a closed connection leaves it unknown whether the service has acted.
-        """
-        if self._http.sock is None:
-            return False
-        if isinstance(self._http.sock, ssl.SSLSocket) and self._http.sock.pending():
-            # Decrypted already, where the system sees nothing of it.
-            return False
-        poll = select.poll()
-        poll.register(self._http.sock, select.POLLIN)
-        return not poll.poll(0)
+    def _reached(self, end: float) -> TimedSocket:
+        """Return the socket to the service for a request that ends at a moment, a new one if need be."""
+        sock = self._http.sock
+        if not isinstance(sock, TimedSocket) or not _stands(sock.inner):
+            sock = self._opened(end)
+        sock.end, sock.allowance = end, sockets.MAX_HEAD_BYTES
+        return sock
 
-    def _open(self) -> None:
+    def _opened(self, end: float) -> TimedSocket:
         self.close()
+        way = self._proxy or self._place
         try:
-            self._http.connect()
-        except (OSError, UnicodeError, http.client.HTTPException) as error:
+            sock = self._http.sock = sockets.connect(way.host, way.port, end)
+            if self._proxy:
+                sockets.tunnel(sock, self._place.host_and_port, self._proxy.authorization)
+        except (OSError, UnicodeError, sockets.TooLong) as error:
             reason = "the proxy refuses or does not answer" if self._proxy else _reason(error)
             raise self._unreached(UnreachableError, reason) from error
         if self._place.scheme == "https":
             self._context = self._context or _trusting(self._ca_bundle or certificates())
             try:
-                self._http.sock = self._context.wrap_socket(self._http.sock, server_hostname=self._place.host)
+                sock = self._http.sock = sockets.secured(sock, self._context, self._place.host)
             except (OSError, ValueError) as error:
                 raise self._unreached(UnreachableError, _reason(error)) from error
+        return sock
 
-    def _ask(self, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        deadline = time.monotonic() + self._timeout
+    def _ask(self, sock: TimedSocket, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
         try:
-            self._http.request(method, "/", body, headers)
+            self._http.request(method, target, body, headers)
             with self._http.getresponse() as response:
-                return Answer(response.status, response.getheader("Date"), _body(response, deadline))
-        except http.client.IncompleteRead as error:
+                # What chunks have around them is not counted in what they hold.
+                sock.allowance += 2 * MAX_ANSWER_BYTES
+                return Answer(response.status, response.getheader("Date"), _body(response))
+        except (http.client.IncompleteRead, sockets.TooLong) as error:
             raise NetworkError(
                 f"the answer of {self._place.authority} was cut short or is too long", hint=GATEWAY
             ) from error
@@ -141,17 +150,25 @@ class Connection:
         )
 
 
-def _body(response: http.client.HTTPResponse, deadline: float) -> bytes:
-    """Read as it comes, so that no length that an answer claims is allocated.
+def _stands(sock: socket.socket) -> bool:
+    """Tell whether the service has not closed a connection.
 
-    Raises `IncompleteRead` unless all came, and `TimeoutError` if it has not by the deadline:
-    a byte now and then must not hold up the caller for ever.
+    Nothing is awaited on it, so that anything to be read is its end. Once a request is on
+    its way, a closed connection leaves it unknown whether the service has acted.
     """
+    if isinstance(sock, ssl.SSLSocket) and sock.pending():
+        # Decrypted already, where the system sees nothing of it.
+        return False
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return not poll.poll(0)
+
+
+def _body(response: http.client.HTTPResponse) -> bytes:
+    """Read as it comes, so that no length that an answer claims is allocated; raise `IncompleteRead` unless all came."""
     data = bytearray()
     while len(data) <= MAX_ANSWER_BYTES and (part := response.read1(_PART_BYTES)):
         data += part
-        if time.monotonic() > deadline:
-            raise TimeoutError
     lengths = response.headers.get_all("Content-Length", [])
     # An answer with two lengths has two readings, and who stands in between may prefer the other one.
     if len(data) > MAX_ANSWER_BYTES or response.length or len(lengths) + response.chunked > 1:

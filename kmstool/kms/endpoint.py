@@ -80,6 +80,11 @@ class Endpoint:
         return cls(parts.scheme, parts.netloc, name or address, int(port or _PORTS[parts.scheme]), loopback)
 
     @property
+    def host_and_port(self) -> str:
+        """The host and the port, as a proxy wants both."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
     def proxy(self) -> Proxy | None:
         """The proxy of the environment, unless the host is an exception there; never one for loopback."""
         if self.is_loopback:

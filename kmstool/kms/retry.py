@@ -15,11 +15,11 @@ from typing import Any
 
 from kmstool import protocol
 from kmstool.errors import KmsToolError, NetworkError, UnknownOutcomeError, UnreachableError
+from kmstool.kms.deadline import Deadline
 from kmstool.kms.outcomes import LOOKUPS
 from kmstool.kms.transport import Transport
 
 RETRIES = 10
-MAX_WAIT_SECONDS = 60
 
 _FIRST_SECONDS = 0.1
 _LONGEST_SECONDS = 20.0
@@ -38,19 +38,22 @@ _UNKNOWN = ("InternalError", "ServiceUnavailable")
 
 
 class Retrying:
-    """A transport that repeats what may be repeated; `sleep` is there for tests."""
+    """A transport that repeats what may be repeated, within a deadline or, without one, a new one for each action.
+
+    `sleep` is there for tests.
+    """
 
     def __init__(
         self,
         inner: Transport,
         *,
         retries: int = RETRIES,
-        max_wait: float = MAX_WAIT_SECONDS,
+        deadline: Deadline | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._inner = inner
         self._retries = retries
-        self._max_wait = max_wait
+        self._deadline = deadline
         self._sleep = sleep
 
     def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +63,12 @@ class Retrying:
         `UnknownOutcomeError` if it is not known whether a change took effect. If it never left
         this machine, the message says that nothing was done.
         """
-        since, deadline = int(time.time()), time.monotonic() + self._max_wait
+        deadline = self._deadline or Deadline()
+        with deadline.running():
+            return self._call(action, params, deadline)
+
+    def _call(self, action: str, params: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
+        since = int(time.time())
         untouched = protocol.changes(action, params)
         for attempt in range(self._retries + 1):
             try:
@@ -71,17 +79,12 @@ class Retrying:
                 raise failure
             untouched = untouched and not is_unknown(failure)
             if is_unknown(failure) and not protocol.is_repeatable(action, params):
-                left = Retrying(
-                    self._inner,
-                    retries=self._retries - attempt,
-                    max_wait=max(0, deadline - time.monotonic()),
-                    sleep=self._sleep,
-                )
+                left = Retrying(self._inner, retries=self._retries - attempt, deadline=deadline, sleep=self._sleep)
                 found = _look_up(left, action, params, since, failure)
                 if found is not None:
                     return found
             pause = self._pause(attempt, failure)
-            if attempt == self._retries or time.monotonic() + pause > deadline:
+            if attempt == self._retries or not deadline.allows(pause):
                 raise _nothing_done(failure) if untouched and isinstance(failure, UnreachableError) else failure
             self._sleep(pause)
         raise failure

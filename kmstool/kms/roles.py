@@ -5,16 +5,19 @@ Each is fetched when it is first needed and renewed before it expires.
 
 from __future__ import annotations
 
-import http.client
+import contextlib
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from kmstool.errors import AccessError, NetworkError, ServiceError
+from kmstool.kms.connection import Connection
 from kmstool.kms.credentials import Credential, Provider, Renewed, checked
+from kmstool.kms.deadline import Deadline
+from kmstool.kms.endpoint import Endpoint
 
 STS_HOST = "sts.tencentcloudapi.com"
 STS_VERSION = "2018-08-13"
@@ -60,13 +63,13 @@ def from_tke(environ: Mapping[str, str], sts: Sts) -> Provider | None:
     return Renewed(fetch, source)
 
 
-def from_cvm_role(metadata: str = METADATA) -> Provider:
+def from_cvm_role(metadata: str = METADATA, deadline: Deadline | None = None) -> Provider:
     """Return a provider of the role of this CVM; asking takes at most two seconds where there is none."""
 
     def fetch() -> Credential:
-        role = _get(metadata + _ROLE_PATH).decode("utf-8", "replace").strip()
+        role = _get(metadata, _ROLE_PATH, deadline).decode("utf-8", "replace").strip()
         try:
-            fields = json.loads(_get(f"{metadata}{_ROLE_PATH}{role}"))
+            fields = json.loads(_get(metadata, _ROLE_PATH + quote(role), deadline))
             if fields["Code"] != "Success":
                 raise AccessError(f"the metadata service refuses credentials for the role {role}")
             return checked(
@@ -79,29 +82,24 @@ def from_cvm_role(metadata: str = METADATA) -> Provider:
     return Renewed(fetch, "the CVM's role")
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirection: credentials come from where they are asked for, or not at all."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Say that there is no other request to make."""
-
-
-def _get(url: str) -> bytes:
-    # Link-local by nature: a proxy is never the way to it.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay())
+def _get(metadata: str, path: str, deadline: Deadline | None) -> bytes:
+    """Ask the metadata service; no redirection is followed: credentials come from where they are asked for."""
     try:
-        with opener.open(url, timeout=METADATA_TIMEOUT_SECONDS) as answer:
-            data: bytes = answer.read(65536)
-            return data
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise AccessError(
-            f"the metadata service answered {error.code}: this machine has no role", hint="bind a CAM role to the CVM"
-        ) from error
-    except (OSError, ValueError, http.client.HTTPException) as error:
+        parts = urlsplit(metadata)
+        # Link-local by nature, which like loopback no proxy is the way to.
+        place = Endpoint("http", parts.netloc, parts.hostname or "", parts.port or 80, is_loopback=True)
+        with contextlib.closing(Connection(place, METADATA_TIMEOUT_SECONDS, deadline=deadline)) as connection:
+            answer = connection.exchange("GET", {}, target=parts.path.rstrip("/") + path)
+    except (ValueError, NetworkError) as error:
         raise NetworkError(
             "the metadata service does not answer: this is no CVM, or it is closed", hint="use other credentials"
         ) from error
+    if answer.status != HTTPStatus.OK:
+        raise AccessError(
+            f"the metadata service answered {answer.status}: this machine has no role",
+            hint="bind a CAM role to the CVM",
+        )
+    return answer.body
 
 
 def _credential(answer: Mapping[str, Any], source: str) -> Credential:
