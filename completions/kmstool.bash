@@ -123,8 +123,8 @@ _kmstool_command() {
       valued=(--detached)
       ;;
     'kmstool envelope rewrap')
-      options=(--to --identity --server-side -h --help)
-      valued=(--to --identity)
+      options=(--to --from --identity --server-side --payload -h --help)
+      valued=(--to --from --identity --payload)
       ;;
     'kmstool envelope verify')
       options=(--key --identity --context --shield-dek --detached -h --help)
@@ -460,6 +460,7 @@ _kmstool_place() {
     'kmstool envelope inspect --detached') source='file' ;;
     'kmstool envelope inspect #0') source='file' ;;
     'kmstool envelope rewrap --identity') source='file' ;;
+    'kmstool envelope rewrap --payload') source='file' ;;
     'kmstool envelope rewrap #'*) source='file' ;;
     'kmstool envelope verify --identity') source='file' ;;
     'kmstool envelope verify --detached') source='file' ;;

@@ -343,12 +343,16 @@ function __kmstool_command --no-scope-shadowing
             set valued '--detached'
         case 'kmstool envelope rewrap'
             set options '--to'\t'New recipient; repeatable. The old ones go.' \
+                '--from'\t'Open or move only what is under this key; repeatable.' \
                 '--identity'\t'RSA private key in PEM that opens them; repeatable.' \
-                '--server-side'\t'Let KMS re-encrypt the data key; it never comes here.' \
+                '--server-side'\t'With --from: KMS re-encrypts the data key, which needs no right to decrypt.' \
+                '--payload'\t'Payload of a detached header, to check the data key with.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--to' \
-                '--identity'
+                '--from' \
+                '--identity' \
+                '--payload'
         case 'kmstool envelope verify'
             set options '--key'\t'Ask only for this key; repeatable.' \
                 '--identity'\t'RSA private key in PEM; repeatable.' \
@@ -1058,6 +1062,8 @@ function __kmstool_place --no-scope-shadowing
         case 'kmstool envelope inspect #0'
             set source 'file'
         case 'kmstool envelope rewrap --identity'
+            set source 'file'
+        case 'kmstool envelope rewrap --payload'
             set source 'file'
         case 'kmstool envelope rewrap #*'
             set source 'file'

@@ -1,14 +1,15 @@
 """The envelope commands as users run them: nothing is lost, nothing is released unverified, and every failure is told."""
 
 import fcntl
+import hashlib
 import importlib
-import io
 import json
 import os
 import re
 import shlex
 import shutil
 import signal
+import socket
 import stat
 import struct
 import subprocess
@@ -17,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,19 +30,33 @@ from kmstool.envelope import file, header
 from kmstool.envelope.armor import BEGIN, ArmorWriter
 from kmstool.envelope.floe import AES_256_GCM, Floe
 from kmstool.envelope.header import Prologue
-from kmstool.envelope.recipients import unlock
-from kmstool.envelope.stanzas import KEY_ID, LABEL, REGION, WRAPPED, Stanza, encode_fields
+from kmstool.envelope.stanzas import KEY_ID, LABEL, REGION, WRAPPED, Stanza, decode_fields, encode_fields
 from kmstool.errors import OutputError, UsageError
 from kmstool.kms.client import KmsClient
-from kmstool.kms.recipient import CmkIdentity, CmkRecipient
+from kmstool.kms.recipient import CmkRecipient
 from kmstool.server.app import EmbeddedKms
 from tests.conftest import ON_TERMINAL, PROGRAM, need, small_disk
+from tests.envelopes import (
+    ABROAD,
+    HOME_REGION,
+    TIMEOUT_SECONDS,
+    calls_of,
+    content,
+    done,
+    fails,
+    header_of,
+    key_id,
+    make_keys,
+    make_tree,
+    recipients_of,
+    run,
+    sealed,
+    tree_of,
+)
 
-TIMEOUT_SECONDS = 60
 # How long a command may take to end after it was told to.
 PATIENCE_SECONDS = 8
 SEGMENT = 2**20 - 32
-HOME_REGION, ABROAD = "ap-guangzhou", "ap-singapore"
 MOST_MEMORY_KIB = 64 * 1024
 LARGE = 512 * 2**20
 
@@ -59,80 +75,8 @@ sys.exit(code)
 def work(kms: EmbeddedKms, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in an empty folder, with a store that holds the keys demo, other and, in another region, abroad."""
     monkeypatch.setenv("PYTHONUNBUFFERED", "1")
-    for alias, region in (("demo", HOME_REGION), ("other", HOME_REGION), ("abroad", ABROAD)):
-        kms.call("CreateKey", {"Alias": alias}, region)
+    make_keys(kms)
     return workplace
-
-
-def run(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[bytes]:
-    streams: dict[str, Any] = {} if "input" in settings else {"stdin": subprocess.DEVNULL}
-    streams |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    command = [*PROGRAM, "envelope", *arguments]
-    return subprocess.run(command, check=False, timeout=TIMEOUT_SECONDS, **streams | settings)
-
-
-def done(*arguments: str, **settings: Any) -> bytes:
-    """Run a command that has to succeed, and return its stdout."""
-    ran = run(*arguments, **settings)
-    assert ran.returncode == 0, ran.stderr
-    return bytes(ran.stdout or b"")
-
-
-def fails(code: int, reason: str, *arguments: str, **settings: Any) -> str:
-    """Run a command that has to fail in a certain way, with nothing on stdout; return its stderr."""
-    ran = run(*arguments, **settings)
-    errors: str = ran.stderr.decode()
-    assert (ran.returncode, ran.stdout or b"") == (code, b""), errors
-    assert re.search(reason, errors), errors
-    assert "Traceback" not in errors
-    return errors
-
-
-def calls_of(*arguments: str, **settings: Any) -> list[str]:
-    """Return the actions that a command called, whether it succeeds or not."""
-    ran = run(*arguments, "--verbose", **settings)
-    return re.findall(r"^kmstool: (\w+): [0-9]+ ms", ran.stderr.decode(), re.MULTILINE)
-
-
-def key_id(kms: EmbeddedKms, alias: str, region: str = HOME_REGION) -> str:
-    keys = kms.call("ListKeyDetail", {"SearchKeyAlias": alias}, region)["KeyMetadatas"]
-    return next(str(key["KeyId"]) for key in keys if key["Alias"] == alias)
-
-
-def identity(tmp_path: Path) -> CmkIdentity:
-    return CmkIdentity(lambda region: KmsClient(EmbeddedKms(tmp_path / "store", region)))
-
-
-def header_of(name: str) -> header.Header:
-    data = Path(name).read_bytes()
-    return header.parse(data[: header.needed_bytes(data[:36])])
-
-
-def recipients_of(name: str) -> list[str]:
-    return [stanza.text(KEY_ID) for stanza in header_of(name).stanzas]
-
-
-def content(name: str, tmp_path: Path) -> bytes:
-    """Open an envelope without starting the program."""
-    out = bytearray()
-    with Path(name).open("rb") as open_file:
-        opened = file.open_envelope(file.Source.of(open_file.fileno()))
-        keys = unlock(opened.header, opened.floe_header, [identity(tmp_path)])[0]
-        file.unseal_stream(opened, keys, out.extend, lambda _: None)
-    return bytes(out)
-
-
-def sealed(kms: EmbeddedKms, text: bytes, name: str = "plain.kte", *aliases: str, **layout: bool) -> str:
-    """Make an envelope without starting the program; return its name."""
-    recipients = [CmkRecipient(KmsClient(kms), key_id(kms, alias), HOME_REGION) for alias in aliases or ("demo",)]
-    dek, first = recipients[0].new_dek(AES_256_GCM, "")
-    prologue = Prologue(header.new_file_id(), plaintext_bytes=len(text))
-    stanzas = [first, *(other.wrap(dek, "") for other in recipients[1:])]
-    head = header.build(AES_256_GCM, prologue, stanzas, **layout)
-    out = bytearray()
-    file.seal_stream(dek, head, file.Source(io.BytesIO(text).readinto), out.extend, lambda _: None)
-    Path(name).write_bytes(out)
-    return name
 
 
 def sparse(name: str, size: int) -> str:
@@ -276,7 +220,7 @@ def test_kms_moves_whichever_blob_it_can_open(kms: EmbeddedKms, work: Path, clos
     kms.call("CreateKey", {"Alias": "next"})
     done("encrypt", "--key", "demo", "--key", "other", "-o", "out.kte", input=b"secret")
     kms.call("DisableKey", {"KeyId": key_id(kms, closed)})
-    done("rewrap", "--server-side", "--to", "next", "out.kte")
+    done("rewrap", "--server-side", "--from", "demo", "--from", "other", "--to", "next", "out.kte")
     assert recipients_of("out.kte") == [key_id(kms, "next")]
     assert done("decrypt", "out.kte", "-o", "-") == b"secret"
 
@@ -788,7 +732,19 @@ def test_a_field_of_a_newer_kmstool(kms: EmbeddedKms) -> None:
 
 def test_rewrap_of_what_a_private_key_opens(key_pair: str) -> None:
     fails(4, "none of the envelope's recipients", "rewrap", key_pair, "--to", "demo")
-    fails(2, "exclude each other", "rewrap", key_pair, "--to", "demo", "--identity", "x", "--server-side")
+    fails(
+        2,
+        "exclude each other",
+        "rewrap",
+        key_pair,
+        "--to",
+        "demo",
+        "--identity",
+        "x",
+        "--server-side",
+        "--from",
+        "demo",
+    )
     done("rewrap", key_pair, "--to", "demo", "--identity", "private.pem")
     assert done("decrypt", key_pair, "-o", "-") == Path("plain").read_bytes()
 
@@ -859,16 +815,16 @@ def test_large_files_have_room_for_a_rewrap_in_place() -> None:
     assert (header_of("large.kte").payload_offset + 74) % 4096 == 0
 
 
-def test_rewrap_by_kms_alone_shows_the_data_key_to_nobody(kms: EmbeddedKms, tmp_path: Path) -> None:
+def test_a_record_that_kms_moves_is_opened_before_it_is_written(kms: EmbeddedKms, tmp_path: Path) -> None:
     Path("plain").write_bytes(b"text")
     done("encrypt", "plain", "--key", "demo", "--reserve", "--context", "app=demo")
-    calls = calls_of("rewrap", "plain.kte", "--to", "other", "--server-side")
-    assert calls == ["ListKeyDetail", "ReEncrypt"]
+    calls = calls_of("rewrap", "plain.kte", "--from", "demo", "--to", "other", "--server-side")
+    assert calls == ["ListKeyDetail", "ListKeyDetail", "ReEncrypt", "Decrypt"]
     assert recipients_of("plain.kte") == [key_id(kms, "other")]
     assert content("plain.kte", tmp_path) == b"text"
     assert calls_of("rewrap", "plain.kte", "--to", "demo") == ["ListKeyDetail", "Decrypt", "Encrypt"]
     fails(2, f"no recipient of the envelope is in {ABROAD}", "rewrap", "plain.kte", "--to", f"{ABROAD}:abroad",
-          "--server-side")  # fmt: skip
+          "--from", "other", "--server-side")  # fmt: skip
     assert recipients_of("plain.kte") == [key_id(kms, "demo")]
 
 
@@ -877,7 +833,7 @@ def test_a_detached_header_is_rewrapped_by_kms_alone(kms: EmbeddedKms) -> None:
     done("encrypt", "plain", "--key", "demo", "-o", "payload", "--detached", "head")
     before = Path("payload").read_bytes()
     fails(2, "add --server-side", "rewrap", "head", "--to", "other")
-    done("rewrap", "head", "--to", "other", "--server-side")
+    done("rewrap", "head", "--from", "demo", "--to", "other", "--server-side")
     assert recipients_of("head") == [key_id(kms, "other")]
     assert Path("payload").read_bytes() == before
     kms.call("DisableKey", {"KeyId": key_id(kms, "demo")})
@@ -912,6 +868,102 @@ def test_rewrap_changes_nothing_when_it_is_only_tried_or_fails(kms: EmbeddedKms)
     assert ran.returncode == 6
     assert Path("plain.kte").read_bytes() == before
     fails(2, "missing option", "rewrap", "plain.kte")
+
+
+@pytest.mark.parametrize("generation", [0, 2**63, 2**64 - 2])
+def test_any_generation_that_is_read_can_be_rewrapped(generation: int, kms: EmbeddedKms, tmp_path: Path) -> None:
+    """After the highest one there is none, and a copy begins anew."""
+    sealed(kms, b"text", reserve=True)
+    head = header_of("plain.kte")
+    payload = Path("plain.kte").read_bytes()[head.payload_offset :]
+    changed = replace(head, slots=(None, replace(head.newest[1], generation=generation)))
+    Path("plain.kte").write_bytes(changed.encode() + payload)
+    done("rewrap", "plain.kte", "--to", "other")
+    assert header_of("plain.kte").newest[1].generation == (1 if generation == 2**64 - 2 else generation + 1)
+    assert content("plain.kte", tmp_path) == b"text"
+    last = replace(head, slots=(None, replace(head.newest[1], generation=2**64 - 2))).encode()
+    place = last.index((2**64 - 2).to_bytes(8, "big"))
+    slot = bytearray(last[place - 8 : place - 8 + head.slot_bytes])
+    slot[8:16] = b"\xff" * 8
+    body = bytes(slot[48 : 48 + int.from_bytes(slot[4:8], "big")])
+    slot[16:48] = hashlib.sha256(head.prologue.file_id + b"\xff" * 8 + struct.pack(">I", len(body)) + body).digest()
+    Path("plain.kte").write_bytes(last[: place - 8] + slot + last[place - 8 + head.slot_bytes :] + payload)
+    for line in (["rewrap", "plain.kte", "--to", "other"], ["inspect", "plain.kte"], ["verify", "plain.kte"]):
+        fails(3, "generation", *line)
+
+
+@pytest.mark.parametrize("field", [4, 5])
+@pytest.mark.parametrize("value", [0, 2**31, 2**32, 2**63 - 1, 2**63, 2**64 - 1])
+def test_no_number_of_a_header_is_too_large_to_be_read(field: int, value: int, kms: EmbeddedKms) -> None:
+    sealed(kms, b"text", reserve=True)
+    head = header_of("plain.kte")
+    fields = decode_fields(head.raw_prologue, range(1, 7)) | {field: struct.pack(">Q", value)}
+    prologue = Prologue.decode(encode_fields(fields))
+    payload = Path("plain.kte").read_bytes()[head.payload_offset :]
+    again = header.build(AES_256_GCM, prologue, head.stanzas, reserve=True)
+    Path("plain.kte").write_bytes(again.encode() + payload)
+    lines = (["inspect", "plain.kte"], ["verify", "plain.kte"], ["decrypt", "plain.kte", "-o", "-"],
+             ["decrypt", "plain.kte", "--range", "0-3", "-o", "-"], ["rewrap", "plain.kte", "--to", "other"])  # fmt: skip
+    for line in lines:
+        ran = run(*line)
+        assert ran.returncode in (0, 3, 5), ran.stderr
+        assert b"Traceback" not in ran.stderr
+        assert b"unexpected" not in ran.stderr
+
+
+def bound_socket() -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind("socket")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "socket"])
+def test_what_is_no_file_is_not_rewrapped(kind: str, kms: EmbeddedKms) -> None:
+    """It is refused at once: nobody writes into that pipe."""
+    name = "/dev/zero" if kind == "device" else kind
+    make: dict[str, Callable[[], Any]] = {
+        "pipe": lambda: os.mkfifo("pipe"),
+        "folder": lambda: os.mkdir("folder"),
+        "socket": bound_socket,
+        "device": lambda: None,
+    }
+    make[kind]()
+    before = sealed(kms, b"text", "good.kte")
+    reason = "not a regular file|is a directory|no such device"
+    fails(3, reason, "rewrap", name, "--to", "other")
+    fails(9, "1 of 2", "rewrap", name, before, "--to", "other")
+
+
+WAITS = ["verify pipe", "decrypt pipe -o out", "encrypt pipe -o out --key demo", "verify x --detached pipe",
+         "rewrap head --to other --payload pipe"]  # fmt: skip
+
+
+@pytest.mark.usefixtures("uncovered")
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [("inspect pipe", number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+    + [(line, signal.SIGTERM) for line in WAITS],
+)
+def test_a_signal_ends_the_wait_for_a_pipe(line: str, number: signal.Signals) -> None:
+    """Pipes are read, and one that nobody writes into is waited for: before it is open, and after."""
+    os.mkfifo("pipe")
+    Path("x").write_bytes(b"text")
+    done("encrypt", "x", "--key", "demo", "-o", "payload", "--detached", "head")
+    for opened in (False, True):
+        keep = os.open("pipe", os.O_RDWR) if opened else None
+        with started(*shlex.split(line)) as process:
+            until(lambda: waits_for_pipe(process.pid))
+            process.send_signal(number)
+            assert ended(process) == 128 + number
+        if keep is not None:
+            os.close(keep)
+    assert not Path("out").exists()
+
+
+def waits_for_pipe(pid: int) -> bool:
+    with suppress(OSError):
+        places = [Path(task, "wchan").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+        return any(re.search("wait_for_partner|pipe_read", place) for place in places)
+    return False
 
 
 def test_two_rewraps_of_one_file_at_once(kms: EmbeddedKms) -> None:
@@ -1250,18 +1302,6 @@ def test_memory_does_not_grow_with_the_range(tmp_path: Path) -> None:
 
 
 # Folders.
-
-
-def tree_of(folder: str) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
-
-
-def make_tree(count: int, size: int = 100) -> dict[str, bytes]:
-    for number in range(count):
-        path = Path("tree", f"{number % 7}", f"file-{number}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(os.urandom(number % size))
-    return tree_of("tree")
 
 
 def test_a_folder_goes_through_tar_byte_for_byte() -> None:

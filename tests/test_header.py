@@ -406,13 +406,21 @@ def test_fields_stand_in_order_and_once() -> None:
 A, B = replace(EXAMPLE_STANZA), Stanza(TENCENT_KMS, {**EXAMPLE_STANZA.fields, WRAPPED: b"b" * 400, LABEL: b"new"})
 
 
-@pytest.mark.parametrize(("first", "second"), [(1, 2), (2, 1), (7, 6), (2**64 - 1, 0)])
+@pytest.mark.parametrize(("first", "second"), [(1, 2), (2, 1), (7, 6), (2**64 - 2, 0)])
 def test_the_slot_with_the_highest_generation_counts(first: int, second: int) -> None:
     slots = slot_of(A, generation=first) + slot_of(B, generation=second)
     head = header.parse(laid_out(PROLOGUE.encode(), slots, count=2))
     assert head.stanzas == ((A,) if first > second else (B,))
     assert head.newest == ((0, Slot(first, (A,))) if first > second else (1, Slot(second, (B,))))
     assert head.encode() == laid_out(PROLOGUE.encode(), slots, count=2)
+
+
+@pytest.mark.parametrize("slot", [0, 1])
+def test_a_generation_without_a_next_one_is_refused(slot: int) -> None:
+    slots = [slot_of(A, generation=1), slot_of(B, generation=2)]
+    slots[slot] = slot_of(A, generation=2**64 - 1)
+    with pytest.raises(InputError, match="generation"):
+        header.parse(laid_out(PROLOGUE.encode(), b"".join(slots), count=2))
 
 
 def test_a_torn_slot_is_passed_over() -> None:

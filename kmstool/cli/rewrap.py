@@ -4,36 +4,34 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
 from kmstool.cli import options, output, recipients, several
 from kmstool.cli.session import Session, pass_session
-from kmstool.errors import (
-    AccessError,
-    DryRunDone,
-    InputError,
-    IntegrityError,
-    OutputError,
-    ServiceError,
-    UsageError,
-)
+from kmstool.errors import DryRunDone, InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from kmstool.envelope.file import Opened
     from kmstool.envelope.header import Header
     from kmstool.envelope.recipients import Identity
     from kmstool.envelope.stanzas import Stanza
     from kmstool.kms.recipient import CmkRecipient
 
+Wrap: TypeAlias = "Callable[[Header, bytes], list[Stanza]]"
+"""Makes the new recipients' records from a header and the first 74 bytes of its payload."""
+
 
 @click.command(cls=options.Command, example="kmstool envelope rewrap big.tar.kte --to demo-2")
 @click.option(
     "--to", "keys", multiple=True, required=True, metavar="KEY", help="New recipient; repeatable. The old ones go."
+)
+@click.option(
+    "--from", "sources", multiple=True, metavar="KEY", help="Open or move only what is under this key; repeatable."
 )
 @click.option(
     "--identity",
@@ -42,29 +40,30 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="RSA private key in PEM that opens them; repeatable.",
 )
-@click.option("--server-side", is_flag=True, help="Let KMS re-encrypt the data key; it never comes here.")
+@click.option(
+    "--server-side", is_flag=True, help="With --from: KMS re-encrypts the data key, which needs no right to decrypt."
+)
+@options.file_option("--payload", help="Payload of a detached header, to check the data key with.")
 @click.argument("names", metavar="FILE...", nargs=-1, required=True)
 @pass_session
-def rewrap(
-    session: Session, names: tuple[str, ...], keys: tuple[str, ...], private_keys: tuple[str, ...], server_side: bool
-) -> None:
+def rewrap(session: Session, names: tuple[str, ...], **choices: Any) -> None:
     """Give envelopes other recipients.
 
     The payload is not touched. Where the header has room, the file is changed in place,
     else a copy replaces it; a crash leaves the old or the new one. This takes nothing back:
     an old copy of the file still opens with the old keys.
-    """
-    if server_side and private_keys:
-        raise UsageError("--server-side and --identity exclude each other")
-    targets = [recipients.cmk(session, key) for key in keys]
-    identities = recipients.identities(session, (), private_keys)
-    dry_run = session.settings.dry_run
 
-    def wrap(opened: Opened) -> list[Stanza]:
-        return _wrapped_by_kms(opened, targets) if server_side else _wrapped_here(opened, targets, identities)
+    Anybody who can write a file can put a foreign secret in place of its data key. What is
+    moved with --server-side is therefore opened and compared with the payload before it is
+    written. Without the right to decrypt, or without the payload of a detached header, only
+    the key is known that it was under: then rewrap only files that nobody else could write.
+    """
+    _refuse_without_effect(names, choices)
+    wrap = _wrapper(session, choices)
+    payload, dry_run = choices["payload"], session.settings.dry_run
 
     def act(name: str) -> str:
-        return _rewrap(Path(name), wrap, dry_run=dry_run)
+        return _rewrap(Path(name), payload, wrap, dry_run=dry_run)
 
     for name, way in several.one_by_one(session, names, act, "envelopes were not rewrapped"):
         session.note(f"{name} {way}")
@@ -73,7 +72,35 @@ def rewrap(
     output.answer(session, {"Rewrapped": list(names)}, lambda: None)
 
 
-def _rewrap(path: Path, wrap: Callable[[Opened], list[Stanza]], *, dry_run: bool) -> str:
+def _refuse_without_effect(names: tuple[str, ...], choices: dict[str, Any]) -> None:
+    if choices["server_side"] and choices["private_keys"]:
+        raise UsageError("--server-side and --identity exclude each other")
+    if choices["server_side"] and not choices["sources"]:
+        raise UsageError(
+            "--server-side moves only what is under a key that you name",
+            hint="add --from KEY; see whose it is: kmstool envelope inspect FILE",
+        )
+    if choices["payload"] is not None and len(names) > 1:
+        raise UsageError("--payload is that of a single header", hint="rewrap detached headers one by one")
+
+
+def _wrapper(session: Session, choices: dict[str, Any]) -> Wrap:
+    """Return what makes the new list of recipients of an envelope."""
+    from kmstool.kms.moves import Mover
+
+    targets = [recipients.cmk(session, key) for key in choices["keys"]]
+    if choices["server_side"]:
+        mover = Mover([recipients.cmk(session, key) for key in choices["sources"]], targets, session.warn)
+        return mover.move
+    identities = recipients.identities(session, choices["sources"], choices["private_keys"])
+
+    def wrapped_here(header: Header, payload_header: bytes) -> list[Stanza]:
+        return _wrapped_here(header, payload_header, targets, identities)
+
+    return wrapped_here
+
+
+def _rewrap(path: Path, payload: str | None, wrap: Wrap, *, dry_run: bool) -> str:
     """Give one envelope the recipients that `wrap` makes, and say what happened to it."""
     from kmstool import atomic
     from kmstool.envelope import file as whole
@@ -82,9 +109,10 @@ def _rewrap(path: Path, wrap: Callable[[Opened], list[Stanza]], *, dry_run: bool
         with _locked(path) as descriptor:
             source = whole.Source.of(descriptor)
             opened = whole.open_header(source)
+            payload_header = opened.floe_header if payload is None else _payload_header(opened.header, payload)
             if dry_run:
                 return "would get other recipients"
-            stanzas = wrap(opened)
+            stanzas = wrap(opened.header, payload_header)
             _check_name(path, descriptor)
             if whole.rewrap_in_place(descriptor, opened.header, stanzas):
                 return "has other recipients now (in place)"
@@ -101,10 +129,13 @@ def _rewrap(path: Path, wrap: Callable[[Opened], list[Stanza]], *, dry_run: bool
 def _locked(path: Path) -> Iterator[int]:
     """Open an envelope for a rewrap; raise `OutputError` while another process has it, and as `_check_name` does."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        # A pipe or device would keep whoever opens or reads it for ever.
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
         raise InputError(f"cannot open {path}: {(error.strerror or '').lower()}") from error
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InputError(f"{path} is not a regular file, which alone can be rewrapped")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -130,33 +161,28 @@ def _check_name(path: Path, descriptor: int) -> None:
     raise OutputError(f"{path} was replaced by another process", hint="see what it is now, and try again")
 
 
-def _wrapped_here(opened: Opened, targets: list[CmkRecipient], identities: list[Identity]) -> list[Stanza]:
+def _payload_header(header: Header, name: str) -> bytes:
+    """Return the beginning of the payload that a detached header is for."""
+    from kmstool.cli.envelope_files import source_of
+    from kmstool.envelope.floe import HEADER_BYTES
+
+    if not header.detached:
+        raise UsageError("the header is not detached, so that --payload has no use")
+    with source_of(name) as source:
+        beginning = bytearray(HEADER_BYTES)
+        return bytes(beginning[: source.read(memoryview(beginning))])
+
+
+def _wrapped_here(
+    header: Header, payload_header: bytes, targets: list[CmkRecipient], identities: list[Identity]
+) -> list[Stanza]:
     """Open the DEK, check it against the payload, and wrap it for the new recipients."""
     from kmstool.envelope.recipients import unlock
 
-    header: Header = opened.header
-    if header.detached:
-        raise UsageError("a detached header can be rewrapped by KMS only", hint="add --server-side")
-    dek = unlock(header, opened.floe_header, identities)[1]
-    return [target.wrap(dek, header.prologue.context) for target in targets]
-
-
-def _wrapped_by_kms(opened: Opened, targets: list[CmkRecipient]) -> list[Stanza]:
-    """Let the KMS of each region move a blob that it can open to the new key."""
-    return [_moved(opened.header, target) for target in targets]
-
-
-def _moved(header: Header, target: CmkRecipient) -> Stanza:
-    from kmstool.envelope.stanzas import REGION, TENCENT_KMS
-
-    sources = [item for item in header.stanzas if item.kind == TENCENT_KMS and item.text(REGION) == target.region]
-    if not sources:
+    if header.detached and not payload_header:
         raise UsageError(
-            f"no recipient of the envelope is in {target.region}, where its KMS could re-encrypt it",
-            hint="without --server-side the data key is opened here and can go to any region",
+            "the data key of a detached header cannot be checked without its payload",
+            hint="name it with --payload FILE, or let KMS move the data key: add --server-side and --from KEY",
         )
-    for source in sources[:-1]:
-        # Its key may be disabled or gone; another recipient's will do.
-        with suppress(AccessError, IntegrityError, ServiceError):
-            return target.move(source, header.prologue.context)
-    return target.move(sources[-1], header.prologue.context)
+    dek = unlock(header, payload_header, identities)[1]
+    return [target.wrap(dek, header.prologue.context) for target in targets]

@@ -175,9 +175,9 @@ def rewrap_in_place(descriptor: int, head: Header, recipients: Iterable[Stanza])
     The new list is on disk before the old one is erased, so that a crash at any moment
     leaves one of them whole. The payload is not touched.
     """
-    if len(head.slots) != _BOTH_SLOTS:
-        return False
     old_number, old = head.newest
+    if len(head.slots) != _BOTH_SLOTS or old.generation >= header.MAX_GENERATION:
+        return False
     new = Slot(old.generation + 1, tuple(recipients))
     try:
         data = header.encode_slot(new, head.prologue.file_id, head.slot_bytes)

@@ -24,6 +24,8 @@ PREAMBLE_BYTES = 36
 MAX_BYTES = 262_144
 RESERVE_FROM_BYTES = 16 * 2**20
 FILE_ID_BYTES = 16
+MAX_GENERATION = 2**64 - 2
+"""The highest generation that is read. After it there is no other, so that a rewrap makes a copy, which begins anew."""
 
 _DETACHED = 1
 _PREAMBLE = struct.Struct(">8sBBHIIIIB3sI")
@@ -229,6 +231,8 @@ def _decode_slot(data: bytes, file_id: bytes) -> Slot | None:
     if any(data[_SLOT.size + size :]):
         # The rest of a longer list, of which only the beginning was written over.
         return None
+    if generation > MAX_GENERATION:
+        raise _malformed("its generation is one that no rewrap comes to")
     return Slot(generation, stanzas.decode(body))
 
 

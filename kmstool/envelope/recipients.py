@@ -42,13 +42,27 @@ def unlock(header: Header, payload_header: bytes, identities: Sequence[Identity]
     for stanza in header.stanzas:
         for dek in _opened(stanza, header.prologue.context, identities, failures):
             try:
-                return Floe.resume(header.suite, dek, header.aad, payload_header), dek, stanza
+                return resume(header, payload_header, dek), dek, stanza
             except KmsToolError as error:
                 failures.append((stanza, error))
                 wrong += 1
             if wrong >= MAX_WRONG_DEKS:
                 raise IntegrityError("three recipients open to wrong keys: the header was altered")
     raise _nobody(header, failures)
+
+
+def resume(header: Header, payload_header: bytes, dek: bytes) -> Floe:
+    """Return the payload's keys; raise `IntegrityError` for anything that is not the DEK of this header and payload."""
+    check_size(header, dek)
+    return Floe.resume(header.suite, dek, header.aad, payload_header)
+
+
+def check_size(header: Header, dek: bytes) -> None:
+    """Raise `IntegrityError` for what no DEK of the header's suite can be: somebody put another secret there."""
+    if len(dek) != header.suite.dek_bytes:
+        raise IntegrityError(
+            f"a recipient's record holds {len(dek)} bytes, which are no data key for {header.suite.name}"
+        )
 
 
 def describe(stanza: Stanza) -> str:

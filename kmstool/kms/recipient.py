@@ -52,9 +52,16 @@ class CmkRecipient:
         return self.stanza(self.client.encrypt(self.key_id, dek, context).ciphertext_blob)
 
     def move(self, stanza: Stanza, context: str) -> Stanza:
-        """Let KMS re-encrypt another stanza of the same region for this CMK; the DEK does not leave KMS."""
+        """Let KMS re-encrypt another stanza of the same region for this CMK; the DEK does not leave KMS.
+
+        Raises `IntegrityError` if KMS says that it was under another key than the stanza says.
+        """
         blob = stanza.wrapped.decode("ascii")
         moved = self.client.re_encrypt(blob, to_key_id=self.key_id, source_context=context, destination_context=context)
+        if moved.source_key_id != stanza.text(KEY_ID):
+            raise IntegrityError(
+                f"the header names the key {stanza.text(KEY_ID)}, but its record was under {moved.source_key_id}"
+            )
         return self.stanza(moved.ciphertext_blob)
 
     def stanza(self, blob: str) -> Stanza:
