@@ -118,6 +118,35 @@ def test_a_point_that_is_not_on_the_curve_is_no_key() -> None:
         ecdsa.load_public_key(bytes(encoded))
 
 
+ORDER_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+P256 = der.object_identifier("1.2.840.10045.3.1.7")
+
+
+@pytest.mark.parametrize("point", [b"", b"\0", b"\4" + bytes(64), b"\4" + b"\xff" * 64, b"\2" + bytes(31), b"\5" * 33])
+def test_what_is_no_point_of_the_curve_is_no_key(point: bytes) -> None:
+    """Infinity, coordinates that are not reduced, other lengths and prefixes."""
+    algorithm = der.sequence(der.object_identifier("1.2.840.10045.2.1"), P256)
+    with pytest.raises(InputError):
+        ecdsa.load_public_key(der.sequence(algorithm, der.bits(point)))
+
+
+@pytest.mark.parametrize("scalar", [0, ORDER_P256, ORDER_P256 + 5, (1 << 256) - 1, 1 << 4000])
+def test_a_private_scalar_out_of_range_is_no_key(scalar: int) -> None:
+    size = max(32, (scalar.bit_length() + 7) // 8)
+    sec1 = der.sequence(der.integer(1), der.octets(scalar.to_bytes(size, "big")), der.value(der.EXPLICIT_0, P256))
+    with pytest.raises(InputError):
+        ecdsa.load_private_key(sec1)
+
+
+def test_a_private_key_beside_the_public_key_of_another_is_no_key() -> None:
+    other = KEYS["EC_P256"].public_key()
+    point = other.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    scalar = der.octets((5).to_bytes(32, "big"))
+    public = der.value(der.EXPLICIT_1, der.bits(point))
+    with pytest.raises(InputError):
+        ecdsa.load_private_key(der.sequence(der.integer(1), scalar, der.value(der.EXPLICIT_0, P256), public))
+
+
 @given(st.binary(max_size=150))
 @settings(deadline=None)
 def test_any_bytes_are_refused_as_keys_and_signatures(data: bytes) -> None:

@@ -2,6 +2,8 @@
 
 import base64
 import contextlib
+import hashlib
+import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +18,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool.crypto import asymmetric, der, ecdsa, pem, pkcs8, rsa, sm2
+from kmstool.crypto import asymmetric, der, ecdsa, passphrase_schemes, pem, pkcs8, rsa, sm2
 from kmstool.crypto.asymmetric import EcPrivateKey, PrivateKey, RsaPrivateKey, Sm2PrivateKey
 from kmstool.errors import AccessError, InputError
 from tests.curves import keys_by_first_byte
@@ -230,11 +232,15 @@ def test_parameters_before_a_key_are_passed_over() -> None:
         ["-v2", "sm4-cbc"],
         ["-v2", "des3"],
         ["-scrypt", "-scrypt_N", "1024"],
+        ["-scrypt", "-scrypt_N", "16384", "-scrypt_r", "4", "-scrypt_p", "2", "-v2", "aes-128-cbc"],
+        ["-v1", "PBE-SHA1-3DES"],
+        ["-v1", "PBE-SHA1-3DES", "-iter", "1"],
+        ["-v1", "PBE-MD5-DES", "-provider", "legacy", "-provider", "default"],
+        ["-v1", "PBE-SHA1-DES", "-provider", "legacy", "-provider", "default"],
     ],
     ids=" ".join,
 )
 def test_keys_that_openssl_encrypts(kind: asymmetric.Kind, options: list[str], tmp_path: Path) -> None:
-    """What only `cryptography` decrypts, it decrypts only for the kinds that it knows."""
     path = tmp_path / "plain.pem"
     path.write_bytes(block("PRIVATE KEY", to_pkcs8(KEYS[kind])))
     passout = ("-passout", f"pass:{PASSPHRASE.decode()}")
@@ -244,12 +250,21 @@ def test_keys_that_openssl_encrypts(kind: asymmetric.Kind, options: list[str], t
     for wrong in (b"", b"correct", PASSPHRASE + b"\n"):
         with pytest.raises(AccessError, match="does not open"):
             pem.read_private_key(text, wrong)
-    if kind == "SM2" and options[0:2] in (["-v2", "des3"], ["-scrypt", "-scrypt_N"]):
-        with pytest.raises(InputError, match="not supported") as refused:
-            pem.read_private_key(text, PASSPHRASE)
-        assert refused.value.hint is not None
-        return
     assert pem.read_private_key(text, PASSPHRASE).public_key == KEYS[kind].public_key
+
+
+@pytest.mark.parametrize(
+    "passphrase", ["", "x" * 200, "größer als 日本 🗝", "\udcff\udcfe"], ids=["none", "long", "words", "bytes"]
+)
+def test_passphrases_of_old_schemes_are_those_of_openssl(passphrase: str, tmp_path: Path) -> None:
+    """PKCS#12 takes text: UTF-8 or, as OpenSSL has it, Latin-1 for what is none."""
+    path = tmp_path / "plain.pem"
+    path.write_bytes(block("PRIVATE KEY", to_pkcs8(KEYS["EC_P256"])))
+    secret = os.fsencode(passphrase)
+    (tmp_path / "secret").write_bytes(secret + b"\n")
+    options = ("-passout", f"file:{tmp_path / 'secret'}", "-v1", "PBE-SHA1-3DES")
+    text = openssl("pkcs8", "-topk8", "-in", path, *options).stdout
+    assert pem.read_private_key(text, secret).public_key == KEYS["EC_P256"].public_key
 
 
 @pytest.mark.parametrize("options", [["-v2", "camellia-256-cbc"], ["-v2prf", "hmacWithSHA512-256"]], ids=" ".join)
@@ -453,3 +468,91 @@ def test_flawed_parameters_are_refused(flawed: bytes) -> None:
 def test_keys_of_openssls_vectors_are_read() -> None:
     texts = [fields["text"] for fields in stanzas("openssl/evppkey_sm2.txt") if "PrivateKey" in fields]
     assert [pem.read_private_key(text.encode()).kind for text in texts] == ["SM2", "SM2"]
+
+
+# What a file may ask for.
+
+PBES2 = der.object_identifier("1.2.840.113549.1.5.13")
+SCRYPT = der.object_identifier("1.3.6.1.4.1.11591.4.11")
+AES_256 = der.sequence(der.object_identifier("2.16.840.1.101.3.4.1.42"), der.octets(bytes(16)))
+CIPHERS = {
+    "aes": AES_256,
+    "des3": der.sequence(der.object_identifier("1.2.840.113549.3.7"), der.octets(bytes(8))),
+}
+PRFS = {
+    "sha1": "1.2.840.113549.2.7",
+    "sha256": "1.2.840.113549.2.9",
+    "sha512": "1.2.840.113549.2.11",
+    "sha3-512": "2.16.840.1.101.3.4.2.16",
+    "sm3": "1.2.156.10197.1.401.2",
+}
+
+
+def file_with(algorithm: bytes) -> bytes:
+    return block("ENCRYPTED PRIVATE KEY", der.sequence(algorithm, der.octets(bytes(64))))
+
+
+def scrypt_file(*numbers: int, cipher: bytes = AES_256) -> bytes:
+    derivation = der.sequence(SCRYPT, der.sequence(der.octets(b"salt"), *map(der.integer, numbers)))
+    return file_with(der.sequence(PBES2, der.sequence(derivation, cipher)))
+
+
+def pbkdf2_file(iterations: int, prf: str, cipher: bytes) -> bytes:
+    function = der.sequence(der.object_identifier(PRFS[prf]), NULL)
+    parameters = der.sequence(der.octets(b"salt"), der.integer(iterations), function)
+    derivation = der.sequence(der.object_identifier("1.2.840.113549.1.5.12"), parameters)
+    return file_with(der.sequence(PBES2, der.sequence(derivation, cipher)))
+
+
+def old_file(identifier: str, iterations: int) -> bytes:
+    return file_with(
+        der.sequence(der.object_identifier(identifier), der.sequence(der.octets(bytes(8)), der.integer(iterations)))
+    )
+
+
+OLD_SCHEMES = [f"1.2.840.113549.1.5.{last}" for last in (1, 3, 4, 6, 10, 11)]
+OLD_SCHEMES += [f"1.2.840.113549.1.12.1.{last}" for last in range(1, 7)]
+COUNTS = (0, 10_000_001, 1 << 31, 1 << 64, 1 << 100_000)
+SCRYPT_NUMBERS = [
+    *((1 << bits, 8, 1) for bits in (19, 24, 30, 40, 63, 64, 10_000)),
+    *((16384, 8, p) for p in (0, 17, 1 << 20, (1 << 30) - 1, 1 << 64)),
+    *((16384, r, 1) for r in (0, 129, 1 << 20, 1 << 30, 1 << 64)),
+    *((n, 8, 1) for n in (0, 1, 3, 5, 6, 1000, 16383, 16385)),
+    (65536, 1, 1),
+    (2, 1 << 20, 2),
+]
+GREEDY = {
+    **{f"scrypt {index}": scrypt_file(*numbers) for index, numbers in enumerate(SCRYPT_NUMBERS)},
+    **{f"scrypt des3 {index}": scrypt_file(*n, cipher=CIPHERS["des3"]) for index, n in enumerate(SCRYPT_NUMBERS)},
+    "scrypt of a length": scrypt_file(16384, 8, 1, 16),
+    **{
+        f"pbkdf2 {prf} {cipher} {index}": pbkdf2_file(count, prf, encoded)
+        for prf in PRFS
+        for cipher, encoded in CIPHERS.items()
+        for index, count in enumerate(COUNTS)
+    },
+    **{f"{scheme} {index}": old_file(scheme, count) for scheme in OLD_SCHEMES for index, count in enumerate(COUNTS)},
+}
+
+
+@pytest.mark.parametrize("name", GREEDY)
+def test_what_asks_for_too_much_work_is_refused_before_any(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No library gets to see it: 2^24 for N took 16 GiB, and a large p many minutes that no signal ended."""
+
+    def computed(*_: object, **__: object) -> None:
+        raise AssertionError("the library computes")
+
+    monkeypatch.setattr(hashlib, "scrypt", computed)
+    monkeypatch.setattr(passphrase_schemes, "PBKDF2HMAC", computed)
+    monkeypatch.setattr(serialization, "load_der_private_key", computed)
+    monkeypatch.setattr(passphrase_schemes._Pbkdf1, "derive", computed)
+    monkeypatch.setattr(passphrase_schemes._Pkcs12, "derive", computed)
+    with pytest.raises(InputError) as refused:
+        pem.read_private_key(GREEDY[name], PASSPHRASE)
+    assert len(refused.value.message) < 200
+
+
+def test_what_the_hardest_files_ask_for_is_done() -> None:
+    """The bounds themselves: 256 MiB of scrypt."""
+    with pytest.raises(AccessError, match="does not open"):
+        pem.read_private_key(scrypt_file(1 << 18, 8, 1), PASSPHRASE)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool.crypto import rsa
+from kmstool.crypto import der, rsa
 from kmstool.errors import InputError, IntegrityError
 from tests.foreign import openssl, wycheproof
 
@@ -163,11 +163,11 @@ def test_other_keys_are_refused(key: RSAPrivateKey) -> None:
     with pytest.raises(InputError, match="not one of RSA"):
         rsa.load_private_key(curve.private_bytes(der, pkcs8, plain))
     for wrong in (b"", rsa.to_spki(key.public_key())[:-1], rsa.to_spki(key.public_key()) + b"\0"):
-        with pytest.raises(InputError, match="malformed"):
+        with pytest.raises(InputError, match=r"malformed|DER"):
             rsa.load_public_key(wrong)
     encrypted = key.private_bytes(der, pkcs8, serialization.BestAvailableEncryption(b"passphrase"))
     for wrong in (b"", rsa.to_pkcs8(key)[:-1], encrypted):
-        with pytest.raises(InputError, match="malformed"):
+        with pytest.raises(InputError, match=r"malformed|DER"):
             rsa.load_private_key(wrong)
 
 
@@ -178,6 +178,102 @@ def test_any_bytes_are_refused_as_keys(data: bytes) -> None:
         rsa.load_public_key(data)
     with pytest.raises(InputError):
         rsa.load_private_key(data)
+
+
+def spki(modulus: int, exponent: int) -> bytes:
+    algorithm = der.sequence(rsa.ALGORITHM, b"\x05\0")
+    return der.sequence(algorithm, der.bits(der.sequence(der.integer(modulus), der.integer(exponent))))
+
+
+def private_forms(numbers: list[int], version: int = 0) -> tuple[bytes, bytes]:
+    """Return the numbers of a private key, from the modulus to the coefficient, as PKCS#1 and as PKCS#8."""
+    pkcs1 = der.sequence(der.integer(version), *map(der.integer, numbers))
+    return pkcs1, der.sequence(der.integer(0), der.sequence(rsa.ALGORITHM, b"\x05\0"), der.octets(pkcs1))
+
+
+def numbers_of(key: RSAPrivateKey) -> list[int]:
+    own = key.private_numbers()
+    return [own.public_numbers.n, own.public_numbers.e, own.d, own.p, own.q, own.dmp1, own.dmq1, own.iqmp]
+
+
+GOOD = (1 << 2047) + 1
+BAD_PUBLIC_NUMBERS = {
+    "even modulus": (GOOD + 1, 65537),
+    "modulus of zero": (0, 65537),
+    "modulus of one": (1, 65537),
+    "modulus of 2047 bits": (GOOD >> 1 | 1, 65537),
+    "modulus of 4097 bits": ((1 << 4096) + 1, 65537),
+    "modulus of 16385 bits": ((1 << 16384) + 1, 65537),
+    "modulus of 100001 bits": ((1 << 100_000) + 1, 65537),
+    "exponent of zero": (GOOD, 0),
+    "exponent of one": (GOOD, 1),
+    "even exponent": (GOOD, 65536),
+    "exponent of 65 bits": (GOOD, (1 << 64) + 1),
+    "exponent as long as the modulus": (GOOD, GOOD - 2),
+    "exponent of 100001 bits": (GOOD, (1 << 100_000) + 1),
+}
+
+
+@pytest.fixture
+def no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the test fail when a key reaches the library, which computes with it."""
+
+    def load(*_: object, **__: object) -> None:
+        raise AssertionError("the library got the key")
+
+    monkeypatch.setattr(serialization, "load_der_public_key", load)
+    monkeypatch.setattr(serialization, "load_der_private_key", load)
+
+
+@pytest.mark.usefixtures("no_library")
+@pytest.mark.parametrize("name", BAD_PUBLIC_NUMBERS)
+def test_numbers_that_make_no_key_are_refused_before_any_computation(name: str) -> None:
+    modulus, exponent = BAD_PUBLIC_NUMBERS[name]
+    with pytest.raises(InputError, match="the RSA key has") as refused:
+        rsa.load_public_key(spki(modulus, exponent))
+    assert len(refused.value.message) < 100
+    for form in private_forms([modulus, exponent, 3, 3, 5, 1, 1, 1]):
+        for trusted in (False, True):
+            with pytest.raises(InputError, match="the RSA key has"):
+                rsa.load_private_key(form, trusted=trusted)
+
+
+@pytest.mark.usefixtures("no_library")
+@pytest.mark.parametrize("place", range(2, 8))
+def test_private_numbers_beyond_the_modulus_are_refused_before_any_computation(key: RSAPrivateKey, place: int) -> None:
+    good = numbers_of(key)
+    for number in (good[0], 1 << 5000, (1 << 100_000) + 1):
+        for form in private_forms([*good[:place], number, *good[place + 1 :]]):
+            with pytest.raises(InputError, match="the RSA private key is malformed"):
+                rsa.load_private_key(form)
+
+
+@pytest.mark.usefixtures("no_library")
+def test_factors_of_another_number_and_more_than_two_are_refused(key: RSAPrivateKey) -> None:
+    good = numbers_of(key)
+    for form in private_forms([*good[:3], good[3] + 2, *good[4:]]):
+        with pytest.raises(InputError, match="malformed"):
+            rsa.load_private_key(form)
+    for form in private_forms(good, version=1):
+        with pytest.raises(InputError, match="more than two factors"):
+            rsa.load_private_key(form)
+
+
+@pytest.mark.parametrize("place", range(1, 8))
+def test_private_numbers_that_do_not_belong_together_are_refused(key: RSAPrivateKey, place: int) -> None:
+    good = numbers_of(key)
+    for number in (good[place] + 2, good[place] - 2, 0, 1, 2):
+        for form in private_forms([*good[:place], number, *good[place + 1 :]]):
+            with pytest.raises(InputError):
+                rsa.load_private_key(form)
+
+
+@pytest.mark.parametrize(("exponent", "bits"), [(3, 2048), (65537, 4096)])
+def test_keys_of_other_makers_and_of_the_largest_size_are_read(exponent: int, bits: int) -> None:
+    made = generate_private_key(exponent, bits)
+    assert rsa.load_public_key(rsa.to_spki(made.public_key())) == made.public_key()
+    for form in private_forms(numbers_of(made)):
+        assert rsa.load_private_key(form).private_numbers() == made.private_numbers()
 
 
 def test_there_are_keys_of_2048_and_3072_bits_only() -> None:

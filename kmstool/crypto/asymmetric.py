@@ -17,7 +17,6 @@ from kmstool.errors import InputError
 
 Kind = Literal["RSA", "EC_P256", "EC_P384", "SM2"]
 
-_RSA = der.object_identifier("1.2.840.113549.1.1.1")
 _ELLIPTIC_CURVE = der.object_identifier("1.2.840.10045.2.1")
 
 
@@ -156,7 +155,7 @@ def _family(fields: der.Reader, what: str) -> Literal["RSA", "EC", "SM2"]:
     if algorithm == sm2.ALGORITHM_IDENTIFIER:
         return "SM2"
     name = der.whole_sequence(algorithm).object_identifier()
-    if name == _RSA:
+    if name == rsa.ALGORITHM:
         return "RSA"
     if name == _ELLIPTIC_CURVE:
         return "EC"

@@ -13,6 +13,8 @@ from typing import Literal
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
 
+from kmstool.crypto import interruptible
+
 Hash = Literal["SHA-384", "SM3"]
 
 SCRYPT = {"n": 2**16, "r": 8, "p": 1}
@@ -37,6 +39,19 @@ def expand(hash_name: Hash, key: bytes, info: bytes, size: int) -> bytes:
 
 def stretch(passphrase: bytes, salt: bytes) -> bytes:
     """Return a key of 32 bytes from a passphrase and 16 random bytes, slowly and with 64 MiB of memory."""
+    return scrypt(passphrase, salt, **SCRYPT, size=_STRETCHED_BYTES)
+
+
+def scrypt(passphrase: bytes, salt: bytes, *, n: int, r: int, p: int, size: int) -> bytes:
+    """Return `size` bytes (RFC 7914); takes memory of 128 · n · r bytes, and raises `MemoryError` if it is not to be had.
+
+    The caller has checked the numbers: n is a power of two from 2 to below 2^(16 · r), r and p are not zero.
+    """
     # Twice the memory that RFC 7914 section 2 names, which is what OpenSSL asks to be allowed.
-    memory = 256 * SCRYPT["n"] * SCRYPT["r"]
-    return hashlib.scrypt(passphrase, salt=salt, **SCRYPT, maxmem=memory, dklen=_STRETCHED_BYTES)
+    memory = 256 * (n + p + 2) * r
+    try:
+        return interruptible.run(
+            lambda: hashlib.scrypt(passphrase, salt=salt, n=n, r=r, p=p, maxmem=memory, dklen=size)
+        )
+    except ValueError as error:
+        raise MemoryError("scrypt") from error

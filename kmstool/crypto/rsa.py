@@ -1,6 +1,6 @@
 """RSA as KMS uses it (RFC 8017): the algorithms are named as in the API, and their parameters cannot be chosen.
 
-OAEP has the empty label and the same hash in MGF1; PSS has SHA-256 twice. Keys have 2048 bits or more.
+OAEP has the empty label and the same hash in MGF1; PSS has SHA-256 twice. Keys have 2048 to 4096 bits.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
+from kmstool.crypto import der, interruptible
 from kmstool.errors import InputError, IntegrityError
 
 Bits = Literal[2048, 3072]
@@ -20,8 +21,13 @@ EncryptionAlgorithm = Literal["RSAES_PKCS1_V1_5", "RSAES_OAEP_SHA_1", "RSAES_OAE
 SignatureAlgorithm = Literal["RSA_PKCS1_SHA_256", "RSA_PSS_SHA_256"]
 
 DIGEST_BYTES = 32
+ALGORITHM = der.object_identifier("1.2.840.113549.1.1.1")
+"""What names RSA in a SubjectPublicKeyInfo or a PKCS#8 private key."""
 
-_MIN_BITS = 2048
+# Beyond it a private key takes seconds to be checked, in which nothing else runs and no signal is heard.
+_MIN_BITS, _MAX_BITS = 2048, 4096
+# NIST SP 800-56B section 6.2 has 256; what is longer than 64 is in no use and makes verification slow.
+_MAX_EXPONENT_BITS = 64
 _PUBLIC_EXPONENT = 65537
 # What the padding takes of the key's size: RFC 8017, 7.1.1 (twice the hash and 2 bytes) and 7.2.1.
 _PADDING_BYTES: dict[EncryptionAlgorithm, int] = {
@@ -36,27 +42,34 @@ def generate(bits: Bits) -> RSAPrivateKey:
     """Make a new key with the public exponent 65537."""
     if bits not in get_args(Bits):
         raise ValueError(f"no RSA keys of {bits} bits")
-    return generate_private_key(_PUBLIC_EXPONENT, bits)
+    return interruptible.run(lambda: generate_private_key(_PUBLIC_EXPONENT, bits))
 
 
 def load_public_key(encoded: bytes) -> RSAPublicKey:
-    """Read a SubjectPublicKeyInfo in DER; raise `InputError` for anything but RSA of 2048 bits or more."""
+    """Read a SubjectPublicKeyInfo in DER; raise `InputError` for anything but RSA of 2048 to 4096 bits."""
+    info = der.whole_sequence(encoded)
+    if info.nested().object_identifier() != ALGORITHM:
+        raise InputError("the public key is not one of RSA")
+    fields = der.whole_sequence(info.bits())
+    info.end()
+    _check_public(fields.integer(), fields.integer())
+    fields.end()
     try:
         key = serialization.load_der_public_key(encoded)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise InputError("the RSA public key is malformed") from error
     if not isinstance(key, RSAPublicKey):
         raise InputError("the public key is not one of RSA")
-    _check_size(key)
     return key
 
 
 def load_private_key(encoded: bytes, *, trusted: bool = False) -> RSAPrivateKey:
-    """Read unencrypted PKCS#8 or PKCS#1 in DER; raise `InputError` for anything but RSA of 2048 bits or more.
+    """Read unencrypted PKCS#8 or PKCS#1 in DER; raise `InputError` for anything but RSA of 2048 to 4096 bits.
 
     A trusted key is one that was made or checked before and was authenticated since: that
     its factors are primes is then not shown again, which takes 30 ms.
     """
+    _check_private(encoded)
     try:
         key = serialization.load_der_private_key(encoded, password=None, unsafe_skip_rsa_key_validation=trusted)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -64,7 +77,6 @@ def load_private_key(encoded: bytes, *, trusted: bool = False) -> RSAPrivateKey:
         raise InputError("the RSA private key is malformed") from None
     if not isinstance(key, RSAPrivateKey):
         raise InputError("the private key is not one of RSA")
-    _check_size(key.public_key())
     return key
 
 
@@ -126,9 +138,34 @@ def verify(key: RSAPublicKey, algorithm: SignatureAlgorithm, digest: bytes, sign
         raise IntegrityError("the signature is not one of this data by this key") from error
 
 
-def _check_size(key: RSAPublicKey) -> None:
-    if key.key_size < _MIN_BITS:
-        raise InputError(f"the RSA key has {key.key_size} bits, fewer than {_MIN_BITS}")
+def _check_private(encoded: bytes) -> None:
+    """Check the numbers of a private key for what is cheap to see, before the library computes with them."""
+    fields = der.whole_sequence(encoded)
+    version = fields.integer()
+    if fields.next_is(der.SEQUENCE):
+        if fields.nested().object_identifier() != ALGORITHM:
+            raise InputError("the private key is not one of RSA")
+        fields = der.whole_sequence(fields.octets())
+        version = fields.integer()
+    if version != 0:
+        raise InputError("the RSA private key has more than two factors")
+    modulus, exponent, private, p, q, *rest = (fields.integer() for _ in range(8))
+    fields.end()
+    _check_public(modulus, exponent)
+    if max(private, p, q, *rest) >= modulus or p * q != modulus:
+        raise InputError("the RSA private key is malformed")
+
+
+def _check_public(modulus: int, exponent: int) -> None:
+    bits = modulus.bit_length()
+    if bits < _MIN_BITS:
+        raise InputError(f"the RSA key has {bits} bits, fewer than {_MIN_BITS}")
+    if bits > _MAX_BITS:
+        raise InputError(f"the RSA key has {bits} bits, more than {_MAX_BITS}")
+    if modulus % 2 == 0:
+        raise InputError("the RSA key has an even modulus")
+    if exponent % 2 == 0 or exponent == 1 or exponent.bit_length() > _MAX_EXPONENT_BITS:
+        raise InputError("the RSA key has a public exponent that cannot be used")
 
 
 def _check_digest(digest: bytes) -> None:
