@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from kmstool import ownership
 from kmstool.errors import OutputError
 
 # What open(O_TMPFILE) or linkat from /proc answers where the kernel or the file system has neither.
@@ -39,7 +40,7 @@ def create(
     lose the new file, but never leaves half of it where the file system keeps order.
     Without `publish` it is checked and written all the same, and then thrown away.
 
-    `mode` holds whatever the umask says. A symbolic link under that name is replaced,
+    `mode` holds whatever the umask says, and in a user's home root makes files of that user. A symbolic link under that name is replaced,
     never followed. Raises `OutputError` if the name exists and `replace` is false, and
     for every fault of the file system.
     """
@@ -52,6 +53,7 @@ def create(
         with _unnamed_or_temporary(folder, path) as (descriptor, temporary):
             try:
                 os.fchmod(descriptor, mode)
+                ownership.adopt(descriptor, folder)
                 with os.fdopen(descriptor, "wb", closefd=False) as out:
                     yield out
                 if not publish:
@@ -89,7 +91,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     with ExitStack() as stack:
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ownership.make_folder(folder)
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             stack.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)

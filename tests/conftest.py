@@ -35,6 +35,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def closed_files() -> Iterator[None]:
+    """Let what a test writes be for its owner only, as users have to keep what they call a secret."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture
 def kms(tmp_path: Path) -> Iterator[EmbeddedKms]:
     """An embedded KMS with an empty store, in the SM region ap-guangzhou."""

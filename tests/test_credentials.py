@@ -167,11 +167,6 @@ def silent_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-@pytest.fixture
-def warnings() -> list[str]:
-    return []
-
-
 # The environment.
 
 
@@ -255,20 +250,19 @@ def tccli(home: Path, fields: object, name: str = "default", region: str | None 
 STATIC = {"secretId": SECRET_ID, "secretKey": SECRET_KEY}
 
 
-def test_without_files_of_tccli_there_is_nothing(home: Path, warnings: list[str]) -> None:
-    assert from_tccli(home, "default", warnings.append) is None
+def test_without_files_of_tccli_there_is_nothing(home: Path) -> None:
+    assert from_tccli(home, "default") is None
     tccli(home, STATIC, "other")
-    assert from_tccli(home, "default", warnings.append) is None
+    assert from_tccli(home, "default") is None
 
 
 @pytest.mark.parametrize("token", [None, "", TOKEN])
-def test_a_static_credential_of_tccli(home: Path, warnings: list[str], token: str | None) -> None:
+def test_a_static_credential_of_tccli(home: Path, token: str | None) -> None:
     tccli(home, STATIC if token is None else {**STATIC, "token": token})
-    provider = from_tccli(home, "default", warnings.append)
+    provider = from_tccli(home, "default")
     assert provider
     assert provider.get() == Credential(SECRET_ID, SECRET_KEY, token or "")
     assert "tccli" in provider.source
-    assert warnings == []
 
 
 @pytest.mark.parametrize("kind", ["oauth", "sso"])
@@ -301,40 +295,49 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("fields", MALFORMED.values(), ids=MALFORMED)
-def test_a_malformed_file_of_tccli_is_named_and_not_shown(home: Path, warnings: list[str], fields: object) -> None:
+def test_a_malformed_file_of_tccli_is_named_and_not_shown(home: Path, fields: object) -> None:
     path = tccli(home, fields)
     with pytest.raises(InputError) as caught:
-        from_tccli(home, "default", warnings.append)
+        from_tccli(home, "default")
     assert str(path) in caught.value.message
     assert SECRET_KEY not in caught.value.message
 
 
-def test_a_file_of_tccli_that_is_no_text_is_named(home: Path, warnings: list[str]) -> None:
+def test_a_file_of_tccli_that_is_no_text_is_named(home: Path) -> None:
     path = tccli(home, "")
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match=re.escape(str(path))):
-        from_tccli(home, "default", warnings.append)
+        from_tccli(home, "default")
     path.unlink()
     path.mkdir()
     with pytest.raises(InputError, match=re.escape(str(path))):
-        from_tccli(home, "default", warnings.append)
+        from_tccli(home, "default")
 
 
 @pytest.mark.parametrize(
-    ("folder", "file", "warned"),
-    [(0o755, 0o644, True), (0o711, 0o640, True), (0o700, 0o644, False), (0o755, 0o600, False)],
-    ids=oct,
-)
-def test_a_file_that_others_can_read_is_warned_of(
-    home: Path, warnings: list[str], folder: int, file: int, warned: bool
+    ("folder", "mode", "refused"),
+    [
+        (0o755, 0o644, True), (0o711, 0o640, True), (0o700, 0o622, True), (0o700, 0o602, True),
+        (0o700, 0o644, False), (0o755, 0o600, False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_file_of_another_tool_is_refused_when_others_may_use_it(
+    home: Path, folder: int, mode: int, refused: bool
 ) -> None:
-    path = tccli(home, STATIC)
-    path.chmod(file)
-    path.parent.chmod(folder)
-    assert from_tccli(home, "default", warnings.append)
-    assert [str(path) in warning for warning in warnings] == ([True] if warned else [])
-    if (folder, file) == (0o755, 0o644):
-        assert "others can read" in run("auth", "status").stderr
+    text = f"[default]\nsecret_id = {SECRET_ID}\nsecret_key = {SECRET_KEY}\n"
+    for path, read in (
+        (tccli(home, STATIC), lambda: from_tccli(home, "default")),
+        (ini(home, text), lambda: from_ini(home)),
+    ):
+        path.chmod(mode)
+        path.parent.chmod(folder)
+        if refused:
+            with pytest.raises(AccessError, match=re.escape(str(path))) as caught:
+                read()
+            assert caught.value.hint == f"close it: chmod 600 {path}"
+            path.chmod(0o600)
+        assert read()
 
 
 def test_the_profile_and_region_of_tccli(home: Path) -> None:
@@ -379,18 +382,18 @@ def ini(home: Path, text: str) -> Path:
     return path
 
 
-def test_the_ini_file(home: Path, warnings: list[str]) -> None:
-    assert from_ini(home, warnings.append) is None or Path("/etc/tencentcloud/credentials").exists()
+def test_the_ini_file(home: Path) -> None:
+    assert from_ini(home) is None or Path("/etc/tencentcloud/credentials").exists()
     path = ini(home, f"[default]\nsecret_id = {SECRET_ID} \nsecret_key={SECRET_KEY}\nrole_arn = ignored\n")
-    provider = from_ini(home, warnings.append)
+    provider = from_ini(home)
     assert provider
     assert provider.get() == Credential(SECRET_ID, SECRET_KEY)
-    assert (provider.source, warnings) == (str(path), [])
+    assert provider.source == str(path)
     found = status(TENCENTCLOUD_REGION="ap-seoul")
     assert (found["Profile"], found["Source"], found["Region"]) == ("ini", str(path), "ap-seoul")
     path.parent.chmod(0o755)
     path.chmod(0o644)
-    assert "others can read" in run("auth", "status").stderr
+    assert "others may read" in run("auth", "status", exit_code=4).stderr
 
 
 @pytest.mark.parametrize(
@@ -404,10 +407,10 @@ def test_the_ini_file(home: Path, warnings: list[str]) -> None:
     ],
     ids=["nothing", "no section", "another section", "no key", "two sections"],
 )
-def test_a_malformed_ini_file_is_named(home: Path, warnings: list[str], text: str) -> None:
+def test_a_malformed_ini_file_is_named(home: Path, text: str) -> None:
     path = ini(home, text)
     with pytest.raises(InputError, match=re.escape(str(path))):
-        from_ini(home, warnings.append)
+        from_ini(home)
 
 
 # Roles.

@@ -163,6 +163,8 @@ def run(session: Sequence[Step], folder: Path, timeout: float = TIMEOUT_SECONDS)
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # As most users have it, so that what is shown works for them too.
+            umask=0o022,
         )
     with suppress(subprocess.TimeoutExpired):
         shell.wait(timeout)

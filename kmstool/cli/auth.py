@@ -85,7 +85,7 @@ def import_tccli(session: Session, source: str, store: str, passphrase_file: str
     from kmstool.kms.credential_files import from_tccli, tccli_region
 
     profile = _probed(session, store, passphrase_file)
-    found = from_tccli(session.home, source, lambda _: None)
+    found = from_tccli(session.home, source)
     if found is None:
         raise AccessError(f"tccli has no profile {source!r}", hint=f"looked in {session.home / '.tccli'}")
     session.settings.region = session.settings.region or tccli_region(session.home, source)

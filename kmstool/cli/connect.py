@@ -124,8 +124,8 @@ def _file_provider(session: Session, tool: str) -> Provider | None:
     from kmstool.kms import credential_files
 
     if tool == "ini":
-        return credential_files.from_ini(session.home, session.warn)
-    return credential_files.from_tccli(session.home, tccli_profile(session.environ), session.warn)
+        return credential_files.from_ini(session.home)
+    return credential_files.from_tccli(session.home, tccli_profile(session.environ))
 
 
 def _role_provider(session: Session, profile: Profile) -> Provider | None:

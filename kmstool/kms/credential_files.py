@@ -5,26 +5,26 @@ from __future__ import annotations
 import configparser
 import json
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kmstool import ownership
 from kmstool.errors import AccessError, InputError
 from kmstool.kms.credentials import Fixed, Provider, checked
 
-Warn = Callable[[str], None]
+_MAX_BYTES = 2**16
 
 INI_FILES = (Path(".tencentcloud/credentials"), Path("/etc/tencentcloud/credentials"))
 
 
-def from_tccli(home: Path, name: str, warn: Warn) -> Provider | None:
+def from_tccli(home: Path, name: str) -> Provider | None:
     """Return the credential of a profile of tccli, None if there is no such file.
 
-    Warns of a file that others can read. Raises `InputError` for a malformed file and
-    `AccessError` for kinds of login that only tccli can renew, once they have expired.
+    Raises `InputError` for a malformed file and `AccessError` for one that others can read or write
+    and for kinds of login that only tccli can renew, once they have expired.
     """
     path = home / ".tccli" / f"{name}.credential"
-    text = _read(path, warn)
+    text = _read(path)
     if text is None:
         return None
     malformed = InputError(f"{path} is not a credential file of tccli", hint="make it anew: tccli configure")
@@ -50,18 +50,18 @@ def from_tccli(home: Path, name: str, warn: Warn) -> Provider | None:
 def tccli_region(home: Path, name: str) -> str | None:
     """Return the region of a profile of tccli, None if it names none."""
     try:
-        fields: Any = json.loads((home / ".tccli" / f"{name}.configure").read_text("utf-8"))
+        fields: Any = json.loads(ownership.read(home / ".tccli" / f"{name}.configure", _MAX_BYTES, secret=False))
         region = fields["_sys_param"]["region"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return region if isinstance(region, str) and region else None
 
 
-def from_ini(home: Path, warn: Warn) -> Provider | None:
+def from_ini(home: Path) -> Provider | None:
     """Return the credential of the section `default` of the SDKs' INI file, None if there is no such file."""
     for place in INI_FILES:
         path = home / place
-        text = _read(path, warn)
+        text = _read(path)
         if text is None:
             continue
         parser = configparser.RawConfigParser()
@@ -78,14 +78,12 @@ def from_ini(home: Path, warn: Warn) -> Provider | None:
     return None
 
 
-def _read(path: Path, warn: Warn) -> str | None:
+def _read(path: Path) -> str | None:
     try:
-        mode = path.stat().st_mode
-        text = path.read_text("utf-8")
+        # tccli closes its folder and not its files; nobody else comes to them then.
+        enterable = path.parent.stat().st_mode & (stat.S_IXGRP | stat.S_IXOTH)
+        return ownership.read(path, _MAX_BYTES, secret=enterable != 0).decode()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {error}") from error
-    if mode & (stat.S_IRGRP | stat.S_IROTH) and path.parent.stat().st_mode & (stat.S_IXGRP | stat.S_IXOTH):
-        warn(f"others can read the secrets in {path}: chmod 600 {path}, or kmstool auth import-tccli")
-    return text

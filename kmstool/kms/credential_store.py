@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kmstool import atomic, keychain, sealed
+from kmstool import atomic, keychain, ownership, sealed
 from kmstool.errors import AccessError, InputError
 from kmstool.kms.credentials import Credential, checked
 from kmstool.sealed import Passphrase
@@ -23,6 +23,8 @@ STORES = ("keyring", "file")
 
 _SERVICE = "kmstool"
 _FORMAT = "kmstool-credential-1"
+# More than any such document has.
+_MAX_BYTES = 2**16
 
 
 def file_of(folder: Path, profile: str) -> Path:
@@ -37,7 +39,8 @@ def save(store: str, folder: Path, profile: str, credential: Credential, passphr
         keychain.write(_SERVICE, profile, text)
         return
     document = sealed.seal(_FORMAT, profile, text.encode(), passphrase())
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ownership.make_folder(folder)
+    ownership.check_path(folder, secret=False)
     atomic.write(file_of(folder, profile), document, replace=True)
 
 
@@ -101,7 +104,7 @@ def white_box_source(profile: Profile) -> str:
 def _open(path: Path, profile: str, passphrase: Passphrase) -> bytes:
     again = "log in again: kmstool auth login"
     try:
-        data = path.read_bytes()
+        data = ownership.read(path, _MAX_BYTES)
     except FileNotFoundError as error:
         raise _none(profile) from error
     except OSError as error:

@@ -1,7 +1,7 @@
 """Profiles: which KMS, region, key and credentials a command uses when nothing else is said.
 
-Kept in `profiles.ini` in the configuration folder; there are no secrets in it. The
-profile `local` always exists: the embedded KMS of this machine.
+Kept in `profiles.ini` in the configuration folder; there are no secrets in it, but who writes
+it decides where secrets go. The profile `local` always exists: the embedded KMS of this machine.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kmstool import atomic
+from kmstool import atomic, ownership
 from kmstool.errors import InputError, UsageError
 
 LOCAL = "local"
@@ -23,6 +23,7 @@ DEFAULT_REGION = "ap-guangzhou"
 
 _FILE = "profiles.ini"
 _SECTION = "profile "
+_MAX_BYTES = 2**20
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,59}")
 _FIELDS = {
     "region": "region",
@@ -136,7 +137,11 @@ class Profiles:
     def _read(self) -> configparser.RawConfigParser:
         parser = configparser.RawConfigParser(delimiters=("=",), comment_prefixes=("#",))
         try:
-            parser.read_string(self.path.read_text("utf-8"))
+            ownership.check_path(self.path.parent, secret=False)
+            data = ownership.read(self.path, _MAX_BYTES + 1, secret=False)
+            if len(data) > _MAX_BYTES:
+                raise InputError(f"{self.path} is too long", hint=f"mend or remove {self.path}")
+            parser.read_string(data.decode())
         except FileNotFoundError:
             pass
         except (configparser.Error, UnicodeDecodeError, OSError) as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from kmstool import ownership
 from kmstool.errors import AccessError, NetworkError, ServiceError
 from kmstool.kms.connection import Connection
 from kmstool.kms.credentials import Credential, Provider, Renewed, checked
@@ -27,6 +28,7 @@ METADATA_TIMEOUT_SECONDS = 2
 _ROLE_PATH = "/latest/meta-data/cam/security-credentials/"
 _TKE = ("TKE_REGION", "TKE_PROVIDER_ID", "TKE_WEB_IDENTITY_TOKEN_FILE", "TKE_ROLE_ARN")
 _SESSION = "kmstool"
+_MAX_TOKEN_BYTES = 2**16
 
 Sts = Callable[[str, Mapping[str, Any], Provider | None], Mapping[str, Any]]
 """Calls an action of STS, signed by a provider or, where that is None, not at all."""
@@ -49,7 +51,8 @@ def from_tke(environ: Mapping[str, str], sts: Sts) -> Provider | None:
     def fetch() -> Credential:
         # The file is read each time: Kubernetes renews its content.
         try:
-            token = Path(token_file).read_text("utf-8").strip()
+            # Kubernetes closes it for other pods and leaves it open to read in this one.
+            token = ownership.read(Path(token_file), _MAX_TOKEN_BYTES, secret=False).decode().strip()
         except (OSError, UnicodeDecodeError) as error:
             raise AccessError(f"cannot read the pod's identity {token_file}") from error
         params = {

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kmstool import atomic
+from kmstool import atomic, ownership
 from kmstool.errors import KmsToolError, NetworkError, OutputError
 from kmstool.server.gateway import Gateway
 from kmstool.server.http import HttpServer
@@ -42,11 +42,14 @@ def serve(gateway: Gateway, folder: Path, host: str, port: int, ready: Callable[
 def address(folder: Path) -> str:
     """Return host:port of the server of this store; raise `NetworkError` if none is running."""
     path = folder / _LOCK
+    ownership.check_path(folder, secret=False)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
         raise _not_running() from error
     try:
+        # Who writes it says where credentials and requests go.
+        ownership.check(os.fstat(descriptor), path, secret=True)
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         found = os.pread(descriptor, 200, 0).decode("ascii", "replace").strip()
@@ -86,8 +89,10 @@ def _only_server(folder: Path) -> Iterator[int]:
     except OSError as error:
         raise atomic.fault(path, error) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        ownership.check(os.fstat(descriptor), path, secret=True)
         os.fchmod(descriptor, 0o600)
+        ownership.adopt(descriptor, folder)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(descriptor, 0)
         yield descriptor
     except BlockingIOError as error:

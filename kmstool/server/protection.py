@@ -5,13 +5,11 @@ Each mode says by its name what it protects against; none is chosen silently.
 
 from __future__ import annotations
 
-import os
 import secrets
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from kmstool import atomic, keychain, protocol
+from kmstool import atomic, keychain, ownership, protocol
 from kmstool.crypto import kdf
 from kmstool.errors import AccessError, IntegrityError
 
@@ -98,8 +96,9 @@ def _stretched(parameters: str, passphrase: bytes) -> bytes:
 
 def _read(path: Path) -> str:
     try:
-        # Without O_NONBLOCK a pipe under this name would be waited for.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        if path.is_symlink():
+            raise AccessError(f"the root key {path} is a symbolic link", hint="put the file itself in its place")
+        return ownership.read(path, 200).decode("ascii", "replace")
     except FileNotFoundError as error:
         raise AccessError(
             f"the root key {path} is missing",
@@ -107,15 +106,6 @@ def _read(path: Path) -> str:
         ) from error
     except OSError as error:
         raise AccessError(f"cannot read the root key {path}: {(error.strerror or '').lower()}") from error
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise AccessError(f"the root key {path} is not a regular file", hint="put it back from a copy")
-        if stat.S_IMODE(mode) & 0o077:
-            raise AccessError(f"others may read the root key {path}", hint=f"close it: chmod 600 {path}")
-        return os.read(descriptor, 200).decode("ascii", "replace")
-    finally:
-        os.close(descriptor)
 
 
 def _parsed(line: str, what: str) -> bytes:

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from kmstool import atomic
+from kmstool import atomic, ownership
 from kmstool.errors import DryRunDone, InputError, IntegrityError, KmsToolError, OutputError, UnknownOutcomeError
 from kmstool.server import schema
 
@@ -192,6 +192,7 @@ def _patiently(action: Callable[[], Result]) -> Result:
 
 def remove(folder: Path, first: str) -> None:
     """Delete the file named `first` (the key to the rest) and then the database, readable or not."""
+    ownership.check_path(folder, secret=False)
     for name in (first, DATABASE, f"{DATABASE}-journal"):
         path = folder / name
         try:
@@ -202,12 +203,8 @@ def remove(folder: Path, first: str) -> None:
 
 def _make_folder(folder: Path) -> None:
     try:
-        if not folder.is_dir():
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            folder.mkdir(mode=0o700, exist_ok=True)
-            folder.chmod(0o700)
-    except FileExistsError as error:
-        raise atomic.fault(folder, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))) from error
+        ownership.make_folder(folder)
+        ownership.check_path(folder, secret=False)
     except OSError as error:
         raise atomic.fault(folder, error) from error
 
@@ -218,9 +215,11 @@ def _make_file(path: Path) -> None:
     try:
         descriptor = os.open(path, flags | os.O_EXCL, 0o600)
         os.fchmod(descriptor, 0o600)
+        ownership.adopt(descriptor, path.parent)
         os.close(descriptor)
     except FileExistsError:
-        return
+        # Not opened here: closing it would drop the locks that this process holds on it.
+        ownership.check_path(path, secret=True)
     except OSError as error:
         raise atomic.fault(path, error) from error
 

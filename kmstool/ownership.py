@@ -1,0 +1,191 @@
+"""Who may have touched a file that kmstool trusts, and who can read one that it keeps secret: checked as ssh does.
+
+Trusted are this user, root and, for root alone, the owner of HOME: `sudo kmstool` in a user's home works on that
+user's files, and leaves them to that user. A path is walked from the root down and each link on it followed by
+hand: where nobody else can change a folder, nobody can exchange what is in it between the check and its use.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from kmstool.errors import AccessError
+
+_MAX_LINKS = 40
+_OVERFLOW_USER = 65534
+_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+@contextmanager
+def opened(path: Path, *, secret: bool = True) -> Iterator[int]:
+    """Open a regular file for reading, and give the descriptor once it is known whose it is.
+
+    Raises `AccessError` as `check` and `way` do and for a file that may not be read, `OSError`
+    for one that is no regular file and for every other fault of opening it.
+    """
+    place = way(path)
+    try:
+        # Without O_NONBLOCK a pipe under this name would be waited for.
+        descriptor = os.open(place, _FLAGS)
+    except PermissionError as error:
+        hint = f"if it is yours: sudo chown {os.geteuid()} {_quoted(place)}"
+        raise AccessError(f"{path} may not be read", hint=hint) from error
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            fault = errno.EISDIR if stat.S_ISDIR(found.st_mode) else errno.EINVAL
+            raise OSError(fault, "It is a directory" if fault == errno.EISDIR else "It is not a regular file")
+        check(found, path, secret=secret)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def read(path: Path, limit: int, *, secret: bool = True) -> bytes:
+    """Return up to `limit` bytes of a file; raise as `opened` does."""
+    with opened(path, secret=secret) as descriptor, open(descriptor, "rb", closefd=False) as file:
+        return file.read(limit)
+
+
+def check(found: os.stat_result, path: Path, *, secret: bool) -> None:
+    """Raise `AccessError` for what a stranger owns or others may write and, where it is secret, read.
+
+    What root gives to one of its services may be readable for a group.
+    """
+    _check_owner(path, found)
+    given_by_root = found.st_uid == 0 and os.geteuid() != 0
+    closed_to = stat.S_IRWXO if given_by_root else stat.S_IRWXG | stat.S_IRWXO
+    if found.st_mode & _WRITE or (secret and found.st_mode & closed_to):
+        what = "write" if found.st_mode & _WRITE else "read"
+        mode = "700" if stat.S_ISDIR(found.st_mode) else "600"
+        raise AccessError(f"others may {what} {path}", hint=f"close it: chmod {mode} {_quoted(path)}")
+
+
+def check_path(path: Path, *, secret: bool) -> None:
+    """Check as `check` does what must not be opened, such as a folder, if it is there.
+
+    Who then opens it by its name gets the same thing, because the way to it was checked first.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        check(os.lstat(way(path)), path, secret=secret)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, all of them 0700 whatever the umask says.
+
+    Of those that are there nothing is changed. Raises `OSError`.
+    """
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            # Another process was faster, or it is no folder.
+            if not path.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+            continue
+        path.chmod(0o700)
+        heir = _heir(os.stat(path.parent))
+        if heir is not None:
+            os.chown(path, *heir, follow_symlinks=False)
+
+
+def adopt(descriptor: int, folder: int | Path) -> None:
+    """Give a new file to the owner of the folder that it is made in, where root works in that user's home."""
+    heir = _heir(os.stat(folder))
+    if heir is not None:
+        os.fchown(descriptor, *heir)
+
+
+def way(path: Path) -> Path:
+    """Return a path without links, after making sure that no stranger can change where it leads.
+
+    A path that ends early is returned as far as it is one. Raises `AccessError` for a folder on it that is
+    a stranger's or open to all without the sticky bit, and for a stranger's link.
+    """
+    place, rest, links = Path("/"), list(reversed(path.absolute().parts[1:])), 0
+    while rest:
+        part = rest.pop()
+        if part == "..":
+            place = place.parent
+            continue
+        try:
+            _check_parent(place, os.lstat(place))
+            found = os.lstat(place / part)
+            target = os.readlink(place / part) if stat.S_ISLNK(found.st_mode) else None
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return place.joinpath(part, *reversed(rest))
+        if target is None:
+            place /= part
+            continue
+        _check_owner(place / part, found)
+        links += 1
+        if links > _MAX_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        place = Path("/") if target.startswith("/") else place
+        rest += [name for name in reversed(target.split("/")) if name not in ("", ".")]
+    return place
+
+
+def _check_parent(folder: Path, found: os.stat_result) -> None:
+    if not _is_unmapped(found.st_uid):
+        _check_owner(folder, found)
+    # A group is the business of who lets it write; ssh, too, looks only at the file itself.
+    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+        raise AccessError(
+            f"others may exchange what is in {folder}: it is open to all",
+            hint=f"close it: chmod o-w {_quoted(folder)}",
+        )
+
+
+def _check_owner(path: Path, found: os.stat_result) -> None:
+    if found.st_uid not in _trusted():
+        raise AccessError(
+            f"{path} belongs to another user (uid {found.st_uid})",
+            hint=f"if what it holds is yours: chown {os.geteuid()} {_quoted(path)}; else use another place",
+        )
+
+
+def _trusted() -> set[int]:
+    user = os.geteuid()
+    return {user, 0} if user else {0, _owner_of_home()}
+
+
+def _is_unmapped(user: int) -> bool:
+    """Tell whether it stands for users outside of this user namespace, such as the host's root in a sandbox."""
+    if user != _OVERFLOW_USER:
+        return False
+    try:
+        ranges = [line.split() for line in Path("/proc/self/uid_map").read_text("ascii").splitlines()]
+    except OSError:
+        return False
+    return not any(int(first) <= user < int(first) + int(count) for first, _, count in ranges)
+
+
+def _owner_of_home() -> int:
+    try:
+        return os.stat(os.environ["HOME"]).st_uid
+    except (KeyError, OSError):
+        return 0
+
+
+def _heir(folder: os.stat_result) -> tuple[int, int] | None:
+    """Return uid and gid for what is made in a folder, None for those of this process."""
+    if os.geteuid() or folder.st_uid == 0 or folder.st_uid != _owner_of_home():
+        return None
+    return folder.st_uid, folder.st_gid
+
+
+def _quoted(path: Path) -> str:
+    import shlex  # noqa: PLC0415 - for refusals only
+
+    return shlex.quote(str(path))

@@ -1,0 +1,239 @@
+"""What kmstool trusts was made by this user or root, and nobody else can change it; a secret, nobody else can read."""
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kmstool import ownership
+from kmstool.errors import AccessError
+from tests.conftest import PROGRAM, unable
+
+USER, STRANGER = 65534, 65533
+AS_USER = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
+# Opens profiles, database and root key.
+USES_ALL = ("encrypt", "--key", "alias/default")
+SECRET_KEY = "canary-of-the-secret-key"
+
+
+@pytest.fixture(autouse=True)
+def root() -> None:
+    if os.geteuid() != 0:
+        unable("only root can be two users")
+
+
+@pytest.fixture
+def users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """HOME of another user, to which every user finds the way."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == 0 and folder.stat().st_mode & stat.S_IXOTH == 0:
+            folder.chmod(folder.stat().st_mode | 0o711)
+    folder = tmp_path / "users-home"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, USER, USER)
+    monkeypatch.setenv("HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    def run(
+        *arguments: str, user: bool = False, exit_code: int = 0, umask: int = 0o022, given: str = "x", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        command = [*(AS_USER if user else ()), *PROGRAM, *arguments]
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+        done = subprocess.run(
+            command, input=given, capture_output=True, text=True, env=environ | variables, umask=umask, check=False
+        )
+        assert done.returncode == exit_code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def made(folder: Path) -> list[Path]:
+    return list(folder.rglob("*"))
+
+
+def config(home: Path) -> Path:
+    return home / ".config" / "kmstool"
+
+
+def store(home: Path) -> Path:
+    return home / ".local" / "share" / "kmstool" / "local"
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277])
+def test_all_that_is_made_is_closed_whatever_the_umask(home: Path, run: Run, umask: int) -> None:
+    run("init", "--local", umask=umask)
+    wrong = [
+        (str(path), oct(path.stat().st_mode))
+        for path in made(home)
+        if stat.S_IMODE(path.stat().st_mode) != (0o700 if path.is_dir() else 0o600)
+    ]
+    assert wrong == []
+    assert {"profiles.ini", "root.key", "kms.sqlite3"} <= {path.name for path in made(home)}
+    run("key", "list")
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("config", 0o770), ("config", 0o707), ("config/profiles.ini", 0o620), ("config/profiles.ini", 0o602),
+        ("store", 0o720), ("store", 0o702), ("store/root.key", 0o640), ("store/root.key", 0o604),
+        ("store/kms.sqlite3", 0o660), ("store/kms.sqlite3", 0o606), ("store/kms.sqlite3", 0o644),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_others_may_change_is_refused_with_the_way_out(home: Path, run: Run, name: str, mode: int) -> None:
+    run("init", "--local")
+    place, _, file = name.partition("/")
+    path = {"config": config, "store": store}[place](home) / file
+    before = stat.S_IMODE(path.stat().st_mode)
+    path.chmod(mode)
+    done = run(*USES_ALL, exit_code=4)
+    assert f"hint: close it: chmod {before:o} {path}" in done.stderr
+    subprocess.run(done.stderr.partition("close it: ")[2], shell=True, check=True)
+    run(*USES_ALL)
+
+
+@pytest.mark.parametrize("name", ["config", "config/profiles.ini", "store", "store/root.key", "store/kms.sqlite3"])
+@pytest.mark.parametrize("victim", ["root", "user"])
+def test_what_another_user_put_there_is_refused(users_home: Path, home: Path, run: Run, name: str, victim: str) -> None:
+    place = home if victim == "root" else users_home
+    os.environ["HOME"] = str(place)
+    run("init", "--local", user=victim == "user")
+    folder, _, file = name.partition("/")
+    path = {"config": config, "store": store}[folder](place) / file
+    os.chown(path, STRANGER, STRANGER)
+    path.chmod(0o755 if path.is_dir() else 0o644)
+    done = run(*USES_ALL, user=victim == "user", exit_code=4)
+    assert f"{path} belongs to another user (uid {STRANGER})" in done.stderr or "may not be read" in done.stderr
+    assert f"chown {0 if victim == 'root' else USER} {path}" in done.stderr
+
+
+def test_a_folder_that_others_can_exchange_is_refused(home: Path, run: Run) -> None:
+    run("init", "--local")
+    (home / ".config").chmod(0o777)
+    done = run("key", "list", exit_code=4)
+    assert f"close it: chmod o-w {home / '.config'}" in done.stderr
+    (home / ".config").chmod(0o1777)
+    run("key", "list")
+
+
+@pytest.mark.parametrize("owner", [0, STRANGER], ids=["own", "a stranger's"])
+def test_a_link_is_trusted_as_its_owner_is(home: Path, run: Run, owner: int) -> None:
+    run("init", "--local")
+    folder = config(home)
+    folder.rename(home / "elsewhere")
+    folder.symlink_to(home / "elsewhere")
+    os.chown(folder, owner, owner, follow_symlinks=False)
+    done = run("key", "list", exit_code=4 if owner else 0)
+    assert not owner or f"{folder} belongs to another user (uid {STRANGER})" in done.stderr
+
+
+def test_links_that_lead_in_a_circle_end(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="symbolic links"):
+        ownership.read(tmp_path / "a", 1)
+
+
+def test_a_way_without_links_is_that_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "deeper").mkdir(parents=True)
+    (tmp_path / "folder" / "deeper" / "file").write_text("x")
+    (tmp_path / "relative").symlink_to("folder/../folder/./deeper")
+    (tmp_path / "whole").symlink_to(tmp_path / "relative")
+    for text in ("relative/file", "whole/../deeper/file", "whole/missing/file", "folder/deeper/file", "./folder"):
+        assert ownership.way(tmp_path / text) == Path(os.path.realpath(tmp_path / text)), text
+
+
+def test_one_run_of_root_in_a_users_home_leaves_all_to_the_user(users_home: Path, run: Run) -> None:
+    """`sudo -E kmstool`: HOME is the user's, and so is all that is made there."""
+    run("init", "--local", umask=0o077)
+    run("random", "32", "-o", str(users_home / "random"))
+    lines = f"AKIDcanary0123456789\n{SECRET_KEY}\n"
+    (users_home / "passphrase").write_text("correct horse battery")
+    file = ("--store", "file", "--passphrase-file", str(users_home / "passphrase"))
+    run("auth", "login", "--profile", "work", "--no-verify", *file, given=lines)
+    assert config(users_home).joinpath("work.credential").exists()
+    (users_home / "passphrase").unlink()
+    foreign = [str(path) for path in made(users_home) if (path.stat().st_uid, path.stat().st_gid) != (USER, USER)]
+    assert foreign == []
+    run("profile", "use", "local", user=True)
+    run("key", "create", "--alias", "mine", user=True)
+    run("key", "list")
+    run("key", "create", "--alias", "roots")
+    run("key", "list", user=True)
+
+
+def test_root_goes_on_with_what_a_user_made(users_home: Path, run: Run) -> None:
+    run("init", "--local", user=True)
+    before = {path: path.stat().st_uid for path in made(users_home)}
+    run("key", "create", "--alias", "roots")
+    run("profile", "set", "local", "--region", "ap-shanghai")
+    assert {path: path.stat().st_uid for path in made(users_home)} == before
+    run("key", "list", user=True)
+
+
+@pytest.mark.parametrize("variable", ["KMSTOOL_HOME", "KMSTOOL_LOCAL_HOME"])
+@pytest.mark.parametrize("command", [["key", "list"], ["local", "status"], ["local", "reset", "--yes"]], ids=" ".join)
+def test_root_works_in_no_strangers_folder(
+    users_home: Path, home: Path, run: Run, variable: str, command: list[str]
+) -> None:
+    place = users_home / "stranger"
+    place.mkdir(mode=0o700)
+    os.chown(place, USER, USER)
+    run("init", "--local", user=True, **{variable: str(place)})
+    before = {path: path.stat().st_mtime_ns for path in made(place)}
+    assert before
+    done = run(*command, "--profile", "local", exit_code=4, **{variable: str(place), "HOME": str(home)})
+    assert f"{users_home} belongs to another user (uid {USER})" in done.stderr
+    assert {path: path.stat().st_mtime_ns for path in made(place)} == before
+
+
+def test_what_root_gives_to_a_service_may_be_open_to_its_group(users_home: Path, tmp_path: Path) -> None:
+    path = users_home / "given"
+    path.write_text("x")
+    os.chown(path, 0, USER)
+    program = (
+        "import sys; from pathlib import Path; from kmstool import ownership as o; print(o.read(Path(sys.argv[1]), 9))"
+    )
+    for mode, readable in ((0o440, True), (0o640, True), (0o444, False), (0o660, False)):
+        path.chmod(mode)
+        done = subprocess.run(
+            [*AS_USER, sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode == 0) is readable, (oct(mode), done.stderr)
+
+
+def test_a_file_exchanged_after_its_check_is_not_read(tmp_path: Path) -> None:
+    """The descriptor is checked, not the name: what is read is what was looked at."""
+    path = tmp_path / "secret"
+    path.write_text("mine")
+    with ownership.opened(path) as descriptor:
+        path.unlink()
+        path.write_text("a stranger's")
+        os.chown(path, STRANGER, STRANGER)
+        assert os.read(descriptor, 99) == b"mine"
+    with pytest.raises(AccessError, match="another user"):
+        ownership.read(path, 99)
+
+
+def test_in_a_sandbox_the_systems_folders_are_nobodys(tmp_path: Path, run: Run) -> None:
+    """In a user namespace root's folders show as those of user 65534, who is nobody there."""
+    command = ["unshare", "--user", "--map-current-user", *PROGRAM, "init", "--local"]
+    if subprocess.run([*command[:3], "true"], capture_output=True, check=False).returncode:
+        unable("there are no user namespaces here")
+    home = tmp_path / "sandbox"
+    home.mkdir()
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HOME": str(home)}, check=False)
+    assert done.returncode == 0, done.stderr
