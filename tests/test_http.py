@@ -10,19 +10,20 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
-from typing import Any
+from collections.abc import Iterator
+from contextlib import closing, suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kmstool.server import http as served
-from kmstool.server.http import HttpAnswer, HttpError, HttpRequest, HttpServer, parse_head
+from kmstool.server import http_connection
+from kmstool.server.http import HttpAnswer, HttpError, HttpRequest, parse_head
+from kmstool.server.http_server import HttpServer
+from tests.running import TIMEOUT_SECONDS, Running, answers, connect, exchange, last, read_all, running
 
 FUZZ = int(os.environ.get("KMSTOOL_FUZZ", "20000"))
-TIMEOUT_SECONDS = 20
 # A request of the largest size may not hold up the others for longer than this.
 MAX_PARSE_SECONDS = 0.25
 STATUSES = {400, 411, 413, 417, 431}
@@ -92,51 +93,6 @@ SLOW = {
 }
 
 
-class Running:
-    """A server in a thread of its own; `faults` are what went wrong in its event loop."""
-
-    def __init__(self, handle: Callable[[HttpRequest], served.Answer]) -> None:
-        self.server = HttpServer(handle)
-        self.port = 0
-        self.faults: list[dict[str, Any]] = []
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
-        self._thread.start()
-        assert self._ready.wait(TIMEOUT_SECONDS)
-
-    def later(self, call: Callable[[], object]) -> None:
-        self._loop.call_soon_threadsafe(call)
-
-    def stop(self) -> None:
-        with suppress(RuntimeError):  # the loop has ended already
-            self.later(self._stop.set)
-
-    def join(self) -> None:
-        self._thread.join(TIMEOUT_SECONDS)
-        assert not self._thread.is_alive()
-
-    async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self._loop.set_exception_handler(lambda _, context: self.faults.append(context))
-
-        def ready(port: int) -> None:
-            self.port = port
-            self._ready.set()
-
-        await self.server.serve("127.0.0.1", 0, ready, self._stop)
-
-
-@contextmanager
-def running(handle: Callable[[HttpRequest], served.Answer]) -> Iterator[Running]:
-    server = Running(handle)
-    try:
-        yield server
-    finally:
-        server.stop()
-        server.join()
-    assert server.faults == []
-
-
 def echo(request: HttpRequest) -> served.Answer:
     """Tell what arrived; `/later` is answered by a future, as what is written to disk is."""
     fields = [request.method, request.path, request.query, len(request.body), request.headers.get("x-number", "")]
@@ -153,55 +109,6 @@ def echo(request: HttpRequest) -> served.Answer:
 def server() -> Iterator[Running]:
     with running(echo) as found:
         yield found
-
-
-def connect(server: Running) -> "closing[socket.socket]":
-    return closing(socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_SECONDS))
-
-
-def read_all(client: socket.socket) -> bytes:
-    """Read until the server closes; what it still had to read from us may reset the connection then."""
-    data = b""
-    with suppress(ConnectionResetError):
-        while part := client.recv(65536):
-            data += part
-    return data
-
-
-def answers(data: bytes) -> list[tuple[int, str, bytes]]:
-    """Take a stream of answers apart: status, Connection and body of each; fail if it is anything else."""
-    found = []
-    while data:
-        head, separator, data = data.partition(b"\r\n\r\n")
-        assert separator
-        first, *lines = head.decode("ascii").split("\r\n")
-        line = re.fullmatch(r"HTTP/1\.1 ([0-9]{3}) [A-Za-z ]+", first)
-        assert line, first
-        if line[1] == "100":
-            continue
-        headers = dict(text.split(": ", 1) for text in lines)
-        assert headers.keys() == {"Date", "Content-Type", "Content-Length", "Connection"}
-        length = int(headers["Content-Length"])
-        assert len(data) >= length
-        found.append((int(line[1]), headers["Connection"], data[:length]))
-        data = data[length:]
-    return found
-
-
-def exchange(server: Running, data: bytes, *more: bytes) -> list[tuple[int, str, bytes]]:
-    """Send bytes, each part in a packet of its own, and return all answers until the server closes."""
-    with connect(server) as client:
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client.sendall(data)
-        for part in more:
-            time.sleep(0.05)
-            client.sendall(part)
-        return answers(read_all(client))
-
-
-def last(head: bytes) -> bytes:
-    """Return a request without body that ends its connection."""
-    return head + b"\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
 def is_alive(server: Running) -> bool:
@@ -533,23 +440,6 @@ def test_a_body_of_10_mib_is_the_largest(server: Running) -> None:
     assert status == 413
 
 
-def test_a_client_that_piles_up_requests_behind_a_slow_one_is_cut_off() -> None:
-    futures: list[asyncio.Future[HttpAnswer]] = []
-
-    def never(_: HttpRequest) -> served.Answer:
-        futures.append(asyncio.get_running_loop().create_future())
-        return futures[-1]
-
-    with running(never) as server:
-        with connect(server) as client:
-            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            with suppress(ConnectionError):
-                client.sendall(bytes(served.MAX_BODY_BYTES + served.MAX_HEAD_BYTES + 1))
-            assert read_all(client)[:13] in (b"HTTP/1.1 413 ", b"")
-        assert len(futures) == 1
-        server.later(lambda: futures[0].set_result(HttpAnswer(b"late")))
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.one_of(st.binary(max_size=3000), st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join)))
 def test_garbage_is_refused_and_nothing_else_happens(server: Running, data: bytes) -> None:
@@ -574,31 +464,9 @@ def test_a_client_that_goes_away_disturbs_nobody(server: Running) -> None:
     assert is_alive(server)
 
 
-def test_connections_are_limited() -> None:
-    with running(echo) as server:
-        clients = [
-            socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_SECONDS)
-            for _ in range(served.MAX_CONNECTIONS)
-        ]
-        try:
-            # The last one is accepted before a further one can be.
-            clients[-1].sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            assert clients[-1].recv(100).startswith(b"HTTP/1.1 200 ")
-            with connect(server) as surplus:
-                [(status, connection, _)] = answers(read_all(surplus))
-            assert (status, connection) == (503, "close")
-            clients.pop().close()
-            deadline = time.monotonic() + TIMEOUT_SECONDS
-            while exchange(server, last(b"GET / HTTP/1.1"))[0][0] != 200:
-                assert time.monotonic() < deadline
-        finally:
-            for client in clients:
-                client.close()
-
-
 def test_idle_connections_are_closed_and_busy_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server looks every five seconds."""
-    monkeypatch.setattr(served, "IDLE_SECONDS", 0.5)
+    monkeypatch.setattr(http_connection, "IDLE_SECONDS", 0.5)
     waiting: list[asyncio.Future[HttpAnswer]] = []
 
     def handle(_: HttpRequest) -> served.Answer:

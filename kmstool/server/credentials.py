@@ -59,6 +59,11 @@ def find(db: sqlite3.Connection, vault: Vault, secret_id: str) -> ServedCredenti
     return ServedCredential(secret_id, secret_key, token, row[1])
 
 
+def secret_ids(db: sqlite3.Connection) -> frozenset[str]:
+    """Return the ids of all API keys, expired or not."""
+    return frozenset(secret_id for (secret_id,) in db.execute("SELECT secret_id FROM credential"))
+
+
 def all_lasting(db: sqlite3.Connection, vault: Vault) -> list[ServedCredential]:
     """Return the lasting API keys, oldest first."""
     rows = db.execute("SELECT secret_id FROM credential WHERE expires = 0 ORDER BY created, secret_id").fetchall()

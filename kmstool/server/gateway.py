@@ -11,6 +11,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from kmstool import protocol
 from kmstool.errors import KmsToolError
 from kmstool.server import admin, credentials, handlers, sts
 from kmstool.server.app import EmbeddedKms, writes
-from kmstool.server.authentication import SignedCall, authenticate, is_addressed_by_loopback
+from kmstool.server.authentication import SignedCall, authenticate, check_head, is_addressed_by_loopback
 from kmstool.server.call import refuse
 from kmstool.server.credentials import ServedCredential
 from kmstool.server.faults import FaultRule, Faults
@@ -28,6 +29,8 @@ from kmstool.server.quota import Quota
 from kmstool.server.regions import DEFAULT
 
 Report = Callable[[str], None]
+
+_NOWHERE = HttpAnswer(b"there is nothing here\n", 404, "text/plain")
 
 
 class Gateway:
@@ -44,6 +47,7 @@ class Gateway:
         self._quota = Quota() if quota else None
         self._faults = Faults()
         self._credentials: dict[str, ServedCredential | None] = {}
+        self._secret_ids: frozenset[str] | None = None
         self._seen_version = -1
         self._report = report
         admin.lasting_credential(self._writer)
@@ -60,11 +64,26 @@ class Gateway:
             if request.path != "/":
                 return self._metadata(request)
             self._refresh()
-            return self._handle(authenticate(request, self._credential))
+            call = authenticate(request, self._credential)
+            answer = self._handle(call)
+            return _trusted(call, answer) if isinstance(answer, HttpAnswer) else answer
         except KmsToolError as error:
             return self._refused("-", error)
         except Exception as error:  # noqa: BLE001 - a fault of one request must not end the server
             return self._unexpected("-", error)
+
+    def admit(self, request: HttpRequest) -> HttpAnswer | None:
+        """Return the answer to a request that its head tells to be a stranger's, None if its body is needed."""
+        if request.path != "/":
+            return _NOWHERE
+        try:
+            self._refresh()
+            check_head(request, self._credential)
+        except KmsToolError as error:
+            return self._refused("-", error)
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._unexpected("-", error)
+        return None
 
     def _handle(self, call: SignedCall) -> Answer:
         rule = self._faults.meet(call.action)
@@ -80,7 +99,7 @@ class Gateway:
         return asyncio.get_running_loop().run_in_executor(self._thread, self._write, rule, call)
 
     def _write(self, rule: FaultRule | None, call: SignedCall) -> HttpAnswer:
-        return self._spoiled(rule, call, self._perform(self._writer, call))
+        return _trusted(call, self._spoiled(rule, call, self._perform(self._writer, call)))
 
     def _reads(self, call: SignedCall) -> bool:
         return call.version == protocol.VERSION and not writes(call.action, call.params)
@@ -116,7 +135,7 @@ class Gateway:
         if not is_addressed_by_loopback(request):
             return HttpAnswer(b"ask by a loopback address\n", 404, "text/plain")
         if not request.path.startswith(sts.METADATA_PATH) or request.method != "GET":
-            return HttpAnswer(b"there is nothing here\n", 404, "text/plain")
+            return _NOWHERE
 
         def answer() -> HttpAnswer:
             try:
@@ -129,12 +148,15 @@ class Gateway:
         return asyncio.get_running_loop().run_in_executor(self._thread, answer)
 
     def _credential(self, secret_id: str) -> ServedCredential | None:
+        if self._secret_ids is None:
+            with self._reader.store.transaction() as db:
+                self._secret_ids = credentials.secret_ids(db)
+        if secret_id not in self._secret_ids:
+            # Without a look into the store: what strangers ask must cost little.
+            return None
         if secret_id not in self._credentials:
             with self._reader.request("DescribeKey", {}, write=False) as call:
-                found = credentials.find(call.db, call.vault(), secret_id)
-            if found is None:
-                return None
-            self._credentials[secret_id] = found
+                self._credentials[secret_id] = credentials.find(call.db, call.vault(), secret_id)
         return self._credentials[secret_id]
 
     def _refresh(self) -> None:
@@ -143,6 +165,7 @@ class Gateway:
         if version != self._seen_version:
             self._seen_version = version
             self._credentials.clear()
+            self._secret_ids = None
             with self._reader.store.transaction() as db:
                 self._faults.load(db)
 
@@ -154,6 +177,10 @@ def _fields(kms: EmbeddedKms, call: SignedCall) -> Mapping[str, Any]:
     if call.version == protocol.VERSION:
         return kms.call(call.action, call.params, call.region or DEFAULT)
     raise refuse("NoSuchVersion", f"there is no version {call.version!r}")
+
+
+def _trusted(call: SignedCall, answer: HttpAnswer) -> HttpAnswer:
+    return replace(answer, trusted=bool(call.secret_id))
 
 
 def _answer(fields: Mapping[str, Any]) -> HttpAnswer:

@@ -13,7 +13,7 @@ from pathlib import Path
 from kmstool import atomic, ownership
 from kmstool.errors import KmsToolError, NetworkError, OutputError
 from kmstool.server.gateway import Gateway
-from kmstool.server.http import HttpServer
+from kmstool.server.http_server import HttpServer
 
 _LOCK = "serve.lock"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -32,7 +32,7 @@ def serve(gateway: Gateway, folder: Path, host: str, port: int, ready: Callable[
             ready(actual)
 
         try:
-            asyncio.run(_until_stopped(HttpServer(gateway.handle), host, port, announce))
+            asyncio.run(_until_stopped(HttpServer(gateway.handle, gateway.admit), host, port, announce))
         except OSError as error:
             raise NetworkError(
                 f"cannot listen on {host}:{port}: {(error.strerror or '').lower()}", hint="choose another --port, or 0"
