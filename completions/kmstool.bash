@@ -28,11 +28,11 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool auth import-tccli')
-      options=(--from --store --passphrase-file --no-verify -h --help)
+      options=(--from --store --passphrase-file --weak --no-verify -h --help)
       valued=(--from --store --passphrase-file)
       ;;
     'kmstool auth login')
-      options=(--secret-id --store --passphrase-file --whitebox --no-verify -h --help)
+      options=(--secret-id --store --passphrase-file --weak --whitebox --no-verify -h --help)
       valued=(--secret-id --store --passphrase-file --whitebox)
       ;;
     'kmstool auth logout')
@@ -131,8 +131,8 @@ _kmstool_command() {
       valued=(--key --identity --context --detached)
       ;;
     'kmstool exec')
-      options=(--env --context --shield-dek -h --help)
-      valued=(--env --context)
+      options=(--env --context --shield-dek --keep -h --help)
+      valued=(--env --context --keep)
       ;;
     'kmstool fingerprint')
       commands=(bind import list show template unbind)
@@ -162,7 +162,7 @@ _kmstool_command() {
       valued=(--key)
       ;;
     'kmstool import-material')
-      options=(--key --algorithm --valid-to --generate --backup --encrypt-backup --passphrase-file --encoding --check --context -h --help)
+      options=(--key --algorithm --valid-to --generate --backup --encrypt-backup --passphrase-file --weak --encoding --check --context -h --help)
       valued=(--key --algorithm --valid-to --backup --passphrase-file --encoding --check --context)
       ;;
     'kmstool init')
@@ -272,7 +272,7 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool local protect')
-      options=(--passphrase-file -h --help)
+      options=(--passphrase-file --weak -h --help)
       valued=(--passphrase-file)
       ;;
     'kmstool local reset')
@@ -385,8 +385,8 @@ _kmstool_command() {
       valued=(--key --iv -o --out)
       ;;
     'kmstool whitebox exec')
-      options=(--bundle --env --sdk-lib -h --help)
-      valued=(--bundle --env --sdk-lib)
+      options=(--bundle --env --sdk-lib --keep -h --help)
+      valued=(--bundle --env --sdk-lib --keep)
       ;;
     'kmstool whitebox list')
       options=(-h --help)

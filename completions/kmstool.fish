@@ -84,6 +84,7 @@ function __kmstool_command --no-scope-shadowing
             set options '--from'\t'Profile of tccli.' \
                 '--store'\t'Where to keep the credential.' \
                 '--passphrase-file'\t'With --store file: its passphrase; /dev/fd/N too.' \
+                '--weak'\t'Take a new passphrase of less than 8 characters too.' \
                 '--no-verify'\t'Do not try the credential on KMS first.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -94,6 +95,7 @@ function __kmstool_command --no-scope-shadowing
             set options '--secret-id'\t'The SecretId; else asked for, or the first line of stdin.' \
                 '--store'\t'Where to keep the credential.' \
                 '--passphrase-file'\t'With --store file: its passphrase; /dev/fd/N too.' \
+                '--weak'\t'Take a new passphrase of less than 8 characters too.' \
                 '--whitebox'\t'Folder made by kmstool whitebox bundle with the SecretKey in it.' \
                 '--no-verify'\t'Do not try the credential on KMS first.' \
                 '-h'\t'Show this message and exit.' \
@@ -369,10 +371,12 @@ function __kmstool_command --no-scope-shadowing
             set options '--env'\t'Variable to put the secret of a ciphertext blob into; repeatable.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
+                '--keep'\t'Hand this variable on, which is for kmstool itself; repeatable.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--env' \
-                '--context'
+                '--context' \
+                '--keep'
         case 'kmstool fingerprint'
             set commands 'bind'\t'Bind a white-box key to more devices.' \
                 'import'\t'Bind a white-box key to the devices of a CSV list.' \
@@ -421,6 +425,7 @@ function __kmstool_command --no-scope-shadowing
                 '--backup'\t'With --generate: where to keep it; never over another file.' \
                 '--encrypt-backup'\t'With --generate: keep it under a passphrase. Implied by --passphrase-file.' \
                 '--passphrase-file'\t'The passphrase of an encrypted backup, old or new; else asked for.' \
+                '--weak'\t'Take a new passphrase of less than 8 characters too.' \
                 '--encoding'\t'What FILE holds.' \
                 '--check'\t'A ciphertext blob of before that must open afterwards.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
@@ -623,6 +628,7 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
         case 'kmstool local protect'
             set options '--passphrase-file'\t'Take the new passphrase from here; a descriptor is /dev/fd/N.' \
+                '--weak'\t'Take a new passphrase of less than 8 characters too.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--passphrase-file'
@@ -887,11 +893,13 @@ function __kmstool_command --no-scope-shadowing
             set options '--bundle'\t'Folder made by kmstool whitebox bundle.' \
                 '--env'\t'Variable to put the secret into.' \
                 '--sdk-lib'\t'Tencent\'s white-box library, for key files of Tencent Cloud; else KMSTOOL_SDK_LIB.' \
+                '--keep'\t'Hand this variable on, which is for kmstool itself; repeatable.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--bundle' \
                 '--env' \
-                '--sdk-lib'
+                '--sdk-lib' \
+                '--keep'
         case 'kmstool whitebox list'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'

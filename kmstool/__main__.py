@@ -32,6 +32,9 @@ def run() -> None:
 
 def main() -> int:
     """Run kmstool on `sys.argv` and return its exit code."""
+    from kmstool import memory
+
+    memory.close()
     import contextlib
     import gc
 

@@ -133,6 +133,11 @@ def changes(action: str, params: Mapping[str, Any]) -> bool:
     return not action.startswith(_READING)
 
 
+def secrets_of(params: Mapping[str, Any]) -> list[str]:
+    """Return the names of those parameters of a request that hold a secret, or may."""
+    return [name for name in params if name in _SECRETS]
+
+
 def without_secrets(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return a request as it may be shown: what it holds in clear that is secret is left out."""
     return {name: _HIDDEN if name in _SECRETS else value for name, value in params.items()}

@@ -1,6 +1,7 @@
 """`kmstool exec` gives decrypted secrets to one command, and to nobody else."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kmstool.cli import children
 from kmstool.server.app import EmbeddedKms
 from tests.conftest import PROGRAM
 
@@ -112,3 +114,78 @@ def test_a_dry_run_runs_nothing(blob: Encrypt) -> None:
     assert b"dry run: " in done.stderr
     assert b"touch would be run with A in its environment" in done.stderr
     assert not Path("ran").exists()
+
+
+OWN = {
+    "TENCENTCLOUD_SECRET_ID": "AKIDcanary",
+    "TENCENTCLOUD_SECRET_KEY": CANARY,
+    "TENCENTCLOUD_TOKEN": CANARY,
+    "TENCENTCLOUD_SECURITY_TOKEN": CANARY,
+    "KMSTOOL_DEVICE_SECRET": CANARY,
+    "KMSTOOL_METADATA_ENDPOINT": "http://127.0.0.1/" + CANARY,
+    "TKE_WEB_IDENTITY_TOKEN_FILE": "/" + CANARY,
+}
+
+
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
+    """Have every secret in the environment that kmstool itself reads there."""
+    (tmp_path / "passphrase").write_text("of nothing\n")
+    found = OWN | {"KMSTOOL_PASSPHRASE_FILE": str(tmp_path / "passphrase")}
+    for name, value in found.items():
+        monkeypatch.setenv(name, value)
+    return found
+
+
+def environment_of(*arguments: str) -> dict[str, str]:
+    lines = os.fsdecode(run(*arguments, "--", "env", "-0").stdout).split("\0")
+    return dict(line.partition("=")[::2] for line in lines if line)
+
+
+def test_what_is_kmstools_own_is_not_handed_on(
+    blob: Encrypt, own: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARMLESS", "x")
+    words = ("exec", "--env", f"A=@{blob()}")
+    found = environment_of(*words)
+    assert set(own) & set(found) == set()
+    assert (found["A"], found["HARMLESS"]) == ("secret", "x")
+    for name, value in own.items():
+        kept = environment_of(*words, "--keep", name)
+        assert {known: kept[known] for known in set(own) & set(kept)} == {name: value}
+
+
+def test_a_secret_may_have_the_name_of_one_that_is_withheld(blob: Encrypt, own: dict[str, str]) -> None:
+    found = environment_of("exec", "--env", f"TENCENTCLOUD_SECRET_KEY=@{blob()}")
+    assert found["TENCENTCLOUD_SECRET_KEY"] == "secret"
+
+
+def test_only_what_is_withheld_can_be_kept(blob: Encrypt) -> None:
+    done = run("exec", "--env", f"A=@{blob()}", "--keep", "PATH", "true", exit_code=2)
+    assert b"'PATH' is no variable that kmstool keeps to itself" in done.stderr
+
+
+def test_the_descriptor_of_a_passphrase_is_not_handed_on_either(blob: Encrypt, tmp_path: Path) -> None:
+    (tmp_path / "passphrase").write_text(CANARY)
+    look = (sys.executable, "-c", "import os; print(os.path.exists('/dev/fd/7'))")
+    name = blob()
+    for keep, found in (((), b"False\n"), (("--keep", "KMSTOOL_PASSPHRASE_FILE"), b"True\n")):
+        command = [*PROGRAM, "exec", "--env", f"A=@{name}", *keep, "--", *look]
+        line = 'exec 7<"$0"; KMSTOOL_PASSPHRASE_FILE=/dev/fd/7 "$@"'
+        done = subprocess.run(
+            ["bash", "-c", line, str(tmp_path / "passphrase"), *command], capture_output=True, check=False
+        )
+        assert (done.returncode, done.stdout) == (0, found), done.stderr
+
+
+def test_every_variable_that_is_read_is_known_to_be_secret_or_not() -> None:
+    """Whoever adds one decides here whether a command of `exec` gets it."""
+    harmless = {
+        "KMSTOOL_ENDPOINT", "KMSTOOL_HOME", "KMSTOOL_LOCAL_HOME", "KMSTOOL_PROFILE", "KMSTOOL_REGION", "KMSTOOL_SDK_LIB",
+        "KMSTOOL_STS_ENDPOINT", "TENCENTCLOUD_REGION", "TENCENTCLOUD_ROLE_ARN", "TENCENTCLOUD_ROLE_SESSION_NAME",
+        "TKE_PROVIDER_ID", "TKE_REGION", "TKE_ROLE_ARN",
+    }  # fmt: skip
+    sources = [path.read_text("utf-8") for path in Path(children.__file__).parents[1].rglob("*.py")]
+    read = {name for text in sources for name in re.findall(r'"((?:KMSTOOL|TENCENTCLOUD|TKE)_[A-Z_]+)"', text)}
+    assert {name for name in read if not children.is_withheld(name)} <= harmless
+    assert {*OWN, "KMSTOOL_PASSPHRASE_FILE"} <= read

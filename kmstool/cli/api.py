@@ -11,7 +11,6 @@ from kmstool.cli import files, options, output
 from kmstool.cli.session import Session, pass_session
 
 MAX_PARAMS_BYTES = 10 * 2**20
-_SECRET_FIELDS = ("Plaintext", "PlainText", "ImportKeyMaterial")
 
 
 @click.command(cls=options.Command, example="kmstool api GenerateRandom --params '{\"NumberOfBytes\": 16}'")
@@ -22,16 +21,18 @@ def api(session: Session, action: str, params: str) -> None:
     """Call any action of the KMS API.
 
     ACTION and its parameters are spelled as in the API, KeyId takes a key id.
-    Prints the answer as JSON.
+    A plaintext or other secret comes from a file or stdin only. Prints the answer as
+    JSON.
     """
-    request = _request(session, params)
+    request = _request(params)
     _refuse_unknown(action)
     answer = session.transport().call(action, request)
     output.answer(session, answer, lambda: output.print_json(answer))
 
 
-def _request(session: Session, params: str) -> dict[str, Any]:
-    from kmstool.errors import InputError
+def _request(params: str) -> dict[str, Any]:
+    from kmstool import protocol
+    from kmstool.errors import InputError, UsageError
 
     text: str | bytes = params
     if params == files.STDIN or params.startswith("@"):
@@ -43,8 +44,11 @@ def _request(session: Session, params: str) -> dict[str, Any]:
         raise InputError(f"--params is not JSON: {error}", hint="for example --params '{\"Limit\": 5}'") from error
     if not isinstance(request, dict):
         raise InputError("--params is not a JSON object")
-    if text is params and any(field in request for field in _SECRET_FIELDS):
-        session.note("a secret on the command line is seen by others; use --params @FILE or --params -")
+    if text is params and (secret := protocol.secrets_of(request)):
+        raise UsageError(
+            f"{', '.join(secret)} is a secret, and others see what is on a command line",
+            hint="put the request into a file, --params @FILE, or into a pipe, --params -",
+        )
     return request
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import connect, options, output, times
+from kmstool.cli import connect, options, output, passphrases, times
 from kmstool.cli.session import Session, pass_session
 from kmstool.errors import AccessError, InputError, UsageError
 
@@ -42,6 +42,7 @@ def auth() -> None:
 )
 @_STORE
 @_PASSPHRASE
+@passphrases.weak_option
 @options.folder_option("--whitebox", help="Folder made by kmstool whitebox bundle with the SecretKey in it.")
 @_NO_VERIFY
 @pass_session
@@ -62,7 +63,7 @@ def login(
     SecretKey is decrypted there whenever it is used, and exists in memory only.
     """
     if whitebox is not None:
-        if passphrase_file or store != STORES[0]:
+        if passphrase_file or session.weak or store != STORES[0]:
             raise UsageError("the white-box ciphertext stays where it is", hint="give --whitebox without --store")
         _login_white_box(session, secret_id, whitebox, verify=not no_verify)
         return
@@ -75,6 +76,7 @@ def login(
 @click.option("--from", "source", default="default", show_default=True, metavar="NAME", help="Profile of tccli.")
 @_STORE
 @_PASSPHRASE
+@passphrases.weak_option
 @_NO_VERIFY
 @pass_session
 def import_tccli(session: Session, source: str, store: str, passphrase_file: str | None, no_verify: bool) -> None:
@@ -143,8 +145,9 @@ def _probed(session: Session, store: str, passphrase_file: str | None) -> str:
     """Return the name of the profile to log in to, after making sure that the store works and takes the options."""
     from kmstool import keychain
 
-    if passphrase_file is not None and store != "file":
-        raise UsageError("--passphrase-file goes with --store file", hint="the keyring has its own lock")
+    if (passphrase_file is not None or session.weak) and store != "file":
+        option = "--weak" if passphrase_file is None else "--passphrase-file"
+        raise UsageError(f"{option} goes with --store file", hint="the keyring has its own lock")
     name = _profile_name(session)
     if store == "keyring" and not session.settings.dry_run:
         try:

@@ -125,17 +125,21 @@ def decrypt(
 @options.folder_option("--bundle", "folder", required=True, help="Folder made by kmstool whitebox bundle.")
 @click.option("--env", "name", required=True, metavar="NAME", help="Variable to put the secret into.")
 @_SDK_LIB
+@children.keep_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
 @pass_session
-def execute(session: Session, folder: str, name: str, sdk_lib: str | None, command: tuple[str, ...]) -> None:
+def execute(
+    session: Session, folder: str, name: str, sdk_lib: str | None, keep: tuple[str, ...], command: tuple[str, ...]
+) -> None:
     """Run a command with a decrypted secret in its environment.
 
     The secret is decrypted in memory, and the command takes the place of kmstool: its
-    signals and its exit code are its own.
+    signals and its exit code are its own. Credentials and passphrases that are in the
+    environment for kmstool itself are not handed on.
     """
     children.check_variable(name)
     secret = _read_bundle(folder).decrypt(session.environ, library=Path(sdk_lib) if sdk_lib else None)
-    children.become(session, command, {name: secret}, "kmstool whitebox decrypt writes it to a pipe")
+    children.become(session, command, {name: secret}, "kmstool whitebox decrypt writes it to a pipe", keep)
 
 
 def _decrypt_key(session: Session, client: KmsClient, key_id: str) -> bytes:

@@ -25,14 +25,18 @@ from kmstool.errors import UsageError
 )
 @options.context_option
 @options.shield_option
+@children.keep_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
 @pass_session
-def execute(session: Session, words: tuple[str, ...], context: tuple[str, ...], command: tuple[str, ...]) -> None:
+def execute(
+    session: Session, words: tuple[str, ...], context: tuple[str, ...], keep: tuple[str, ...], command: tuple[str, ...]
+) -> None:
     """Run a command with secrets in its environment.
 
     The secrets are decrypted in memory, all before the command starts, and it takes the
     place of kmstool: its signals and its exit code are its own. The context must be that
-    of every blob.
+    of every blob. Credentials and passphrases that are in the environment for kmstool
+    itself are not handed on.
     """
     from kmstool.context import from_options
 
@@ -40,7 +44,7 @@ def execute(session: Session, words: tuple[str, ...], context: tuple[str, ...], 
     found = {name: blobs.read(file)[1] for name, file in _files(words).items()}
     client = session.client()
     secrets = {name: client.decrypt(blob, encryption_context).plaintext for name, blob in found.items()}
-    children.become(session, command, secrets, "kmstool decrypt writes it to a pipe")
+    children.become(session, command, secrets, "kmstool decrypt writes it to a pipe", keep)
 
 
 def _files(words: tuple[str, ...]) -> dict[str, str]:

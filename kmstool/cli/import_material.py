@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmstool.cli import material_files, material_jobs, options, output
+from kmstool.cli import material_files, material_jobs, options, output, passphrases
 from kmstool.cli.session import Session, pass_session
 from kmstool.errors import KeyStateError, UsageError
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     "--encrypt-backup", is_flag=True, help="With --generate: keep it under a passphrase. Implied by --passphrase-file."
 )
 @material_files.passphrase_option
+@passphrases.weak_option
 @material_files.encoding_option
 @material_jobs.check_option
 @options.context_option
@@ -47,7 +48,7 @@ def import_material(
     """
     from kmstool.material import wrap
 
-    _check_source(**source)
+    _check_source(**source, weak=session.weak)
     old = material_jobs.check(blob, context)
     client, key_id = session.key(key)
     found = client.describe_key(key_id)
@@ -61,13 +62,17 @@ def import_material(
     output.answer(session, answer, lambda: None)
 
 
-def _check_source(generate: bool, backup: str | None, encrypt_backup: bool, file: str | None, **_: Any) -> None:
+def _check_source(
+    generate: bool, backup: str | None, encrypt_backup: bool, file: str | None, weak: bool, **_: Any
+) -> None:
     if generate != (backup is not None):
         raise UsageError("--generate and --backup FILE go together", hint="the backup may be the only copy of the key")
     if generate and file is not None:
         raise UsageError("give FILE, or --generate to have the material made")
     if encrypt_backup and not generate:
         raise UsageError("--encrypt-backup goes with --generate")
+    if weak and not generate:
+        raise UsageError("--weak goes with --generate", hint="the passphrase of a backup that exists is what it is")
 
 
 def _source(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kmstool.cli import files, options, output, times
+from kmstool.cli import files, options, output, passphrases, times
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.session import LOCAL_NOTE, Session, pass_session
 
@@ -96,6 +96,7 @@ def clock(session: Session, what: str, value: str | None) -> None:
 @click.command(cls=options.Command, example="kmstool local protect passphrase --passphrase-file pass.txt")
 @click.argument("mode", type=click.Choice(PROTECTIONS), metavar="file|keyring|passphrase")
 @click.option("--passphrase-file", metavar="FILE", help="Take the new passphrase from here; a descriptor is /dev/fd/N.")
+@passphrases.weak_option
 @pass_session
 def protect(session: Session, mode: str, passphrase_file: str | None) -> None:
     """Choose where the root key of the store is kept.

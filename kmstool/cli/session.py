@@ -64,6 +64,8 @@ class Session:
         self.ended = False
         """Whether the command is through, well or not."""
         self.shield = False
+        self.weak = False
+        """Whether a new passphrase may be as short as it likes."""
         self._notes: list[str] = []
         self._clients: dict[tuple[str, str], KmsClient] = {}
 
@@ -218,13 +220,17 @@ class Session:
         return str(click.prompt(f"Passphrase of {thing}", hide_input=True, err=True)).encode()
 
     def new_passphrase(self, file: str | None) -> bytes:
-        """Return a passphrase to be set: from a file, else asked for twice."""
+        """Return a passphrase to be set, from a file, else asked for twice; see `passphrases.check_new` for a weak one."""
+        from kmstool.cli import passphrases
+
         if file:
-            return secret_from_file(file)
-        if not self.interactive:
+            secret = secret_from_file(file)
+        elif self.interactive:
+            secret = str(click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)).encode()
+        else:
             raise UsageError("a new passphrase is needed", hint="give it with --passphrase-file FILE")
-        text = click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)
-        return str(text).encode()
+        passphrases.check_new(secret, self.warn, weak=self.weak)
+        return secret
 
     @property
     def interactive(self) -> bool:
