@@ -2,7 +2,8 @@
 
 Nothing appears under the final name before its last byte is on disk; a failure or a
 kill leaves the former file as it was. Where the file system can do it, the bytes have
-no name at all until then, so that a kill leaves no plaintext behind.
+no name at all until then, so that a kill leaves no plaintext behind. What a kill does
+leave has a temporary name, and the next write in that folder removes it (kmstool/leftovers.py).
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from kmstool import ownership
+from kmstool import leftovers, ownership
 from kmstool.errors import OutputError
 
 # What open(O_TMPFILE) or linkat from /proc answers where the kernel or the file system has neither.
@@ -49,23 +49,18 @@ def create(
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise fault(path, error) from error
+    name = leftovers.new_name()
+    # A signal raises after any call, and a second one never does: one of two removals is undisturbed. They stand
+    # in this frame, and the name is known before anything has it: so nothing is made that is not removed.
     try:
-        with _unnamed_or_temporary(folder, path) as (descriptor, temporary):
-            try:
-                os.fchmod(descriptor, mode)
-                ownership.adopt(descriptor, folder)
-                with os.fdopen(descriptor, "wb", closefd=False) as out:
-                    yield out
-                if not publish:
-                    return
-                if durable:
-                    os.fsync(descriptor)
-                _publish(folder, descriptor, temporary, path.name, replace=replace)
-                if durable:
-                    os.fsync(folder)
-            except OSError as error:
-                raise fault(path, error) from error
+        try:
+            if publish:
+                leftovers.sweep(folder)
+            yield from _written(folder, name, path, replace=replace, mode=mode, durable=durable, publish=publish)
+        finally:
+            _forget(folder, name)
     finally:
+        _forget(folder, name)
         os.close(folder)
 
 
@@ -139,29 +134,46 @@ def _is_plain_link(path: Path, mode: int) -> bool:
     return stat.S_ISREG(found) or stat.S_ISDIR(found)
 
 
-@contextmanager
-def _unnamed_or_temporary(folder: int, path: Path) -> Iterator[tuple[int, str | None]]:
-    """Give (descriptor, temporary name or None); close and remove them afterwards."""
-    temporary = None
+def _written(
+    folder: int, temporary: str, path: Path, *, replace: bool, mode: int, durable: bool, publish: bool
+) -> Iterator[BinaryIO]:
+    """Yield a new file, which may have the temporary name, and give it its own name when it is whole."""
     try:
         descriptor = _open_unnamed(folder)
+        source = temporary if descriptor is None else f"/proc/self/fd/{descriptor}"
         if descriptor is None:
-            temporary = _temporary_name()
-            descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+            descriptor = _open_named(folder, temporary)
+        try:
+            leftovers.hold(descriptor)
+            os.fchmod(descriptor, mode)
+            ownership.adopt(descriptor, folder)
+            with os.fdopen(descriptor, "wb", closefd=False) as out:
+                yield out
+            if not publish:
+                return
+            if durable:
+                os.fsync(descriptor)
+            _publish(folder, source, temporary, path.name, replace=replace)
+            if durable:
+                os.fsync(folder)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise fault(path, error) from error
-    try:
-        yield descriptor, temporary
-    finally:
+
+
+def _forget(folder: int, name: str) -> None:
+    # What cannot be removed now is removed by a later write in the folder.
+    with suppress(OSError):
+        os.unlink(name, dir_fd=folder)
+
+
+def _open_named(folder: int, name: str) -> int:
+    while True:
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+        if leftovers.hold(descriptor):
+            return descriptor
         os.close(descriptor)
-        if temporary is not None:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary, dir_fd=folder)
-
-
-def _temporary_name() -> str:
-    # Not made from the final name, which may be as long as a name can be.
-    return f".kmstool-{secrets.token_hex(8)}"
 
 
 def _open_unnamed(folder: int) -> int | None:
@@ -175,24 +187,15 @@ def _open_unnamed(folder: int) -> int | None:
         raise
 
 
-def _publish(folder: int, descriptor: int, temporary: str | None, name: str, *, replace: bool) -> None:
+def _publish(folder: int, source: str, temporary: str, name: str, *, replace: bool) -> None:
     """Give the finished file its name, in one step that cannot overwrite unless asked to."""
-    if temporary is None:
-        source = f"/proc/self/fd/{descriptor}"
-        if not replace:
-            _link(source, name, folder)
-            return
-        # A file without a name can only be linked, never renamed over another one.
-        temporary = _temporary_name()
-        _link(source, temporary, folder)
-    elif not replace:
-        _link(temporary, name, folder)
+    if not replace:
+        _link(source, name, folder)
         return
-    try:
-        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except OSError:
-        os.unlink(temporary, dir_fd=folder)
-        raise
+    if source != temporary:
+        # A file without a name can only be linked, never renamed over another one.
+        _link(source, temporary, folder)
+    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def _link(source: str, name: str, folder: int) -> None:

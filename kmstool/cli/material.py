@@ -42,9 +42,9 @@ def params(session: Session, key: str | None, algorithm: str, out: str, force: b
     """
     client, key_id = session.key(key)
     found = client.describe_key(key_id)
-    folder = material_files.prepare_folder(session, out, force=force)
-    parameters, answer = material_jobs.ask(session, client, found, key, algorithm)
-    material_files.write_parameters(folder, parameters)
+    with material_files.parameters_folder(session, out, force=force) as contents:
+        parameters, answer = material_jobs.ask(session, client, found, key, algorithm)
+        contents.update(material_files.parameters_contents(parameters))
     session.note(
         f"wrap the material of {key_id} with {algorithm} and upload it before "
         f"{times.shown(parameters.valid_to_unix)}; earlier parameters are void"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 ENCODINGS = ("raw", "hex", "base64")
 
-PARAMETERS, PUBLIC_KEY, TOKEN = "params.json", "wrapping-key.pem", "import-token.base64"
+_FILES = PARAMETERS, PUBLIC_KEY, TOKEN = "params.json", "wrapping-key.pem", "import-token.base64"
 
 _BACKUP = "kmstool-material-backup-1"
 _MAX_BYTES = 16 * 1024
@@ -89,44 +91,54 @@ def generate(session: Session, backup: str, size: int, passphrase: bytes | None)
     return secret
 
 
-def prepare_folder(session: Session, name: str, *, force: bool) -> Path:
-    """Make a folder for parameters (0700), or make sure that there are none in it; raise `OutputError`."""
-    from kmstool import atomic
+@contextmanager
+def parameters_folder(session: Session, name: str, *, force: bool) -> Iterator[dict[str, bytes]]:
+    """Make sure that a folder can have new parameters, and give what takes them; after the block they are in it.
+
+    All that can fail fails before the block, in which KMS voids the older parameters: the room
+    is taken on disk. Raises `OutputError`.
+    """
+    from kmstool import folders
 
     folder = Path(name)
-    if not session.settings.dry_run:
-        try:
-            folder.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise atomic.fault(folder, error) from error
-    taken = [path for path in (PARAMETERS, PUBLIC_KEY, TOKEN) if os.path.lexists(folder / path)]
+    taken = [path for path in _FILES if os.path.lexists(folder / path)]
     if taken and not force:
         raise OutputError(
             f"{folder / taken[0]} exists already, and new parameters void the older ones",
             hint="choose another folder, or add --force",
         )
-    for path in taken:
-        # Found out later, the older parameters would be void and the new ones nowhere.
-        if not (folder / path).is_file():
-            raise OutputError(f"cannot write {folder / path}: it is not a regular file", hint="choose another folder")
-    return folder
+    contents: dict[str, bytes] = {}
+    if session.settings.dry_run:
+        # It ends when KMS would be asked.
+        yield contents
+        return
+    try:
+        with folders.changed(folder, _FILES, replace=force, room=_MAX_BYTES) as contents:
+            yield contents
+    except OutputError as error:
+        if contents:
+            error.hint = "KMS has given out new parameters, so that those of before are void: run it once more"
+        raise
 
 
-def write_parameters(folder: Path, parameters: Parameters) -> None:
-    """Write the parameters as one document, and what openssl and tccli need of them as files of their own (0600)."""
-    from kmstool import atomic, protocol
+def parameters_contents(parameters: Parameters) -> dict[str, bytes]:
+    """Return the parameters as one document, and what openssl and tccli need of them as files of their own."""
+    from kmstool import protocol
     from kmstool.crypto import asymmetric, pem
 
-    public_key = pem.write_public_key(asymmetric.from_spki(parameters.wrapping_key))
-    atomic.write(folder / PUBLIC_KEY, public_key.encode(), replace=True)
-    atomic.write(folder / TOKEN, f"{protocol.encode(parameters.token)}\n".encode(), replace=True)
-    atomic.write(folder / PARAMETERS, parameters.write(), replace=True)
+    return {
+        PUBLIC_KEY: pem.write_public_key(asymmetric.from_spki(parameters.wrapping_key)).encode(),
+        TOKEN: f"{protocol.encode(parameters.token)}\n".encode(),
+        PARAMETERS: parameters.write(),
+    }
 
 
 def read_parameters(folder: str) -> Parameters:
     """Return the parameters in a folder; raise `InputError` for none or malformed ones."""
+    from kmstool import folders
     from kmstool.material import Parameters
 
+    folders.recover(Path(folder))
     path = str(Path(folder) / PARAMETERS)
     found = files.read(path, _MAX_BYTES, "{size} bytes are no import parameters", "kmstool material params makes them")
     return Parameters.read(found.data, path)

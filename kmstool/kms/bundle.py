@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import errno
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
-from kmstool import atomic, device, protocol
+from kmstool import atomic, device, folders, ownership, protocol
 from kmstool.crypto.aead import Algorithm
 from kmstool.errors import InputError, UsageError
 from kmstool.whitebox import key_file
@@ -31,6 +29,9 @@ MAX_TEXT_BYTES = 2**16
 """More than IV and ciphertext have, with line ends."""
 MAX_KEY_BYTES = 2**24
 """More than any key file has; Tencent does not tell the size of its own."""
+
+# Of readings of a folder that is replaced again and again.
+_ATTEMPTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +81,21 @@ class Bundle:
 def read(folder: Path) -> Bundle:
     """Read a folder; raise `InputError` for one that has not exactly one key file, an IV and a ciphertext.
 
-    So it does for one that is replaced meanwhile: `write` takes the former IV away before
-    anything else, and what is read while one IV file stays belongs together.
+    All comes from one state of the folder, also while `write` replaces it.
     """
-    key, iv = _only_key_file(folder), folder / IV_FILE
-    # While the file is open, no other one gets its number.
-    with _opened(iv) as file:
-        texts = _up_to(MAX_TEXT_BYTES, file, iv), _read(folder / CIPHERTEXT_FILE, MAX_TEXT_BYTES)
-        data = _read(key, MAX_KEY_BYTES)
-        if _only_key_file(folder) != key or not _is_named(file, iv):
-            raise _replaced(folder)
-    iv_bytes, ciphertext = (from_base64(text, str(folder / name)) for name, text in zip(FILES, texts, strict=True))
-    return Bundle(key, iv_bytes, ciphertext, data)
+    folders.recover(folder)
+    for _ in range(_ATTEMPTS):
+        with _opened(folder, os.O_DIRECTORY) as descriptor:
+            try:
+                found = _read_from(descriptor, folder)
+            except InputError:
+                # Of a folder that has been replaced, one file after the other is removed.
+                if folders.is_current(descriptor, folder):
+                    raise
+            else:
+                if folders.is_current(descriptor, folder):
+                    return found
+    raise _replaced(folder)
 
 
 def write(
@@ -104,32 +108,21 @@ def write(
 ) -> None:
     """Write IV, ciphertext and, if there is one, the key file into a folder, which is made if it is not there.
 
-    All files are on disk before the first gets its name, and none does if one exists and is
-    not to be replaced. What is replaced is never whole until it is new: a fault or a kill in
-    between leaves a folder that `read` refuses. Raises `OutputError`.
+    The folder changes as one, see `folders.changed`: whatever happens it is the former one or
+    the new one. A key file stays if there is no new one. Raises `OutputError`.
     """
-    # The last one here is the first to get its name, the IV the last.
-    contents, others = {IV_FILE: _line(iv), CIPHERTEXT_FILE: _line(ciphertext)}, set[str]()
+    contents, names = {IV_FILE: _line(iv), CIPHERTEXT_FILE: _line(ciphertext)}, set(FILES)
     if decrypt_key is not None:
         algorithm, data = decrypt_key
         contents[KEY_FILES[algorithm]] = data
         # A folder has one key file: that of another algorithm makes way too.
-        others = set(KEY_FILES.values()) - set(contents)
-    # The files of two writers would mix.
-    with atomic.locked(folder):
-        for name in sorted({*contents, *others}):
-            if not replace and os.path.lexists(folder / name):
-                raise atomic.fault(folder / name, FileExistsError(errno.EEXIST, "exists"))
-        with ExitStack() as stack:
-            for name, content in contents.items():
-                out = stack.enter_context(atomic.create(folder / name, replace=replace))
-                out.write(content)
-                out.flush()
-                os.fsync(out.fileno())
-            if replace:
-                atomic.remove(folder / IV_FILE)
-        for name in others:
-            atomic.remove(folder / name)
+        names.update(KEY_FILES.values())
+    try:
+        ownership.make_folder(folder.parent)
+    except OSError as error:
+        raise atomic.fault(folder, error) from error
+    with folders.changed(folder, names, replace=replace) as files:
+        files.update(contents)
 
 
 def algorithm_of(name: str) -> Algorithm:
@@ -152,56 +145,41 @@ def _line(data: bytes) -> bytes:
     return protocol.encode(data).encode() + b"\n"
 
 
-def _only_key_file(folder: Path) -> Path:
-    found = [folder / name for name in KEY_FILES.values() if _exists(folder / name)]
-    if len(found) != 1:
+def _read_from(descriptor: int, folder: Path) -> Bundle:
+    present = set(os.listdir(descriptor))
+    keys = [name for name in KEY_FILES.values() if name in present]
+    if len(keys) != 1:
         raise InputError(
-            f"{folder} has {'no key file' if not found else 'two key files'}: one of {', '.join(KEY_FILES.values())}",
+            f"{folder} has {'two key files' if keys else 'no key file'}: one of {', '.join(KEY_FILES.values())}",
             hint="make the folder with kmstool whitebox bundle",
         )
-    return found[0]
-
-
-def _exists(path: Path) -> bool:
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    return True
+    texts = [_read(folder / name, MAX_TEXT_BYTES, descriptor) for name in FILES]
+    iv, ciphertext = (from_base64(text, str(folder / name)) for name, text in zip(FILES, texts, strict=True))
+    return Bundle(folder / keys[0], iv, ciphertext, _read(folder / keys[0], MAX_KEY_BYTES, descriptor))
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a regular file; raise `InputError` for another and for faults of reading it in the block."""
+def _opened(path: Path, flags: int, folder: int | None = None) -> Iterator[int]:
+    """Open a file or folder, by its last name if the folder is given; raise `InputError` for faults in the block too."""
     try:
-        # O_NONBLOCK: a pipe would wait for a writer.
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise InputError(f"cannot read {path}: it is not a regular file")
-            yield file
+        descriptor = os.open(path if folder is None else path.name, os.O_RDONLY | os.O_CLOEXEC | flags, dir_fd=folder)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise _unreadable(path, error) from error
 
 
-def _read(path: Path, limit: int) -> bytes:
-    with _opened(path) as file:
-        return _up_to(limit, file, path)
-
-
-def _up_to(limit: int, file: BinaryIO, path: Path) -> bytes:
-    data = file.read(limit + 1)
+def _read(path: Path, limit: int, folder: int | None = None) -> bytes:
+    # O_NONBLOCK: a pipe would wait for a writer.
+    with _opened(path, os.O_NONBLOCK, folder) as descriptor, open(descriptor, "rb", closefd=False) as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InputError(f"cannot read {path}: it is not a regular file")
+        data = file.read(limit + 1)
     if len(data) > limit:
         raise InputError(f"{path} is too long: it has over {limit:,} bytes")
     return data
-
-
-def _is_named(file: BinaryIO, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:

@@ -1,0 +1,192 @@
+"""Commands that write several files that belong together leave the former ones or the new ones, whatever happens.
+
+Each is killed, stopped, or struck by a fault of the disk, at every system call by which it
+changes files. KMSTOOL_CASES is the number of points a command, spread over all; with 1000 it is all of them.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kmstool import atomic, leftovers, material, protocol
+from kmstool.cli.material_files import PARAMETERS, PUBLIC_KEY, TOKEN
+from kmstool.crypto import asymmetric, pem
+from kmstool.kms import bundle
+from tests.conftest import need
+from tests.foreign import CASES
+
+KMSTOOL = [sys.executable, "-B", "-m", "kmstool", "--profile", "local", "--quiet"]
+TIMEOUT_SECONDS = 60
+CALLS = "write,pwrite64,fsync,fdatasync,fchmod,ftruncate,mkdirat,mkdir,linkat,rename,renameat,renameat2,unlink,unlinkat,rmdir"
+STRIKES = {
+    "kill": ("signal=SIGKILL", {-9, 137}),
+    "stop": ("signal=SIGTERM", {-15, 143}),
+    "full": ("error=ENOSPC", {0, 1, 6, 7, 8}),
+    "fault": ("error=EIO", {0, 1, 6, 7, 8}),
+    "interrupted": ("error=EINTR", {0, 1, 6, 7, 8}),
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, what a folder holds after it, and a function that raises for a folder whose files do not belong together."""
+
+    words: tuple[str, ...]
+    read: Callable[[Path], bytes]
+
+
+def secret_of(folder: Path) -> bytes:
+    found = bundle.read(folder)
+    return found.decrypt({}) + found.data
+
+
+def sealed_of(folder: Path) -> bytes:
+    """Return IV and ciphertext, which belong together if they decrypt under the key file that stays."""
+    found = bundle.read(folder)
+    return found.decrypt({}) + found.ciphertext
+
+
+def parameters_of(folder: Path) -> bytes:
+    data = (folder / PARAMETERS).read_bytes()
+    found = material.Parameters.read(data, "params.json")
+    assert (folder / PUBLIC_KEY).read_text() == pem.write_public_key(asymmetric.from_spki(found.wrapping_key))
+    assert (folder / TOKEN).read_text() == protocol.encode(found.token) + "\n"
+    return data
+
+
+COMMANDS = {
+    "bundle": Command(("whitebox", "bundle", "--key", "app", "secret", "-o", "set", "--force"), secret_of),
+    "encrypt": Command(("whitebox", "encrypt", "--key", "app", "secret", "-o", "set", "--force"), sealed_of),
+    "params": Command(("material", "params", "--key", "own", "-o", "set", "--force"), parameters_of),
+    "new": Command(("whitebox", "bundle", "--key", "app", "secret", "-o", "new"), secret_of),
+}
+
+
+def run(folder: Path, *words: str, strace: tuple[str, ...] = ()) -> "subprocess.CompletedProcess[str]":
+    """Run a command in a folder, which has the store too."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    environ = {**clean, "HOME": str(folder / "home"), "KMSTOOL_LOCAL_HOME": str(folder / "home" / "store")}
+    prefix = (need("strace"), "-f", "-qq", *strace) if strace else ()
+    return subprocess.run(
+        [*prefix, *KMSTOOL, *words],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request: pytest.FixtureRequest) -> Command:
+    return COMMANDS[request.param]
+
+
+@pytest.fixture
+def place(tmp_path: Path, command: Command) -> Path:
+    """A folder with a store, keys, what is to be encrypted, and the set of files that is to be replaced."""
+    folder = tmp_path / "place"
+    (folder / "home").mkdir(parents=True)
+    (folder / "secret").write_bytes(b"the former secret")
+    steps = [("whitebox", "create", "--alias", "app", "--algorithm", "SM4")]
+    steps.append(("key", "create", "--alias", "own", "--external"))
+    before = command.words if "params" in command.words else COMMANDS["bundle"].words
+    for words in (*steps, before):
+        done = run(folder, *words)
+        assert done.returncode == 0, done.stderr
+    (folder / "set" / "mine.txt").write_bytes(b"mine")
+    (folder / "secret").write_bytes(b"the new secret")
+    return folder
+
+
+def points(place: Path, command: Command) -> list[tuple[str, str, int]]:
+    """Return where to strike: how, at which system call, and at the how manieth."""
+    copy = place.with_name("traced")
+    shutil.copytree(place, copy)
+    log = place.with_name("log")
+    done = run(copy, *command.words, strace=("-o", str(log), "-e", f"trace={CALLS}"))
+    assert done.returncode == 0, done.stderr
+    names = Counter(re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE))
+    calls = [(name, number) for name, count in names.items() for number in range(1, count + 1)]
+    return [(strike, *call) for strike in STRIKES for call in calls]
+
+
+def test_a_folder_is_the_former_or_the_new_one(place: Path, command: Command) -> None:
+    all_points = points(place, command)
+    chosen, outcomes = all_points[:: max(1, len(all_points) // CASES)], Counter[str]()
+    name = command.words[command.words.index("-o") + 1]
+    for number, (strike, call, count) in enumerate(chosen):
+        here = place.with_name(f"place{number}")
+        shutil.copytree(place, here)
+        # Links would be followed by a copy, and are none here.
+        before = command.read(here / name) if (here / name).exists() else None
+        what, codes = STRIKES[strike]
+        done = run(here, *command.words, strace=("-e", f"trace={call}", "-e", f"inject={call}:{what}:when={count}"))
+        point = (strike, call, count, done.stderr)
+        assert done.returncode in codes, point
+        assert "Traceback" not in done.stderr, point
+        if strike == "kill":
+            leftovers._swept.clear()
+            atomic.write(here / "next", b"")
+            (here / "next").unlink()
+        assert set(os.listdir(here)) <= {"home", "secret", "set", name}, point
+        after = command.read(here / name) if (here / name).exists() else None
+        assert done.returncode != 0 or after != before, point
+        outcomes[f"{strike} {'former' if after == before else 'new'}"] += 1
+        assert (here / "set" / "mine.txt").read_bytes() == b"mine", point
+        assert after is not None or before is None, point
+        shutil.rmtree(here)
+    print(f"{len(chosen)} of {len(all_points)} points: {dict(outcomes)}")
+    assert len(outcomes) >= 5
+
+
+def test_where_no_names_can_be_exchanged(place: Path, command: Command) -> None:
+    """As on file systems over a network: a kill in between takes the folder away, and the next run brings it back."""
+    if "new" in command.words:
+        pytest.skip("there is nothing to exchange")
+    before, outcomes = command.read(place / "set"), Counter[bool]()
+    for when in range(1, 5):
+        here = place.with_name(f"place{when}")
+        shutil.copytree(place, here)
+        strikes = ("-e", "inject=renameat2:error=EINVAL", "-e", f"inject=rename,renameat:signal=SIGKILL:when={when}")
+        done = run(here, *command.words, strace=("-e", "trace=renameat2,rename,renameat", *strikes))
+        assert done.returncode in ({-9, 137} if when < 4 else {0}), (when, done.stderr)
+        if not (here / "set").exists():
+            outcomes[True] += 1
+        # Whoever reads it or writes it brings it back.
+        after = command.read(here / "set") if "params" not in command.words else before
+        run(here, *command.words)
+        assert command.read(here / "set") not in (before, after) or after != before
+        assert (here / "set" / "mine.txt").read_bytes() == b"mine"
+        assert set(os.listdir(here)) == {"home", "secret", "set"}
+    assert outcomes[True]
+
+
+def test_parameters_are_asked_for_when_they_can_be_kept(tmp_path: Path) -> None:
+    """KMS voids the older ones, so what would fail afterwards fails before."""
+    command = COMMANDS["params"]
+    place_ = tmp_path / "place"
+    (place_ / "home").mkdir(parents=True)
+    assert run(place_, "key", "create", "--alias", "own", "--external").returncode == 0
+    assert run(place_, *command.words).returncode == 0
+    former = json.loads((place_ / "set" / PARAMETERS).read_text())
+    (place_ / "material").write_bytes(bytes(16))
+    (place_ / "set" / "folder").mkdir()
+    assert run(place_, *command.words).returncode == 8
+    (place_ / "set" / "folder").rmdir()
+    done = run(place_, *command.words, strace=("-e", "trace=ftruncate", "-e", "inject=ftruncate:error=ENOSPC:when=1"))
+    assert done.returncode == 8, done.stderr
+    assert json.loads((place_ / "set" / PARAMETERS).read_text()) == former
+    assert run(place_, "material", "wrap", "--params", "set", "material", "-o", "wrapped").returncode == 0
+    done = run(place_, "material", "upload", "--params", "set", "wrapped")
+    assert done.returncode == 0, done.stderr
