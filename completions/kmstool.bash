@@ -237,7 +237,7 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool local credentials')
-      commands=(create delete list)
+      commands=(create delete list token)
       options=(-h --help)
       ;;
     'kmstool local credentials create')
@@ -249,6 +249,10 @@ _kmstool_command() {
       ;;
     'kmstool local credentials list')
       options=(-h --help)
+      ;;
+    'kmstool local credentials token')
+      options=(--lifetime -h --help)
+      valued=(--lifetime)
       ;;
     'kmstool local env')
       options=(-h --help)
@@ -285,8 +289,8 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool local serve')
-      options=(--host --port --port-file --quota -h --help)
-      valued=(--host --port --port-file)
+      options=(--host --port --port-file --socket --quota --metadata --web-identity -h --help)
+      valued=(--host --port --port-file --socket)
       ;;
     'kmstool local status')
       options=(-h --help)

@@ -567,8 +567,9 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
         case 'kmstool local credentials'
             set commands 'create'\t'Make an API key and print it.' \
-                'delete'\t'Delete an API key.' \
-                'list'\t'List the lasting API keys.'
+                'delete'\t'Delete an API key or token with all that comes from it.' \
+                'list'\t'List the API keys and tokens that are good now.' \
+                'token'\t'Print a web identity token.'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool local credentials create'
@@ -582,6 +583,11 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool local credentials list'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
+        case 'kmstool local credentials token'
+            set options '--lifetime'\t'How long it is good.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--lifetime'
         case 'kmstool local env'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -645,12 +651,16 @@ function __kmstool_command --no-scope-shadowing
             set options '--host'\t'Loopback address to listen on.' \
                 '--port'\t'Port; 0 takes a free one.' \
                 '--port-file'\t'Write the bare port number here once ready.' \
+                '--socket'\t'Listen on a Unix socket too, for this user only.' \
                 '--quota'\t'Keep to the request rates that the cloud publishes.' \
+                '--metadata'\t'Be a CVM\'s metadata service too, at a secret place.' \
+                '--web-identity'\t'Give keys for the tokens of local credentials token.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--host' \
                 '--port' \
-                '--port-file'
+                '--port-file' \
+                '--socket'
         case 'kmstool local status'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -136,6 +136,24 @@ def is_signed_by_v1(method: str, host: str, path: str, parameters: Mapping[str, 
     """Tell, in constant time, whether the parameter `Signature` is that of the key."""
     expected = sign_v1(method, host, path, parameters, secret_key)
     return hmac.compare_digest(expected.encode(), parameters.get("Signature", "").encode())
+
+
+def hidden_parameter(parameters: Mapping[str, str], known: Collection[str]) -> str | None:
+    """Return a parameter that a request of the older scheme could be read as having besides its own, None if there is none.
+
+    The scheme signs names and values as they are, so `A=1&B=2` stands for two parameters and for
+    the value `1&B=2` of one. `known` are the names that mean something to the service; of lists
+    and objects, such as `Tags.0.TagKey`, the first part counts. A name that holds `&` or `=` is
+    returned too.
+    """
+    for name, value in parameters.items():
+        if "&" in name or "=" in name:
+            return name
+        for part in value.split("&")[1:]:
+            hidden, equals, _ = part.partition("=")
+            if equals and hidden.partition(".")[0] in known:
+                return hidden
+    return None
 
 
 @lru_cache(maxsize=64)

@@ -75,6 +75,8 @@ class Server:
     endpoint: str
     secret_id: str
     secret_key: str
+    metadata: str
+    web_identity_token: str
 
     @property
     def environ(self) -> dict[str, str]:
@@ -85,7 +87,8 @@ class Server:
         kms = EmbeddedKms(self.folder / "store")
         try:
             with kms.request("DescribeKey", {}, write=True) as call:
-                made = served_credentials.create(call.db, call.vault(), lifetime)
+                kind = served_credentials.TEMPORARY
+                made = served_credentials.derive(call.db, call.vault(), kind, self.secret_id, lifetime)
         finally:
             kms.close()
         return Credential(made.secret_id, made.secret_key, made.token, made.expires_unix)
@@ -102,9 +105,10 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("served")) as found:
+    with serving(tmp_path_factory.mktemp("served"), "--metadata", "--web-identity") as found:
         secret_id, secret_key = (found.variables[f"TENCENTCLOUD_SECRET_{part}"] for part in ("ID", "KEY"))
-        yield Server(found.folder, found.endpoint, secret_id, secret_key)
+        metadata, token = found.variables["KMSTOOL_METADATA_ENDPOINT"], found.run("local", "credentials", "token")
+        yield Server(found.folder, found.endpoint, secret_id, secret_key, metadata, token.stdout.strip())
 
 
 class Stub:
@@ -418,7 +422,7 @@ def test_a_malformed_ini_file_is_named(home: Path, text: str) -> None:
 
 def test_the_role_of_a_machine(server: Server) -> None:
     run("profile", "set", "machine", "--credentials", "cvm-role", "--endpoint", server.endpoint)
-    environ = {"KMSTOOL_METADATA_ENDPOINT": server.endpoint, "KMSTOOL_PROFILE": "machine"}
+    environ = {"KMSTOOL_METADATA_ENDPOINT": server.metadata, "KMSTOOL_PROFILE": "machine"}
     found = status(**environ)
     assert (found["Source"], found["Expires"] != "never") == ("the CVM's role", True)
     assert len(run("random", "8", **environ).stdout) == 17
@@ -427,7 +431,7 @@ def test_the_role_of_a_machine(server: Server) -> None:
 def test_no_proxy_is_the_way_to_the_metadata_service(server: Server, closed_port: int) -> None:
     run("profile", "set", "machine", "--credentials", "cvm-role")
     proxy = f"http://127.0.0.1:{closed_port}"
-    status("--profile", "machine", KMSTOOL_METADATA_ENDPOINT=server.endpoint, http_proxy=proxy, HTTP_PROXY=proxy)
+    status("--profile", "machine", KMSTOOL_METADATA_ENDPOINT=server.metadata, http_proxy=proxy, HTTP_PROXY=proxy)
 
 
 def test_without_a_metadata_service_there_is_an_error_soon(silent_port: int, closed_port: int) -> None:
@@ -505,7 +509,7 @@ def test_a_machine_without_a_role() -> None:
 
 def test_a_pod(server: Server, tmp_path: Path) -> None:
     identity = tmp_path / "identity"
-    identity.write_text("token-1\n")
+    identity.write_text(f"{server.web_identity_token}\n")
     environ = {
         "TKE_REGION": "ap-singapore",
         "TKE_PROVIDER_ID": "OIDC",
@@ -532,7 +536,7 @@ def test_the_identity_of_a_pod_is_read_anew(server: Server, tmp_path: Path) -> N
     def sts(action: str, params: Mapping[str, Any], signer: Provider | None) -> Mapping[str, Any]:
         assert (action, signer) == ("AssumeRoleWithWebIdentity", None)
         seen.append(params["WebIdentityToken"])
-        return server.sts(action, params, signer)
+        return server.sts(action, {**params, "WebIdentityToken": server.web_identity_token}, signer)
 
     environ = {
         "TKE_REGION": "ap-singapore",

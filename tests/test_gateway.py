@@ -79,7 +79,7 @@ def serving(folder: Path, *options: str) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("served")) as found:
+    with serving(tmp_path_factory.mktemp("served"), "--metadata", "--web-identity") as found:
         yield found
 
 
@@ -270,7 +270,7 @@ REFUSED = {
     # The one action that may be asked for without a signature is not one of KMS.
     "skipped in the wrong version": (
         Ask("AssumeRoleWithWebIdentity", b"{}", later={"authorization": "SKIP"}),
-        "InvalidAction",
+        "AuthFailure.InvalidAuthorization",
     ),
     "a token where there is none": (Ask(token="made-up"), "AuthFailure.TokenFailure"),
     "timestamp of words": (Ask(later={"x-tc-timestamp": "now"}), "InvalidParameter"),
@@ -539,6 +539,53 @@ def test_only_loopback_is_listened_to(tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
+# The older scheme signs names and values as they are.
+
+MERGED = {
+    "one of the action": {"KeyId": "a&Plaintext=YQ=="},
+    "the last one": {"KeyId": "a", "Plaintext": "YQ==&EncryptionContext={}"},
+    "in the middle": {"KeyId": "x&y&Plaintext=b&z"},
+    "empty": {"KeyId": "a&Plaintext="},
+    "a common one": {"KeyId": "a&Region=ap-singapore", "Plaintext": "YQ=="},
+    "the action itself": {"KeyId": "&Action=DisableKey"},
+    "a token": {"KeyId": "a", "Plaintext": "YQ==&Token=b"},
+    "in a common one": {"Region": "ap-guangzhou&KeyId=a", "Plaintext": "YQ=="},
+    "a name": {"KeyId=a&Plaintext": "YQ=="},
+}
+
+
+@pytest.mark.parametrize("fields", MERGED.values(), ids=MERGED)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_value_that_could_be_two_parameters_is_refused(server: Server, method: str, fields: dict[str, str]) -> None:
+    """Whoever sees a signed request could send it with its parameters cut in other places."""
+    found = send_v1(server, method, v1(server, method, "HmacSHA256", Action="Encrypt", **fields))
+    assert code(found) == "InvalidParameter"
+    assert "cannot tell" in found["Error"]["Message"]
+
+
+def test_two_signed_parameters_cannot_be_sent_as_one(server: Server) -> None:
+    """The attack itself: the signature over two parameters is that of one that holds both."""
+    alias, usage = "k" + uuid.uuid4().hex, "ASYMMETRIC_DECRYPT_RSA_2048"
+    fields = v1(server, "GET", "HmacSHA256", Action="CreateKey", Alias=alias, Description="a", KeyUsage=usage)
+    del fields["KeyUsage"]
+    assert code(send_v1(server, "GET", {**fields, "Description": f"a&KeyUsage={usage}"})) == "InvalidParameter"
+    assert not exists(server, alias)
+
+
+def test_a_value_may_hold_an_ampersand(server: Server) -> None:
+    alias = "k" + uuid.uuid4().hex
+    fields = v1(server, "POST", "HmacSHA256", Action="CreateKey", Alias=alias, Description="a&b=c & Alias=d&Alias")
+    assert code(send_v1(server, "POST", fields)) is None
+
+
+def test_a_list_in_a_role_is_a_parameter_too(server: Server) -> None:
+    fields = v1(server, "GET", "HmacSHA1", Action="AssumeRole", RoleArn="a", RoleSessionName="b&Tags.0.Key=c")
+    fields["Version"] = STS
+    secret = server.variables["TENCENTCLOUD_SECRET_KEY"]
+    fields["Signature"] = tc3.sign_v1("GET", server.netloc, "/", fields, secret)
+    assert code(send_v1(server, "GET", fields)) == "InvalidParameter"
+
+
 # Temporary credentials.
 
 
@@ -568,7 +615,8 @@ def test_a_temporary_credential_needs_its_token(server: Server) -> None:
 
 def test_an_expired_credential_is_refused(server: Server) -> None:
     with server.store() as kms, kms.request("DescribeKey", {}, write=True) as writing:
-        made = credentials.create(writing.db, writing.vault(), 2)
+        parent = server.variables["TENCENTCLOUD_SECRET_ID"]
+        made = credentials.derive(writing.db, writing.vault(), credentials.TEMPORARY, parent, 2)
     ask = Ask(secret=(made.secret_id, made.secret_key), token=made.token)
     assert code(ask.send(server)) is None
     time.sleep(max(0, made.expires_unix - time.time()) + 0.1)
@@ -584,7 +632,16 @@ def test_a_deleted_credential_is_not_known(server: Server) -> None:
 
 
 ROLE = {"RoleArn": "qcs::cam::uin/1:roleName/a", "RoleSessionName": "tests"}
-WEB_IDENTITY = {**ROLE, "ProviderId": "OIDC", "WebIdentityToken": "a token"}
+SKIPPED = {"authorization": "SKIP"}
+
+
+def web_identity(server: Server, token: str = "") -> dict[str, Any]:
+    token = token or server.run("local", "credentials", "token").stdout.strip()
+    return {**ROLE, "ProviderId": "OIDC", "WebIdentityToken": token}
+
+
+def secret_path(server: Server) -> str:
+    return server.variables["KMSTOOL_METADATA_ENDPOINT"].removeprefix(server.endpoint) + ROLE_PATH
 
 
 def assume(server: Server, action: str, params: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
@@ -603,7 +660,7 @@ def test_a_role_can_be_assumed(server: Server) -> None:
 
 
 def test_a_web_identity_is_believed_without_a_signature(server: Server) -> None:
-    found = assume(server, "AssumeRoleWithWebIdentity", WEB_IDENTITY, later={"authorization": "SKIP"})
+    found = assume(server, "AssumeRoleWithWebIdentity", web_identity(server), later=SKIPPED)
     given = found["Credentials"]
     ask = Ask(secret=(given["TmpSecretId"], given["TmpSecretKey"]), token=given["Token"])
     assert code(ask.send(server)) is None
@@ -628,16 +685,19 @@ def test_what_is_wrong_with_a_role(server: Server, action: str, params: Mapping[
 
 
 def test_the_metadata_service_gives_credentials(server: Server) -> None:
-    answer, role = exchange(server, "GET", ROLE_PATH, {})
+    path = secret_path(server)
+    answer, role = exchange(server, "GET", path, {})
     assert (answer.status, answer.getheader("Content-Type")) == (200, "text/plain")
-    answer, body = exchange(server, "GET", ROLE_PATH + role.decode(), {})
+    answer, body = exchange(server, "GET", path + role.decode(), {})
     given = json.loads(body)
     assert (answer.status, given["Code"]) == (200, "Success")
     assert given["ExpiredTime"] > time.time()
     ask = Ask(secret=(given["TmpSecretId"], given["TmpSecretKey"]), token=given["Token"])
     assert code(ask.send(server)) is None
-    answer, _ = exchange(server, "POST", ROLE_PATH + role.decode(), {})
+    answer, _ = exchange(server, "POST", path + role.decode(), {})
     assert answer.status == 404
+    # As in the cloud: who asks again gets the same ones.
+    assert exchange(server, "GET", path + role.decode(), {})[1] == body
 
 
 def test_a_web_page_gets_no_credential_by_a_name_of_its_own(server: Server) -> None:
@@ -645,13 +705,12 @@ def test_a_web_page_gets_no_credential_by_a_name_of_its_own(server: Server) -> N
 
     (DNS rebinding: for the browser that page and this server are then one origin.)
     """
-    answer, role = exchange(server, "GET", ROLE_PATH, {})
+    path, known = secret_path(server), web_identity(server)
+    answer, role = exchange(server, "GET", path, {})
     for host in ("page.example", "page.example:80", f"page.example:{server.netloc.rpartition(':')[2]}"):
-        answer, body = exchange(server, "GET", ROLE_PATH + role.decode(), {"Host": host})
+        answer, body = exchange(server, "GET", path + role.decode(), {"Host": host})
         assert b"TmpSecretKey" not in body, answer.status
-        found = assume(
-            server, "AssumeRoleWithWebIdentity", WEB_IDENTITY, later={"authorization": "SKIP"}, sent_host=host
-        )
+        found = assume(server, "AssumeRoleWithWebIdentity", known, later=SKIPPED, sent_host=host)
         assert "Credentials" not in found
 
 
@@ -890,7 +949,7 @@ def test_a_restored_store_is_served_at_once(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_gone_is_an_error_and_no_silence(tmp_path: Path) -> None:
-    with serving(tmp_path / "served") as server:
+    with serving(tmp_path / "served", "--metadata") as server:
         assert code(Ask().send(server)) is None
         server.run("local", "reset", "--yes", exit_code=8)
         for path in (server.folder / "store").glob("*.sqlite3"):
@@ -898,7 +957,7 @@ def test_a_store_that_is_gone_is_an_error_and_no_silence(tmp_path: Path) -> None
         assert code(Ask("CreateKey", b'{"Alias": "a"}').send(server)) == "InternalError"
         host, _, port = server.netloc.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=5) as client:
-            client.sendall(f"GET {ROLE_PATH}kmstool-local HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            client.sendall(f"GET {secret_path(server)}kmstool-local HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
             assert client.recv(100).startswith(b"HTTP/1.1 ")
 
 
@@ -975,7 +1034,7 @@ def test_any_request_is_refused_with_a_code(method: str, query: str, body: bytes
         headers = {**headers, "x-tc-timestamp": str(int(time.time()))}
     request = HttpRequest(method, "/", query, headers, body)
     try:
-        found = authenticate(request, {"AKIDexample": CREDENTIAL}.get)
+        found = authenticate(request, {"AKIDexample": CREDENTIAL}.get, web_identity=True)
     except KmsToolError as error:
         refusal = error.kms_code
     else:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kmstool.cli import files, options, output, passphrases, times
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.session import LOCAL_NOTE, Session, pass_session
+
+if TYPE_CHECKING:
+    from kmstool.server.listening import Served
 
 MAX_SEED_BYTES = 2**24
 PROTECTIONS = ("file", "keyring", "passphrase")
@@ -18,7 +22,7 @@ PROTECTIONS = ("file", "keyring", "passphrase")
 COMMANDS = {
     "backup": ("kmstool.cli.local:backup", "Write a copy of the store, also while it is in use."),
     "clock": ("kmstool.cli.local:clock", "Move the embedded KMS's clock."),
-    "credentials": ("kmstool.cli.serving:credentials", "Make, list and delete the API keys of the served KMS."),
+    "credentials": ("kmstool.cli.api_keys:credentials", "Make, list and delete the API keys of the served KMS."),
     "env": ("kmstool.cli.serving:env", "Print lines that point tccli and the SDKs at it."),
     "export": ("kmstool.cli.local:export", "Write all keys as a seed file."),
     "faults": ("kmstool.cli.serving:faults", "Make the served KMS fail on purpose, to test its clients."),
@@ -40,10 +44,11 @@ def local() -> None:
 @pass_session
 def status(session: Session) -> None:
     """Show the store, its protection, clock and regions."""
-    from kmstool.server import admin
+    from kmstool.server import admin, listening
     from kmstool.server.protection import MODES
     from kmstool.server.regions import REGIONS
 
+    served = listening.served(session.local_folder)
     store = admin.describe(session.local_kms())
     regions = [
         {"Region": item.name, "Profile": item.profile, "Algorithm": item.algorithm, "Keys": store["Keys"].get(name, 0)}
@@ -58,13 +63,22 @@ def status(session: Session) -> None:
                 "protection": f"{store['Protection']}: {MODES[store['Protection']]}",
                 "created": times.shown(store["Created"]),
                 "clock": _clock(store["Now"], store["ClockOffset"]),
+                "served": _served(served),
             }
         )
         print()
         rows = [(item["Region"], item["Profile"], item["Algorithm"], str(item["Keys"])) for item in regions]
         output.table(session, ("REGION", "PROFILE", "ALGORITHM", "KEYS"), rows)
 
-    output.answer(session, {**store, "Keys": sum(store["Keys"].values()), "Regions": regions}, text)
+    answer = {**store, "Keys": sum(store["Keys"].values()), "Regions": regions, "Served": None}
+    if served:
+        answer["Served"] = {
+            "Address": served.address,
+            "Socket": served.socket,
+            "Metadata": bool(served.metadata),
+            "WebIdentity": served.web_identity,
+        }
+    output.answer(session, answer, text)
 
 
 @click.command(cls=options.Command, example="kmstool local clock advance 8d")
@@ -202,6 +216,17 @@ def reset(session: Session) -> None:
         return
     admin.reset(folder)
     session.note(f"the store in {folder} is gone")
+
+
+def _served(served: Served | None) -> str:
+    if served is None:
+        return "no"
+    more = (
+        served.socket,
+        "with a metadata service" * bool(served.metadata),
+        "with web identities" * served.web_identity,
+    )
+    return ", ".join((f"http://{served.address}", *filter(None, more)))
 
 
 def _clock(now: int, offset: int) -> str:

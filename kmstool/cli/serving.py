@@ -1,4 +1,4 @@
-"""`kmstool local serve`, `env`, `credentials` and `faults`: the embedded KMS for other programs."""
+"""`kmstool local serve`, `env` and `faults`: the embedded KMS for other programs."""
 
 from __future__ import annotations
 
@@ -15,21 +15,38 @@ from kmstool.cli.options import Command, Group, NumberRange, file_option, not_em
 from kmstool.cli.session import Session, pass_session
 from kmstool.errors import OutputError, UsageError
 
+_PATH_BYTES = 24
+
 
 @click.command(cls=Command, example="kmstool local serve --port 0 --port-file kms.port")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port; 0 takes a free one.")
 @file_option("--port-file", help="Write the bare port number here once ready.")
+@click.option("--socket", metavar="PATH", callback=not_empty, help="Listen on a Unix socket too, for this user only.")
 @click.option("--quota", is_flag=True, help="Keep to the request rates that the cloud publishes.")
+@click.option("--metadata", is_flag=True, help="Be a CVM's metadata service too, at a secret place.")
+@click.option("--web-identity", is_flag=True, help="Give keys for the tokens of local credentials token.")
 @pass_session
-def serve(session: Session, host: str, port: int, port_file: str | None, quota: bool) -> None:
+def serve(
+    session: Session,
+    host: str,
+    port: int,
+    port_file: str | None,
+    socket: str | None,
+    quota: bool,
+    metadata: bool,
+    web_identity: bool,
+) -> None:
     """Serve the embedded KMS over HTTP on this machine.
 
     tccli and every Tencent SDK can use it: kmstool local env tells them how. It ends
-    on Ctrl-C or SIGTERM, after the requests that have begun.
+    on Ctrl-C or SIGTERM, after the requests that have begun. Whoever has no API key of it gets
+    nothing; with --metadata and --web-identity this user's programs can get one.
     """
+    from secrets import token_urlsafe
+
     from kmstool.server import listening
-    from kmstool.server.gateway import Gateway
+    from kmstool.server.gateway import Gateway, Stubs
 
     if host not in listening.LOOPBACK:
         raise UsageError(f"{host} is no loopback address", hint="one of: " + ", ".join(listening.LOOPBACK))
@@ -39,6 +56,7 @@ def serve(session: Session, host: str, port: int, port_file: str | None, quota: 
         session.local_folder,
         session.passphrase,
         quota=quota,
+        stubs=Stubs(f"/{token_urlsafe(_PATH_BYTES)}" if metadata else "", web_identity),
         report=session.warn if verbose else lambda _: None,
     )
 
@@ -46,10 +64,16 @@ def serve(session: Session, host: str, port: int, port_file: str | None, quota: 
         if port_file is not None:
             stack.enter_context(_port_file(Path(port_file), actual))
         print(f"listening on http://{listening.bracketed(host)}:{actual}", flush=True)
+        if socket is not None:
+            session.note(f"listening on the Unix socket {socket} too")
+        for name, is_on in (("metadata service", metadata), ("web identities", web_identity)):
+            if is_on:
+                session.warn(f"{name}: programs of this user can get an API key without having one")
 
     with ExitStack() as stack:
         stack.callback(gateway.close)
-        listening.serve(gateway, session.local_folder, host, port, ready)
+        unix = Path(socket) if socket is not None else None
+        listening.serve(gateway, session.local_folder, host, port, ready, unix=unix)
     session.note("stopped")
 
 
@@ -89,7 +113,8 @@ def env(session: Session) -> None:
     from kmstool.kms.profiles import LOCAL
     from kmstool.server import admin, listening
 
-    address = listening.address(session.local_folder)
+    served = listening.running(session.local_folder)
+    address = served.address
     host = address.rpartition(":")[0]
     credential = admin.lasting_credential(session.local_kms())
     variables = {
@@ -97,6 +122,7 @@ def env(session: Session) -> None:
         "TENCENTCLOUD_SECRET_KEY": credential.secret_key,
         "TENCENTCLOUD_REGION": session.region(session.profiles.get(LOCAL)),
         "KMSTOOL_ENDPOINT": f"http://{address}",
+        **({"KMSTOOL_METADATA_ENDPOINT": f"http://{address}{served.metadata}"} if served.metadata else {}),
         # Each client looks for another form of the host here.
         "NO_PROXY": f"{host},localhost,{address},http://{address}",
     }
@@ -106,61 +132,6 @@ def env(session: Session) -> None:
         # Always in quotes, so that scripts can read the lines without a shell.
         lambda: print("\n".join(f"export {name}='{value}'" for name, value in variables.items())),
     )
-
-
-@click.group(cls=Group)
-def credentials() -> None:
-    """Make, list and delete the API keys of the served KMS."""
-
-
-@credentials.command("list", example="kmstool local credentials list")
-@pass_session
-def list_credentials(session: Session) -> None:
-    """List the lasting API keys."""
-    from kmstool.server import credentials as served
-
-    with session.local_kms().request("DescribeKey", {}, write=False) as call:
-        found = served.all_lasting(call.db, call.vault())
-    answer = {"Credentials": [{"SecretId": item.secret_id} for item in found]}
-    output.answer(session, answer, lambda: output.table(session, ("SECRET ID",), [(item.secret_id,) for item in found]))
-
-
-@credentials.command(example="kmstool local credentials create --lifetime 1h")
-@click.option(
-    "--lifetime",
-    metavar="DURATION",
-    callback=not_empty,
-    help="Make a temporary one with a token: 90s, 30m, 12h, 1d.",
-)
-@pass_session
-def create(session: Session, lifetime: str | None) -> None:
-    """Make an API key and print it."""
-    from kmstool.server import credentials as served
-
-    seconds = times.duration(lifetime) if lifetime is not None else 0
-    if lifetime is not None and not seconds:
-        raise UsageError(f"--lifetime {lifetime} is no time at all", hint="leave it out for a key that stays")
-    with session.local_kms().request("DescribeKey", {}, write=True) as call:
-        made = served.create(call.db, call.vault(), seconds)
-    answer = {"SecretId": made.secret_id, "SecretKey": made.secret_key}
-    if made.token:
-        answer |= {"Token": made.token, "Expires": times.shown(made.expires_unix)}
-    output.answer(session, answer, lambda: output.fields(answer))
-
-
-@credentials.command(example="kmstool local credentials delete AKIDexample --yes")
-@click.argument("secret_id")
-@pass_session
-def delete(session: Session, secret_id: str) -> None:
-    """Delete an API key."""
-    from kmstool.errors import NotFoundError
-    from kmstool.server import credentials as served
-
-    session.confirm(f"programs that use {secret_id} will be refused")
-    with session.local_kms().request("DescribeKey", {}, write=True) as call:
-        if not served.remove(call.db, secret_id):
-            raise NotFoundError(f"there is no API key {secret_id!r}", hint="kmstool local credentials list")
-    session.note(f"the API key {secret_id} is gone")
 
 
 @click.group(cls=Group)

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
-from kmstool import tc3
+from kmstool import protocol, tc3
 from kmstool.errors import InputError, KmsToolError
+from kmstool.server import sts
 from kmstool.server.call import refuse
 from kmstool.server.credentials import ServedCredential
 from kmstool.server.http import HttpRequest
@@ -54,10 +55,13 @@ class SignedCall:
     secret_id: str = ""
 
 
-def authenticate(request: HttpRequest, lookup: Lookup) -> SignedCall:
-    """Return the call if its signature is good; raise the API's error for each way in which it is not."""
+def authenticate(request: HttpRequest, lookup: Lookup, *, web_identity: bool = False) -> SignedCall:
+    """Return the call if its signature is good; raise the API's error for each way in which it is not.
+
+    With `web_identity` a call for a web identity may come without: its token is not looked at here.
+    """
     if "authorization" in request.headers:
-        return _tc3(request, lookup)
+        return _tc3(request, lookup, web_identity=web_identity)
     return _v1(request, lookup)
 
 
@@ -69,6 +73,11 @@ def check_head(request: HttpRequest, lookup: Lookup) -> None:
     if "authorization" not in request.headers:
         raise refuse("AuthFailure.InvalidAuthorization", "a body as large must be signed by TC3-HMAC-SHA256")
     _claim(request, lookup)
+
+
+def is_web_identity(call: SignedCall) -> bool:
+    """Tell whether a call is the one that may show a web identity token in place of a signature."""
+    return call.action == sts.WEB_IDENTITY and call.version == sts.VERSION
 
 
 def is_addressed_by_loopback(request: HttpRequest) -> bool:
@@ -113,7 +122,7 @@ def _lists(node: Any) -> Any:
     return {name: _lists(value) for name, value in node.items()}
 
 
-def _tc3(request: HttpRequest, lookup: Lookup) -> SignedCall:
+def _tc3(request: HttpRequest, lookup: Lookup, *, web_identity: bool) -> SignedCall:
     headers = request.headers
     for name in ("x-tc-action", "x-tc-version", "x-tc-timestamp"):
         if name not in headers:
@@ -124,7 +133,7 @@ def _tc3(request: HttpRequest, lookup: Lookup) -> SignedCall:
         region=headers.get("x-tc-region", ""),
         params={},
     )
-    unsigned = headers["authorization"] == "SKIP" and call.action == "AssumeRoleWithWebIdentity"
+    unsigned = web_identity and headers["authorization"] == "SKIP" and is_web_identity(call)
     if unsigned and is_addressed_by_loopback(request):
         return replace(call, params=_parameters(request))
     secret_id = _signer(request, lookup)
@@ -183,10 +192,23 @@ def _v1(request: HttpRequest, lookup: Lookup) -> SignedCall:
         raise refuse("AuthFailure.InvalidAuthorization", error.message) from error
     if not good:
         raise _wrong_signature()
+    _refuse_ambiguous(request, fields)
     own = {name: value for name, value in fields.items() if name not in _COMMON}
     return SignedCall(
         fields["Action"], fields["Version"], fields.get("Region", ""), unflatten(own), credential.secret_id
     )
+
+
+def _refuse_ambiguous(request: HttpRequest, fields: Mapping[str, str]) -> None:
+    """Refuse a request that has the same text under its signature as one with other parameters."""
+    action = protocol.actions().get(fields["Action"])
+    names = (action.request if action else ()), sts.PARAMETERS.get(fields["Action"], ()), _COMMON
+    hidden = tc3.hidden_parameter(fields, frozenset().union(*names))
+    if hidden is not None:
+        shown = hidden[:_MAX_SHOWN]
+        raise refuse("InvalidParameter", f"this signature cannot tell a value from the parameter {shown}: use TC3")
+    if "?" in request.headers.get("host", ""):
+        raise refuse("InvalidParameter", "the header host is malformed")
 
 
 def _parameters(request: HttpRequest) -> Mapping[str, Any]:

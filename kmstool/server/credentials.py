@@ -1,62 +1,123 @@
 """The API keys with which clients sign requests to the served KMS: lasting ones, and temporary ones with a token.
 
-Kept in the store, wrapped like key material. Their expiry goes by the real clock, as
-signatures do.
+Kept in the store, wrapped like key material together with kind, maker and expiry, so that
+none of these can be altered. A temporary key lives no longer than what it was made with,
+and goes with it. Expiry goes by the real clock, as signatures do.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import secrets
 import sqlite3
 import string
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
+from kmstool.errors import IntegrityError
+from kmstool.server.call import refuse
 from kmstool.server.vault import Vault
 
+LASTING, TEMPORARY, ROLE, WEB_IDENTITY, METADATA = "lasting", "temporary", "role", "web-identity", "metadata"
+TOKEN = "token"  # noqa: S105 - a kind, no secret
+"""A web identity token: its holder gets an API key for it, and signs nothing with it."""
+
+MAX_LIVE = 1000
+"""How many temporary keys and tokens may live at once that come from one lasting key."""
+
 _ALPHABET = string.ascii_letters + string.digits
+_KEPT_SECONDS = 86400
+# What an API key comes from ends with a lasting one, unless that or one between is gone.
+_ROOT = """
+    WITH RECURSIVE up (id, parent) AS (
+        SELECT secret_id, parent FROM credential WHERE secret_id = ?
+        UNION SELECT secret_id, credential.parent FROM credential JOIN up ON secret_id = up.parent
+    )
+    SELECT id FROM up WHERE parent = ''
+"""
+_FAMILY = """
+    WITH RECURSIVE down (id) AS (VALUES (?) UNION SELECT secret_id FROM credential JOIN down ON parent = down.id)
+    SELECT count(*) - 1 FROM down
+"""
+_REMOVE = """
+    DELETE FROM credential WHERE secret_id IN (
+        WITH RECURSIVE down (id) AS (VALUES (?) UNION SELECT secret_id FROM credential JOIN down ON parent = down.id)
+        SELECT id FROM down
+    )
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ServedCredential:
-    """A SecretId with its key; `token` is empty and `expires_unix` 0 for a lasting one."""
+    """A SecretId with its key; `token` and `parent` are empty and `expires_unix` 0 for a lasting one."""
 
     secret_id: str
     secret_key: str = field(repr=False)
     token: str = field(repr=False, default="")
     expires_unix: int = 0
+    kind: str = LASTING
+    parent: str = ""
 
     @property
     def expired(self) -> bool:
         """Whether its time is over."""
         return 0 < self.expires_unix <= time.time()
 
+    @property
+    def bearer(self) -> str:
+        """The text of a web identity token."""
+        return f"{self.secret_id}.{self.token}"
 
-def create(db: sqlite3.Connection, vault: Vault, lifetime_seconds: int = 0) -> ServedCredential:
-    """Make an API key inside a writing transaction, temporary and with a token if a lifetime is given."""
-    now = int(time.time())
-    credential = ServedCredential(
-        secret_id="AKID" + _random(32),
-        secret_key=_random(32),
-        token=_random(120) if lifetime_seconds else "",
-        expires_unix=now + lifetime_seconds if lifetime_seconds else 0,
-    )
-    secret = json.dumps([credential.secret_key, credential.token]).encode()
-    db.execute(
-        "INSERT INTO credential VALUES (?, ?, ?, ?)",
-        (credential.secret_id, vault.wrap(_identity(credential.secret_id), secret), now, credential.expires_unix),
-    )
-    return credential
+
+def create(db: sqlite3.Connection, vault: Vault) -> ServedCredential:
+    """Make a lasting API key inside a writing transaction."""
+    return _keep(db, vault, ServedCredential("AKID" + _random(32), _random(32)))
+
+
+def derive(db: sqlite3.Connection, vault: Vault, kind: str, parent_id: str, lifetime_seconds: int) -> ServedCredential:
+    """Make a temporary one inside a writing transaction, which lives no longer than its parent.
+
+    Raises the API's error if the parent is gone or expired, or has too many already.
+    """
+    parent = find(db, vault, parent_id)
+    if parent is None or parent.expired:
+        raise refuse("AuthFailure.TokenFailure", "the key that this one would come from is gone or expired")
+    _make_room(db, parent_id)
+    expires = int(time.time()) + lifetime_seconds
+    if parent.expires_unix:
+        expires = min(expires, parent.expires_unix)
+    return _keep(db, vault, ServedCredential("AKID" + _random(32), _random(32), _random(120), expires, kind, parent_id))
 
 
 def find(db: sqlite3.Connection, vault: Vault, secret_id: str) -> ServedCredential | None:
-    """Return the API key of that id, expired or not, None if there is none."""
-    row = db.execute("SELECT wrapped, expires FROM credential WHERE secret_id = ?", (secret_id,)).fetchone()
-    if row is None:
+    """Return what has that id, expired or not; None if there is none, or what it comes from is gone.
+
+    Raises `IntegrityError` for a row that was altered.
+    """
+    row = db.execute(
+        "SELECT wrapped, expires, kind, parent FROM credential WHERE secret_id = ?", (secret_id,)
+    ).fetchone()
+    if row is None or _root(db, secret_id) is None:
         return None
-    secret_key, token = json.loads(vault.unwrap(_identity(secret_id), row[0]))
-    return ServedCredential(secret_id, secret_key, token, row[1])
+    found = _opened(secret_id, json.loads(vault.unwrap(_identity(secret_id), row[0])))
+    if found is None or (found.expires_unix, found.kind, found.parent) != row[1:]:
+        raise IntegrityError(
+            f"the API key {secret_id} was altered in the store of the local KMS",
+            hint=f"delete it: kmstool local credentials delete {secret_id}; or restore a copy",
+        )
+    return found
+
+
+def find_bearer(db: sqlite3.Connection, vault: Vault, text: object) -> ServedCredential | None:
+    """Return the web identity token of that text, None unless it was issued here and is valid now."""
+    if not isinstance(text, str) or not text.isascii():
+        return None
+    found = find(db, vault, text.partition(".")[0])
+    if found is None or found.kind != TOKEN or found.expired:
+        return None
+    return found if hmac.compare_digest(found.bearer.encode(), text.encode()) else None
 
 
 def secret_ids(db: sqlite3.Connection) -> frozenset[str]:
@@ -66,18 +127,83 @@ def secret_ids(db: sqlite3.Connection) -> frozenset[str]:
 
 def all_lasting(db: sqlite3.Connection, vault: Vault) -> list[ServedCredential]:
     """Return the lasting API keys, oldest first."""
-    rows = db.execute("SELECT secret_id FROM credential WHERE expires = 0 ORDER BY created, secret_id").fetchall()
+    rows = db.execute(
+        "SELECT secret_id FROM credential WHERE kind = ? ORDER BY created, secret_id", (LASTING,)
+    ).fetchall()
     return [found for (secret_id,) in rows if (found := find(db, vault, secret_id))]
 
 
-def remove(db: sqlite3.Connection, secret_id: str) -> bool:
-    """Delete an API key; tell whether it was there."""
-    return db.execute("DELETE FROM credential WHERE secret_id = ?", (secret_id,)).rowcount > 0
+def all_live(db: sqlite3.Connection, vault: Vault) -> list[ServedCredential]:
+    """Return all that can be used now, the lasting ones first and then by age."""
+    rows = db.execute("SELECT secret_id FROM credential ORDER BY kind <> ?, created, secret_id", (LASTING,)).fetchall()
+    found = [find(db, vault, secret_id) for (secret_id,) in rows]
+    return [item for item in found if item and not item.expired]
+
+
+def latest(db: sqlite3.Connection, vault: Vault, kind: str, parent_id: str, seconds: int) -> ServedCredential | None:
+    """Return the temporary key of a kind that lives longest, None if none lives for that long yet."""
+    row = db.execute(
+        "SELECT secret_id FROM credential WHERE parent = ? AND kind = ? AND expires > ? ORDER BY expires DESC LIMIT 1",
+        (parent_id, kind, int(time.time()) + seconds),
+    ).fetchone()
+    return find(db, vault, row[0]) if row else None
+
+
+def remove(db: sqlite3.Connection, secret_id: str) -> int:
+    """Delete an API key or token with all that come from it; return how many that were."""
+    return db.execute(_REMOVE, (secret_id,)).rowcount
 
 
 def remove_expired(db: sqlite3.Connection) -> None:
     """Delete temporary API keys that are over by more than a day; until then clients learn that theirs expired."""
-    db.execute("DELETE FROM credential WHERE expires > 0 AND expires < ?", (int(time.time()) - 86400,))
+    db.execute("DELETE FROM credential WHERE expires > 0 AND expires < ?", (int(time.time()) - _KEPT_SECONDS,))
+
+
+def _make_room(db: sqlite3.Connection, parent_id: str) -> None:
+    """Refuse one more of a family that is complete; what has expired goes before that."""
+    if _family(db, parent_id) < MAX_LIVE:
+        return
+    db.execute("DELETE FROM credential WHERE expires > 0 AND expires <= ?", (int(time.time()),))
+    if _family(db, parent_id) >= MAX_LIVE:
+        raise refuse("LimitExceeded", f"one lasting API key has at most {MAX_LIVE} temporary ones at a time")
+
+
+def _family(db: sqlite3.Connection, secret_id: str) -> int:
+    """Count what comes from the same lasting key, at any remove."""
+    return int(db.execute(_FAMILY, (_root(db, secret_id),)).fetchone()[0])
+
+
+def _root(db: sqlite3.Connection, secret_id: str) -> str | None:
+    """Return the id of the lasting key that something comes from, None if that or one between is gone."""
+    row = db.execute(_ROOT, (secret_id,)).fetchone()
+    return row[0] if row else None
+
+
+def _keep(db: sqlite3.Connection, vault: Vault, made: ServedCredential) -> ServedCredential:
+    sealed = {
+        "key": made.secret_key,
+        "token": made.token,
+        "kind": made.kind,
+        "parent": made.parent,
+        "expires": made.expires_unix,
+    }
+    wrapped = vault.wrap(_identity(made.secret_id), json.dumps(sealed).encode())
+    db.execute(
+        "INSERT INTO credential (secret_id, wrapped, created, expires, kind, parent) VALUES (?, ?, ?, ?, ?, ?)",
+        (made.secret_id, wrapped, int(time.time()), made.expires_unix, made.kind, made.parent),
+    )
+    return made
+
+
+def _opened(secret_id: str, sealed: Any) -> ServedCredential | None:
+    """Return what was sealed; None for what no version made, or a former one that bound nothing but a lasting key."""
+    match sealed:
+        case {"key": key, "token": token, "kind": kind, "parent": parent, "expires": expires}:
+            return ServedCredential(secret_id, key, token, expires, kind, parent)
+        case [key, ""]:
+            return ServedCredential(secret_id, key)
+        case _:
+            return None
 
 
 def _random(length: int) -> str:

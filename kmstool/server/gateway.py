@@ -7,11 +7,12 @@ SDKs lose the error or, worse, do not see it.
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,13 @@ from kmstool import protocol
 from kmstool.errors import KmsToolError
 from kmstool.server import admin, credentials, handlers, sts
 from kmstool.server.app import EmbeddedKms, writes
-from kmstool.server.authentication import SignedCall, authenticate, check_head, is_addressed_by_loopback
+from kmstool.server.authentication import (
+    SignedCall,
+    authenticate,
+    check_head,
+    is_addressed_by_loopback,
+    is_web_identity,
+)
 from kmstool.server.call import refuse
 from kmstool.server.credentials import ServedCredential
 from kmstool.server.faults import FaultRule, Faults
@@ -33,18 +40,40 @@ Report = Callable[[str], None]
 _NOWHERE = HttpAnswer(b"there is nothing here\n", 404, "text/plain")
 
 
+@dataclass(frozen=True, slots=True)
+class Stubs:
+    """What is served beside signed requests: the metadata service under a secret path, web identities.
+
+    `metadata` begins with `/` and is empty where there is no such service.
+    """
+
+    metadata: str = field(repr=False, default="")
+    web_identity: bool = False
+
+    def path(self, request: HttpRequest) -> str | None:
+        """Return what is asked of the metadata service, None for anybody who does not know where it is."""
+        secret, given = self.metadata.encode(), request.path.encode()
+        known = bool(secret) and hmac.compare_digest(given[: len(secret)], secret)
+        if not known or request.method != "GET" or not is_addressed_by_loopback(request):
+            return None
+        return request.path[len(secret) :]
+
+
 class Gateway:
     """The handler of an `HttpServer`; it reads in the event loop and writes in one thread of its own.
 
     The two have a connection each, so that the disk never holds up requests that only read.
     """
 
-    def __init__(self, folder: Path, passphrase: Passphrase, *, quota: bool, report: Report) -> None:
+    def __init__(
+        self, folder: Path, passphrase: Passphrase, *, quota: bool, report: Report, stubs: Stubs = Stubs()
+    ) -> None:
         handlers.load_all()
         self._reader = EmbeddedKms(folder, DEFAULT, passphrase)
         self._writer = EmbeddedKms(folder, DEFAULT, passphrase)
         self._thread = ThreadPoolExecutor(1, "store")
         self._quota = Quota() if quota else None
+        self.stubs = stubs
         self._faults = Faults()
         self._credentials: dict[str, ServedCredential | None] = {}
         self._secret_ids: frozenset[str] | None = None
@@ -64,7 +93,9 @@ class Gateway:
             if request.path != "/":
                 return self._metadata(request)
             self._refresh()
-            call = authenticate(request, self._credential)
+            call = authenticate(request, self._credential, web_identity=self.stubs.web_identity)
+            if is_web_identity(call):
+                call = self._identified(request, call)
             answer = self._handle(call)
             return _trusted(call, answer) if isinstance(answer, HttpAnswer) else answer
         except KmsToolError as error:
@@ -131,15 +162,24 @@ class Gateway:
         self._report(f"{action}: unexpected {type(error).__name__}")
         return self._refused(action, refuse("InternalError", "an unexpected fault"))
 
+    def _identified(self, request: HttpRequest, call: SignedCall) -> SignedCall:
+        """Return a call for a web identity as one of its token, whether someone signed it or not."""
+        if not self.stubs.web_identity:
+            raise refuse("UnsupportedOperation", "no web identity is believed here: kmstool local serve --web-identity")
+        token_id = sts.identity(self._reader, call.params)
+        if not request.is_from_own_user():
+            raise refuse("AuthFailure.UnauthorizedOperation", "the token is for the user that serves")
+        return replace(call, secret_id=token_id)
+
     def _metadata(self, request: HttpRequest) -> Answer:
-        if not is_addressed_by_loopback(request):
-            return HttpAnswer(b"ask by a loopback address\n", 404, "text/plain")
-        if not request.path.startswith(sts.METADATA_PATH) or request.method != "GET":
+        path = self.stubs.path(request)
+        if path is None or not request.is_from_own_user():
+            # One answer, whatever is wrong: who does not know the secret learns nothing.
             return _NOWHERE
 
         def answer() -> HttpAnswer:
             try:
-                body = sts.metadata(self._writer, request.path)
+                body = sts.metadata(self._writer, path)
             except KmsToolError as error:
                 self._report(f"metadata: {error.message}")
                 return HttpAnswer(b"the store failed\n", 500, "text/plain")
@@ -156,7 +196,8 @@ class Gateway:
             return None
         if secret_id not in self._credentials:
             with self._reader.request("DescribeKey", {}, write=False) as call:
-                self._credentials[secret_id] = credentials.find(call.db, call.vault(), secret_id)
+                found = credentials.find(call.db, call.vault(), secret_id)
+            self._credentials[secret_id] = found if found and found.kind != credentials.TOKEN else None
         return self._credentials[secret_id]
 
     def _refresh(self) -> None:
@@ -173,7 +214,7 @@ class Gateway:
 def _fields(kms: EmbeddedKms, call: SignedCall) -> Mapping[str, Any]:
     """Perform an action of the service whose version is asked for, and return the fields of its answer."""
     if call.version == sts.VERSION:
-        return sts.call(kms, call.action, call.params)
+        return sts.call(kms, call.action, call.params, call.secret_id)
     if call.version == protocol.VERSION:
         return kms.call(call.action, call.params, call.region or DEFAULT)
     raise refuse("NoSuchVersion", f"there is no version {call.version!r}")

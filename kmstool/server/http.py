@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache
@@ -23,7 +24,7 @@ _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _TARGET = re.compile(r"(?:https?://[^/?#]*)?(/[^?#]*)?(?:\?([^#]*))?")
 _REASONS = {
-    100: "Continue", 200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
+    100: "Continue", 200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
     408: "Request Timeout", 411: "Length Required", 413: "Content Too Large", 417: "Expectation Failed",
     431: "Request Header Fields Too Large", 500: "Internal Server Error", 503: "Service Unavailable",
 }  # fmt: skip
@@ -39,6 +40,8 @@ class HttpRequest:
     headers: dict[str, str]
     body: bytes = field(repr=False, default=b"")
     keep_alive: bool = True
+    is_from_own_user: Callable[[], bool] = field(repr=False, compare=False, default=lambda: False)
+    """Whether this process's user sent it, as `peers.is_own` tells; not free, so asked where it matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,9 @@ def parse_head(head: bytes) -> tuple[HttpRequest, int]:
         if not colon or not _NAME.fullmatch(raw_name) or not _VALUE.fullmatch(value):
             raise HttpError(400, "malformed header")
         name = raw_name.decode("ascii").lower()
+        if name == "origin" or name.startswith("sec-fetch-"):
+            # Browsers add these to what web pages ask for; no client of an API does.
+            raise HttpError(403, "web pages are not answered")
         if name in headers:
             # Two answers to one question are how requests are smuggled.
             raise HttpError(400, f"header {name} given twice")

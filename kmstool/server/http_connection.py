@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
+from kmstool.server import peers
 from kmstool.server.http import Answer, HttpAnswer, HttpError, HttpRequest, refusal, written
 from kmstool.server.http_incoming import Admit, Budget, Incoming
 from kmstool.server.http_turns import Turns
@@ -48,7 +49,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._incoming = Incoming(shared.admit, shared.budget)
+        self._incoming = Incoming(shared.admit, shared.budget, self.is_from_own_user)
         self._transport: asyncio.Transport | None = None
         self.busy = False
         self._trusted = self._was_refused = False
@@ -102,6 +103,10 @@ class Connection(asyncio.BufferedProtocol):
             self._go_on()
 
     # What the server asks and tells.
+
+    def is_from_own_user(self) -> bool:
+        """Tell whether the client is a process of the user that serves."""
+        return self._transport is not None and peers.is_own(self._transport.get_extra_info("socket"))
 
     @property
     def unread_bytes(self) -> int:

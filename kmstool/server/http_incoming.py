@@ -33,8 +33,9 @@ class Incoming:
     that is not kept, but the client may send it, since many read no answer before they have.
     """
 
-    def __init__(self, admit: Admit, budget: Budget) -> None:
+    def __init__(self, admit: Admit, budget: Budget, is_from_own_user: Callable[[], bool] = lambda: False) -> None:
         self._admit = admit
+        self._is_from_own_user = is_from_own_user
         self._budget = budget
         self._reserved = 0
         self._buffer = bytearray()
@@ -82,7 +83,7 @@ class Incoming:
             return None
         with memoryview(self._buffer) as view:
             body, rest = bytes(view[: self._missing]), bytearray(view[self._missing :])
-        request = replace(self._head, body=body)
+        request = replace(self._head, body=body, is_from_own_user=self._is_from_own_user)
         self._head, self._buffer, self._missing = None, rest, 0
         # The rest belongs to the next one.
         self.deadline = time.monotonic() + HEAD_SECONDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
 
@@ -38,16 +39,27 @@ class HttpServer:
         """Whether nothing new is taken."""
         return self.shared.stopping
 
-    async def serve(self, host: str, port: int, ready: Callable[[int], None], stop: asyncio.Event) -> None:
+    async def serve(
+        self,
+        host: str,
+        port: int,
+        ready: Callable[[int], None],
+        stop: asyncio.Event,
+        *,
+        unix: socket.socket | None = None,
+    ) -> None:
         """Listen until `stop` is set, then answer what has begun; `ready` gets the port.
 
-        Raises `OSError` if the address cannot be had.
+        `unix` is a bound Unix socket, on which it listens too. Raises `OSError` if the address cannot be had.
         """
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Connection(self.shared), host, port, backlog=_ACCEPTED_AT_ONCE)
         for listening in server.sockets:
             with listening.dup() as again:
                 again.listen(_WAITING)
+        servers = [server]
+        if unix is not None:
+            servers.append(await loop.create_unix_server(lambda: Connection(self.shared), sock=unix, backlog=_WAITING))
         ready(server.sockets[0].getsockname()[1])
         while not stop.is_set():
             self._sweep()
@@ -56,9 +68,11 @@ class HttpServer:
             except TimeoutError:
                 continue
         self.shared.stopping = True
-        server.close()
+        for item in servers:
+            item.close()
         await self._finish()
-        await server.wait_closed()
+        for item in servers:
+            await item.wait_closed()
 
     async def _finish(self) -> None:
         """Let what has begun be answered, and the answers be read, within some time."""

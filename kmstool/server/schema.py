@@ -75,6 +75,13 @@ STEPS = (
         PRIMARY KEY (key_id, number), UNIQUE (key_id, fingerprint)
     ) WITHOUT ROWID
     """,
+    # Nothing bound temporary keys of before to their expiry: they end here.
+    """
+    DELETE FROM credential WHERE expires > 0;
+    ALTER TABLE credential ADD COLUMN kind TEXT NOT NULL DEFAULT 'lasting';
+    ALTER TABLE credential ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+    CREATE INDEX credential_of_parent ON credential (parent)
+    """,
 )
 
 VERSION = len(STEPS)
