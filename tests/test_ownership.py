@@ -40,6 +40,14 @@ def users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
 def run() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
     def run(
         *arguments: str, user: bool = False, exit_code: int = 0, umask: int = 0o022, given: str = "x", **variables: str
@@ -107,9 +115,11 @@ def test_what_others_may_change_is_refused_with_the_way_out(home: Path, run: Run
 
 @pytest.mark.parametrize("name", ["config", "config/profiles.ini", "store", "store/root.key", "store/kms.sqlite3"])
 @pytest.mark.parametrize("victim", ["root", "user"])
-def test_what_another_user_put_there_is_refused(users_home: Path, home: Path, run: Run, name: str, victim: str) -> None:
+def test_what_another_user_put_there_is_refused(
+    users_home: Path, home: Path, run: Run, name: str, victim: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = home if victim == "root" else users_home
-    os.environ["HOME"] = str(place)
+    monkeypatch.setenv("HOME", str(place))
     run("init", "--local", user=victim == "user")
     folder, _, file = name.partition("/")
     path = {"config": config, "store": store}[folder](place) / file
@@ -236,4 +246,62 @@ def test_in_a_sandbox_the_systems_folders_are_nobodys(tmp_path: Path, run: Run) 
     home = tmp_path / "sandbox"
     home.mkdir()
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HOME": str(home)}, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+KEPT = ("passphrase", "identity.pem", "library.so")
+
+
+@pytest.fixture
+def kept(work: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, ...]]:
+    """A locked store and an envelope for a private key, and the command that needs each file."""
+    run("init", "--local")
+    subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-out", "identity.pem"], check=True, capture_output=True)
+    subprocess.run(["openssl", "pkey", "-in", "identity.pem", "-pubout", "-out", "public.pem"], check=True)
+    run("envelope", "encrypt", "--public-key", "public.pem", "-o", "envelope", given="text")
+    Path("library.so").write_bytes(b"none")
+    Path("passphrase").write_text("correct horse battery")
+    run("local", "protect", "passphrase", "--yes", "--passphrase-file", "passphrase")
+    monkeypatch.setenv("KMSTOOL_PASSPHRASE_FILE", "passphrase")
+    return {
+        "passphrase": USES_ALL,
+        "identity.pem": ("envelope", "decrypt", "--identity", "identity.pem", "envelope", "-o", "-"),
+        "library.so": (
+            "whitebox",
+            "decrypt",
+            "--key-file",
+            "public.pem",
+            "--iv",
+            "AA==",
+            "--sdk-lib",
+            "library.so",
+            "--algorithm",
+            "AES_256",
+            "public.pem",
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_a_file_that_a_user_names_is_checked_too(kept: dict[str, tuple[str, ...]], run: Run, name: str) -> None:
+    usual = 3 if name == "library.so" else 0
+    run(*kept[name], exit_code=usual)
+    for mode in (0o620, 0o602, *(() if name == "library.so" else (0o640, 0o604))):
+        Path(name).chmod(mode)
+        assert f"close it: chmod 600 {name}" in run(*kept[name], exit_code=4).stderr
+    Path(name).chmod(0o600)
+    os.chown(name, STRANGER, STRANGER)
+    assert f"{name} belongs to another user (uid {STRANGER})" in run(*kept[name], exit_code=4).stderr
+    os.chown(name, 0, 0)
+    run(*kept[name], exit_code=usual)
+
+
+def test_what_is_open_already_is_taken_as_it_is(kept: dict[str, tuple[str, ...]], run: Run) -> None:
+    """Whoever gives a descriptor has decided; so pipes of the shell and of sudo work."""
+    Path("passphrase").chmod(0o644)
+    with open("passphrase", "rb") as file:
+        os.set_inheritable(file.fileno(), True)
+        command = [*PROGRAM, *USES_ALL]
+        environ = {**os.environ, "KMSTOOL_PASSPHRASE_FILE": f"/dev/fd/{file.fileno()}"}
+        done = subprocess.run(command, input=b"x", env=environ, close_fds=False, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -189,5 +189,5 @@ def _put_together(key_file: str, iv: str, ciphertext: bytes, *, raw: bool) -> Bu
     if not raw:
         ciphertext = bundles.from_base64(ciphertext, "the ciphertext")
     too_long = f"the key file has {{size}} bytes; none has more than {bundles.MAX_KEY_BYTES:,}"
-    data = files.read(key_file, bundles.MAX_KEY_BYTES, too_long, "").data
+    data = files.read(key_file, bundles.MAX_KEY_BYTES, too_long, "", secret=True).data
     return bundles.Bundle(Path(key_file), bundles.from_base64(iv_text, "the IV"), ciphertext, data)

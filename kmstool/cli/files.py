@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,8 @@ from kmstool.cli.session import Session
 from kmstool.errors import InputError, OutputError, UsageError
 
 STDIN = "-"
+# The names of what is open already.
+_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +60,36 @@ def opened(name: str | None) -> Iterator[int]:
         os.close(descriptor)
 
 
-def read(name: str | None, limit: int, too_long: str, hint: str) -> Input:
+def read(name: str | None, limit: int, too_long: str, hint: str, *, secret: bool = False) -> Input:
     """Read FILE, or stdin for None and `-`, up to `limit` bytes.
 
     Raises as `opened` does, and `InputError` for what cannot be read and, with `too_long` and
-    `hint`, for more bytes.
+    `hint`, for more bytes. For a key or a passphrase, which is `secret`, it raises `AccessError`
+    where others may read or write the file.
     """
     with opened(name) as descriptor, _readable(name):
         found = os.fstat(descriptor)
+        if secret:
+            _check_secret(name, found)
         data = _read_up_to(descriptor, limit + 1)
     if len(data) > limit:
         size = f"{found.st_size:,}" if found.st_size > limit else f"over {limit:,}"
         raise InputError(too_long.format(size=size), hint=hint)
     return Input(data, name in (None, STDIN), (found.st_dev, found.st_ino))
+
+
+def _check_secret(name: str | None, found: os.stat_result) -> None:
+    """Raise `AccessError` for a file that others may use, see `ownership.check`; a descriptor is taken as it was given.
+
+    Of a pipe under a name it is asked whose it is, not who may read it.
+    """
+    if name in (None, STDIN) or str(name).startswith(_DESCRIPTORS) or stat.S_ISCHR(found.st_mode):
+        return
+    from kmstool import ownership
+
+    path = Path(str(name))
+    ownership.way(path)
+    ownership.check(found, path, secret=stat.S_ISREG(found.st_mode))
 
 
 @contextmanager

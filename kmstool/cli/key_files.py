@@ -19,9 +19,9 @@ def public_key(name: str) -> PublicKey:
 
 
 def private_key(session: Session, name: str) -> PrivateKey:
-    """Read a private key from a PEM file; its passphrase is asked for if it has one."""
+    """Read a private key from a PEM file that is nobody else's; its passphrase is asked for if it has one."""
     from kmstool.crypto import pem
 
-    data = files.read(name, pem.MAX_BYTES, "a private key of {size} bytes is none", "").data
+    data = files.read(name, pem.MAX_BYTES, "a private key of {size} bytes is none", "", secret=True).data
     locked = b"ENCRYPTED" in data
     return pem.read_private_key(data, session.passphrase_of(f"the private key {name}") if locked else None)

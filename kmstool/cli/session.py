@@ -268,11 +268,16 @@ class Session:
 
 
 def secret_from_file(name: str) -> bytes:
-    """Return the content of a file without its last newline; raise `InputError` for none or an empty one."""
+    """Return the content of a file without its last newline; raise `InputError` for none or an empty one.
+
+    `AccessError` for one that others may read or write.
+    """
     from kmstool.cli import files
     from kmstool.errors import InputError
 
-    secret = files.read(name, 1024, "a passphrase of {size} bytes is too long", "use at most 1,024 bytes").data
+    secret = files.read(
+        name, 1024, "a passphrase of {size} bytes is too long", "use at most 1,024 bytes", secret=True
+    ).data
     secret = secret.removesuffix(b"\n").removesuffix(b"\r")
     if not secret:
         raise InputError(f"{name} holds no passphrase")

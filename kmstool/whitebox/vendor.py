@@ -14,6 +14,7 @@ from ctypes import c_char_p, c_uint32, c_void_p
 from pathlib import Path
 from typing import Any
 
+from kmstool import ownership
 from kmstool.crypto.aead import Algorithm
 from kmstool.errors import InputError, IntegrityError
 from kmstool.whitebox.circuits import BLOCK_BYTES
@@ -58,7 +59,11 @@ class VendorLibrary:
     """The loaded library. It runs in this process, with all that this process may do."""
 
     def __init__(self, path: Path) -> None:
-        """Load a shared library; raise `InputError` if it cannot be loaded or is another one."""
+        """Load a shared library; raise `InputError` if it cannot be loaded or is another one.
+
+        `AccessError` for one that others may write: it runs with all that kmstool may do.
+        """
+        ownership.check_path(path, secret=False)
         try:
             library = ctypes.CDLL(str(path.absolute()))
         except OSError as error:
