@@ -98,7 +98,7 @@ class Connection:
         end = self._deadline.end(self._timeout) if self._deadline else time.monotonic() + self._timeout
         if end <= time.monotonic():
             raise UnreachableError(
-                f"cannot reach {self._place.authority}: the time for this command is used up",
+                f"cannot reach {self._place.shown}: the time for this command is used up",
                 hint="give it more: --max-wait SECONDS",
             )
         return end
@@ -115,7 +115,9 @@ class Connection:
         self.close()
         way = self._proxy or self._place
         try:
-            sock = self._http.sock = sockets.connect(way.host, way.port, end)
+            path = self._place.socket_path
+            sock = sockets.connect_unix(path, end) if path else sockets.connect(way.host, way.port, end)
+            self._http.sock = sock
             if self._proxy:
                 sockets.tunnel(sock, self._place.host_and_port, self._proxy.authorization)
         except (OSError, UnicodeError, sockets.TooLong) as error:
@@ -138,14 +140,14 @@ class Connection:
                 return Answer(response.status, response.getheader("Date"), _body(response))
         except (http.client.IncompleteRead, sockets.TooLong) as error:
             raise NetworkError(
-                f"the answer of {self._place.authority} was cut short or is too long", hint=GATEWAY
+                f"the answer of {self._place.shown} was cut short or is too long", hint=GATEWAY
             ) from error
         except (OSError, http.client.HTTPException) as error:
             raise self._unreached(NetworkError, _reason(error)) from error
 
     def _unreached(self, kind: type[NetworkError], reason: str) -> NetworkError:
         return kind(
-            f"cannot reach {self._place.authority}: {reason}",
+            f"cannot reach {self._place.shown}: {reason}",
             hint="check the network, proxy and endpoint: kmstool doctor",
         )
 

@@ -15,6 +15,7 @@ from kmstool.kms.transport import LOOPBACK
 _AUTHORITY = re.compile(r"(?:([0-9A-Za-z.-]{1,253})|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}))?", re.ASCII)
 _HASHED_CERTIFICATE = re.compile(r"[0-9a-f]{8}\.0")
 _SYSTEM_CERTIFICATES = "/etc/ssl/certs"
+_UNIX = "unix:///"
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -52,17 +53,26 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A scheme, a host and perhaps a port; nothing secret, and plain HTTP on loopback only."""
+    """A scheme, a host and perhaps a port; nothing secret, and plain HTTP on loopback only.
+
+    With `socket_path` it is reached by that Unix socket, and the host is a name for requests only.
+    """
 
     scheme: str
     authority: str
     host: str
     port: int
     is_loopback: bool
+    socket_path: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:
-        """Read a host, host:port or URL; raise `InputError` for anything else, without repeating a password in it."""
+        """Read a host, host:port, URL or unix:///PATH.
+
+        Raises `InputError` for anything else, without repeating a password in it.
+        """
+        if text.startswith(_UNIX) and "\0" not in text:
+            return cls("http", "localhost", "localhost", _PORTS["http"], True, text.removeprefix(_UNIX[:-1]))
         shown = repr(re.sub(r"[^/]*@", "…@", text))
         hint = "for example kms.ap-singapore.tencentcloudapi.com"
         try:
@@ -78,6 +88,11 @@ class Endpoint:
             raise InputError(f"{shown} is no endpoint", hint=hint)
         name, address, port = found.groups()
         return cls(parts.scheme, parts.netloc, name or address, int(port or _PORTS[parts.scheme]), loopback)
+
+    @property
+    def shown(self) -> str:
+        """What a message calls it."""
+        return self.socket_path or self.authority
 
     @property
     def host_and_port(self) -> str:

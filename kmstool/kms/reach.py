@@ -28,7 +28,7 @@ def probe(endpoint: str | None, timeout: float) -> Reached:
     start = time.monotonic()
     with contextlib.closing(Connection(place, timeout)) as connection:
         answer = connection.exchange("GET", {})
-    return Reached(place.authority, (time.monotonic() - start) * 1000, _skew(answer.date))
+    return Reached(place.shown, (time.monotonic() - start) * 1000, _skew(answer.date))
 
 
 def _skew(date: str | None) -> float | None:

@@ -110,6 +110,18 @@ def connect(host: str, port: int, end: float) -> TimedSocket:
     raise failure
 
 
+def connect_unix(path: str, end: float) -> TimedSocket:
+    """Connect to a Unix socket; raise `OSError` if nobody listens there, or takes no one in time."""
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.settimeout(left(end))
+        sock.connect(path)
+    except OSError:
+        sock.close()
+        raise
+    return TimedSocket(sock, end)
+
+
 def tunnel(sock: TimedSocket, authority: str, authorization: str | None) -> None:
     """Let a proxy connect to `host:port`; raise `OSError` or `TooLong` if it does not.
 
