@@ -68,11 +68,21 @@ def remove(path: Path) -> None:
     """Take a file away, on disk too when this returns; one that is not there is no fault. Raises `OutputError`."""
     try:
         path.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync(path.parent)
+    except OSError as error:
+        raise fault(path, error) from error
+
+
+def rename(path: Path, name: str) -> None:
+    """Give a file another name in its folder, on disk too when this returns, over one that has that name.
+
+    One that is not there is no fault. Raises `OutputError`.
+    """
+    try:
+        path.replace(path.with_name(name))
+        _sync(path.parent)
+    except FileNotFoundError:
+        return
     except OSError as error:
         raise fault(path, error) from error
 
@@ -108,6 +118,14 @@ def fault(path: Path, error: OSError) -> OutputError:
     }
     reason = "it exists already" if error.errno == errno.EEXIST else (error.strerror or "unknown fault").lower()
     return OutputError(f"cannot write {path}: {reason}", hint=hints.get(error.errno or 0))
+
+
+def _sync(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _check_target(path: Path, *, replace: bool) -> None:

@@ -18,6 +18,7 @@ from kmstool import errors, keys
 from kmstool.errors import IntegrityError, KmsToolError, NotFoundError, ServiceError
 from kmstool.server import blobs
 from kmstool.server.app import EmbeddedKms
+from tests.stores import reseal, reseal_folder
 
 SM, FIPS = "ap-guangzhou", "ap-singapore"
 DISABLED = "ResourceUnavailable.CmkDisabled"
@@ -82,6 +83,7 @@ def set_state(folder: Path, key_id: str, state: str) -> None:
     with contextlib.closing(sqlite3.connect(folder / "kms.sqlite3")) as db:
         assert db.execute("UPDATE cmk SET state = ? WHERE key_id = ?", (state, key_id)).rowcount == 1
         db.commit()
+    reseal_folder(folder)
 
 
 def refused(kms: EmbeddedKms, action: str, params: dict[str, Any]) -> KmsToolError:
@@ -583,5 +585,6 @@ def test_a_key_for_another_purpose_does_not_encrypt(kms: EmbeddedKms, tmp_path: 
     with contextlib.closing(sqlite3.connect(tmp_path / "store" / "kms.sqlite3")) as db:
         db.execute("UPDATE cmk SET usage = 'ASYMMETRIC_SIGN_VERIFY_SM2' WHERE key_id = ?", (key_id,))
         db.commit()
+    reseal(kms)
     assert use(kms, "Encrypt", key_id, "") == "InvalidParameterValue.InvalidKeyUsage"
     assert use(kms, "GenerateDataKey", key_id, "") == "InvalidParameterValue.InvalidKeyUsage"

@@ -12,6 +12,7 @@ from kmstool.errors import InputError, IntegrityError, KeyStateError, NotFoundEr
 from kmstool.keys import USAGES
 from kmstool.kms.client import KmsClient
 from kmstool.server.app import EmbeddedKms
+from tests.stores import reseal_folder
 
 SYMMETRIC = USAGES["symmetric"]
 PAGE = 200
@@ -87,6 +88,7 @@ def multiply(folder: Path, count: int) -> None:
             (count,),
         )
         db.commit()
+    reseal_folder(folder)
 
 
 def test_the_methods_against_a_kms(client: KmsClient) -> None:

@@ -5,7 +5,6 @@ import itertools
 import os
 import re
 import secrets
-import sqlite3
 import subprocess
 import sys
 import uuid
@@ -27,6 +26,7 @@ from kmstool.kms.client import KmsClient
 from kmstool.kms.transport import Transport
 from kmstool.server import admin, schema
 from kmstool.server.app import EmbeddedKms
+from tests.stores import age, reseal
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "local-kms.md"
 DAY = 86400
@@ -131,6 +131,7 @@ def change(kms: EmbeddedKms, table: str, name: str, found: str, **columns: objec
     names = ", ".join(f"{column} = ?" for column in columns)
     with kms.store.transaction(write=True) as db:
         db.execute(f"UPDATE {table} SET {names} WHERE {name} = ?", (*columns.values(), found))
+    reseal(kms)
 
 
 def now(kms: EmbeddedKms) -> int:
@@ -387,8 +388,9 @@ def test_a_region_holds_a_thousand_data_keys(kms: EmbeddedKms) -> None:
         db.execute(
             "INSERT INTO data_key WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 999)"
             " SELECT region, printf('%08x', n) || substr(data_key_id, 9), key_id, name || n, description, state, origin,"
-            " byte_count, created, deletion_date, context, wrapped FROM numbers, data_key"
+            " byte_count, created, deletion_date, context, wrapped, tags_digest, seal FROM numbers, data_key"
         )
+    reseal(kms)
     assert kms.call("GetServiceStatus", {})["DataKeyUsedCount"] == kms.call("GetServiceStatus", {})["DataKeyLimit"]
     hosted = {"KeyId": key_id, "KeySpec": "AES_256", "IsHostedByKms": 1, "DataKeyName": "one-more"}
     assert outcome(kms, "GenerateDataKey", hosted) == "LimitExceeded.DataKeyLimitExceeded"
@@ -573,11 +575,7 @@ def test_an_older_store_gets_the_table(kms: EmbeddedKms) -> None:
     key_id, folder = create(kms), kms.store.folder
     kms.close()
     before = next(number for number, step in enumerate(schema.STEPS) if "CREATE TABLE data_key " in step)
-    with contextlib.closing(sqlite3.connect(folder / "kms.sqlite3")) as db:
-        for table in re.findall(r"CREATE TABLE (\w+)", ";".join(schema.statements(before))):
-            db.execute(f"DROP TABLE {table}")
-        db.execute(f"PRAGMA user_version = {before}")
-        db.commit()
+    age(folder, before)
     with contextlib.closing(EmbeddedKms(folder)) as again:
         made = generate(again, key_id)
         assert plaintext(again, made["DataKeyId"]) == made["Plaintext"]

@@ -16,6 +16,7 @@ from kmstool.errors import KmsToolError, UsageError
 from kmstool.keys import KeyAddress
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.handlers import ACTIONS
+from tests.stores import reseal_folder
 
 SYMMETRIC = "ENCRYPT_DECRYPT"
 UNKNOWN_ID = "0b1c2d3e-1111-11ee-8000-525400abcdef"
@@ -65,6 +66,7 @@ def change(folder: Path, statement: str, values: tuple[Any, ...] = ()) -> None:
     with contextlib.closing(sqlite3.connect(folder / "kms.sqlite3")) as db:
         assert db.execute(statement, values).rowcount > 0
         db.commit()
+    reseal_folder(folder)
 
 
 def set_column(folder: Path, key_id: str, column: str, value: Any) -> None:

@@ -20,6 +20,7 @@ from kmstool.errors import KmsToolError
 from kmstool.server import admin, cmks, materials, seed
 from kmstool.server.app import EmbeddedKms
 from tests import byok
+from tests.stores import reseal
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "local-kms.md"
 DAY = 86400
@@ -228,6 +229,7 @@ def change(kms: EmbeddedKms, key_id: str, **columns: object) -> None:
     names = ", ".join(f"{name} = ?" for name in columns)
     with kms.store.transaction(write=True) as db:
         db.execute(f"UPDATE cmk SET {names} WHERE key_id = ?", (*columns.values(), key_id))
+    reseal(kms)
 
 
 def key_in(kms: EmbeddedKms, condition: Condition) -> tuple[str, str]:
@@ -371,6 +373,7 @@ def matrix(shared: EmbeddedKms) -> dict[tuple[str, Condition], tuple[str, str]]:
                 db.execute("DELETE FROM material WHERE key_id = ?", (key_id,))
             if condition.bound or action == "UnbindCloudResource":
                 db.execute("INSERT INTO binding VALUES (?, ?, ?)", (key_id, *BINDING.values()))
+    reseal(shared)
     return cells
 
 

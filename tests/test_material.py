@@ -28,6 +28,7 @@ from kmstool.material import Parameters, Wrapped
 from kmstool.server import admin, seed
 from kmstool.server.app import EmbeddedKms
 from tests import byok
+from tests.stores import reseal
 
 DAY = 86400
 PLAINTEXT = protocol.encode(b"of the tests")
@@ -155,7 +156,7 @@ def test_the_same_material_makes_two_keys_that_are_strangers(kms: EmbeddedKms) -
     swapped = "-k-".join([foreign.split("-k-")[0], *blob.split("-k-")[1:]])
     assert refusal(kms, "Decrypt", {"CiphertextBlob": swapped}) == INVALID_BLOB
     with kms.store.transaction() as db:
-        fingerprints = [row[0] for row in db.execute("SELECT fingerprint FROM first_material")]
+        fingerprints = [row[0] for row in db.execute("SELECT first_material FROM cmk")]
     assert len(set(fingerprints)) == 2
 
 
@@ -271,7 +272,7 @@ def test_nothing_of_an_import_outlives_its_key(kms: EmbeddedKms) -> None:
     advance(kms, 9 * DAY)
     assert refusal(kms, "DescribeKey", {"KeyId": key_id}) == "ResourceUnavailable.CmkNotFound"
     with kms.store.transaction() as db:
-        for table in ("import_parameters", "first_material", "material"):
+        for table in ("import_parameters", "cmk", "material"):
             assert db.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
 
@@ -291,9 +292,11 @@ def test_a_damaged_row_is_no_traceback(kms: EmbeddedKms, column: str, value: obj
     request = byok.import_request(kms, key_id, FIRST)
     with kms.store.transaction(write=True) as db:
         db.execute("DROP TABLE import_parameters")
-        db.execute("CREATE TABLE import_parameters (key_id, algorithm, private_key, token_digest, valid_to)")
+        db.execute("CREATE TABLE import_parameters (key_id, algorithm, private_key, token_digest, valid_to, seal)")
         row = {"algorithm": byok.ALGORITHM, "private_key": b"", "token_digest": b"", "valid_to": 2**40}
-        db.execute("INSERT INTO import_parameters VALUES (?, ?, ?, ?, ?)", (key_id, *(row | {column: value}).values()))
+        values = (key_id, *(row | {column: value}).values())
+        sealed = (*values, kms.unlock().seals.make("import_parameters", values))
+        db.execute("INSERT INTO import_parameters VALUES (?, ?, ?, ?, ?, ?)", sealed)
     with pytest.raises(KmsToolError) as caught:
         kms.call("ImportKeyMaterial", request)
     assert type(caught.value) is not KmsToolError
@@ -303,7 +306,7 @@ def test_a_damaged_fingerprint_is_no_traceback(kms: EmbeddedKms) -> None:
     key_id = external(kms)
     put(kms, key_id)
     with kms.store.transaction(write=True) as db:
-        db.execute("UPDATE first_material SET fingerprint = 'x'")
+        db.execute("UPDATE cmk SET first_material = 'x'")
     with pytest.raises(IntegrityError):
         put(kms, key_id)
 
@@ -352,7 +355,8 @@ def test_material_of_before_fingerprints_were_kept_is_the_first(kms: EmbeddedKms
     key_id = external(kms)
     put(kms, key_id)
     with kms.store.transaction(write=True) as db:
-        db.execute("DELETE FROM first_material")
+        db.execute("UPDATE cmk SET first_material = x''")
+    reseal(kms)
     assert refusal(kms, "ImportKeyMaterial", byok.import_request(kms, key_id, OTHER)) == MISMATCH
     put(kms, key_id)
     kms.call("DeleteImportedKeyMaterial", {"KeyId": key_id})

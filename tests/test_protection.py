@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -20,13 +21,14 @@ from typing import Any
 
 import pytest
 
-from kmstool.errors import AccessError, IntegrityError, UsageError
+from kmstool.errors import AccessError, IntegrityError
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
+from tests import byok
 from tests.conftest import need
 
 PLAINTEXT = base64.b64encode(b"of the tests").decode()
-ROOT_KEY = "root.key"
+ROOT_KEY, FORMER = "root.key", "root.key.former"
 RIGHT, OTHER = b"correct horse", b"battery staple"
 PATIENCE_SECONDS = 6
 
@@ -63,6 +65,11 @@ def change_store(kms: EmbeddedKms, **columns: object) -> None:
     names = ", ".join(f"{name} = ?" for name in columns)
     with kms.store.transaction(write=True) as db:
         db.execute(f"UPDATE store SET {names}", (*columns.values(),))
+
+
+def change_row(kms: EmbeddedKms, statement: str) -> None:
+    with kms.store.transaction(write=True) as db:
+        db.execute(statement)
 
 
 def store_row(kms: EmbeddedKms, column: str) -> Any:
@@ -125,8 +132,10 @@ def test_a_passphrase_replaces_the_file_and_the_file_the_passphrase(kms: Embedde
     folder = kms.store.folder
     former = (folder / ROOT_KEY).read_bytes().split()[-1]
     admin.protect(kms, "passphrase", asked(RIGHT))
-    assert (protection(folder), names(folder)) == ("passphrase", {"kms.sqlite3"})
+    assert (protection(folder), names(folder)) == ("passphrase", {"kms.sqlite3", FORMER})
+    assert stat.S_IMODE((folder / FORMER).stat().st_mode) == 0o600
     assert read(folder, blob, asked(RIGHT)) == PLAINTEXT
+    assert names(folder) == {"kms.sqlite3"}, "the former root key goes when the new one has opened the store"
     content = kms.store.path.read_bytes()
     assert former not in content
     assert base64.b64decode(former) not in content
@@ -138,8 +147,10 @@ def test_a_passphrase_replaces_the_file_and_the_file_the_passphrase(kms: Embedde
 
 
 def test_a_process_that_has_the_store_open_goes_on_through_every_change(kms: EmbeddedKms, blob: str) -> None:
-    other = EmbeddedKms(kms.store.folder, passphrase=never)
+    other = EmbeddedKms(kms.store.folder, passphrase=asked(RIGHT))
     try:
+        assert other.call("Decrypt", {"CiphertextBlob": blob})["Plaintext"] == PLAINTEXT
+        admin.protect(kms, "file", never)
         assert other.call("Decrypt", {"CiphertextBlob": blob})["Plaintext"] == PLAINTEXT
         admin.protect(kms, "passphrase", asked(RIGHT))
         key_id = other.call("CreateKey", {"Alias": "made-meanwhile"})["KeyId"]
@@ -158,8 +169,8 @@ def test_the_passphrase_is_asked_for_once_and_only_for_what_needs_it(locked: Emb
 
     kms = EmbeddedKms(locked.store.folder, passphrase=answer)
     try:
-        kms.call("ListKeys", {})
         admin.describe(kms)
+        admin.backup(kms, locked.store.folder.with_name("copy"))
         assert questions == []
         for _ in range(2):
             assert kms.call("Decrypt", {"CiphertextBlob": blob})["Plaintext"] == PLAINTEXT
@@ -184,7 +195,7 @@ def test_a_wrong_passphrase_opens_nothing_and_changes_nothing(locked: EmbeddedKm
     finally:
         kms.close()
     assert locked.store.path.read_bytes() == before
-    assert names(locked.store.folder) == {"kms.sqlite3"}
+    assert names(locked.store.folder) == {"kms.sqlite3", FORMER}
 
 
 def test_a_new_passphrase_takes_the_place_of_the_old_one(locked: EmbeddedKms, blob: str) -> None:
@@ -197,12 +208,59 @@ def test_a_new_passphrase_takes_the_place_of_the_old_one(locked: EmbeddedKms, bl
     assert locked.call("Decrypt", {"CiphertextBlob": blob})["Plaintext"] == PLAINTEXT
 
 
-def test_the_protection_in_use_cannot_be_chosen_again_unless_it_is_a_passphrase(kms: EmbeddedKms, blob: str) -> None:
-    before = (kms.store.folder / ROOT_KEY).read_bytes()
-    with pytest.raises(UsageError):
+def wrapped(path: Path) -> set[bytes]:
+    """Return everything in a database that is wrapped under its store key, and the store key itself."""
+    columns = {
+        "store": "store_key", "material": "wrapped", "credential": "wrapped", "import_parameters": "private_key",
+        "data_key": "wrapped", "white_box_key": "wrapped",
+    }  # fmt: skip
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return {row[0] for table, column in columns.items() for row in db.execute(f"SELECT {column} FROM {table}")}
+
+
+@pytest.mark.parametrize("mode", ["file", "passphrase"])
+def test_an_old_copy_of_the_folder_opens_nothing_that_is_made_after_a_renewal(
+    kms: EmbeddedKms, mode: str, tmp_path: Path
+) -> None:
+    if mode == "passphrase":
+        admin.protect(kms, mode, asked(RIGHT))
+    key_id = kms.call("CreateKey", {"Alias": "demo"})["KeyId"]
+    blob = kms.call("Encrypt", {"KeyId": key_id, "Plaintext": PLAINTEXT})["CiphertextBlob"]
+    kms.call("GenerateDataKey", {"KeyId": key_id, "KeySpec": "AES_256", "IsHostedByKms": 1, "DataKeyName": "hosted"})
+    kms.call("CreateWhiteBoxKey", {"Alias": "white", "Algorithm": "SM4"})
+    external = kms.call("CreateKey", {"Alias": "external", "Type": 2})["KeyId"]
+    token = byok.import_request(kms, external, bytes(16))
+    admin.lasting_credential(kms)
+    old = Path(shutil.copytree(kms.store.folder, tmp_path / "old"))
+    before = wrapped(kms.store.path)
+    # The same passphrase again is a renewal too.
+    admin.protect(kms, mode, asked(RIGHT))
+    assert wrapped(kms.store.path) & before == set()
+    kms.call("ImportKeyMaterial", token)
+    later = kms.call("CreateKey", {"Alias": "later"})["KeyId"]
+    assert read(kms.store.folder, blob, asked(RIGHT)) == PLAINTEXT
+    # All that an attacker has from before, and the database of today.
+    shutil.copy(kms.store.path, old / "kms.sqlite3")
+    stolen = EmbeddedKms(old, passphrase=asked(RIGHT))
+    with contextlib.closing(stolen):
+        if mode == "file":
+            with pytest.raises(AccessError):
+                stolen.unlock()
+            return
+    # Who knows the passphrase is no stranger; but the former store key is of no use to anybody.
+    with contextlib.closing(EmbeddedKms(tmp_path / "old", passphrase=asked(RIGHT))) as now:
+        assert now.call("DescribeKey", {"KeyId": later})["KeyMetadata"]["Alias"] == "later"
+
+
+def test_a_damaged_row_stops_a_renewal_before_anything_is_lost(kms: EmbeddedKms, blob: str) -> None:
+    change_row(kms, "UPDATE material SET wrapped = zeroblob(44)")
+    before = kms.store.path.read_bytes()
+    root_key = (kms.store.folder / ROOT_KEY).read_bytes()
+    with pytest.raises(IntegrityError):
         admin.protect(kms, "file", never)
-    assert (kms.store.folder / ROOT_KEY).read_bytes() == before
-    assert read(kms.store.folder, blob) == PLAINTEXT
+    assert kms.store.path.read_bytes() == before
+    assert (kms.store.folder / ROOT_KEY).read_bytes() == root_key
+    assert protection(kms.store.folder) == "file"
 
 
 def test_the_commands(kms: EmbeddedKms, blob: str, tmp_path: Path, passphrases: dict[bytes, Path]) -> None:
@@ -337,12 +395,13 @@ class Store:
         ).returncode
 
 
-@pytest.mark.parametrize("to", ["passphrase", "file"])
+@pytest.mark.parametrize("to", ["passphrase", "file", "file to file"])
 def test_a_kill_during_a_change_leaves_the_old_way_or_the_new_one(
     kms: EmbeddedKms, blob: str, to: str, tmp_path: Path, passphrases: dict[bytes, Path]
 ) -> None:
     if to == "file":
         admin.protect(kms, "passphrase", asked(RIGHT))
+    before, to = protection(kms.store.folder), to.split(maxsplit=1)[0]
     store = Store(kms, blob, tmp_path)
     words = ["--profile", "local", "local", "protect", to, "--yes"]
     words += ["--passphrase-file", str(passphrases[RIGHT])] if to == "passphrase" else []
@@ -370,7 +429,7 @@ def test_a_kill_during_a_change_leaves_the_old_way_or_the_new_one(
     ]
     with ThreadPoolExecutor(2) as pool:
         modes = list(pool.map(lambda point: struck(*point), points))
-    assert set(modes) == {"file", "passphrase"}, modes
+    assert set(modes) == {before, to}, modes
 
 
 IN_SECRET_SERVICE = """

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kmstool.errors import InputError, IntegrityError, KmsToolError, OutputError
-from kmstool.server import store
+from kmstool.server import admin, store
 from kmstool.server.app import EmbeddedKms
 from tests.conftest import need, small_disk
 
@@ -705,10 +705,10 @@ def test_a_reset_removes_everything_whatever_its_state(folder: Path, content: by
     if content is not None:
         (folder / DATABASE).write_bytes(content)
         (folder / f"{DATABASE}-journal").write_bytes(content)
-    store.remove(folder, first=ROOT_KEY)
+    admin.reset(folder)
     assert list(folder.iterdir()) == []
-    store.remove(folder, first=ROOT_KEY)
-    store.remove(folder / "nowhere", first=ROOT_KEY)
+    admin.reset(folder)
+    admin.reset(folder / "nowhere")
     assert keys_of(folder) == {}
     assert create(folder, "demo")
 
@@ -716,7 +716,7 @@ def test_a_reset_removes_everything_whatever_its_state(folder: Path, content: by
 def test_a_reset_that_cannot_be_done_is_an_output_error(folder: Path) -> None:
     (folder / DATABASE).mkdir(parents=True)
     with pytest.raises(OutputError):
-        store.remove(folder, first=ROOT_KEY)
+        admin.reset(folder)
 
 
 @pytest.mark.parametrize("made_anew", [False, True])
@@ -728,7 +728,7 @@ def test_after_a_reset_by_another_process_nothing_is_done_under_the_old_keys(
     with contextlib.closing(EmbeddedKms(folder)) as kms:
         key_id = kms.call("CreateKey", {"Alias": "demo"})["KeyId"]
         kms.call("Encrypt", {"KeyId": key_id, "Plaintext": "QUJD"})
-        store.remove(folder, first=ROOT_KEY)
+        admin.reset(folder)
         if made_anew:
             create(folder, "demo")
         with pytest.raises(OutputError, match="replaced"):

@@ -18,6 +18,7 @@ from kmstool.server import admin, regions, seed, whitebox_keys
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.handlers import ACTIONS
 from kmstool.whitebox import binding, key_file
+from tests.stores import age, reseal
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "local-kms.md"
 ALGORITHMS = ("AES_256", "SM4")
@@ -507,6 +508,7 @@ def test_a_damaged_row_is_said_to_be_damaged(kms: EmbeddedKms, key_id: str, chan
 def test_material_cannot_be_moved_to_another_row(kms: EmbeddedKms, key_id: str) -> None:
     create(kms, "other")
     raw(kms, "UPDATE white_box_key SET wrapped = (SELECT wrapped FROM white_box_key WHERE key_id <> ?)", key_id)
+    reseal(kms)
     with pytest.raises(IntegrityError):
         encrypt(kms, key_id)
 
@@ -515,6 +517,7 @@ def test_material_of_another_size_is_damaged(kms: EmbeddedKms, key_id: str) -> N
     with kms.request("DescribeWhiteBoxKey", {}, write=True) as call:
         wrapped = whitebox_keys.wrap(call, "ap-guangzhou", key_id, "AES_256", bytes(63))
         call.db.execute("UPDATE white_box_key SET wrapped = ?", (wrapped,))
+    reseal(kms)
     with pytest.raises(IntegrityError, match="is damaged"):
         encrypt(kms, key_id)
 
@@ -538,17 +541,13 @@ def test_a_backup_brings_white_box_keys_back(kms: EmbeddedKms, key_id: str, tmp_
     assert whitebox.decrypt(download(kms, key_id), iv, ciphertext, DEVICE_A) == PLAINTEXT
 
 
-def test_a_store_from_before_there_were_white_box_keys_gets_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_from_before_there_were_white_box_keys_gets_them(tmp_path: Path) -> None:
     from kmstool.server import schema
 
     number = next(number for number, step in enumerate(schema.STEPS) if "white_box_key" in step)
-    with monkeypatch.context() as older:
-        older.setattr(schema, "STEPS", schema.STEPS[:number])
-        older.setattr(schema, "VERSION", number)
-        with closing(EmbeddedKms(tmp_path / "store")) as kms:
-            cmk = kms.call("CreateKey", {"Alias": "demo"})["KeyId"]
+    with closing(EmbeddedKms(tmp_path / "store")) as kms:
+        cmk = kms.call("CreateKey", {"Alias": "demo"})["KeyId"]
+    age(tmp_path / "store", number)
     with closing(EmbeddedKms(tmp_path / "store")) as kms:
         encrypt(kms, create(kms)["KeyId"])
         assert kms.call("DescribeKey", {"KeyId": cmk})["KeyMetadata"]["Alias"] == "demo"

@@ -60,13 +60,15 @@ def opened(name: str | None) -> Iterator[int]:
         os.close(descriptor)
 
 
-def read(name: str | None, limit: int, too_long: str, hint: str, *, secret: bool = False) -> Input:
+def read(name: str | None, limit: int, too_long: str, hint: str, *, secret: bool = False, wait: bool = True) -> Input:
     """Read FILE, or stdin for None and `-`, up to `limit` bytes.
 
-    Raises as `opened` does, and `InputError` for what cannot be read and, with `too_long` and
-    `hint`, for more bytes. For a key or a passphrase, which is `secret`, it raises `AccessError`
-    where others may read or write the file.
+    Raises as `opened` does, and `InputError` for what cannot be read, with `too_long` and `hint` for
+    more bytes, and without `wait` for a named pipe or device: there may never be anything in it. For
+    a key or a passphrase, which is `secret`, it raises `AccessError` where others may read or write the file.
     """
+    if not wait:
+        _refuse_special(name)
     with opened(name) as descriptor, _readable(name):
         found = os.fstat(descriptor)
         if secret:
@@ -90,6 +92,16 @@ def _check_secret(name: str | None, found: os.stat_result) -> None:
     path = Path(str(name))
     ownership.way(path)
     ownership.check(found, path, secret=stat.S_ISREG(found.st_mode))
+
+
+def _refuse_special(name: str | None) -> None:
+    # What the shell makes of <(command) is open at its other end.
+    if not name or name == STDIN or name.startswith(_DESCRIPTORS):
+        return
+    with _readable(name):
+        mode = os.stat(name).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InputError(f"{name} is not a regular file", hint="- means stdin")
 
 
 @contextmanager

@@ -118,12 +118,19 @@ def protect(session: Session, mode: str, passphrase_file: str | None) -> None:
     "file": beside the database, which guards copies of the database only. "keyring": in the
     keyring of the operating system. "passphrase": nowhere, it is made from a passphrase,
     which every later command asks for or reads from the file in KMSTOOL_PASSPHRASE_FILE.
+
+    Each time the keys above all others are made anew and all keys put under them, so that an
+    old copy of the folder opens nothing that is made later. To renew them alone, choose the
+    protection that is in use.
     """
-    from kmstool.server import admin
+    from kmstool.server import admin, listening
     from kmstool.server.protection import MODES
 
     kms = session.local_kms()
-    session.confirm("copies of the store made before open only with the former root key, which is removed")
+    if mode == "passphrase":
+        # Its server could not ask for the new one.
+        listening.refuse_served(session.local_folder)
+    session.confirm("copies of the store made before open only with the former root key, which goes with the next use")
     admin.protect(kms, mode, lambda: session.new_passphrase(passphrase_file))
     session.note(f"the store is protected by {mode} now: {MODES[mode]}")
 
@@ -174,7 +181,8 @@ def seed(session: Session, file: str | None) -> None:
     from kmstool.errors import InputError
     from kmstool.server import seed as seeds
 
-    source = files.read(file, MAX_SEED_BYTES, "the seed file is {size} bytes; 16 MiB are possible", "split it")
+    too_long = "the seed file is {size} bytes; 16 MiB are possible"
+    source = files.read(file, MAX_SEED_BYTES, too_long, "split it", wait=False)
     try:
         text = source.data.decode()
     except UnicodeDecodeError as error:

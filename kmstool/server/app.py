@@ -6,21 +6,22 @@ It is a `Transport` by itself, so a program can use it without a socket.
 from __future__ import annotations
 
 import sqlite3
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kmstool import protocol
-from kmstool.errors import KmsToolError
-from kmstool.server import clock, lifecycle, protection, requests, schema
+from kmstool.errors import DryRunDone, KmsToolError
+from kmstool.server import clock, lifecycle, protection, requests, root_key, schema, store_row
 from kmstool.server.call import Call, refuse
 from kmstool.server.handlers import ACTIONS
 from kmstool.server.protection import Passphrase
 from kmstool.server.regions import DEFAULT, Region, region
 from kmstool.server.store import Store
+from kmstool.server.store_row import StoreRow
 from kmstool.server.vault import Vault
 
 
@@ -48,12 +49,11 @@ class EmbeddedKms:
         self._region = region(region_name)
         self._passphrase = passphrase
         self._vault: Vault | None = None
-        self.store = Store(folder, dry_run=dry_run)
+        self._row: StoreRow | None = None
+        self.store = Store(folder, partial(_fresh, folder), dry_run=dry_run)
         try:
             if self.store.version < schema.VERSION:
-                with self.store.transaction(write=True) as db:
-                    self.store.upgrade(db)
-                    Vault.create(db, folder, int(time.time()))
+                self._upgrade()
         except BaseException:
             self.close()
             raise
@@ -89,20 +89,59 @@ class EmbeddedKms:
         self, action: str, params: Mapping[str, Any], place: Region | None = None, *, write: bool
     ) -> Iterator[Call]:
         """Open a transaction for one action; what time has made due is done before it begins."""
-        with self.store.transaction() as db:
-            due = lifecycle.is_due(self._call(action, params, place, db))
+        with self.unlocked() as opened:
+            due = lifecycle.is_due(self._call(action, params, place, *opened))
         if due and not self.store.dry_run:
-            with self.store.transaction(write=True) as db:
-                lifecycle.settle(self._call(action, params, place, db))
-        with self.store.transaction(write=write) as db:
-            yield self._call(action, params, place, db)
+            with self.unlocked(write=True) as opened:
+                lifecycle.settle(self._call(action, params, place, *opened))
+        with self.unlocked(write=write) as opened:
+            yield self._call(action, params, place, *opened)
 
-    def _call(self, action: str, params: Mapping[str, Any], place: Region | None, db: sqlite3.Connection) -> Call:
-        def vault() -> Vault:
-            # Another process may have restored a copy: material must not be wrapped under a key that is gone.
-            row = db.execute("SELECT store_id FROM store").fetchone()
-            if self._vault is None or row != (self._vault.store_id,):
-                self._vault = Vault.unlock(db, self.store.folder, self._passphrase)
-            return self._vault
+    def unlock(self) -> Vault:
+        """Return the keys of the store, for which a passphrase may be asked; no lock is held meanwhile."""
+        if self._vault is None:
+            self._vault = root_key.unlock(self.store, self._passphrase)
+        return self._vault
 
-        return Call(action, params, place or self._region, db, vault, clock.now(db))
+    def _upgrade(self) -> None:
+        if self.store.dry_run:
+            raise DryRunDone
+        from kmstool.server import renewal  # noqa: PLC0415 - imports the code of all kinds of keys, once in a store's life
+
+        self._vault = renewal.upgrade(self.store, self._passphrase)
+
+    def adopt(self, vault: Vault) -> None:
+        """Go on with the keys that the store has now."""
+        self._vault = vault
+
+    @contextmanager
+    def unlocked(self, *, write: bool = False) -> Iterator[tuple[sqlite3.Connection, Vault, StoreRow]]:
+        """Run the block in one transaction on the unlocked store, as `Store.transaction` does."""
+        while True:
+            vault = self.unlock()
+            with self.store.transaction(write=write) as db:
+                row = store_row.read(db)
+                # Another process may have restored a copy or renewed the keys: nothing must be wrapped under those
+                # that are gone. The keys that there are now need their own root key.
+                if row == self._row or vault.owns(row):
+                    self._row = row
+                    yield db, vault, row
+                    return
+            self._vault = None
+
+    def _call(
+        self,
+        action: str,
+        params: Mapping[str, Any],
+        place: Region | None,
+        db: sqlite3.Connection,
+        vault: Vault,
+        row: StoreRow,
+    ) -> Call:
+        return Call(action, params, place or self._region, db, lambda: vault, clock.now(row.clock_offset))
+
+
+def _fresh(folder: Path) -> bytes:
+    from kmstool.server import founding  # noqa: PLC0415 - once in a store's life
+
+    return founding.database(folder)

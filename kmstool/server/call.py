@@ -21,7 +21,7 @@ _INVALID = ("InvalidParameter", "InvalidParameterValue")
 class Call:
     """A checked request inside its transaction.
 
-    `vault` unlocks the keys when first asked for; `now` is the embedded KMS's time in Unix seconds.
+    `vault` returns the unlocked keys; `now` is the embedded KMS's time in Unix seconds.
     """
 
     action: str

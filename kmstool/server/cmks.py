@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, field, fields, replace
 from typing import Any
 
 from kmstool import keys
 from kmstool.errors import IntegrityError
-from kmstool.server import blobs, materials
+from kmstool.server import blobs, materials, seals
 from kmstool.server.call import Call, refuse
 from kmstool.server.regions import REGIONS
 
@@ -24,7 +24,8 @@ class Cmk:
     """One row, in the order of the table; times are Unix seconds, 0 = not set.
 
     `version` counts the versions of the material, 0 before an import; `rotate_days` is 0
-    while rotation is off.
+    while rotation is off. The digests are those of the tags and bindings; `first_material`
+    is the fingerprint of the first imported material, empty if there was none.
     """
 
     region: str
@@ -42,14 +43,20 @@ class Cmk:
     next_rotation: int = 0
     last_rotation: int = 0
     valid_to: int = 0
+    tags_digest: bytes = b""
+    bindings_digest: bytes = b""
+    first_material: bytes = field(default=b"", repr=False)
 
 
-def from_row(row: Sequence[Any]) -> Cmk:
-    """Return a row of the table; raise `IntegrityError` for values that none of ours has."""
-    cmk = Cmk(*row)
-    for field in fields(cmk):
-        if type(getattr(cmk, field.name)).__name__ != field.type:
-            raise damaged(cmk)
+def from_row(call: Call, row: tuple[Any, ...]) -> Cmk:
+    """Return a row of the table; raise `IntegrityError` for one that was altered."""
+    return call.vault().seals.opened("cmk", row, _checked)
+
+
+def _checked(*values: Any) -> Cmk:
+    cmk = Cmk(*values)
+    if any(type(getattr(cmk, field.name)).__name__ != field.type for field in fields(cmk)):
+        raise damaged(cmk)
     if cmk.state not in keys.STATES or cmk.region not in REGIONS or cmk.usage not in keys.USAGES.values():
         raise damaged(cmk)
     return cmk
@@ -57,7 +64,8 @@ def from_row(row: Sequence[Any]) -> Cmk:
 
 def insert(call: Call, cmk: Cmk) -> None:
     """Add a key."""
-    call.db.execute("INSERT INTO cmk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", astuple(cmk))
+    marks = ", ".join("?" * len(fields(cmk)))
+    call.db.execute(f"INSERT INTO cmk VALUES ({marks}, ?)", _sealed(call, cmk))  # noqa: S608 - marks alone
 
 
 def load(call: Call, key_id: str) -> Cmk:
@@ -68,7 +76,7 @@ def load(call: Call, key_id: str) -> Cmk:
     row = found.fetchone()
     if row is None:
         raise refuse("ResourceUnavailable.CmkNotFound", f"there is no key {key_id} in {call.region.name}")
-    return from_row(row)
+    return from_row(call, row)
 
 
 def usable(call: Call, key_id: str, action: str | None = None) -> Cmk:
@@ -86,27 +94,16 @@ def usable(call: Call, key_id: str, action: str | None = None) -> Cmk:
 def newest_first(call: Call) -> list[Cmk]:
     """Return all keys of this region."""
     rows = call.db.execute("SELECT * FROM cmk WHERE region = ? ORDER BY created DESC, rowid DESC", (call.region.name,))
-    return [from_row(row) for row in rows]
+    return [from_row(call, row) for row in rows]
 
 
 def update(call: Call, cmk: Cmk) -> None:
-    """Write what may change of a key."""
-    call.db.execute(
-        "UPDATE cmk SET alias = ?, description = ?, state = ?, version = ?, deletion_date = ?, rotate_days = ?,"
-        " next_rotation = ?, last_rotation = ?, valid_to = ? WHERE key_id = ?",
-        (
-            cmk.alias,
-            cmk.description,
-            cmk.state,
-            cmk.version,
-            cmk.deletion_date,
-            cmk.rotate_days,
-            cmk.next_rotation,
-            cmk.last_rotation,
-            cmk.valid_to,
-            cmk.key_id,
-        ),
-    )
+    """Write a key as it has become."""
+    columns = ", ".join(field.name for field in fields(cmk))
+    marks = ", ".join("?" * len(fields(cmk)))
+    # S608: the columns are the fields of our own class.
+    query = f"UPDATE cmk SET ({columns}, seal) = ({marks}, ?) WHERE key_id = ?"  # noqa: S608
+    call.db.execute(query, (*_sealed(call, cmk), cmk.key_id))
 
 
 def add_version(call: Call, cmk: Cmk, material: bytes | None = None) -> Cmk:
@@ -163,25 +160,27 @@ def destroy(call: Call, key_id: str) -> None:
     """Destroy a key and all that belongs to it."""
     forget_material(call, key_id)
     call.db.execute("DELETE FROM import_parameters WHERE key_id = ?", (key_id,))
-    call.db.execute("DELETE FROM first_material WHERE key_id = ?", (key_id,))
     call.db.execute("DELETE FROM tag WHERE key_id = ?", (key_id,))
     call.db.execute("DELETE FROM binding WHERE key_id = ?", (key_id,))
     call.db.execute("DELETE FROM cmk WHERE key_id = ?", (key_id,))
 
 
-def set_tags(call: Call, key_id: str, tags: dict[str, str]) -> None:
-    """Add tags to a key that has none."""
-    call.db.executemany("INSERT INTO tag VALUES (?, ?, ?)", [(key_id, *tag) for tag in tags.items()])
-
-
-def tags(call: Call, key_id: str) -> dict[str, str]:
-    """Return a key's tags."""
-    return dict(call.db.execute("SELECT name, value FROM tag WHERE key_id = ?", (key_id,)))
-
-
 def bindings(call: Call, cmk: Cmk) -> list[tuple[str, str]]:
-    """Return (product, resource) of every cloud resource that uses a key."""
-    return call.db.execute("SELECT product, resource FROM binding WHERE key_id = ?", (cmk.key_id,)).fetchall()
+    """Return (product, resource) of every cloud resource that uses a key; raise `IntegrityError` for altered ones."""
+    query = "SELECT product, resource FROM binding WHERE key_id = ?"
+    found: list[tuple[str, str]] = call.db.execute(query, (cmk.key_id,)).fetchall()
+    if seals.digest(found) != cmk.bindings_digest:
+        raise damaged(cmk)
+    return found
+
+
+def bind(call: Call, cmk: Cmk, resources: Sequence[tuple[str, str]]) -> Cmk:
+    """Note that these cloud resources (product, resource) use a key and no others do; return the key with them."""
+    call.db.execute("DELETE FROM binding WHERE key_id = ?", (cmk.key_id,))
+    call.db.executemany("INSERT INTO binding VALUES (?, ?, ?)", [(cmk.key_id, *resource) for resource in resources])
+    cmk = replace(cmk, bindings_digest=seals.digest(resources))
+    update(call, cmk)
+    return cmk
 
 
 def metadata(call: Call, cmk: Cmk) -> dict[str, Any]:
@@ -229,18 +228,25 @@ def account_fields(key_id: str) -> dict[str, Any]:
 
 def damaged(cmk: Cmk) -> IntegrityError:
     """Make the error for rows of a key that hold what none of ours does."""
-    return IntegrityError(
-        f"the row of the key {cmk.key_id!r} is damaged in the store of the local KMS",
-        hint="restore a copy (kmstool local restore FILE), or begin anew: kmstool local reset",
-    )
+    return seals.damaged(f"the row of the key {cmk.key_id!r}")
+
+
+def _sealed(call: Call, cmk: Cmk) -> tuple[Any, ...]:
+    values = astuple(cmk)
+    return (*values, call.vault().seals.make("cmk", values))
 
 
 def _blob_key(call: Call, cmk: Cmk, version: int) -> blobs.BlobKey:
     return blobs.BlobKey(cmk.key_id, version, call.region.algorithm, material(call, cmk, version)[1])
 
 
+def identity(region: str, key_id: str, version: int, algorithm: str) -> tuple[str, ...]:
+    """Return what the vault binds a version of the material to."""
+    return region, key_id, str(version), algorithm
+
+
 def _identity(cmk: Cmk, version: int, algorithm: str) -> tuple[str, ...]:
-    return cmk.region, cmk.key_id, str(version), algorithm
+    return identity(cmk.region, cmk.key_id, version, algorithm)
 
 
 def _facts(call: Call, cmk: Cmk) -> str:

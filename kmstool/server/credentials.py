@@ -101,7 +101,7 @@ def find(db: sqlite3.Connection, vault: Vault, secret_id: str) -> ServedCredenti
     ).fetchone()
     if row is None or _root(db, secret_id) is None:
         return None
-    found = _opened(secret_id, json.loads(vault.unwrap(_identity(secret_id), row[0])))
+    found = _opened(secret_id, json.loads(vault.unwrap(identity(secret_id), row[0])))
     if found is None or (found.expires_unix, found.kind, found.parent) != row[1:]:
         raise IntegrityError(
             f"the API key {secret_id} was altered in the store of the local KMS",
@@ -187,7 +187,7 @@ def _keep(db: sqlite3.Connection, vault: Vault, made: ServedCredential) -> Serve
         "parent": made.parent,
         "expires": made.expires_unix,
     }
-    wrapped = vault.wrap(_identity(made.secret_id), json.dumps(sealed).encode())
+    wrapped = vault.wrap(identity(made.secret_id), json.dumps(sealed).encode())
     db.execute(
         "INSERT INTO credential (secret_id, wrapped, created, expires, kind, parent) VALUES (?, ?, ?, ?, ?, ?)",
         (made.secret_id, wrapped, int(time.time()), made.expires_unix, made.kind, made.parent),
@@ -210,5 +210,6 @@ def _random(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
-def _identity(secret_id: str) -> tuple[str, ...]:
+def identity(secret_id: str) -> tuple[str, ...]:
+    """Return what the vault binds a secret to."""
     return "credential", secret_id

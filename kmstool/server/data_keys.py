@@ -8,13 +8,12 @@ once more by the vault together with the row's identity, so that rows cannot be 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, fields
 from typing import Any
 
 from kmstool import data_keys, keys
 from kmstool.errors import IntegrityError
-from kmstool.server import blobs, cmks
+from kmstool.server import blobs, cmks, seals
 from kmstool.server.call import Call, refuse
 from kmstool.server.regions import REGIONS
 
@@ -35,11 +34,16 @@ class DataKey:
     deletion_date: int
     context: str
     wrapped: bytes = field(repr=False)
+    tags_digest: bytes = b""
 
 
-def from_row(row: Sequence[Any]) -> DataKey:
-    """Return a row of the table; raise `IntegrityError` for values that none of ours has."""
-    data_key = DataKey(*row)
+def from_row(call: Call, row: tuple[Any, ...]) -> DataKey:
+    """Return a row of the table; raise `IntegrityError` for one that was altered."""
+    return call.vault().seals.opened("data_key", row, _checked)
+
+
+def _checked(*values: Any) -> DataKey:
+    data_key = DataKey(*values)
     typed = all(type(getattr(data_key, field.name)).__name__ == field.type for field in fields(data_key))
     if not typed or data_key.state not in data_keys.STATES or data_key.region not in REGIONS:
         raise _damaged(data_key)
@@ -53,7 +57,8 @@ def identity(region: str, data_key_id: str, key_id: str) -> tuple[str, ...]:
 
 def insert(call: Call, data_key: DataKey) -> None:
     """Add a data key."""
-    call.db.execute("INSERT INTO data_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", astuple(data_key))
+    query = "INSERT INTO data_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    call.db.execute(query, (*astuple(data_key), _seal(call, data_key)))
 
 
 def load(call: Call, data_key_id: str) -> DataKey:
@@ -66,7 +71,7 @@ def load(call: Call, data_key_id: str) -> DataKey:
     row = found.fetchone()
     if row is None:
         raise refuse("ResourceUnavailable.DataKeyNotFound", f"there is no data key {data_key_id} in {call.region.name}")
-    return from_row(row)
+    return from_row(call, row)
 
 
 def usable(call: Call, data_key_id: str) -> DataKey:
@@ -85,13 +90,13 @@ def cmk_of(call: Call, data_key: DataKey) -> cmks.Cmk:
     row = call.db.execute("SELECT * FROM cmk WHERE key_id = ?", (data_key.key_id,)).fetchone()
     if row is None:
         raise _damaged(data_key)
-    return cmks.from_row(row)
+    return cmks.from_row(call, row)
 
 
 def newest_first(call: Call) -> list[DataKey]:
     """Return all data keys of this region."""
     query = "SELECT * FROM data_key WHERE region = ? ORDER BY created DESC, rowid DESC"
-    return [from_row(row) for row in call.db.execute(query, (call.region.name,))]
+    return [from_row(call, row) for row in call.db.execute(query, (call.region.name,))]
 
 
 def count(call: Call) -> int:
@@ -103,8 +108,15 @@ def count(call: Call) -> int:
 def update(call: Call, data_key: DataKey) -> None:
     """Write what may change of a data key."""
     call.db.execute(
-        "UPDATE data_key SET name = ?, description = ?, state = ?, deletion_date = ? WHERE data_key_id = ?",
-        (data_key.name, data_key.description, data_key.state, data_key.deletion_date, data_key.data_key_id),
+        "UPDATE data_key SET name = ?, description = ?, state = ?, deletion_date = ?, seal = ? WHERE data_key_id = ?",
+        (
+            data_key.name,
+            data_key.description,
+            data_key.state,
+            data_key.deletion_date,
+            _seal(call, data_key),
+            data_key.data_key_id,
+        ),
     )
 
 
@@ -152,8 +164,9 @@ def metadata(call: Call, data_key: DataKey) -> dict[str, Any]:
     }
 
 
+def _seal(call: Call, data_key: DataKey) -> bytes:
+    return call.vault().seals.make("data_key", astuple(data_key))
+
+
 def _damaged(data_key: DataKey) -> IntegrityError:
-    return IntegrityError(
-        f"the row of the data key {data_key.data_key_id!r} is damaged in the store of the local KMS",
-        hint="restore a copy (kmstool local restore FILE), or begin anew: kmstool local reset",
-    )
+    return seals.damaged(f"the row of the data key {data_key.data_key_id!r}")

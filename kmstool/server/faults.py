@@ -6,10 +6,15 @@ import json
 import random
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from kmstool.errors import IntegrityError
 from kmstool.server.http import HttpAnswer
+
+_TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
+_STATUSES = (0, *range(100, 600))
+_ENDLESS_SECONDS = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +79,36 @@ class Faults:
 
 
 def rules(db: sqlite3.Connection) -> list[FaultRule]:
-    """Return all rules, oldest first."""
-    return [
-        FaultRule(number=number, **json.loads(rule))
-        for number, rule in db.execute("SELECT number, rule FROM fault ORDER BY number")
-    ]
+    """Return all rules, oldest first; raise `IntegrityError` for a row that holds none."""
+    return [_rule(*row) for row in db.execute("SELECT number, rule FROM fault ORDER BY number")]
+
+
+def _rule(number: int, text: str) -> FaultRule:
+    try:
+        rule = FaultRule(number=number, **json.loads(text))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _damaged(number) from error
+    # A truth value is a number too, but none of ours.
+    typed = all(type(getattr(rule, field.name)) in _TYPES[str(field.type)] for field in fields(rule))
+    if not typed or not 0 <= rule.probability <= 1 or not 0 <= rule.delay_seconds < _ENDLESS_SECONDS:
+        raise _damaged(number)
+    if rule.nth < 0 or rule.http_status not in _STATUSES:
+        raise _damaged(number)
+    return rule
+
+
+def _damaged(number: object) -> IntegrityError:
+    return IntegrityError(
+        f"the fault rule {number} is damaged in the store of the local KMS",
+        hint="remove the rules: kmstool local faults clear",
+    )
 
 
 def add(db: sqlite3.Connection, rule: FaultRule) -> int:
     """Store a rule inside a writing transaction and return its number."""
-    fields: dict[str, Any] = asdict(rule)
-    del fields["number"]
-    return db.execute("INSERT INTO fault (rule) VALUES (?)", (json.dumps(fields),)).lastrowid or 0
+    values: dict[str, Any] = asdict(rule)
+    del values["number"]
+    return db.execute("INSERT INTO fault (rule) VALUES (?)", (json.dumps(values),)).lastrowid or 0
 
 
 def clear(db: sqlite3.Connection) -> None:

@@ -204,11 +204,12 @@ class Gateway:
         """Forget what was kept of the store if anyone, also another process, has changed it."""
         version = self._reader.store.data_version()
         if version != self._seen_version:
-            self._seen_version = version
             self._credentials.clear()
             self._secret_ids = None
             with self._reader.store.transaction() as db:
                 self._faults.load(db)
+            # Only now: rules that are damaged are to be noticed by every request.
+            self._seen_version = version
 
 
 def _fields(kms: EmbeddedKms, call: SignedCall) -> Mapping[str, Any]:

@@ -37,11 +37,12 @@ def issue(call: Call, cmk: Cmk, algorithm: rsa.EncryptionAlgorithm) -> Issued:
     token = uuid.UUID(cmk.key_id).bytes
     token += secrets.token_bytes(TOKEN_BYTES - len(token))
     valid_to = call.now + material.TOKEN_SECONDS
-    wrapped = call.vault().wrap(_identity(cmk, algorithm, _digest(token)), rsa.to_pkcs8(key))
+    wrapped = call.vault().wrap(identity(cmk.region, cmk.key_id, algorithm, _digest(token)), rsa.to_pkcs8(key))
     # Wrapping keys that are no longer of use are not kept for whoever recorded what they wrapped.
     call.db.execute("DELETE FROM import_parameters WHERE valid_to <= ?", (call.now,))
     row = (cmk.key_id, algorithm, wrapped, _digest(token), valid_to)
-    call.db.execute("INSERT OR REPLACE INTO import_parameters VALUES (?, ?, ?, ?, ?)", row)
+    sealed = (*row, call.vault().seals.make("import_parameters", row))
+    call.db.execute("INSERT OR REPLACE INTO import_parameters VALUES (?, ?, ?, ?, ?, ?)", sealed)
     return Issued(rsa.to_spki(key.public_key()), token, valid_to)
 
 
@@ -53,50 +54,50 @@ def unwrap(call: Call, cmk: Cmk, token: bytes, encrypted: bytes) -> bytes:
     """
     if len(token) != TOKEN_BYTES or token[:16] != uuid.UUID(cmk.key_id).bytes:
         raise refuse("InvalidParameter", f"the import token is not one of the key {cmk.key_id}")
-    row = call.db.execute(
-        "SELECT algorithm, private_key, token_digest, valid_to FROM import_parameters WHERE key_id = ?", (cmk.key_id,)
-    ).fetchone()
-    if row is not None and [type(value) for value in row] != [str, bytes, bytes, int]:
-        raise cmks.damaged(cmk)
-    name, wrapped, digest, valid_to = row or ("", b"", b"", 0)
+    row = call.db.execute("SELECT * FROM import_parameters WHERE key_id = ?", (cmk.key_id,)).fetchone()
+    if row is not None:
+        if [type(value) for value in row] != [str, str, bytes, bytes, int, bytes]:
+            raise cmks.damaged(cmk)
+        call.vault().seals.check("import_parameters", row)
+    _, name, wrapped, digest, valid_to, _ = row or ("", "", b"", b"", 0, b"")
     if not hmac.compare_digest(digest, _digest(token)) or valid_to <= call.now:
         # Rows that are over go when the next key asks, so the one is not always told from the other.
         message = "the import token is over 24 hours old, or a newer one was asked for"
         raise refuse("ResourceUnavailable.TokenExpired", message)
-    key = rsa.load_private_key(call.vault().unwrap(_identity(cmk, name, digest), wrapped))
+    key = rsa.load_private_key(call.vault().unwrap(identity(cmk.region, cmk.key_id, name, digest), wrapped))
     try:
         return rsa.decrypt(key, material.algorithm(name), encrypted)
     except (InputError, IntegrityError) as error:
         raise refuse("InvalidParameter.DecryptMaterialError", "the key material cannot be unwrapped") from error
 
 
-def put_material(call: Call, cmk: Cmk, brought: bytes) -> None:
-    """Give a key its material, as version 1 always; refuse other than its first with `MaterialNotMatch`."""
-    fingerprint = _fingerprint(call, cmk, brought)
+def put_material(call: Call, cmk: Cmk, brought: bytes) -> Cmk:
+    """Give a key its material, as version 1 always, and return the key with it.
+
+    Refuses other material than its first with `MaterialNotMatch`.
+    """
     first = _first(call, cmk)
-    if first is not None and not hmac.compare_digest(first, fingerprint):
+    if first and not hmac.compare_digest(first, _fingerprint(call, cmk, brought)):
         raise refuse("InvalidParameterValue.MaterialNotMatch", "this is other key material than the key had first")
-    remember(call, cmk, brought)
-    if not cmks.has_material(call, cmk):
-        # Blobs name the version, so that those from before a loss open again.
-        cmks.add_version(call, replace(cmk, version=0), brought)
+    cmk = remember(call, cmk, brought)
+    # Blobs name the version, so that those from before a loss open again.
+    return cmk if cmks.has_material(call, cmk) else cmks.add_version(call, replace(cmk, version=0), brought)
 
 
-def remember(call: Call, cmk: Cmk, first: bytes) -> None:
-    """Note what the first material of a key is."""
-    row = (cmk.key_id, _fingerprint(call, cmk, first))
-    call.db.execute("INSERT OR IGNORE INTO first_material VALUES (?, ?)", row)
+def remember(call: Call, cmk: Cmk, first: bytes) -> Cmk:
+    """Note what the first material of a key is, and return the key that knows it."""
+    if not cmk.first_material:
+        cmk = replace(cmk, first_material=_fingerprint(call, cmk, first))
+        cmks.update(call, cmk)
+    return cmk
 
 
-def _first(call: Call, cmk: Cmk) -> bytes | None:
-    """Return the fingerprint of a key's first material, None if it never had any."""
-    row = call.db.execute("SELECT fingerprint FROM first_material WHERE key_id = ?", (cmk.key_id,)).fetchone()
-    if row is not None:
-        if not isinstance(row[0], bytes):
-            raise cmks.damaged(cmk)
-        return row[0]
+def _first(call: Call, cmk: Cmk) -> bytes:
+    """Return the fingerprint of a key's first material, empty if it never had any."""
+    if cmk.first_material or not cmks.has_material(call, cmk):
+        return cmk.first_material
     # Stores of before format 4 did not note it, and could only be seeded with such material.
-    return _fingerprint(call, cmk, cmks.material(call, cmk, 1)[1]) if cmks.has_material(call, cmk) else None
+    return _fingerprint(call, cmk, cmks.material(call, cmk, 1)[1])
 
 
 def _fingerprint(call: Call, cmk: Cmk, brought: bytes) -> bytes:
@@ -107,5 +108,6 @@ def _digest(token: bytes) -> bytes:
     return hashlib.sha256(token).digest()
 
 
-def _identity(cmk: Cmk, algorithm: str, token_digest: bytes) -> tuple[str, ...]:
-    return "import", cmk.region, cmk.key_id, algorithm, token_digest.hex()
+def identity(region: str, key_id: str, algorithm: str, token_digest: bytes) -> tuple[str, ...]:
+    """Return what the vault binds a wrapping key to."""
+    return "import", region, key_id, algorithm, token_digest.hex()

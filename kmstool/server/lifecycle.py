@@ -29,7 +29,7 @@ def is_due(call: Call) -> bool:
 def settle(call: Call) -> None:
     """Do all that is due, inside a writing transaction."""
     for row in call.db.execute(_DUE["data keys"], (call.now,)).fetchall():
-        data_keys.destroy(call, data_keys.from_row(row).data_key_id)
+        data_keys.destroy(call, data_keys.from_row(call, row).data_key_id)
     for cmk in _due(call, "deletion"):
         # No data key can be opened without its CMK.
         for data_key_id in data_keys.of_cmk(call, cmk.key_id):
@@ -55,7 +55,7 @@ def lose_material(call: Call, cmk: Cmk) -> None:
 
 
 def _due(call: Call, what: str) -> list[Cmk]:
-    return [cmks.from_row(row) for row in call.db.execute(_DUE[what], (call.now,))]
+    return [cmks.from_row(call, row) for row in call.db.execute(_DUE[what], (call.now,))]
 
 
 def _rotate_by_time(call: Call, cmk: Cmk) -> None:

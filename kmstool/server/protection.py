@@ -5,13 +5,17 @@ Each mode says by its name what it protects against; none is chosen silently.
 
 from __future__ import annotations
 
+import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from kmstool import atomic, keychain, ownership, protocol
+from kmstool import keychain, ownership, protocol
 from kmstool.crypto import kdf
 from kmstool.errors import AccessError, IntegrityError
+from kmstool.server.store_row import StoreRow
 
 MODES = {
     "file": "a root key in a file beside the database: guards copies of the database, not this folder",
@@ -20,10 +24,13 @@ MODES = {
 }
 
 ROOT_KEY_FILE = "root.key"
+SPARE_FILES = NEXT_FILE, FORMER_FILE = "root.key.next", "root.key.former"
+"""A root key before the store is under it, and after; `root_key` tells how they come and go."""
 KEY_BYTES = 32
 
 _PREFIX = "kmstool-root-key-1 "
 _SERVICE = "kmstool local KMS"
+_IN_KEYRING = "the root key in the keyring"
 _SCRYPT_TEXT = " ".join(str(number) for number in kdf.SCRYPT.values())
 
 Passphrase = Callable[[], bytes]
@@ -37,48 +44,90 @@ def no_passphrase() -> bytes:
     )
 
 
-def create(mode: str, folder: Path, store_id: bytes, passphrase: Passphrase) -> tuple[bytes, str]:
-    """Make or find a root key for `mode` and return it with the parameters to keep in the database."""
+@dataclass(frozen=True, slots=True)
+class RootKey:
+    """A root key of 32 bytes, how it is kept, and the parameters for that which stand in the database."""
+
+    mode: str
+    parameters: str
+    key: bytes = field(repr=False)
+
+    @property
+    def line(self) -> str:
+        """The text by which a file or a keyring keeps it."""
+        return _PREFIX + protocol.encode(self.key) + "\n"
+
+
+def make(mode: str, passphrase: Passphrase) -> RootKey:
+    """Make a root key, which is kept nowhere yet; for a passphrase asks for that."""
     if mode == "passphrase":
         parameters = f"{_SCRYPT_TEXT} {protocol.encode(secrets.token_bytes(kdf.SALT_BYTES))}"
-        return _stretched(parameters, passphrase()), parameters
-    line = _PREFIX + protocol.encode(secrets.token_bytes(KEY_BYTES)) + "\n"
-    if mode == "keyring":
-        keychain.write(_SERVICE, store_id.hex(), line)
-        return load(mode, "", folder, store_id, passphrase), keychain.backend_name()
-    # A key file that is there already may be the only key to a copy of the database: it is kept.
-    if not (folder / ROOT_KEY_FILE).exists():
-        atomic.write(folder / ROOT_KEY_FILE, line.encode())
-    return load(mode, "", folder, store_id, passphrase), ""
+        return RootKey(mode, parameters, _stretched(parameters, passphrase()))
+    parameters = keychain.backend_name() if mode == "keyring" else ""
+    return RootKey(mode, parameters, secrets.token_bytes(KEY_BYTES))
 
 
-def load(mode: str, parameters: str, folder: Path, store_id: bytes, passphrase: Passphrase) -> bytes:
-    """Return the root key, 32 bytes.
+def candidates(row: StoreRow, folder: Path, passphrase: Passphrase) -> Iterator[Callable[[], bytes]]:
+    """Yield what loads each root key that may be the store's, the usual one first.
 
-    Raises `AccessError` for one that is missing, locked or readable by others, `IntegrityError`
-    for one that is damaged. Whether it is the right one only the canary tells.
+    Each raises `AccessError` for one that is missing, locked or readable by others, and
+    `IntegrityError` for one that is damaged. Whether it is the right one only the canary tells.
     """
-    if mode == "passphrase":
-        return _stretched(parameters, passphrase())
-    if mode == "keyring":
-        line = keychain.read(_SERVICE, store_id.hex())
-        if line is None:
-            raise AccessError(
-                "the keyring has no root key for this store",
-                hint="unlock the keyring that has it; without it the keys are lost, and kmstool local reset begins anew",
-            )
-        return _parsed(line, "the root key in the keyring")
-    if mode == "file":
-        return _parsed(_read(folder / ROOT_KEY_FILE), f"the root key {folder / ROOT_KEY_FILE}")
-    raise IntegrityError(f"the store has the unknown protection {mode!r}")
+    if row.protection == "passphrase":
+        yield lambda: _stretched(row.parameters, passphrase())
+    elif row.protection == "keyring":
+        lines = 0
+        for name in keyring_names(row.store_id):
+            # One that does not answer is not asked twice.
+            line = keychain.read(_SERVICE, name)
+            if line is not None:
+                lines += 1
+                yield partial(_parsed, line, _IN_KEYRING)
+        if not lines:
+            raise _not_in_keyring()
+    elif row.protection == "file":
+        for name in (ROOT_KEY_FILE, *SPARE_FILES):
+            if name == ROOT_KEY_FILE or os.path.lexists(folder / name):
+                yield partial(from_file, folder / name)
+    else:
+        raise IntegrityError(f"the store has the unknown protection {row.protection!r}")
 
 
-def discard(mode: str, folder: Path, store_id: bytes) -> None:
-    """Remove the root key of a mode that is no longer in use."""
-    if mode == "keyring":
-        keychain.delete(_SERVICE, store_id.hex())
-    elif mode == "file":
-        (folder / ROOT_KEY_FILE).unlink(missing_ok=True)
+def from_file(path: Path) -> bytes:
+    """Return the root key in a file; raise as `candidates` says."""
+    return _parsed(_read(path), f"the root key {path}")
+
+
+def keyring_names(store_id: bytes) -> tuple[str, str]:
+    """Return the two names under which a keyring may have the root key of a store; a new one takes the free one."""
+    return store_id.hex(), f"{store_id.hex()} second"
+
+
+def into_keyring(name: str, root: RootKey) -> None:
+    """Keep a root key in the keyring; raise `AccessError` unless it is there afterwards."""
+    keychain.write(_SERVICE, name, root.line)
+    if from_keyring(name) != root.key:
+        raise AccessError("the keyring does not give back what was written")
+
+
+def out_of_keyring(name: str) -> None:
+    """Remove a root key from the keyring if it is there."""
+    keychain.delete(_SERVICE, name)
+
+
+def from_keyring(name: str) -> bytes:
+    """Return the root key that the keyring has under a name; raise as `candidates` says."""
+    line = keychain.read(_SERVICE, name)
+    if line is None:
+        raise _not_in_keyring()
+    return _parsed(line, _IN_KEYRING)
+
+
+def _not_in_keyring() -> AccessError:
+    return AccessError(
+        "the keyring has no root key for this store",
+        hint="unlock the keyring that has it; without it the keys are lost, and kmstool local reset begins anew",
+    )
 
 
 def _stretched(parameters: str, passphrase: bytes) -> bytes:

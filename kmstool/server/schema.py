@@ -82,11 +82,38 @@ STEPS = (
     ALTER TABLE credential ADD COLUMN parent TEXT NOT NULL DEFAULT '';
     CREATE INDEX credential_of_parent ON credential (parent)
     """,
+    # What binds the rows to the keys of the store. Digests of tags, bindings and devices are part of the row
+    # that they belong to, and so is the fingerprint of a key's first material.
+    """
+    ALTER TABLE store ADD COLUMN fingerprint_key BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE store ADD COLUMN former TEXT NOT NULL DEFAULT '';
+    ALTER TABLE store ADD COLUMN seal BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE cmk ADD COLUMN tags_digest BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE cmk ADD COLUMN bindings_digest BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE cmk ADD COLUMN first_material BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE cmk ADD COLUMN seal BLOB NOT NULL DEFAULT x'';
+    UPDATE cmk SET first_material = coalesce(
+        (SELECT fingerprint FROM first_material WHERE first_material.key_id = cmk.key_id), x'');
+    DROP TABLE first_material;
+    ALTER TABLE import_parameters ADD COLUMN seal BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE data_key ADD COLUMN tags_digest BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE data_key ADD COLUMN seal BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE white_box_key ADD COLUMN tags_digest BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE white_box_key ADD COLUMN devices_digest BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE white_box_key ADD COLUMN seal BLOB NOT NULL DEFAULT x''
+    """,
 )
 
 VERSION = len(STEPS)
 
 
-def statements(version: int) -> list[str]:
-    """Return the SQL that leads from format `version` to the newest one."""
-    return [statement for step in STEPS[version:] for statement in step.split(";")]
+TABLES = (
+    "store", "cmk", "material", "tag", "binding", "credential", "fault", "import_parameters", "data_key",
+    "white_box_key", "device",
+)  # fmt: skip
+"""All tables of the newest format."""
+
+
+def statements(version: int, to: int = VERSION) -> list[str]:
+    """Return the SQL that leads from format `version` to another one."""
+    return [statement for step in STEPS[version:to] for statement in step.split(";")]

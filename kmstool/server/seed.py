@@ -13,7 +13,7 @@ from typing import Any
 
 from kmstool import keys, protocol
 from kmstool.errors import InputError
-from kmstool.server import cmks, identifiers, imports, materials, seed_tables, whitebox_seed
+from kmstool.server import cmks, identifiers, imports, materials, seed_tables, tags, whitebox_seed
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.call import Call
 from kmstool.server.cmks import Cmk
@@ -56,7 +56,7 @@ def apply(kms: EmbeddedKms, text: str) -> list[Cmk | WhiteBoxKey]:
 def export(kms: EmbeddedKms, *, plaintext: bool) -> str:
     """Return all keys of all regions as a seed file; with `plaintext` their material too, in clear."""
     with kms.request("DescribeKey", {}, write=False) as call:
-        rows = [cmks.from_row(row) for row in call.db.execute("SELECT * FROM cmk ORDER BY rowid")]
+        rows = [cmks.from_row(call, row) for row in call.db.execute("SELECT * FROM cmk ORDER BY rowid")]
         tables = [_table(call, cmk, plaintext=plaintext) for cmk in rows]
         return "\n".join(tables + whitebox_seed.export(call, plaintext=plaintext))
 
@@ -80,14 +80,12 @@ def _add(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
     for material in versions:
         cmk = cmks.add_version(call, cmk, material)
         if cmk.origin == "EXTERNAL":
-            imports.remember(call, cmk, material)
+            cmk = imports.remember(call, cmk, material)
     if not versions and cmk.origin != "EXTERNAL":
         cmk = cmks.add_version(call, cmk)
-    cmks.set_tags(call, cmk.key_id, table.get("tags", {}))
-    for binding in bindings:
-        product, _, resource = binding.partition(" ")
-        call.db.execute("INSERT INTO binding VALUES (?, ?, ?)", (cmk.key_id, product, resource))
-    return cmk
+    tags.insert(call.db, cmk.key_id, table.get("tags", {}))
+    users = [(product, resource) for product, _, resource in (binding.partition(" ") for binding in bindings)]
+    return cmks.bind(call, cmk, users) if users else cmk
 
 
 def _cmk(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
@@ -107,6 +105,7 @@ def _cmk(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
         next_rotation=table.get("next-rotation", 0),
         last_rotation=table.get("last-rotation", 0),
         valid_to=table.get("valid-to", 0),
+        tags_digest=tags.digest(table.get("tags", {})),
     )
     rules: seed_tables.Rules = {
         "region": (cmk.region, REGIONS.__contains__),
@@ -151,7 +150,7 @@ def _table(call: Call, cmk: Cmk, *, plaintext: bool) -> str:
         fields["versions"] = [
             protocol.encode(cmks.material(call, cmk, version)[1]) for version in range(1, cmk.version + 1)
         ]
-    return seed_tables.written("key", fields, cmks.tags(call, cmk.key_id))
+    return seed_tables.written("key", fields, tags.load(call.db, cmk.key_id, cmk.tags_digest))
 
 
 _KINDS: dict[str, Callable[[Call, Mapping[str, Any], str], Cmk | WhiteBoxKey]] = {

@@ -24,6 +24,7 @@ from kmstool.server import schema
 DATABASE = "kms.sqlite3"
 APPLICATION_ID = 0x6B6D7374
 
+_HEADER_BYTES = 100
 _WAIT_SECONDS = 20
 _LOCAL = "the store of the local KMS"
 
@@ -33,17 +34,22 @@ Result = TypeVar("Result")
 class Store:
     """The open database in `folder`, which is made on first use (0700, files 0600, whatever the umask).
 
-    In a dry run nothing is made or written: what would do that raises `DryRunDone`.
+    `fresh` gives the content of a new one, and is called alone in the folder. In a dry run nothing
+    is made or written: what would do that raises `DryRunDone`.
     """
 
-    def __init__(self, folder: Path, *, dry_run: bool = False) -> None:
+    def __init__(self, folder: Path, fresh: Callable[[], bytes] | None = None, *, dry_run: bool = False) -> None:
         self.folder = folder
         self.path = folder / DATABASE
         self.dry_run = dry_run
         if dry_run and not self.path.exists():
             raise DryRunDone
         _make_folder(folder)
-        _make_file(self.path)
+        if fresh and not self.path.exists():
+            with atomic.locked(folder):
+                _make_file(self.path, fresh)
+        # Not opened here: closing it would drop the locks that this process holds on it.
+        ownership.check_path(self.path, secret=True)
         try:
             with _translated(self.path):
                 self._db = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
@@ -95,22 +101,16 @@ class Store:
         with self.transaction() as db:
             return db.serialize()
 
-    def replace(self, source: sqlite3.Connection) -> None:
-        """Replace all rows by those of another database of the same format, all or nothing."""
-        # Not by SQLite's backup, which waits for other processes without end.
-        with self.transaction(write=True) as db:
-            for (table,) in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-                rows = source.execute(f'SELECT * FROM "{table}"').fetchall()  # noqa: S608 - names of our own tables
-                db.execute(f'DELETE FROM "{table}"')  # noqa: S608 - as above
-                if rows:
-                    marks = ", ".join("?" * len(rows[0]))
-                    db.executemany(f'INSERT INTO "{table}" VALUES ({marks})', rows)  # noqa: S608 - as above
-
     def _prepare(self) -> int:
         # The journal mode of a rollback journal is not stored; DELETE is SQLite's default.
         for setting in ("synchronous=EXTRA", "secure_delete=ON", "trusted_schema=OFF", "cell_size_check=ON"):
             self._db.execute(f"PRAGMA {setting}")
-        return check_version(self._db, self.path)
+        if os.stat(self.path).st_size < _HEADER_BYTES:
+            raise _damaged(self.path, "it is cut short")
+        version = check_version(self._db, self.path)
+        if version == 0:
+            raise _damaged(self.path, "it is empty")
+        return version
 
     def _begin(self, *, write: bool) -> None:
         """Begin a transaction and take the lock that it needs, so that nothing in it has to wait."""
@@ -146,13 +146,13 @@ class Store:
             raise OutputError(f"{self.path} was replaced meanwhile", hint="run the command again")
 
 
-def bring_up(db: sqlite3.Connection) -> None:
-    """Give a database the tables of the newest format."""
+def bring_up(db: sqlite3.Connection, to: int = schema.VERSION) -> None:
+    """Give a database the tables of a format, the newest one unless another is named."""
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
-    for statement in schema.statements(version):
+    for statement in schema.statements(version, to):
         db.execute(statement)
     db.execute(f"PRAGMA application_id={APPLICATION_ID}")
-    db.execute(f"PRAGMA user_version={schema.VERSION}")
+    db.execute(f"PRAGMA user_version={to}")
 
 
 def check_version(db: sqlite3.Connection, path: Path) -> int:
@@ -190,10 +190,10 @@ def _patiently(action: Callable[[], Result]) -> Result:
         time.sleep(random.uniform(0.0005, 0.008))  # noqa: S311 - no secret; it keeps rivals apart
 
 
-def remove(folder: Path, first: str) -> None:
-    """Delete the file named `first` (the key to the rest) and then the database, readable or not."""
+def remove(folder: Path) -> None:
+    """Delete the database, readable or not; its journal first, which the next one must not get."""
     ownership.check_path(folder, secret=False)
-    for name in (first, DATABASE, f"{DATABASE}-journal"):
+    for name in (f"{DATABASE}-journal", DATABASE):
         path = folder / name
         try:
             path.unlink(missing_ok=True)
@@ -209,19 +209,12 @@ def _make_folder(folder: Path) -> None:
         raise atomic.fault(folder, error) from error
 
 
-def _make_file(path: Path) -> None:
-    # SQLite would create it with the umask's mode, and gives its journal the mode of this file.
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
-        descriptor = os.open(path, flags | os.O_EXCL, 0o600)
-        os.fchmod(descriptor, 0o600)
-        ownership.adopt(descriptor, path.parent)
-        os.close(descriptor)
-    except FileExistsError:
-        # Not opened here: closing it would drop the locks that this process holds on it.
-        ownership.check_path(path, secret=True)
-    except OSError as error:
-        raise atomic.fault(path, error) from error
+def _make_file(path: Path, fresh: Callable[[], bytes]) -> None:
+    # Whole or not at all: so an empty database is never one that is being made, but always damage.
+    if not os.path.lexists(path):
+        # What is left of a former database must not be rolled back into this one.
+        atomic.remove(path.with_name(f"{DATABASE}-journal"))
+        atomic.write(path, fresh())
 
 
 @contextmanager
@@ -236,7 +229,10 @@ def _translated(path: Path) -> Iterator[None]:
 
 
 def _damaged(path: Path, reason: str) -> IntegrityError:
-    return IntegrityError(f"{path} is damaged: {reason}", hint="restore a copy, or begin anew: kmstool local reset")
+    return IntegrityError(
+        f"{path} is damaged: {reason}",
+        hint="move it away and restore a copy: kmstool local restore FILE; or begin anew: kmstool local reset",
+    )
 
 
 def _error(path: Path, error: sqlite3.Error) -> KmsToolError:

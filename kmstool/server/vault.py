@@ -1,77 +1,93 @@
 """Key material at rest: root key → store key → key material, each wrapped by the one before with AES-256-GCM.
 
-Because the root key wraps one row only, it can be replaced without touching the keys.
-The identity of a row is its associated data, so rows cannot be swapped; a canary tells
-a wrong root key from damage.
+The identity of a row is its associated data, so rows cannot be swapped; a canary tells a
+wrong root key from damage. What decides over a key is bound to the store key by seals.
 """
 
 from __future__ import annotations
 
 import hmac
 import secrets
-import sqlite3
 import uuid
-from pathlib import Path
 
 from kmstool.crypto import aead, kdf
 from kmstool.errors import AccessError, IntegrityError
-from kmstool.server import protection
-from kmstool.server.protection import KEY_BYTES, Passphrase
+from kmstool.server.seals import Seals, damaged
+from kmstool.server.store_row import StoreRow
+
+KEY_BYTES = 32
 
 _CANARY = b"kmstool canary"
+# A store key of before the seals opens as one only: else rows could be altered and sealed anew as if they were old.
+_STORE_KEY, _UNSEALED_STORE_KEY = b"store key of sealed rows", b"store key"
 
 
 class Vault:
-    """The unlocked keys of one store; its `repr` shows nothing of them."""
+    """The unlocked keys of one store; its `repr` shows nothing of them.
 
-    def __init__(self, store_id: bytes, store_key: bytes) -> None:
+    The fingerprint key outlives the store key, because fingerprints of material that is gone
+    cannot be made again.
+    """
+
+    def __init__(self, store_id: bytes, store_key: bytes, fingerprint_key: bytes = b"", wrapped: bytes = b"") -> None:
         self.store_id = store_id
+        self.seals = Seals(_derived(store_id, store_key, b"seals"))
         self._store_key = store_key
+        self._fingerprint_key = fingerprint_key or _derived(store_id, store_key, b"fingerprint")
+        self._wrapped = wrapped
 
     @classmethod
-    def create(cls, db: sqlite3.Connection, folder: Path, now: int) -> None:
-        """Write a new store's keys inside a writing transaction, unless it has them already."""
-        if db.execute("SELECT 1 FROM store").fetchone():
-            return
-        store_id = uuid.UUID(bytes=secrets.token_bytes(16), version=4).bytes
-        root_key, parameters = protection.create("file", folder, store_id, protection.no_passphrase)
-        vault = cls(store_id, secrets.token_bytes(KEY_BYTES))
-        db.execute(
-            "INSERT INTO store (store_id, protection, canary, store_key, created, parameters) VALUES (?, ?, ?, ?, ?, ?)",
-            (store_id, "file", *vault._wrapped(root_key), now, parameters),
-        )
+    def create(cls) -> Vault:
+        """Make the keys of a new store."""
+        return cls(uuid.UUID(bytes=secrets.token_bytes(16), version=4).bytes, secrets.token_bytes(KEY_BYTES))
 
     @classmethod
-    def unlock(cls, db: sqlite3.Connection, folder: Path, passphrase: Passphrase) -> Vault:
-        """Open the store's keys.
+    def open(cls, row: StoreRow, root_key: bytes) -> Vault:
+        """Open the store's keys with the root key that fits.
 
-        Raises `AccessError` for a root key that is missing, locked, readable by others or of
-        another store, `IntegrityError` for a damaged key or row.
+        Raises `AccessError` for one of another store, `IntegrityError` for a damaged row.
         """
-        row = db.execute("SELECT store_id, protection, parameters, canary, store_key FROM store").fetchone()
-        if row is None:
-            raise IntegrityError(f"{folder} holds a store without keys", hint="begin anew: kmstool local reset")
-        store_id, mode, parameters, canary, wrapped = row
-        if [type(value) for value in row] != [bytes, str, str, bytes, bytes]:
-            raise _damaged("the store's own row")
-        root_key = protection.load(mode, parameters, folder, store_id, passphrase)
+        if not fits(row, root_key):
+            raise wrong_root_key(row.protection)
+        name = _STORE_KEY if row.seal else _UNSEALED_STORE_KEY
         try:
-            aead.unseal("AES_256", root_key, canary, aead.encode_parts(b"canary", store_id))
+            store_key = aead.unseal("AES_256", root_key, row.store_key, aead.encode_parts(name, row.store_id))
         except IntegrityError as error:
-            raise _wrong_root_key(mode) from error
-        try:
-            store_key = aead.unseal("AES_256", root_key, wrapped, aead.encode_parts(b"store key", store_id))
-        except IntegrityError as error:
-            raise _damaged("the store key") from error
-        return cls(store_id, store_key)
+            raise damaged("the store key") from error
+        vault = cls(row.store_id, store_key)
+        if not row.seal:
+            return vault
+        vault.seals.check("store", row)
+        key = vault.unwrap(("fingerprint key",), row.fingerprint_key)
+        return cls(row.store_id, store_key, key, row.store_key)
 
-    def protect(self, db: sqlite3.Connection, folder: Path, mode: str, passphrase: Passphrase) -> None:
-        """Put the store key under a new root key, inside a writing transaction; the former root key stays."""
-        root_key, parameters = protection.create(mode, folder, self.store_id, passphrase)
-        db.execute(
-            "UPDATE store SET protection = ?, parameters = ?, canary = ?, store_key = ?",
-            (mode, parameters, *self._wrapped(root_key)),
+    def renewed(self) -> Vault:
+        """Return other keys for the same store: a new store key, and the fingerprint key that it has."""
+        return Vault(self.store_id, secrets.token_bytes(KEY_BYTES), self._fingerprint_key)
+
+    def owns(self, row: StoreRow) -> bool:
+        """Tell whether a store's row holds these keys; raise `IntegrityError` if it does and was altered."""
+        if row.store_key != self._wrapped:
+            return False
+        self.seals.check("store", row)
+        return True
+
+    def put(self, row: StoreRow, root_key: bytes) -> StoreRow:
+        """Return the store's row with these keys under a root key; from now on they are known by that row."""
+        sealed = aead.seal("AES_256", root_key, self._store_key, aead.encode_parts(_STORE_KEY, self.store_id))
+        self._wrapped = sealed
+        return self.sealed(
+            row._replace(
+                store_id=self.store_id,
+                canary=aead.seal("AES_256", root_key, _CANARY, aead.encode_parts(b"canary", self.store_id)),
+                store_key=sealed,
+                fingerprint_key=self.wrap(("fingerprint key",), self._fingerprint_key),
+            )
         )
+
+    def sealed(self, row: StoreRow) -> StoreRow:
+        """Return the store's row with the seal of its other values."""
+        return row._replace(seal=self.seals.make("store", row[:-1]))
 
     def wrap(self, identity: tuple[str, ...], material: bytes) -> bytes:
         """Encrypt key material for the row that `identity` names."""
@@ -81,29 +97,32 @@ class Vault:
         """Undo `wrap`. Raises `IntegrityError` for a row that is damaged or stood elsewhere."""
         what = "the key material of " + " ".join(identity)
         if not isinstance(wrapped, bytes):
-            raise _damaged(what)
+            raise damaged(what)
         try:
             return aead.unseal("AES_256", self._store_key, wrapped, self._identity(identity))
         except IntegrityError as error:
-            raise _damaged(what) from error
+            raise damaged(what) from error
 
     def fingerprint(self, identity: tuple[str, ...], material: bytes) -> bytes:
         """Return 32 bytes by which material is known again, and from which nobody without the keys can guess it."""
-        key = kdf.expand("SHA-384", self._store_key, aead.encode_parts(b"fingerprint", self.store_id), KEY_BYTES)
-        return hmac.digest(key, aead.encode_parts(self._identity(identity), material), "sha256")
-
-    def _wrapped(self, root_key: bytes) -> tuple[bytes, bytes]:
-        """Return canary and store key under a root key."""
-        return (
-            aead.seal("AES_256", root_key, _CANARY, aead.encode_parts(b"canary", self.store_id)),
-            aead.seal("AES_256", root_key, self._store_key, aead.encode_parts(b"store key", self.store_id)),
-        )
+        message = aead.encode_parts(self._identity(identity), material)
+        return hmac.digest(self._fingerprint_key, message, "sha256")
 
     def _identity(self, identity: tuple[str, ...]) -> bytes:
         return aead.encode_parts(b"material", self.store_id, *(part.encode() for part in identity))
 
 
-def _wrong_root_key(mode: str) -> AccessError:
+def fits(row: StoreRow, root_key: bytes) -> bool:
+    """Tell whether a root key is the one of a store's row, by its canary."""
+    try:
+        aead.unseal("AES_256", root_key, row.canary, aead.encode_parts(b"canary", row.store_id))
+    except IntegrityError:
+        return False
+    return True
+
+
+def wrong_root_key(mode: str) -> AccessError:
+    """Make the error for a root key of another store, or another passphrase."""
     if mode == "passphrase":
         return AccessError("the passphrase of the local KMS's store is wrong", hint="try again")
     return AccessError(
@@ -111,8 +130,5 @@ def _wrong_root_key(mode: str) -> AccessError:
     )
 
 
-def _damaged(what: str) -> IntegrityError:
-    return IntegrityError(
-        f"{what} is damaged in the store of the local KMS",
-        hint="restore a copy (kmstool local restore FILE), or begin anew: kmstool local reset",
-    )
+def _derived(store_id: bytes, store_key: bytes, purpose: bytes) -> bytes:
+    return kdf.expand("SHA-384", store_key, aead.encode_parts(purpose, store_id), KEY_BYTES)

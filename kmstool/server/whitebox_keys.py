@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +16,7 @@ from kmstool import keys, protocol
 from kmstool.crypto import cbc
 from kmstool.crypto.aead import KEY_BYTES, Algorithm
 from kmstool.errors import InputError, IntegrityError
-from kmstool.server import cmks
+from kmstool.server import cmks, seals
 from kmstool.server.call import Call, refuse
 from kmstool.server.regions import WHITE_BOX
 from kmstool.whitebox import binding, generator, key_file
@@ -38,6 +38,8 @@ class WhiteBoxKey:
     algorithm: Algorithm
     created: int
     wrapped: bytes = field(repr=False)
+    tags_digest: bytes = b""
+    devices_digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +62,23 @@ def secret_bytes(algorithm: Algorithm) -> int:
 
 def wrap(call: Call, region: str, key_id: str, algorithm: Algorithm, secret: bytes) -> bytes:
     """Wrap key and seed for the row of a key."""
-    return call.vault().wrap(_identity(region, key_id, algorithm), secret)
+    return call.vault().wrap(identity(region, key_id, algorithm), secret)
 
 
 def insert(call: Call, key: WhiteBoxKey) -> None:
     """Add a key."""
-    call.db.execute("INSERT INTO white_box_key VALUES (?, ?, ?, ?, ?, ?, ?, ?)", astuple(key))
+    query = "INSERT INTO white_box_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    call.db.execute(query, (*astuple(key), _seal(call, key)))
 
 
-def from_row(row: Sequence[Any]) -> WhiteBoxKey:
-    """Return a row of the table; raise `IntegrityError` for values that none of ours has."""
-    key = WhiteBoxKey(*row)
-    if [type(value) for value in row] != [*[str] * 6, int, bytes]:
+def from_row(call: Call, row: tuple[Any, ...]) -> WhiteBoxKey:
+    """Return a row of the table; raise `IntegrityError` for one that was altered."""
+    return call.vault().seals.opened("white_box_key", row, _checked)
+
+
+def _checked(*values: Any) -> WhiteBoxKey:
+    key = WhiteBoxKey(*values)
+    if [type(value) for value in values] != [*[str] * 6, int, bytes, bytes, bytes]:
         raise _damaged(key)
     if key.region not in WHITE_BOX or key.state not in keys.WHITE_BOX_STATES or key.algorithm not in KEY_BYTES:
         raise _damaged(key)
@@ -86,7 +93,7 @@ def load(call: Call, key_id: str) -> WhiteBoxKey:
     row = found.fetchone()
     if row is None:
         raise refuse("ResourceNotFound", f"there is no white-box key {key_id} in {call.region.name}")
-    return from_row(row)
+    return from_row(call, row)
 
 
 def usable(call: Call, key_id: str) -> WhiteBoxKey:
@@ -101,12 +108,12 @@ def usable(call: Call, key_id: str) -> WhiteBoxKey:
 def newest_first(call: Call) -> list[WhiteBoxKey]:
     """Return all keys of this region."""
     query = "SELECT * FROM white_box_key WHERE region = ? ORDER BY created DESC, rowid DESC"
-    return [from_row(row) for row in call.db.execute(query, (call.region.name,))]
+    return [from_row(call, row) for row in call.db.execute(query, (call.region.name,))]
 
 
 def set_state(call: Call, key: WhiteBoxKey, state: str) -> None:
     """Bring a key into a state."""
-    call.db.execute("UPDATE white_box_key SET state = ? WHERE key_id = ?", (state, key.key_id))
+    _update(call, replace(key, state=state))
 
 
 def destroy(call: Call, key: WhiteBoxKey) -> None:
@@ -119,24 +126,28 @@ def destroy(call: Call, key: WhiteBoxKey) -> None:
 
 
 def devices(call: Call, key: WhiteBoxKey) -> list[Device]:
-    """Return the devices that a key is bound to, in the order in which they were given."""
-    query = "SELECT fingerprint, description FROM device WHERE key_id = ? ORDER BY number"
+    """Return the devices that a key is bound to, in the order in which they were given.
+
+    Raises `IntegrityError` if one was altered, added or taken away but by `bind`.
+    """
+    query = "SELECT number, fingerprint, description FROM device WHERE key_id = ? ORDER BY number"
     rows = call.db.execute(query, (key.key_id,)).fetchall()
-    if any(not isinstance(text, str) for row in rows for text in row):
+    if seals.digest(rows) != key.devices_digest:
         raise _damaged(key)
-    return [Device(*row) for row in rows]
+    return [Device(*row[1:]) for row in rows]
 
 
 def bind(call: Call, key: WhiteBoxKey, bound: Sequence[Device]) -> None:
     """Bind a key to these devices and no others; none twice."""
     call.db.execute("DELETE FROM device WHERE key_id = ?", (key.key_id,))
-    rows = [(key.key_id, number, *astuple(device)) for number, device in enumerate(bound)]
-    call.db.executemany("INSERT INTO device VALUES (?, ?, ?, ?)", rows)
+    rows = [(number, *astuple(device)) for number, device in enumerate(bound)]
+    call.db.executemany("INSERT INTO device VALUES (?, ?, ?, ?)", [(key.key_id, *row) for row in rows])
+    _update(call, replace(key, devices_digest=seals.digest(rows)))
 
 
 def secret(call: Call, key: WhiteBoxKey) -> bytes:
     """Return key and seed. Raises `IntegrityError` for a row that is damaged or stood elsewhere."""
-    plain = call.vault().unwrap(_identity(key.region, key.key_id, key.algorithm), key.wrapped)
+    plain = call.vault().unwrap(identity(key.region, key.key_id, key.algorithm), key.wrapped)
     if len(plain) != secret_bytes(key.algorithm):
         raise _damaged(key)
     return plain
@@ -176,6 +187,16 @@ def info(call: Call, key: WhiteBoxKey) -> dict[str, Any]:
     }
 
 
+def _update(call: Call, key: WhiteBoxKey) -> None:
+    """Write what may change of a key."""
+    query = "UPDATE white_box_key SET state = ?, devices_digest = ?, seal = ? WHERE key_id = ?"
+    call.db.execute(query, (key.state, key.devices_digest, _seal(call, key), key.key_id))
+
+
+def _seal(call: Call, key: WhiteBoxKey) -> bytes:
+    return call.vault().seals.make("white_box_key", astuple(key))
+
+
 def _key_file(key: WhiteBoxKey, direction: Direction, own: bytes, fingerprints: Sequence[str]) -> bytes:
     try:
         return key_file.write(
@@ -193,12 +214,10 @@ def _tables(algorithm: Algorithm, direction: Direction, own: bytes) -> bytes:
     return generator.generate(algorithm, direction, own[:size], own[size:])
 
 
-def _identity(region: str, key_id: str, algorithm: str) -> tuple[str, ...]:
+def identity(region: str, key_id: str, algorithm: str) -> tuple[str, ...]:
+    """Return what the vault binds key and seed to."""
     return "white-box key", region, key_id, algorithm
 
 
 def _damaged(key: WhiteBoxKey) -> IntegrityError:
-    return IntegrityError(
-        f"the row of the white-box key {key.key_id!r} is damaged in the store of the local KMS",
-        hint="restore a copy (kmstool local restore FILE), or begin anew: kmstool local reset",
-    )
+    return seals.damaged(f"the row of the white-box key {key.key_id!r}")

@@ -9,7 +9,7 @@ from typing import Any
 from kmstool import keys, protocol
 from kmstool.crypto.aead import KEY_BYTES
 from kmstool.errors import InputError
-from kmstool.server import cmks, identifiers, seed_tables, whitebox_keys
+from kmstool.server import identifiers, seed_tables, tags, whitebox_keys
 from kmstool.server.call import Call
 from kmstool.server.regions import DEFAULT, WHITE_BOX
 from kmstool.server.whitebox_keys import Device, WhiteBoxKey
@@ -36,14 +36,14 @@ def add(call: Call, table: Mapping[str, Any], where: str) -> WhiteBoxKey:
         raise InputError(f"{where}: the store has the id {key.key_id} or the alias {key.alias!r} already")
     whitebox_keys.insert(call, key)
     whitebox_keys.bind(call, key, devices)
-    cmks.set_tags(call, key.key_id, table.get("tags", {}))
+    tags.insert(call.db, key.key_id, table.get("tags", {}))
     return key
 
 
 def export(call: Call, *, plaintext: bool) -> list[str]:
     """Return the tables of all keys of all regions, with `plaintext` their secrets too."""
     rows = call.db.execute("SELECT * FROM white_box_key ORDER BY rowid").fetchall()
-    return [_table(call, whitebox_keys.from_row(row), plaintext=plaintext) for row in rows]
+    return [_table(call, whitebox_keys.from_row(call, row), plaintext=plaintext) for row in rows]
 
 
 def _key(call: Call, table: Mapping[str, Any], where: str) -> WhiteBoxKey:
@@ -68,7 +68,8 @@ def _key(call: Call, table: Mapping[str, Any], where: str) -> WhiteBoxKey:
         )
     wrapped = whitebox_keys.wrap(call, region, key_id, algorithm, secret)
     description, created = table.get("description", ""), table.get("created", call.now)
-    return WhiteBoxKey(region, key_id, alias, description, state, algorithm, created, wrapped)
+    digest = tags.digest(table.get("tags", {}))
+    return WhiteBoxKey(region, key_id, alias, description, state, algorithm, created, wrapped, digest)
 
 
 def _split(text: str, where: str) -> tuple[str, str]:
@@ -88,4 +89,4 @@ def _table(call: Call, key: WhiteBoxKey, *, plaintext: bool) -> str:
     }  # fmt: skip
     if plaintext:
         fields["secret"] = protocol.encode(whitebox_keys.secret(call, key))
-    return seed_tables.written("white-box-key", fields, cmks.tags(call, key.key_id))
+    return seed_tables.written("white-box-key", fields, tags.load(call.db, key.key_id, key.tags_digest))

@@ -10,6 +10,7 @@ from kmstool import data_keys, protocol
 from kmstool.errors import KmsToolError
 from kmstool.server import blobs, cmks, identifiers, wrapping
 from kmstool.server import data_keys as rows
+from kmstool.server import tags as tag_rows
 from kmstool.server.actions.keys import choice, description, ids, page, tagged, tags
 from kmstool.server.actions.lifecycle import window_seconds
 from kmstool.server.call import Action, Call, invalid, refuse
@@ -41,9 +42,10 @@ def host(call: Call, cmk: Cmk, blob: str, *, origin: str, byte_count: int, conte
         deletion_date=0,
         context=context,
         wrapped=wrapped,
+        tags_digest=tag_rows.digest(given),
     )
     rows.insert(call, made)
-    cmks.set_tags(call, data_key_id, given)
+    tag_rows.insert(call.db, data_key_id, given)
     return made
 
 
@@ -240,7 +242,7 @@ def _filter(call: Call) -> Callable[[DataKey], bool]:
             and key_id in ("", data_key.key_id)
             and byte_count in (0, data_key.byte_count)
             and (search in data_key.name.lower() or search in data_key.data_key_id)
-            and tagged(call, data_key.data_key_id)
+            and tagged(call, data_key.data_key_id, data_key.tags_digest)
         )
 
     return wanted

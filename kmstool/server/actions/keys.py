@@ -8,6 +8,7 @@ from typing import Any
 
 from kmstool import keys
 from kmstool.server import cmks, identifiers, materials
+from kmstool.server import tags as tag_rows
 from kmstool.server.call import Call, invalid, refuse
 
 CMK_LIMIT = 10_000
@@ -43,11 +44,12 @@ def create_key(call: Call) -> dict[str, Any]:
         owner="user",
         created=call.now,
         version=0,
+        tags_digest=tag_rows.digest(given),
     )
     cmks.insert(call, cmk)
     if not external:
         cmks.add_version(call, cmk)
-    cmks.set_tags(call, cmk.key_id, given)
+    tag_rows.insert(call.db, cmk.key_id, given)
     return {
         "KeyId": cmk.key_id,
         "Alias": cmk.alias,
@@ -152,12 +154,12 @@ def tags(call: Call) -> dict[str, str]:
     return found
 
 
-def tagged(call: Call, key_id: str) -> bool:
+def tagged(call: Call, key_id: str, digest: bytes) -> bool:
     """Tell whether a key has what TagFilters ask for: each name, with one of the values where there are any."""
     filters = call.params.get("TagFilters")
     if not filters:
         return True
-    found = cmks.tags(call, key_id)
+    found = tag_rows.load(call.db, key_id, digest)
     return all(
         wanted["TagKey"] in found and (not wanted.get("TagValue") or found[wanted["TagKey"]] in wanted["TagValue"])
         for wanted in filters
@@ -211,7 +213,7 @@ def _filter(call: Call) -> Callable[[cmks.Cmk], bool]:
             and origin in ("ALL", cmk.origin)
             and usage in ("ALL", cmk.usage)
             and (search in cmk.alias.lower() or search in cmk.key_id)
-            and tagged(call, cmk.key_id)
+            and tagged(call, cmk.key_id, cmk.tags_digest)
         )
 
     return wanted

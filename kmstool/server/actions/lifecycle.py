@@ -95,17 +95,19 @@ def rotate_key(call: Call) -> dict[str, Any]:
 def bind(call: Call) -> dict[str, Any]:
     """Note that a cloud resource uses a key; this also ends the expiry of imported material."""
     cmk = cmks.usable(call, call.params["KeyId"])
-    call.db.execute("INSERT OR IGNORE INTO binding VALUES (?, ?, ?)", _binding(call))
-    cmks.update(call, replace(cmk, valid_to=0))
+    users = cmks.bindings(call, cmk)
+    more = [] if _resource(call) in users else [_resource(call)]
+    cmks.bind(call, replace(cmk, valid_to=0), users + more)
     return {}
 
 
 def unbind(call: Call) -> dict[str, Any]:
     """Note that a cloud resource no longer uses a key."""
-    cmks.usable(call, call.params["KeyId"])
-    found = call.db.execute("DELETE FROM binding WHERE key_id = ? AND product = ? AND resource = ?", _binding(call))
-    if not found.rowcount:
+    cmk = cmks.usable(call, call.params["KeyId"])
+    users = cmks.bindings(call, cmk)
+    if _resource(call) not in users:
         raise refuse("ResourceUnavailable.CloudResourceBindingNotFound", "the key is not bound to this resource")
+    cmks.bind(call, cmk, [user for user in users if user != _resource(call)])
     return {}
 
 
@@ -122,5 +124,5 @@ def end_of_day(unix: int) -> int:
     return unix - (unix + _BEIJING) % cmks.DAY + cmks.DAY - 1
 
 
-def _binding(call: Call) -> tuple[str, str, str]:
-    return call.params["KeyId"], call.params["ProductId"], call.params["ResourceId"]
+def _resource(call: Call) -> tuple[str, str]:
+    return call.params["ProductId"], call.params["ResourceId"]

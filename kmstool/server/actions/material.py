@@ -39,7 +39,7 @@ def import_material(call: Call) -> dict[str, Any]:
             "InvalidParameter.DecryptMaterialError",
             f"what was unwrapped is no material for {algorithm}, the cipher of {call.region.name}",
         )
-    imports.put_material(call, cmk, brought)
+    cmk = imports.put_material(call, cmk, brought)
     cmks.update(call, replace(cmk, state="Enabled", version=1, valid_to=valid_to))
     return {}
 

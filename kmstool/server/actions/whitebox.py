@@ -9,7 +9,8 @@ from kmstool import keys, protocol
 from kmstool.crypto.aead import KEY_BYTES
 from kmstool.crypto.cbc import BLOCK_BYTES
 from kmstool.errors import InputError
-from kmstool.server import cmks, identifiers, whitebox_keys
+from kmstool.server import identifiers, whitebox_keys
+from kmstool.server import tags as tag_rows
 from kmstool.server.actions.keys import MAX_DESCRIPTION_BYTES, MAX_PAGE, description, key_ids, new_alias, tagged, tags
 from kmstool.server.call import Action, Call, binary, invalid, refuse
 from kmstool.server.regions import WHITE_BOX
@@ -49,9 +50,10 @@ def create_key(call: Call) -> dict[str, Any]:
         )
     place, key_id = call.region.name, identifiers.new(call.now)
     wrapped = whitebox_keys.wrap(call, place, key_id, algorithm, whitebox_keys.new_secret(algorithm))
-    key = WhiteBoxKey(place, key_id, alias, text, "Enabled", algorithm, call.now, wrapped)
+    digest = tag_rows.digest(given)
+    key = WhiteBoxKey(place, key_id, alias, text, "Enabled", algorithm, call.now, wrapped, digest)
     whitebox_keys.insert(call, key)
-    cmks.set_tags(call, key_id, given)
+    tag_rows.insert(call.db, key_id, given)
     return {
         "EncryptKey": protocol.encode(whitebox_keys.encrypt_key(call, key)),
         "DecryptKey": protocol.encode(whitebox_keys.decrypt_key(call, key)),
@@ -77,7 +79,11 @@ def describe_details(call: Call) -> dict[str, Any]:
     if limit > MAX_PAGE:
         raise invalid(call, f"Limit is {limit}, at most {MAX_PAGE} is possible")
     states = _STATUS_FILTER[status]
-    found = [key for key in whitebox_keys.newest_first(call) if key.state in states and tagged(call, key.key_id)]
+    found = [
+        key
+        for key in whitebox_keys.newest_first(call)
+        if key.state in states and tagged(call, key.key_id, key.tags_digest)
+    ]
     shown = found[offset : offset + limit if limit else None]
     return {"KeyInfos": [whitebox_keys.info(call, key) for key in shown], "TotalCount": len(found)}
 
