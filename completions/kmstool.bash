@@ -368,7 +368,7 @@ _kmstool_command() {
       valued=(--alias --algorithm --description --tag)
       ;;
     'kmstool whitebox decrypt')
-      options=(--bundle --key-file --iv --raw --sdk-lib --algorithm -o --out --force -h --help)
+      options=(--bundle --key-file --iv --raw --require-mac --sdk-lib --algorithm -o --out --force -h --help)
       valued=(--bundle --key-file --iv --sdk-lib --algorithm -o --out)
       ;;
     'kmstool whitebox delete')
@@ -389,7 +389,7 @@ _kmstool_command() {
       valued=(--key --iv -o --out)
       ;;
     'kmstool whitebox exec')
-      options=(--bundle --env --sdk-lib --keep -h --help)
+      options=(--bundle --env --require-mac --sdk-lib --keep -h --help)
       valued=(--bundle --env --sdk-lib --keep)
       ;;
     'kmstool whitebox list')

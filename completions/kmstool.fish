@@ -831,9 +831,9 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool whitebox bundle'
             set options '--key'\t'Id or alias of the white-box key.' \
                 '--trim-newline'\t'Drop exactly one newline at the end.' \
-                '-o'\t'Folder for the three files.' \
-                '--out'\t'Folder for the three files.' \
-                '--force'\t'Replace existing files.' \
+                '-o'\t'Folder for the files.' \
+                '--out'\t'Folder for the files.' \
+                '--force'\t'Replace these files, all at once.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--key' \
@@ -855,6 +855,7 @@ function __kmstool_command --no-scope-shadowing
                 '--key-file'\t'Key file, as kmstool whitebox download-key writes it.' \
                 '--iv'\t'With --key-file: the IV in base64.' \
                 '--raw'\t'With --key-file: the ciphertext is bytes, not base64.' \
+                '--require-mac'\t'Refuse a bundle without a MAC.' \
                 '--sdk-lib'\t'Tencent\'s white-box library, for key files of Tencent Cloud; else KMSTOOL_SDK_LIB.' \
                 '--algorithm'\t'With --sdk-lib, where the name of the key file does not tell it.' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
@@ -892,7 +893,7 @@ function __kmstool_command --no-scope-shadowing
                 '--trim-newline'\t'Drop exactly one newline at the end.' \
                 '-o'\t'Write iv.base64 and ciphertext.base64 into this folder.' \
                 '--out'\t'Write iv.base64 and ciphertext.base64 into this folder.' \
-                '--force'\t'Replace existing files.' \
+                '--force'\t'Replace these files, all at once; a mac.base64 of them goes.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--key' \
@@ -902,6 +903,7 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool whitebox exec'
             set options '--bundle'\t'Folder made by kmstool whitebox bundle.' \
                 '--env'\t'Variable to put the secret into.' \
+                '--require-mac'\t'Refuse a bundle without a MAC.' \
                 '--sdk-lib'\t'Tencent\'s white-box library, for key files of Tencent Cloud; else KMSTOOL_SDK_LIB.' \
                 '--keep'\t'Hand this variable on, which is for kmstool itself; repeatable.' \
                 '-h'\t'Show this message and exit.' \

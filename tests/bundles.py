@@ -1,5 +1,6 @@
 """Bundles as a KMS and an administrator make them, and the device that they are bound to: HERE, by its environment."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives import padding
@@ -7,7 +8,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from kmstool.crypto.aead import KEY_BYTES, Algorithm
 from kmstool.kms import bundle
-from kmstool.whitebox import binding, generator, key_file
+from kmstool.kms.bundle import Bundle
+from kmstool.whitebox import authentication, binding, generator, key_file
 
 KEY_ID = "6a2b1c9e-1e38-11e9-b129-5cb9019b4b01"
 IV = bytes(range(16))
@@ -30,3 +32,9 @@ def write(folder: Path, plaintext: bytes, *, algorithm: Algorithm = "SM4", bound
     data = key_file.write(algorithm, "decrypt", KEY_ID, TABLES[algorithm], [FINGERPRINT] if bound else [])
     bundle.write(folder, IV, encrypt(algorithm, plaintext), (algorithm, data))
     return folder
+
+
+def authenticated(found: Bundle) -> Bundle:
+    """Return a bundle with its MAC, of an algorithm that its key file names."""
+    algorithm = next(algorithm for algorithm, name in bundle.KEY_FILES.items() if name == found.key_file.name)
+    return replace(found, mac=authentication.make(found.data, found.iv, found.ciphertext, algorithm, ""))

@@ -61,11 +61,15 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("algorithm", "name"), bundle.KEY_FILES.items())
 def test_what_is_written_is_read_and_decrypted(make: Make, algorithm: Algorithm, name: str) -> None:
     folder = make(algorithm=algorithm)
-    assert sorted(path.name for path in folder.iterdir()) == sorted(["iv.base64", "ciphertext.base64", name])
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        ["iv.base64", "ciphertext.base64", "mac.base64", name]
+    )
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert (folder / "iv.base64").read_text() == protocol.encode(IV) + "\n"
-    found = Bundle(folder / name, IV, encrypt(algorithm, b"a secret"), (folder / name).read_bytes())
+    found = bundles.authenticated(
+        Bundle(folder / name, IV, encrypt(algorithm, b"a secret"), (folder / name).read_bytes())
+    )
     assert bundle.read(folder) == found
     assert len(repr(found)) < 500
     assert bundle.read(folder).decrypt(HERE) == b"a secret"
@@ -142,7 +146,9 @@ def test_a_full_disk_changes_nothing(make: Make) -> None:
     done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, timeout=60, check=False)
     assert b"OutputError: cannot write" in done.stderr
     assert b"file too large" in done.stderr
-    assert sorted(path.name for path in folder.iterdir()) == ["ciphertext.base64", "decrypt_key_sm4.bin", "iv.base64"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        ["ciphertext.base64", "decrypt_key_sm4.bin", "iv.base64", "mac.base64"]
+    )
     assert bundle.read(folder).decrypt(HERE) == b"a secret"
 
 
@@ -180,7 +186,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], act: Callable
 def replacing(folder: Path, iv: bytes, algorithm: Algorithm) -> Bundle:
     data = NEW_KEYS[algorithm]
     bundle.write(folder, iv, b"new ciphertext..", (algorithm, data), replace=True)
-    return Bundle(folder / bundle.KEY_FILES[algorithm], iv, b"new ciphertext..", data)
+    return bundles.authenticated(Bundle(folder / bundle.KEY_FILES[algorithm], iv, b"new ciphertext..", data))
 
 
 @pytest.mark.parametrize(("iv", "algorithm"), REPLACEMENTS)
@@ -284,6 +290,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 )
 def test_a_folder_that_is_none(make: Make, change: Callable[[Path], object], message: str) -> None:
     folder = make()
+    (folder / "mac.base64").unlink()
     change(folder)
     with pytest.raises(InputError, match=message):
         bundle.read(folder).decrypt(HERE)

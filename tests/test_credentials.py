@@ -912,6 +912,25 @@ def test_white_box_ciphertext_that_opens_anywhere_is_warned_of(home: Path, serve
     assert "is bound to no device" in white_box_login(server, folder, "--quiet")
 
 
+def test_a_login_adds_the_mac_that_a_profile_requires(home: Path, server: Server) -> None:
+    """When KMS has accepted the SecretKey; nothing else tells that it is the one that was put there."""
+    folder = bundles.write(home / "bundle", server.secret_key.encode())
+    (folder / "mac.base64").unlink()
+    assert "has no mac.base64" in white_box_login(server, folder, "--no-verify", exit_code=5)
+    assert "would be kept" in white_box_login(server, folder, "--dry-run")
+    assert not (folder / "mac.base64").exists()
+    white_box_login(server, folder)
+    assert len(run("random", "8", **bundles.HERE).stdout) == 17
+    made, iv = (folder / "mac.base64").read_bytes(), (folder / "iv.base64").read_bytes()
+    (folder / "iv.base64").write_bytes(b"AAAAAAAAAAAAAAAAAAAAAA==")
+    assert "the MAC of the bundle is wrong" in run("random", "8", exit_code=5, **bundles.HERE).stderr
+    (folder / "iv.base64").write_bytes(iv)
+    (folder / "mac.base64").unlink()
+    assert "has no mac.base64" in run("random", "8", exit_code=5, **bundles.HERE).stderr
+    white_box_login(server, folder)
+    assert (folder / "mac.base64").read_bytes() == made
+
+
 def test_a_wrong_secret_in_white_box_ciphertext_is_not_kept_and_not_shown(home: Path, server: Server) -> None:
     wrong = bundles.write(home / "wrong", b"canary")
     assert "AuthFailure.SignatureFailure" in white_box_login(server, wrong, exit_code=4)

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidTag
 
 from kmstool import device
 from kmstool.crypto.aead import KEY_BYTES, Algorithm
-from kmstool.whitebox import aes, binding, generator, key_file, sm4
+from kmstool.whitebox import aes, authentication, binding, generator, key_file, sm4
 from tests.test_whitebox import foreign_encrypt
 from tests.whitebox_attack import recover_key
 
@@ -150,6 +150,8 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (tmp_path / "ciphertext.base64").write_bytes(base64.encodebytes(ciphertext))
     file = written("AES_256", tables_of("AES_256", key), binding.fingerprint(device.origin()))
     (tmp_path / "decrypt_key_aes256.bin").write_bytes(file)
+    mac = authentication.make(file, iv, ciphertext, "AES_256", "")
+    (tmp_path / "mac.base64").write_bytes(base64.encodebytes(mac))
     names: dict[str, object] = {}
     exec(compile(example, "docs/whitebox.md", "exec"), names)
     secret_key = names["secret_key"]

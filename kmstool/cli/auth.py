@@ -60,7 +60,9 @@ def login(
     is tried on KMS before it is kept, and the profile is in use afterwards.
 
     With --whitebox nothing is kept but the SecretId and the name of the folder. The
-    SecretKey is decrypted there whenever it is used, and exists in memory only.
+    SecretKey is decrypted there whenever it is used, and exists in memory only. A folder
+    without mac.base64 gets one when KMS has accepted the SecretKey, and is refused with
+    --no-verify; afterwards it is used only as it was then.
     """
     if whitebox is not None:
         if passphrase_file or session.weak or store != STORES[0]:
@@ -186,6 +188,11 @@ def _login_white_box(session: Session, secret_id: str | None, folder: str, *, ve
         )
     if verify:
         _verify(session, profile, credential)
+    else:
+        # Nothing else would tell whether it is the SecretKey that was put there.
+        found.require_mac()
+    if found.mac is None and not session.settings.dry_run:
+        bundle.add_mac(found)
     _put(session, profile, credential, f"in {profile.whitebox}")
 
 

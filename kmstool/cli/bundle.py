@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import children, files, options
+from kmstool.cli import children, files, options, output
 from kmstool.cli.session import Session, pass_session
 from kmstool.cli.whitebox import ALGORITHMS, key_option, read_plaintext
 from kmstool.errors import DryRunDone, UsageError
@@ -29,6 +29,7 @@ _ALGORITHM = click.option(
     type=click.Choice(ALGORITHMS),
     help="With --sdk-lib, where the name of the key file does not tell it.",
 )
+_REQUIRE_MAC = click.option("--require-mac", is_flag=True, help="Refuse a bundle without a MAC.")
 _BUNDLE = options.folder_option("--bundle", "folder", help="Folder made by kmstool whitebox bundle.")
 
 
@@ -52,15 +53,17 @@ def download_key(session: Session, key_name: str, out: str, force: bool) -> None
 @click.command(cls=options.Command, example="kmstool whitebox bundle --key app secret.txt -o app-secret")
 @key_option
 @click.option("--trim-newline", is_flag=True, help="Drop exactly one newline at the end.")
-@options.folder_option("-o", "--out", required=True, help="Folder for the three files.")
-@click.option("--force", is_flag=True, help="Replace existing files.")
+@options.folder_option("-o", "--out", required=True, help="Folder for the files.")
+@click.option("--force", is_flag=True, help="Replace these files, all at once.")
 @options.input_argument
 @pass_session
 def bundle(session: Session, key_name: str, trim_newline: bool, out: str, force: bool, file: str | None) -> None:
     """Encrypt for a service: key file, IV and ciphertext.
 
     Reads FILE or stdin and writes into DIR all that a bound device needs to decrypt it:
-    iv.base64, ciphertext.base64, and decrypt_key_aes256.bin or decrypt_key_sm4.bin.
+    iv.base64, ciphertext.base64, decrypt_key_aes256.bin or decrypt_key_sm4.bin, and
+    mac.base64, by which it is told if one of them is altered. They change as one, and
+    other files in DIR are kept.
     """
     from kmstool.kms import bundle as bundles
 
@@ -71,7 +74,7 @@ def bundle(session: Session, key_name: str, trim_newline: bool, out: str, force:
     decrypt_key = (algorithm, _decrypt_key(session, client, key_id))
     if session.settings.dry_run:
         raise DryRunDone
-    bundles.write(Path(out), encrypted.iv, encrypted.ciphertext, decrypt_key, replace=force)
+    bundles.write(Path(out), encrypted.iv, encrypted.ciphertext, decrypt_key, key_id=key_id, replace=force)
 
 
 @click.command(cls=options.Command, example="kmstool whitebox decrypt --bundle app-secret")
@@ -79,6 +82,7 @@ def bundle(session: Session, key_name: str, trim_newline: bool, out: str, force:
 @click.option("--key-file", metavar="FILE", help="Key file, as kmstool whitebox download-key writes it.")
 @click.option("--iv", metavar="B64|@FILE", help="With --key-file: the IV in base64.")
 @click.option("--raw", is_flag=True, help="With --key-file: the ciphertext is bytes, not base64.")
+@_REQUIRE_MAC
 @_SDK_LIB
 @_ALGORITHM
 @options.result_options
@@ -90,6 +94,7 @@ def decrypt(
     key_file: str | None,
     iv: str | None,
     raw: bool,
+    require_mac: bool,
     sdk_lib: str | None,
     algorithm: Algorithm | None,
     out: str | None,
@@ -98,22 +103,25 @@ def decrypt(
 ) -> None:
     """Decrypt on this machine, without KMS.
 
-    Takes a folder with all three files, or key file and IV by themselves and the
-    ciphertext from FILE or stdin. Writes the plaintext and nothing else.
+    Takes a folder with all files, or key file and IV by themselves and the ciphertext
+    from FILE or stdin. Writes the plaintext and nothing else. Only a folder with
+    mac.base64 is authenticated: IV and ciphertext alone may have been altered to decrypt
+    to something else, which a note says, and Authenticated with --format json.
     """
     source = None
     if folder is not None and not (key_file or iv or raw or file):
         files.spare(out, *_files_of(folder))
-        found = _read_bundle(folder)
-    elif folder is None and key_file and iv:
+        found = _read_bundle(session, folder, require_mac=require_mac)
+    elif folder is None and key_file and iv and not require_mac:
         files.spare(out, key_file, *([iv[1:]] if iv.startswith("@") else []))
         source = files.read(file, MAX_TEXT_BYTES, "the ciphertext has {size} bytes; KMS makes none of so many", "")
         found = _put_together(key_file, iv, source.data, raw=raw)
+        session.note("IV and ciphertext are not authenticated: it cannot be told whether they were altered")
     else:
         raise UsageError("give --bundle DIR alone, or --key-file and --iv", hint="see kmstool whitebox decrypt --help")
     library = Path(sdk_lib) if sdk_lib else None
     plaintext = found.decrypt(session.environ, library=library, algorithm=algorithm)
-    files.write(plaintext, out, force=force, source=source)
+    _write_plaintext(session, plaintext, out, force=force, source=source, authenticated=found.mac is not None)
 
 
 @click.command(
@@ -124,12 +132,19 @@ def decrypt(
 )
 @options.folder_option("--bundle", "folder", required=True, help="Folder made by kmstool whitebox bundle.")
 @click.option("--env", "name", required=True, metavar="NAME", help="Variable to put the secret into.")
+@_REQUIRE_MAC
 @_SDK_LIB
 @children.keep_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
 @pass_session
 def execute(
-    session: Session, folder: str, name: str, sdk_lib: str | None, keep: tuple[str, ...], command: tuple[str, ...]
+    session: Session,
+    folder: str,
+    name: str,
+    require_mac: bool,
+    sdk_lib: str | None,
+    keep: tuple[str, ...],
+    command: tuple[str, ...],
 ) -> None:
     """Run a command with a decrypted secret in its environment.
 
@@ -138,7 +153,8 @@ def execute(
     environment for kmstool itself are not handed on.
     """
     children.check_variable(name)
-    secret = _read_bundle(folder).decrypt(session.environ, library=Path(sdk_lib) if sdk_lib else None)
+    found = _read_bundle(session, folder, require_mac=require_mac)
+    secret = found.decrypt(session.environ, library=Path(sdk_lib) if sdk_lib else None)
     children.become(session, command, {name: secret}, "kmstool whitebox decrypt writes it to a pipe", keep)
 
 
@@ -171,13 +187,36 @@ def _decrypt_key(session: Session, client: KmsClient, key_id: str) -> bytes:
 def _files_of(folder: str) -> list[str]:
     from kmstool.kms import bundle as bundles
 
-    return [os.path.join(folder, name) for name in (*bundles.FILES, *bundles.KEY_FILES.values())]
+    return [os.path.join(folder, name) for name in bundles.FILES]
 
 
-def _read_bundle(folder: str) -> Bundle:
+def _read_bundle(session: Session, folder: str, *, require_mac: bool) -> Bundle:
     from kmstool.kms import bundle as bundles
 
-    return bundles.read(Path(folder))
+    found = bundles.read(Path(folder))
+    if require_mac:
+        found.require_mac()
+    if found.mac is None:
+        session.warn(
+            f"{folder} has no {bundles.MAC_FILE}: it cannot be told whether it was altered; "
+            "kmstool whitebox bundle makes one, and --require-mac refuses to do without"
+        )
+    return found
+
+
+def _write_plaintext(
+    session: Session, plaintext: bytes, out: str | None, *, force: bool, source: files.Input | None, authenticated: bool
+) -> None:
+    from kmstool import protocol
+
+    answer: dict[str, object] = {"Authenticated": authenticated}
+    if out is None:
+        answer = {"Plaintext": protocol.encode(plaintext), **answer}
+        output.answer(session, answer, lambda: files.write(plaintext, None))
+        return
+    files.write(plaintext, out, force=force, source=source)
+    if out != files.STDIN:
+        output.answer(session, answer, lambda: None)
 
 
 def _put_together(key_file: str, iv: str, ciphertext: bytes, *, raw: bool) -> Bundle:

@@ -153,6 +153,7 @@ def _white_box_provider(session: Session, profile: Profile) -> Provider:
     from kmstool.kms.credentials import Fixed
 
     found = bundle.read(credential_store.white_box_folder(profile))
+    found.require_mac()
     kept = credential_store.from_white_box(profile, found, session.environ)
     return Fixed(kept, credential_store.white_box_source(profile))
 

@@ -142,7 +142,7 @@ def delete(session: Session, key_name: str) -> None:
 @click.option("--iv", metavar="B64", help="IV of 16 bytes in base64; else KMS draws one.")
 @click.option("--trim-newline", is_flag=True, help="Drop exactly one newline at the end.")
 @options.folder_option("-o", "--out", help="Write iv.base64 and ciphertext.base64 into this folder.")
-@click.option("--force", is_flag=True, help="Replace existing files.")
+@click.option("--force", is_flag=True, help="Replace these files, all at once; a mac.base64 of them goes.")
 @options.input_argument
 @pass_session
 def encrypt(
@@ -151,7 +151,8 @@ def encrypt(
     """Encrypt up to 4,096 bytes under a white-box key.
 
     Reads FILE or stdin. IV and ciphertext are both needed to decrypt, so they go into a
-    folder together, or are printed with --format json.
+    folder together, or are printed with --format json. By themselves they are not
+    authenticated; kmstool whitebox bundle adds a MAC.
     """
     from pathlib import Path
 

@@ -1,7 +1,7 @@
 """Keys from keys and from passphrases.
 
 HKDF-Expand (RFC 5869 section 2.3) for outputs of at most one hash length, which is one
-HMAC; scrypt (RFC 7914) with one set of parameters for all files.
+HMAC, and HKDF for keys of 32 bytes; scrypt (RFC 7914) with one set of parameters for all files.
 """
 
 from __future__ import annotations
@@ -35,6 +35,12 @@ def expand(hash_name: Hash, key: bytes, info: bytes, size: int) -> bytes:
     mac = HMAC(key, hashes.SM3())
     mac.update(data)
     return mac.finalize()[:size]
+
+
+def derive(secret: bytes, info: bytes) -> bytes:
+    """Return a key of 32 bytes: HKDF (RFC 5869) with SHA-256 and no salt."""
+    pseudorandom_key = hmac.digest(bytes(32), secret, "sha256")
+    return hmac.digest(pseudorandom_key, info + b"\x01", "sha256")
 
 
 def stretch(passphrase: bytes, salt: bytes) -> bytes:

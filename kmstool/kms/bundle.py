@@ -1,7 +1,7 @@
-"""What a service gets to decrypt one secret on its own: key file, IV and ciphertext, together in one folder.
+"""What a service gets to decrypt one secret on its own: key file, IV, ciphertext and their MAC, together in one folder.
 
-IV and ciphertext are lines of base64. The names are those of Tencent's guide, and that of
-the key file tells its algorithm.
+All but the key file are lines of base64. The names are those of Tencent's guide, which has no
+MAC, and that of the key file tells its algorithm.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from pathlib import Path
 
 from kmstool import atomic, device, folders, ownership, protocol
 from kmstool.crypto.aead import Algorithm
-from kmstool.errors import InputError, UsageError
-from kmstool.whitebox import key_file
+from kmstool.errors import InputError, IntegrityError, UsageError
+from kmstool.whitebox import authentication, key_file
 from kmstool.whitebox.vendor import VendorLibrary
 
-FILES = IV_FILE, CIPHERTEXT_FILE = "iv.base64", "ciphertext.base64"
+IV_FILE, CIPHERTEXT_FILE, MAC_FILE = "iv.base64", "ciphertext.base64", "mac.base64"
 KEY_FILES: Mapping[Algorithm, str] = {"AES_256": "decrypt_key_aes256.bin", "SM4": "decrypt_key_sm4.bin"}
+FILES = (IV_FILE, CIPHERTEXT_FILE, MAC_FILE, *KEY_FILES.values())
+"""All names that a bundle may have."""
 LIBRARY_VARIABLE = "KMSTOOL_SDK_LIB"
 
 MAX_TEXT_BYTES = 2**16
@@ -43,6 +45,8 @@ class Bundle:
     ciphertext: bytes
     data: bytes = field(repr=False)
     """The content of the key file."""
+    mac: bytes | None = None
+    """What `authentication.make` returned when the bundle was made; None in one of the vendor's recipe."""
 
     def decrypt(
         self, environ: Mapping[str, str], *, library: Path | None = None, algorithm: Algorithm | None = None
@@ -52,9 +56,14 @@ class Bundle:
         A key file of the embedded KMS is read here. Any other needs Tencent's library, given
         or named by KMSTOOL_SDK_LIB, and its algorithm unless the name of the file tells it.
 
-        Raises `InputError` for what is malformed, `IntegrityError` if this device is not bound
-        or something does not belong together, `AccessError` if it is in doubt which device this is.
+        With a MAC that is checked first. Without one nothing is authenticated.
+
+        Raises `InputError` for what is malformed, `IntegrityError` if the MAC is wrong, this device is not
+        bound or something does not belong together, `AccessError` if it is in doubt which device this is.
         """
+        if self.mac is not None:
+            authenticated = authentication.check(self.mac, self.data, self.iv, self.ciphertext)
+            algorithm = algorithm or authenticated
         library = library or (Path(named) if (named := environ.get(LIBRARY_VARIABLE)) else None)
         if library is None or key_file.is_ours(self.data):
             found = key_file.read(self.data)
@@ -71,6 +80,14 @@ class Bundle:
         if _read(self.key_file, MAX_KEY_BYTES) != self.data:
             raise _replaced(self.key_file)
         return plaintext
+
+    def require_mac(self) -> None:
+        """Raise `IntegrityError` for a bundle without a MAC, of which one may have been taken away."""
+        if self.mac is None:
+            raise IntegrityError(
+                f"{self.key_file.parent} has no {MAC_FILE}, so that nobody can tell whether it was altered",
+                hint="make it anew with kmstool whitebox bundle; for a profile: log in again",
+            )
 
     @property
     def opens_anywhere(self) -> bool:
@@ -104,17 +121,20 @@ def write(
     ciphertext: bytes,
     decrypt_key: tuple[Algorithm, bytes] | None = None,
     *,
+    key_id: str = "",
     replace: bool = False,
 ) -> None:
     """Write IV, ciphertext and, if there is one, the key file into a folder, which is made if it is not there.
 
     The folder changes as one, see `folders.changed`: whatever happens it is the former one or
-    the new one. A key file stays if there is no new one. Raises `OutputError`.
+    the new one. A key file stays if there is no new one. With a new one all have a MAC, which
+    names `key_id`. Raises `OutputError`.
     """
-    contents, names = {IV_FILE: _line(iv), CIPHERTEXT_FILE: _line(ciphertext)}, set(FILES)
+    contents, names = {IV_FILE: _line(iv), CIPHERTEXT_FILE: _line(ciphertext)}, {IV_FILE, CIPHERTEXT_FILE, MAC_FILE}
     if decrypt_key is not None:
         algorithm, data = decrypt_key
         contents[KEY_FILES[algorithm]] = data
+        contents[MAC_FILE] = _line(authentication.make(data, iv, ciphertext, algorithm, key_id))
         # A folder has one key file: that of another algorithm makes way too.
         names.update(KEY_FILES.values())
     try:
@@ -123,6 +143,13 @@ def write(
         raise atomic.fault(folder, error) from error
     with folders.changed(folder, names, replace=replace) as files:
         files.update(contents)
+
+
+def add_mac(found: Bundle) -> None:
+    """Write the MAC of a bundle that has none, as it was read; raise `OutputError`."""
+    algorithm = next(algorithm for algorithm, name in KEY_FILES.items() if name == found.key_file.name)
+    mac = authentication.make(found.data, found.iv, found.ciphertext, algorithm, "")
+    atomic.write(found.key_file.with_name(MAC_FILE), _line(mac))
 
 
 def algorithm_of(name: str) -> Algorithm:
@@ -153,9 +180,11 @@ def _read_from(descriptor: int, folder: Path) -> Bundle:
             f"{folder} has {'two key files' if keys else 'no key file'}: one of {', '.join(KEY_FILES.values())}",
             hint="make the folder with kmstool whitebox bundle",
         )
-    texts = [_read(folder / name, MAX_TEXT_BYTES, descriptor) for name in FILES]
-    iv, ciphertext = (from_base64(text, str(folder / name)) for name, text in zip(FILES, texts, strict=True))
-    return Bundle(folder / keys[0], iv, ciphertext, _read(folder / keys[0], MAX_KEY_BYTES, descriptor))
+    names = [IV_FILE, CIPHERTEXT_FILE, *([MAC_FILE] if MAC_FILE in present else [])]
+    texts = [_read(folder / name, MAX_TEXT_BYTES, descriptor) for name in names]
+    iv, ciphertext, *mac = (from_base64(text, str(folder / name)) for name, text in zip(names, texts, strict=True))
+    data = _read(folder / keys[0], MAX_KEY_BYTES, descriptor)
+    return Bundle(folder / keys[0], iv, ciphertext, data, mac[0] if mac else None)
 
 
 @contextmanager

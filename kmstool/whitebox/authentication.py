@@ -1,0 +1,48 @@
+"""The MAC of a bundle: it ties IV and ciphertext to each other and to the key file, which CBC does not.
+
+HMAC-SHA-256 under a key that HKDF derives from the bytes of the key file. So it tells what was
+altered by whoever has not read the key file; who has read it can make another MAC.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from kmstool.crypto import aead, kdf
+from kmstool.crypto.aead import KEY_BYTES, Algorithm
+from kmstool.errors import IntegrityError
+from kmstool.whitebox import key_file
+
+TAG_BYTES = 32
+
+_KEY_INFO = b"kmstool whitebox bundle v1 mac key"
+_HINT = "use another copy of the folder, or make it anew with kmstool whitebox bundle"
+
+
+def make(decrypt_key: bytes, iv: bytes, ciphertext: bytes, algorithm: Algorithm, key_id: str) -> bytes:
+    """Return the MAC: 32 bytes, the algorithm, a newline, and the id of the white-box key, which may be empty.
+
+    `decrypt_key` is the key file as it lies in the bundle. One of the embedded KMS names algorithm and id itself.
+    """
+    if key_file.is_ours(decrypt_key):
+        found = key_file.read(decrypt_key)
+        algorithm, key_id = found.algorithm, found.key_id
+    return _tag(decrypt_key, iv, ciphertext, algorithm, key_id) + f"{algorithm}\n{key_id}".encode()
+
+
+def check(mac: bytes, decrypt_key: bytes, iv: bytes, ciphertext: bytes) -> Algorithm:
+    """Return the algorithm that a MAC names; raise `IntegrityError` if anything is not as it was when that was made."""
+    name, _, key_id = mac[TAG_BYTES:].decode("ascii", "replace").partition("\n")
+    for algorithm in KEY_BYTES:
+        if algorithm == name:
+            wanted = make(decrypt_key, iv, ciphertext, algorithm, key_id)
+            if hmac.compare_digest(mac, wanted):
+                return algorithm
+    raise IntegrityError(
+        "the MAC of the bundle is wrong: IV, ciphertext or key file was altered or exchanged", hint=_HINT
+    )
+
+
+def _tag(decrypt_key: bytes, iv: bytes, ciphertext: bytes, algorithm: Algorithm, key_id: str) -> bytes:
+    message = aead.encode_parts(iv, ciphertext, algorithm.encode(), key_id.encode())
+    return hmac.digest(kdf.derive(decrypt_key, _KEY_INFO), message, "sha256")
