@@ -341,7 +341,6 @@ CASES = {
         Case("ScheduleDataKeyDeletion", ["DisableDataKey"], "PendingDelete"),
         Case("CancelKeyDeletion", ["DisableKey", "ScheduleKeyDeletion"], "Disabled"),
         Case("CancelDataKeyDeletion", ["DisableDataKey", "ScheduleDataKeyDeletion"], "Disabled"),
-        Case("RotateKey", ["EnableKeyRotation"]),
         Case("ArchiveKey", [], "Archived"),
         Case("CancelKeyArchive", ["ArchiveKey"]),
         Case("DeleteImportedKeyMaterial", [], "PendingImport", external=True),
@@ -350,7 +349,8 @@ CASES = {
 
 
 def test_every_look_up_is_tried_here() -> None:
-    named = {"CreateKey", "CreateWhiteBoxKey", "DeleteWhiteBoxKey", "GenerateDataKey", "ImportDataKey"}
+    named = {"CreateKey", "CreateWhiteBoxKey", "DeleteWhiteBoxKey", "GenerateDataKey", "ImportDataKey", "RotateKey"}
+    named |= {"UpdateAlias", "UpdateDataKeyName"}
     assert {*CASES, *named} == set(LOOKUPS)
 
 
@@ -416,6 +416,163 @@ def test_an_older_key_of_that_name_is_not_the_one_that_was_lost(kms: EmbeddedKms
     with pytest.raises(ServiceError) as caught:
         Retrying(lossy, sleep=slept.append).call("CreateKey", {"Alias": "demo"})
     assert caught.value.kms_code == "InvalidParameterValue.AliasAlreadyExists"
+
+
+def rotatable(kms: EmbeddedKms, key_id: str) -> dict[str, str]:
+    kms.call("EnableKeyRotation", {"KeyId": key_id})
+    return {"KeyId": key_id}
+
+
+def test_a_rotation_whose_answer_was_lost_is_repeated_if_there_was_none(
+    kms: EmbeddedKms, key_id: str, slept: list[float]
+) -> None:
+    lossy = Lossy(kms, "RotateKey", network_error(), performs=False)
+    assert Retrying(lossy, sleep=slept.append).call("RotateKey", rotatable(kms, key_id))["TaskId"]
+    assert lossy.calls == ["RotateKey", "DescribeKey", "RotateKey"]
+
+
+@pytest.mark.parametrize("failure", UNKNOWN, ids=["network", "internal error", "unavailable"])
+@pytest.mark.parametrize("performs", [True, False], ids=["own", "another's"])
+def test_whose_a_rotation_is_cannot_be_known(
+    kms: EmbeddedKms, key_id: str, slept: list[float], performs: bool, failure: KmsToolError
+) -> None:
+    params = rotatable(kms, key_id)
+    if not performs:
+        kms.call("RotateKey", params)
+    with pytest.raises(UnknownOutcomeError, match="rotated just now, by this request or by another one"):
+        Retrying(Lossy(kms, "RotateKey", failure, performs=performs), sleep=slept.append).call("RotateKey", params)
+
+
+TAGS = [{"TagKey": "team", "TagValue": "a"}]
+MADE = {
+    "CreateKey": {"Alias": "demo", "Description": "mine"},
+    "CreateWhiteBoxKey": {"Alias": "demo", "Algorithm": "SM4", "Description": "mine"},
+    "GenerateDataKey": {**HOSTED, "Description": "mine"},
+    "ImportDataKey": {"ImportType": 2, "ImportKeyMaterial": "QUJD", "DataKeyName": "user-17", "Description": "mine"},
+}
+
+
+def request(action: str, key_id: str) -> dict[str, Any]:
+    """Return a request that makes something, with tags."""
+    named = {"KeyId": key_id} if "DataKey" in action else {}
+    return {**named, **MADE[action], "Tags": TAGS}
+
+
+@pytest.mark.parametrize("action", MADE)
+def test_what_was_made_with_tags_is_found(kms: EmbeddedKms, slept: list[float], action: str) -> None:
+    params = request(action, kms.call("CreateKey", {"Alias": "a"})["KeyId"])
+    lossy = Lossy(kms, action, network_error(), performs=True)
+    Retrying(lossy, sleep=slept.append).call(action, params)
+    assert lossy.calls.count(action) == 1
+
+
+@pytest.mark.parametrize("action", MADE)
+@pytest.mark.parametrize("other", [{"Description": "his"}, {"Description": ""}], ids=["another", "none"])
+def test_what_is_described_otherwise_is_not_what_was_lost(
+    kms: EmbeddedKms, slept: list[float], action: str, other: dict[str, Any]
+) -> None:
+    params = request(action, kms.call("CreateKey", {"Alias": "a"})["KeyId"])
+    kms.call(action, {**params, **other})
+    with pytest.raises(ServiceError) as caught:
+        Retrying(Lossy(kms, action, network_error(), performs=False), sleep=slept.append).call(action, params)
+    assert "AlreadyExists" in str(caught.value.kms_code)
+
+
+@pytest.mark.parametrize("action", MADE)
+@pytest.mark.parametrize("tags", [[], [{"TagKey": "team", "TagValue": "b"}]], ids=["none", "others"])
+def test_what_has_not_the_tags_is_not_taken_for_what_was_lost(
+    kms: EmbeddedKms, slept: list[float], action: str, tags: list[dict[str, str]]
+) -> None:
+    """It may be: tags are set after the key is made, and can fail."""
+    params = request(action, kms.call("CreateKey", {"Alias": "a"})["KeyId"])
+    kms.call(action, {**params, "Tags": tags})
+    with pytest.raises(UnknownOutcomeError, match="without its tags"):
+        Retrying(Lossy(kms, action, network_error(), performs=False), sleep=slept.append).call(action, params)
+
+
+@pytest.mark.parametrize("action", MADE)
+def test_what_was_made_a_minute_before_is_not_taken_for_what_was_lost(
+    kms: EmbeddedKms, slept: list[float], action: str
+) -> None:
+    """The clocks of client and service may differ by more."""
+    params = request(action, kms.call("CreateKey", {"Alias": "a"})["KeyId"])
+    admin.move_clock(kms, -60)
+    kms.call(action, params)
+    admin.move_clock(kms, 0)
+    with pytest.raises(UnknownOutcomeError, match="made a little earlier"):
+        Retrying(Lossy(kms, action, network_error(), performs=False), sleep=slept.append).call(action, params)
+
+
+def test_another_size_is_not_the_data_key_that_was_lost(kms: EmbeddedKms, key_id: str, slept: list[float]) -> None:
+    params = {"KeyId": key_id, **HOSTED}
+    kms.call("GenerateDataKey", {**params, "NumberOfBytes": 16})
+    with pytest.raises(ServiceError) as caught:
+        Retrying(Lossy(kms, "GenerateDataKey", network_error(), performs=False), sleep=slept.append).call(
+            "GenerateDataKey", params
+        )
+    assert caught.value.kms_code == "InvalidParameterValue.DataKeyNameAlreadyExists"
+
+
+@pytest.mark.parametrize("case", ["ScheduleKeyDeletion", "ScheduleDataKeyDeletion"])
+def test_a_deletion_at_another_time_is_not_the_one_that_was_lost(
+    kms: EmbeddedKms, slept: list[float], case: str
+) -> None:
+    params = CASES[case].params(prepared(kms, CASES[case]))
+    kms.call(case, {**params, "PendingWindowInDays": 30})
+    with pytest.raises(UnknownOutcomeError, match="at another time"):
+        Retrying(Lossy(kms, case, network_error(), performs=False), sleep=slept.append).call(case, params)
+
+
+class Late(Lossy):
+    """A real KMS that performs an action whose answer was lost only after it was looked for in vain."""
+
+    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        if action == self._action and self.calls.count(action) == 1:
+            self.inner.call(action, params)
+        return super().call(action, params)
+
+
+@pytest.mark.parametrize("action", MADE)
+def test_a_refusal_of_what_came_late_after_all_is_looked_up(kms: EmbeddedKms, slept: list[float], action: str) -> None:
+    """The repeated request is told that there is such a key already: its own."""
+    params = request(action, kms.call("CreateKey", {"Alias": "a"})["KeyId"])
+    late = Late(kms, action, network_error(), performs=False)
+    answer = Retrying(late, sleep=slept.append).call(action, params)
+    assert answer["RequestId"]
+    assert late.calls.count(action) == 2
+
+
+@pytest.mark.parametrize(
+    ("action", "name"), [("UpdateAlias", "Alias"), ("UpdateDataKeyName", "DataKeyName")], ids=["key", "data key"]
+)
+def test_a_new_name_that_came_through_is_a_success(
+    kms: EmbeddedKms, key_id: str, slept: list[float], action: str, name: str
+) -> None:
+    """A service may say of the name that it has just given that it is taken."""
+    made = kms.call("GenerateDataKey", {"KeyId": key_id, **HOSTED})
+    kind = "DataKeyId" if name == "DataKeyName" else "KeyId"
+    params = {kind: made[kind], name: "new"}
+
+    class Strict(Lossy):
+        def call(self, called: str, params: Mapping[str, Any]) -> dict[str, Any]:
+            if called == action and self.calls:
+                self.calls.append(called)
+                raise error("InvalidParameterValue.AliasAlreadyExists")
+            return super().call(called, params)
+
+    assert Retrying(Strict(kms, action, network_error(), performs=True), sleep=slept.append).call(action, params)
+    with pytest.raises(ServiceError):
+        Retrying(Strict(kms, action, network_error(), performs=False), sleep=slept.append).call(
+            action, {**params, name: "newer"}
+        )
+
+
+def test_an_answer_that_is_none_leaves_the_outcome_to_be_looked_up(kms: EmbeddedKms, slept: list[float]) -> None:
+    unreadable = ServiceError("KMS answered without a Response")
+    lossy = Lossy(kms, "CreateKey", unreadable, performs=True)
+    assert Retrying(lossy, sleep=slept.append).call("CreateKey", {"Alias": "demo"})["KeyId"]
+    with pytest.raises(UnknownOutcomeError):
+        Retrying(Scripted(unreadable), sleep=slept.append).call("UnbindCloudResource", {"KeyId": "a"})
 
 
 @pytest.mark.parametrize("wanted", [{"KeyUsage": "ASYMMETRIC_SIGN_VERIFY_SM2"}, {"Type": 2}], ids=["usage", "origin"])

@@ -17,8 +17,13 @@ from kmstool.kms.transport import Transport
 if TYPE_CHECKING:
     from kmstool.crypto.asymmetric import PublicKey
 
-
 PAGE = 200
+
+GATEWAY = "is there a gateway that rewrites answers on the way?"
+"""The hint where an answer is not what KMS says."""
+
+# What vanishes between two pages may leave one short; who gives a thing at a time would go on for ever.
+_MAX_SHORT_PAGES = 10
 
 
 class Caller:
@@ -33,21 +38,33 @@ class Caller:
         text(answer, "RequestId")
         return answer
 
-    def _pages(self, action: str, filters: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
-        """Yield all that a listing action answers in the field `name`, oldest first, page by page.
+    def _pages(
+        self, action: str, filters: Mapping[str, Any], name: str, *, item_id: str = "KeyId", limit: int = PAGE
+    ) -> Iterator[dict[str, Any]]:
+        """Yield all that a listing action answers in the field `name`, in its order, page by page.
 
-        Keys that are created meanwhile come last, so none is listed twice.
+        Raises `ServiceError` unless there are exactly as many things as the answers count, each with an
+        id of its own in the field `item_id`. What is created meanwhile comes last, so none is listed twice.
         """
-        offset = 0
+        seen: set[str] = set()
+        short = 0
         while True:
-            answer = self._call(action, {"OrderType": 1, **filters, "Offset": offset, "Limit": PAGE})
-            total = integer(answer, "TotalCount")
-            if offset >= total:
-                return
-            found = objects(answer, name)
-            yield from found
-            offset += len(found)
-            if not found or offset >= total:
+            before = len(seen)
+            answer = self._call(action, {**filters, "Offset": before, "Limit": limit})
+            total, found = integer(answer, "TotalCount"), answer.get(name)
+            due = max(0, min(total - before, limit))
+            # Of nothing there may be no list either.
+            items = objects(answer, name) if due or found else []
+            short += len(items) < due
+            if len(items) > due or (due and not items) or short > _MAX_SHORT_PAGES:
+                raise ServiceError(
+                    f"KMS counts {total} in its answer to {action} and lists another number", hint=GATEWAY
+                )
+            seen.update(text(item, item_id) for item in items)
+            if len(seen) < before + len(items):
+                raise ServiceError(f"KMS lists the same twice in its answer to {action}", hint=GATEWAY)
+            yield from items
+            if len(seen) >= total:
                 return
 
     def _one_or_many(self, action: str, name: str, ids: Sequence[str]) -> Mapping[str, Any]:
@@ -195,11 +212,13 @@ def text(answer: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def blob(answer: Mapping[str, Any]) -> str:
-    """Return the field CiphertextBlob, which is ASCII whatever is in it."""
+def blob(answer: Mapping[str, Any], plaintext: bytes | None = None) -> str:
+    """Return the field CiphertextBlob, one word of ASCII whatever is in it, and not the plaintext itself."""
     value = text(answer, "CiphertextBlob")
-    if not value.isascii():
+    if not value.isascii() or not value.isprintable() or " " in value:
         raise missing("CiphertextBlob")
+    if plaintext is not None and value == protocol.encode(plaintext):
+        raise ServiceError("KMS answered with a ciphertext that is none", hint=GATEWAY)
     return value
 
 
@@ -208,6 +227,14 @@ def integer(answer: Mapping[str, Any], name: str) -> int:
     value = answer.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
         raise missing(name)
+    return value
+
+
+def deletion(answer: Mapping[str, Any]) -> int:
+    """Return the field DeletionDate in Unix seconds, which is set."""
+    value = integer(answer, "DeletionDate")
+    if value <= 0:
+        raise missing("DeletionDate")
     return value
 
 
@@ -247,7 +274,7 @@ def same(answer: Mapping[str, Any], name: str, asked: str) -> str:
     if text(answer, name) != asked:
         raise ServiceError(
             f"KMS answered for the key {answer[name]} when asked for {asked}",
-            hint="is there a gateway that rewrites answers on the way?",
+            hint=GATEWAY,
         )
     return asked
 
@@ -264,5 +291,5 @@ def missing(name: str) -> ServiceError:
     """Make the error for a field that is not there."""
     return ServiceError(
         f"KMS answered without the field {name}, or with another type",
-        hint="is there a gateway that rewrites answers on the way?",
+        hint=GATEWAY,
     )

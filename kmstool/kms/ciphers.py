@@ -26,7 +26,7 @@ class CipherActions(Caller):
             raise InputError(f"the plaintext is {len(plaintext):,} bytes; KMS encrypts at most 4,096")
         params = {"KeyId": key_id, "Plaintext": protocol.encode(plaintext)}
         answer = self._call("Encrypt", params | context_field("EncryptionContext", encryption_context))
-        return Encrypted(answers.same_key(answer, key_id), answers.blob(answer), answer)
+        return Encrypted(answers.same_key(answer, key_id), answers.blob(answer, plaintext), answer)
 
     def decrypt(self, ciphertext_blob: str, encryption_context: Context) -> Decrypted:
         """Decrypt a blob under the context that it was made with. Raises `IntegrityError` for any other."""
@@ -50,15 +50,13 @@ class CipherActions(Caller):
         params |= context_field("DestinationEncryptionContext", destination_context)
         answer = self._call("ReEncrypt", params)
         changed = answers.boolean(answer, "ReEncrypted")
-        if to_key_id:
-            answers.same_key(answer, to_key_id)
-        return ReEncrypted(
-            answers.text(answer, "KeyId"),
-            answers.text(answer, "SourceKeyId"),
-            answers.blob(answer),
-            changed,
-            answer,
-        )
+        source_key_id, moved = answers.text(answer, "SourceKeyId"), answers.blob(answer)
+        key_id = answers.same_key(answer, to_key_id or source_key_id)
+        if changed == (moved == ciphertext_blob) or (not changed and key_id != source_key_id):
+            raise ServiceError(
+                "KMS answered that a blob was re-encrypted and with the same one, or the other way round"
+            )
+        return ReEncrypted(key_id, source_key_id, moved, changed, answer)
 
     def generate_data_key(self, key_id: str, key_spec: str, encryption_context: Context) -> DataKey:
         """Make a data key, `AES_256` (32 bytes) or `AES_128` (16 bytes), in clear and encrypted."""
@@ -67,7 +65,7 @@ class CipherActions(Caller):
         plaintext = answers.binary(answer, "Plaintext")
         if len(plaintext) != KEY_SPECS[key_spec]:
             raise ServiceError(f"KMS returned a data key of {len(plaintext)} bytes for {key_spec}")
-        return DataKey(answers.same_key(answer, key_id), plaintext, answers.blob(answer))
+        return DataKey(answers.same_key(answer, key_id), plaintext, answers.blob(answer, plaintext))
 
     def random(self, count: int) -> Decrypted:
         """Return 1 to 1,024 random bytes made by KMS."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from kmstool import protocol, tc3
 from kmstool.errors import AccessError, KmsToolError, NetworkError, ServiceError, UnreachableError
+from kmstool.kms.answers import missing
 from kmstool.kms.connection import GATEWAY, Connection
 from kmstool.kms.credentials import Credential, Provider
 from kmstool.kms.deadline import TIMEOUT_SECONDS, Deadline
@@ -99,7 +100,9 @@ def _credential(provider: Provider) -> Credential:
 def _inner(body: bytes) -> dict[str, Any]:
     """Return the inner object, whatever content type a gateway gave it."""
     try:
-        answer = json.loads(body)
+        answer = json.loads(body, object_pairs_hook=_members, parse_constant=_no_number)
+    except _TwofoldError as fault:
+        raise NetworkError("the answer of KMS has a member twice, and two readings", hint=GATEWAY) from fault
     except (ValueError, RecursionError) as fault:
         raise NetworkError("the answer of KMS was cut short or is not JSON", hint=GATEWAY) from fault
     response = answer.get("Response") if isinstance(answer, dict) else None
@@ -109,7 +112,27 @@ def _inner(body: bytes) -> dict[str, Any]:
         )
     if response.get("Error") is not None:
         raise _refused(response["Error"], response.get("RequestId"))
+    if "Error" in answer:
+        raise ServiceError("KMS answered with an Error beside its Response", hint=GATEWAY)
+    if not isinstance(response.get("RequestId"), str) or not response["RequestId"]:
+        # Every answer has one; without it this is no answer of KMS, whatever else it holds.
+        raise missing("RequestId")
     return response
+
+
+class _TwofoldError(ValueError):
+    """Of two members of one name every reader takes the one that he likes."""
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise _TwofoldError
+    return members
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _refused(error: Any, request_id: Any) -> KmsToolError:

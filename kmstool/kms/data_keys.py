@@ -60,12 +60,11 @@ class DataKeyActions(Caller):
         params = {"KeyId": key_id, "NumberOfBytes": byte_count, "IsHostedByKms": 1}
         params |= context_field("EncryptionContext", encryption_context)
         answer = self._call("GenerateDataKey", params | _naming(name, description, tags))
-        answers.same_key(answer, key_id)
         plaintext = answers.binary(answer, "Plaintext")
         if len(plaintext) != byte_count:
             raise ServiceError(f"KMS returned a data key of {len(plaintext)} bytes for {byte_count}")
-        answers.blob(answer)
-        return _hosted(answer, plaintext)
+        answers.blob(answer, plaintext)
+        return _hosted(answer, key_id, plaintext)
 
     def import_data_key(
         self,
@@ -80,7 +79,7 @@ class DataKeyActions(Caller):
         if not 1 <= len(plaintext) <= data_keys.MAX_BYTES:
             raise InputError(f"the data key is {len(plaintext):,} bytes; KMS keeps 1 to {data_keys.MAX_BYTES:,}")
         params = {"ImportType": 2, "ImportKeyMaterial": protocol.encode(plaintext), "KeyId": key_id}
-        return _hosted(self._call("ImportDataKey", params | _naming(name, description, tags)))
+        return _hosted(self._call("ImportDataKey", params | _naming(name, description, tags)), key_id)
 
     def import_blob(
         self,
@@ -93,7 +92,7 @@ class DataKeyActions(Caller):
     ) -> Hosted:
         """Let KMS keep what is in a blob made without a context; with `key_id` it must be under that CMK."""
         params = {"ImportType": 1, "ImportKeyMaterial": ciphertext_blob} | ({"KeyId": key_id} if key_id else {})
-        return _hosted(self._call("ImportDataKey", params | _naming(name, description, tags)))
+        return _hosted(self._call("ImportDataKey", params | _naming(name, description, tags)), key_id)
 
     def describe_data_key(self, data_key_id: str) -> HostedDataKey:
         """Return what KMS says of one data key."""
@@ -102,7 +101,7 @@ class DataKeyActions(Caller):
 
     def list_data_keys(self, **filters: Any) -> Iterator[HostedDataKey]:
         """Yield all data keys of the region, oldest first; `filters` are parameters of ListDataKeyDetail."""
-        found = self._pages("ListDataKeyDetail", filters, "DataKeyMetadatas")
+        found = self._pages("ListDataKeyDetail", {"OrderType": 1, **filters}, "DataKeyMetadatas", item_id="DataKeyId")
         return (_data_key(item) for item in found)
 
     def data_key_plaintext(self, data_key_id: str) -> Decrypted:
@@ -135,12 +134,15 @@ class DataKeyActions(Caller):
     def schedule_data_key_deletion(self, data_key_id: str, days: int) -> Mapping[str, Any]:
         """Let KMS destroy a disabled data key after 7 to 30 days; `DeletionDate` is in Unix seconds."""
         answer = self._call("ScheduleDataKeyDeletion", {"DataKeyId": data_key_id, "PendingWindowInDays": days})
-        answers.integer(answer, "DeletionDate")
+        answers.deletion(answer)
+        answers.same(answer, "DataKeyId", data_key_id)
         return answer
 
     def cancel_data_key_deletion(self, data_key_id: str) -> Mapping[str, Any]:
         """Keep a data key after all; KMS leaves it disabled."""
-        return self._call("CancelDataKeyDeletion", {"DataKeyId": data_key_id})
+        answer = self._call("CancelDataKeyDeletion", {"DataKeyId": data_key_id})
+        answers.same(answer, "DataKeyId", data_key_id)
+        return answer
 
 
 def _naming(name: str, description: str, tags: Mapping[str, str] | None) -> dict[str, Any]:
@@ -150,7 +152,9 @@ def _naming(name: str, description: str, tags: Mapping[str, str] | None) -> dict
     return params | answers.tags_field(tags)
 
 
-def _hosted(answer: Mapping[str, Any], plaintext: bytes | None = None) -> Hosted:
+def _hosted(answer: Mapping[str, Any], key_id: str | None, plaintext: bytes | None = None) -> Hosted:
+    if key_id:
+        answers.same_key(answer, key_id)
     return Hosted(
         answers.text(answer, "DataKeyId"),
         answers.text(answer, "KeyId"),

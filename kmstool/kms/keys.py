@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kmstool.errors import ServiceError
 from kmstool.kms import answers
 from kmstool.kms.answers import Caller, Created, Key
 
@@ -28,6 +29,8 @@ class KeyActions(Caller):
         if description:
             params["Description"] = description
         answer = self._call("CreateKey", params | answers.tags_field(tags))
+        if (answers.text(answer, "Alias"), answers.text(answer, "KeyUsage")) != (alias, usage):
+            raise ServiceError("KMS answered for another key than the one that it was to create", hint=answers.GATEWAY)
         # Tags that could not be set are a note to the user, not a failure: the key is there.
         return Created(
             answers.text(answer, "KeyId"),
@@ -47,7 +50,7 @@ class KeyActions(Caller):
 
         `filters` are parameters of ListKeyDetail that narrow this.
         """
-        found = self._pages("ListKeyDetail", {"KeyUsage": "ALL", **filters}, "KeyMetadatas")
+        found = self._pages("ListKeyDetail", {"OrderType": 1, "KeyUsage": "ALL", **filters}, "KeyMetadatas")
         return (answers.key(item) for item in found)
 
     def update_alias(self, key_id: str, alias: str) -> None:

@@ -33,12 +33,15 @@ class LifecycleActions(Caller):
     def schedule_deletion(self, key_id: str, days: int) -> Mapping[str, Any]:
         """Let KMS destroy a disabled key after 7 to 30 days; `DeletionDate` is in Unix seconds."""
         answer = self._call("ScheduleKeyDeletion", {"KeyId": key_id, "PendingWindowInDays": days})
-        answers.integer(answer, "DeletionDate")
+        answers.deletion(answer)
+        answers.same_key(answer, key_id)
         return answer
 
     def cancel_deletion(self, key_id: str) -> Mapping[str, Any]:
         """Keep a key after all; KMS leaves it disabled."""
-        return self._call("CancelKeyDeletion", {"KeyId": key_id})
+        answer = self._call("CancelKeyDeletion", {"KeyId": key_id})
+        answers.same_key(answer, key_id)
+        return answer
 
     def enable_rotation(self, key_id: str, days: int) -> Mapping[str, Any]:
         """Let KMS rotate a key every 7 to 365 days."""

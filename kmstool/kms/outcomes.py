@@ -1,7 +1,8 @@
 """Did it take effect? For actions that must not be repeated blindly, how to look up what became of them.
 
-Each look-up returns the answer that was lost, or None if the action has not happened
-and may be asked for again.
+Each look-up returns the answer that was lost, or None if the action has not happened and may be
+asked for again. It raises `UnknownOutcomeError` where what is there may be somebody else's work:
+a success is told only of what the request itself brought about, or of a state that is there.
 """
 
 from __future__ import annotations
@@ -11,36 +12,36 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kmstool import keys
-from kmstool.errors import IntegrityError, NotFoundError
+from kmstool.errors import IntegrityError, NotFoundError, UnknownOutcomeError
 from kmstool.kms import answers
+from kmstool.kms.ciphers import KEY_SPECS
 from kmstool.kms.transport import Transport
 
 Lookup = Callable[[Transport, Mapping[str, Any], int], dict[str, Any] | None]
 
 # Clocks of client and service may differ by as much as a signature allows.
 _SKEW_SECONDS = 300
+# Those that are kept right differ by less than this, of which rounding is a part.
+_SAME_SECONDS = 2
+_DAY_SECONDS = 86400
 _RAW_BYTES = "2"
 _EXTERNAL = "2"
 
 
 def created_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
-    """Find the key that CreateKey made: it has the alias, which is unique, is of the kind, and is new."""
-    usage = params.get("KeyUsage") or keys.SYMMETRIC
-    origin = "EXTERNAL" if str(params.get("Type")) == _EXTERNAL else "TENCENT_KMS"
-    answer = transport.call(
-        "ListKeyDetail", {"KeyUsage": "ALL", "SearchKeyAlias": params["Alias"], "Offset": 0, "Limit": 200}
-    )
-    for key in answer.get("KeyMetadatas") or []:
-        same = key["Alias"] == params["Alias"] and (key["KeyUsage"], key["Origin"]) == (usage, origin)
-        if same and _is_new(key, since_unix):
-            fields = ("KeyId", "Alias", "CreateTime", "Description", "KeyState", "KeyUsage")
-            return {
-                **{name: key[name] for name in fields},
-                "TagCode": 0,
-                "TagMsg": "",
-                "RequestId": answer["RequestId"],
-            }
-    return None
+    """Find the key that CreateKey made: it has the alias, which is unique, and is as the request says, and new."""
+    wanted = {
+        "Alias": params["Alias"],
+        "KeyUsage": params.get("KeyUsage") or keys.SYMMETRIC,
+        "Origin": "EXTERNAL" if str(params.get("Type")) == _EXTERNAL else "TENCENT_KMS",
+        "Description": params.get("Description") or "",
+    }
+    request = {"KeyUsage": "ALL", "SearchKeyAlias": params["Alias"], "Offset": 0, "Limit": 200}
+    found = _new(transport, ("ListKeyDetail", request, "KeyMetadatas"), wanted, params, since_unix)
+    if found is None:
+        return None
+    fields = ("KeyId", "Alias", "CreateTime", "Description", "KeyState", "KeyUsage", "RequestId")
+    return {**{name: found[name] for name in fields}, "TagCode": 0, "TagMsg": ""}
 
 
 def imported_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
@@ -81,13 +82,12 @@ def hosted_data_key(transport: Transport, params: Mapping[str, Any], since_unix:
 
 def created_white_box_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """Find the key that CreateWhiteBoxKey made, as `created_key` does."""
-    answer = transport.call("DescribeWhiteBoxKeyDetails", {})
-    for key in answer.get("KeyInfos") or []:
-        same = key["Alias"] == params["Alias"] and key["Algorithm"] == params["Algorithm"]
-        if same and _is_new(key, since_unix):
-            made = {name: key[name] for name in ("KeyId", "EncryptKey", "DecryptKey")}
-            return {**made, "TagCode": 0, "TagMsg": "", "RequestId": answer["RequestId"]}
-    return None
+    wanted = {name: params.get(name) or "" for name in ("Alias", "Algorithm", "Description")}
+    found = _new(transport, ("DescribeWhiteBoxKeyDetails", {}, "KeyInfos"), wanted, params, since_unix)
+    if found is None:
+        return None
+    fields = ("KeyId", "EncryptKey", "DecryptKey", "RequestId")
+    return {**{name: found[name] for name in fields}, "TagCode": 0, "TagMsg": ""}
 
 
 def deleted_white_box_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
@@ -100,10 +100,13 @@ def deleted_white_box_key(transport: Transport, params: Mapping[str, Any], since
 
 
 def scheduled_deletion(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
-    """See whether the key awaits its deletion."""
+    """See whether the key awaits its deletion at the time that was asked for, which may be put off to the day's end."""
     key, request_id = _describe(transport, params)
     if key["KeyState"] != "PendingDelete":
         return None
+    days = (key["DeletionDate"] - since_unix) / _DAY_SECONDS - int(params["PendingWindowInDays"])
+    if not 0 <= days + _SKEW_SECONDS / _DAY_SECONDS <= 1 + 2 * _SKEW_SECONDS / _DAY_SECONDS:
+        raise UnknownOutcomeError("it awaits its deletion, at another time than was asked for")
     return {"DeletionDate": key["DeletionDate"], **_named(params), "RequestId": request_id}
 
 
@@ -114,10 +117,21 @@ def cancelled_deletion(transport: Transport, params: Mapping[str, Any], since_un
 
 
 def rotated_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
-    """See whether the key was rotated since; the id of the task is lost."""
-    key, request_id = _describe(transport, params)
-    rotated = (key.get("LastRotateTime") or 0) >= since_unix - _SKEW_SECONDS
-    return {"TaskId": "unknown", "RequestId": request_id} if rotated else None
+    """See that the key was not rotated since; whose a rotation is, KMS does not tell."""
+    key, _ = _describe(transport, params)
+    if (key.get("LastRotateTime") or 0) >= since_unix - _SKEW_SECONDS:
+        raise UnknownOutcomeError("it was rotated just now, by this request or by another one")
+    return None
+
+
+def renamed(name: str) -> Lookup:
+    """Return a look-up that sees whether the key has its new name, under the parameter and field `name`."""
+
+    def lookup(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+        key, request_id = _describe(transport, params)
+        return {"RequestId": request_id} if key[name] == params[name] else None
+
+    return lookup
 
 
 def in_state(state: str) -> Lookup:
@@ -141,6 +155,8 @@ LOOKUPS: Mapping[str, Lookup] = {
     "CancelKeyDeletion": cancelled_deletion,
     "CancelDataKeyDeletion": cancelled_deletion,
     "RotateKey": rotated_key,
+    "UpdateAlias": renamed("Alias"),
+    "UpdateDataKeyName": renamed("DataKeyName"),
     "ArchiveKey": in_state("Archived"),
     "CancelKeyArchive": in_state("Enabled"),
     "DeleteImportedKeyMaterial": in_state("PendingImport"),
@@ -153,20 +169,55 @@ def _named(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _new_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
-    """Find a data key with the name, which is unique, the description and the CMK of a request, that is new."""
-    name, key_id = params["DataKeyName"], params.get("KeyId")
-    answer = transport.call("ListDataKeyDetail", {"SearchKeyAlias": name, "Offset": 0, "Limit": 200})
-    for found in answer.get("DataKeyMetadatas") or []:
-        described = found.get("Description") or ""
-        same = (found["DataKeyName"], described) == (name, params.get("Description", ""))
-        if same and key_id in (None, found["KeyId"]) and _is_new(found, since_unix):
-            return {
-                "KeyId": found["KeyId"],
-                "DataKeyId": found["DataKeyId"],
-                "TagCode": 0,
-                "TagMsg": "",
-                "RequestId": answer["RequestId"],
-            }
+    """Find a data key with the name, which is unique, that is as the request says, and new."""
+    name = params["DataKeyName"]
+    wanted = {"DataKeyName": name, "Description": params.get("Description") or ""}
+    if params.get("KeyId"):
+        wanted["KeyId"] = params["KeyId"]
+    if size := params.get("NumberOfBytes") or KEY_SPECS.get(str(params.get("KeySpec"))):
+        wanted["NumberOfBytes"] = int(size)
+    request = {"SearchKeyAlias": name, "Offset": 0, "Limit": 200}
+    found = _new(transport, ("ListDataKeyDetail", request, "DataKeyMetadatas"), wanted, params, since_unix)
+    if found is None:
+        return None
+    return {**{name: found[name] for name in ("KeyId", "DataKeyId", "RequestId")}, "TagCode": 0, "TagMsg": ""}
+
+
+def _new(
+    transport: Transport,
+    listing: tuple[str, Mapping[str, Any], str],
+    wanted: Mapping[str, Any],
+    params: Mapping[str, Any],
+    since_unix: int,
+) -> dict[str, Any] | None:
+    """Find what a listing (action, request, field) has with the wanted fields and the tags of a request, if it is new.
+
+    Who made it shows nowhere: raises `UnknownOutcomeError` for what may be older than the request,
+    and for what is as it should be but for the tags.
+    """
+    found = _listed(transport, listing, wanted, {})
+    if found is None or found["CreateTime"] < since_unix - _SKEW_SECONDS:
+        return None
+    if found["CreateTime"] < since_unix - _SAME_SECONDS:
+        raise UnknownOutcomeError("there is one like it, made a little earlier")
+    if params.get("Tags"):
+        tags = [{"TagKey": tag["TagKey"], "TagValue": [tag["TagValue"]]} for tag in params["Tags"]]
+        if _listed(transport, listing, wanted, {"TagFilters": tags}) is None:
+            raise UnknownOutcomeError("there is one like it, without its tags")
+    return found
+
+
+def _listed(
+    transport: Transport,
+    listing: tuple[str, Mapping[str, Any], str],
+    wanted: Mapping[str, Any],
+    filters: Mapping[str, Any],
+) -> dict[str, Any] | None:
+    action, request, field = listing
+    answer = transport.call(action, {**request, **filters})
+    for item in answers.objects(answer, field):
+        if all((item.get(name) or "") == value for name, value in wanted.items()):
+            return {**item, "RequestId": answer["RequestId"]}
     return None
 
 
@@ -176,8 +227,3 @@ def _describe(transport: Transport, params: Mapping[str, Any]) -> tuple[dict[str
     found = answer[f"{kind}Metadata"]
     answers.same(found, f"{kind}Id", params[f"{kind}Id"])
     return found, answer["RequestId"]
-
-
-def _is_new(found: Mapping[str, Any], since_unix: int) -> bool:
-    created: int = found["CreateTime"]
-    return created >= since_unix - _SKEW_SECONDS

@@ -7,14 +7,13 @@ best-practice guide for KMS.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from kmstool import protocol
-from kmstool.errors import KmsToolError, NetworkError, UnknownOutcomeError, UnreachableError
+from kmstool.errors import KmsToolError, NetworkError, ServiceError, UnknownOutcomeError, UnreachableError
 from kmstool.kms.deadline import Deadline
 from kmstool.kms.outcomes import LOOKUPS
 from kmstool.kms.transport import Transport
@@ -69,18 +68,25 @@ class Retrying:
 
     def _call(self, action: str, params: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
         since = int(time.time())
-        untouched = protocol.changes(action, params)
+        untouched, lost = protocol.changes(action, params), False
         for attempt in range(self._retries + 1):
             try:
                 return self._inner.call(action, params)
             except KmsToolError as error:
                 failure = error
+            left = Retrying(self._inner, retries=self._retries - attempt, deadline=deadline, sleep=self._sleep)
+            once = not protocol.is_repeatable(action, params)
             if not is_passing(failure):
+                # After a lost answer the refusal may come of what the request before did itself.
+                refused_later = lost and action in LOOKUPS
+                if refused_later or (once and is_unreadable(failure)):
+                    found = _look_up(left, action, params, since, failure)
+                    if found is not None:
+                        return found
                 raise failure
-            untouched = untouched and not is_unknown(failure)
-            if is_unknown(failure) and not protocol.is_repeatable(action, params):
-                left = Retrying(self._inner, retries=self._retries - attempt, deadline=deadline, sleep=self._sleep)
-                found = _look_up(left, action, params, since, failure)
+            if is_unknown(failure):
+                untouched, lost = False, True
+                found = _look_up(left, action, params, since, failure) if once else None
                 if found is not None:
                     return found
             pause = self._pause(attempt, failure)
@@ -100,13 +106,17 @@ class Retrying:
 def _look_up(
     transport: Transport, action: str, params: Mapping[str, Any], since: int, failure: KmsToolError
 ) -> dict[str, Any] | None:
-    lookup = LOOKUPS.get(action)
+    lookup, reason = LOOKUPS.get(action), failure.message
     if lookup is not None:
-        # An answer that lacks what is looked for tells as little as none.
-        with contextlib.suppress(KmsToolError, AttributeError, KeyError, TypeError, ValueError):
+        try:
             return lookup(transport, params, since)
+        except UnknownOutcomeError as error:
+            reason = error.message
+        except (KmsToolError, AttributeError, KeyError, TypeError, ValueError):
+            # An answer that lacks what is looked for tells as little as none.
+            pass
     raise UnknownOutcomeError(
-        f"whether {action} took effect is not known: {failure.message}",
+        f"whether {action} took effect is not known: {reason}",
         hint=f"look before you repeat it: kmstool {_noun(action)} list",
         kms_code=failure.kms_code,
         request_id=failure.request_id,
@@ -127,6 +137,11 @@ def is_passing(error: KmsToolError) -> bool:
     if code is None:
         return isinstance(error, NetworkError)
     return code not in _NEVER and any(code == prefix or code.startswith(prefix + ".") for prefix in _LATER)
+
+
+def is_unreadable(error: KmsToolError) -> bool:
+    """Tell whether an answer came that is none of KMS's, so that the request may have taken effect."""
+    return type(error) is ServiceError and error.kms_code is None
 
 
 def is_unknown(error: KmsToolError) -> bool:

@@ -103,16 +103,9 @@ class WhiteBoxActions(Caller):
 
     def list_white_box_keys(self) -> Iterator[WhiteBoxKey]:
         """Yield all white-box keys of the region in KMS's order."""
-        offset, total = 0, 1
-        while offset < total:
-            # Without a Limit the answer is not cut, and may be longer than what is on the way lets through.
-            answer = self._call("DescribeWhiteBoxKeyDetails", {"Offset": offset, "Limit": PAGE})
-            total = answers.integer(answer, "TotalCount")
-            found = answers.objects(answer, "KeyInfos")
-            yield from (_key(item) for item in found)
-            if not found:
-                return
-            offset += len(found)
+        # Without a Limit the answer is not cut, and may be longer than what is on the way lets through.
+        found = self._pages("DescribeWhiteBoxKeyDetails", {}, "KeyInfos", limit=PAGE)
+        return (_key(item) for item in found)
 
     def white_box_decrypt_key(self, key_id: str) -> DecryptKey:
         """Return the decrypt key, sealed now for the devices that are set now."""
@@ -135,7 +128,10 @@ class WhiteBoxActions(Caller):
         used = answers.binary(answer, "InitializationVector")
         if len(used) != IV_BYTES or (iv is not None and used != iv):
             raise ServiceError("KMS answered with an IV of another size, or with another than the one it was given")
-        return WhiteBoxEncrypted(used, answers.binary(answer, "CipherText"), answer)
+        ciphertext = answers.binary(answer, "CipherText")
+        if len(ciphertext) != len(plaintext) // IV_BYTES * IV_BYTES + IV_BYTES:
+            raise ServiceError(f"KMS answered with a ciphertext of {len(ciphertext)} bytes for {len(plaintext)}")
+        return WhiteBoxEncrypted(used, ciphertext, answer)
 
     def enable_white_box_keys(self, key_ids: Sequence[str]) -> Mapping[str, Any]:
         """Enable 1 to 50 white-box keys, all or none; return the API's answer."""
