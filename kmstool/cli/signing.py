@@ -80,9 +80,11 @@ def sign(
             _check_digest(chosen, message, user_id)
         elif is_digest:
             message = _digested(chosen, public_key, message, source.file, user_id)
-    if not message:
-        raise InputError("the message is empty; KMS signs 1 byte and more", hint="sign its digest: --digest always")
-    signed = client.sign(key_id, chosen.name, message, is_digest=is_digest)
+        if not message:
+            raise InputError("the message is empty; KMS signs 1 byte and more", hint="sign its digest: --digest always")
+        signed = client.sign(key_id, chosen.name, message, is_digest=is_digest)
+        digest = message if is_digest else _digested(chosen, public_key, message, source.file, None)
+    _check_answer(chosen, public_key, digest, signed.signature)
     written = signed.signature if raw or out is not None else base64.b64encode(signed.signature) + b"\n"
     output.result(session, signed.answer, written, out, force=force, source=source)
 
@@ -224,6 +226,17 @@ def _check(
     from kmstool import signing
 
     signing.verify(algorithm, key, message_digest, value, written_as)
+
+
+def _check_answer(algorithm: Algorithm, key: PublicKey, message_digest: bytes, value: bytes) -> None:
+    """Raise `IntegrityError` for a signature by KMS that nobody could verify."""
+    try:
+        _check(algorithm, key, message_digest, value, "der")
+    except IntegrityError as error:
+        raise IntegrityError(
+            "KMS answered with a signature that the public key of its key does not verify",
+            hint="is there a gateway that rewrites answers on the way?",
+        ) from error
 
 
 def _kms_form(key: PublicKey, value: bytes) -> bytes:
