@@ -72,12 +72,14 @@ def transport(session: Session, profile: Profile, region: str) -> Transport:
 def cloud(session: Session, profile: Profile, region: str, credentials: Provider) -> Transport:
     """Return the transport to Tencent Cloud, or to what the endpoint names, with retries."""
     from kmstool.kms.cloud import CloudTransport
+    from kmstool.kms.limiter import Limited
     from kmstool.kms.retry import Retrying
 
     settings = session.settings
     endpoint = session.endpoint(profile)
     client = CloudTransport(credentials, region, endpoint=endpoint, timeout=settings.timeout, deadline=session.deadline)
-    return Retrying(session.traced(client), retries=settings.retries, deadline=session.deadline)
+    limited = Limited(session.traced(client), session.limiter)
+    return Retrying(limited, retries=settings.retries, deadline=session.deadline)
 
 
 def provider(session: Session, profile: Profile) -> Provider:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kmstool.keys import KeyAddress
     from kmstool.kms.client import KmsClient
     from kmstool.kms.deadline import Deadline
+    from kmstool.kms.limiter import Limiter
     from kmstool.kms.profiles import Profile, Profiles
     from kmstool.kms.transport import Transport
     from kmstool.server.app import EmbeddedKms
@@ -93,6 +94,13 @@ class Session:
         from kmstool.kms.deadline import Deadline
 
         return Deadline(self.settings.max_wait, self.settings.timeout)
+
+    @cached_property
+    def limiter(self) -> Limiter:
+        """How fast this command may call, whichever region and profile it is."""
+        from kmstool.kms.limiter import Limiter
+
+        return Limiter()
 
     @property
     def home(self) -> Path:
