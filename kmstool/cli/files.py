@@ -204,3 +204,15 @@ def is_text(data: bytes) -> bool:
         return all(char.isprintable() or char in "\t\r\n" for char in data.decode())
     except UnicodeDecodeError:
         return False
+
+
+def secret(name: str) -> bytes:
+    """Return the content of a file without its last newline; raise `InputError` for none or an empty one.
+
+    `AccessError` for one that others may read or write.
+    """
+    found = read(name, 1024, "a passphrase of {size} bytes is too long", "use at most 1,024 bytes", secret=True).data
+    found = found.removesuffix(b"\n").removesuffix(b"\r")
+    if not found:
+        raise InputError(f"{name} holds no passphrase")
+    return found

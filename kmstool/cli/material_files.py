@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import files, options
-from kmstool.cli.session import Session, secret_from_file
+from kmstool.cli.session import Session
 from kmstool.errors import IntegrityError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def read_material(
         return replace(found, data=material.decode(found.data, encoding, size))
 
     def passphrase() -> bytes:
-        return secret_from_file(passphrase_file) if passphrase_file is not None else session.passphrase_of(what)
+        return files.secret(passphrase_file) if passphrase_file is not None else session.passphrase_of(what)
 
     what = f"the backup {name}"
     secret = sealed.unseal(_BACKUP, "", found.data, passphrase, what, "use another copy of it")

@@ -219,7 +219,9 @@ class Session:
         """
         name = self.environ.get("KMSTOOL_PASSPHRASE_FILE")
         if name:
-            return secret_from_file(name)
+            from kmstool.cli import files
+
+            return files.secret(name)
         if not self.interactive:
             raise AccessError(
                 f"{thing} is locked with a passphrase",
@@ -232,7 +234,9 @@ class Session:
         from kmstool.cli import passphrases
 
         if file:
-            secret = secret_from_file(file)
+            from kmstool.cli import files
+
+            secret = files.secret(file)
         elif self.interactive:
             secret = str(click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)).encode()
         else:
@@ -273,23 +277,6 @@ class Session:
         from kmstool.cli import output
 
         output.print_json({"Action": action, "Params": dict(params)})
-
-
-def secret_from_file(name: str) -> bytes:
-    """Return the content of a file without its last newline; raise `InputError` for none or an empty one.
-
-    `AccessError` for one that others may read or write.
-    """
-    from kmstool.cli import files
-    from kmstool.errors import InputError
-
-    secret = files.read(
-        name, 1024, "a passphrase of {size} bytes is too long", "use at most 1,024 bytes", secret=True
-    ).data
-    secret = secret.removesuffix(b"\n").removesuffix(b"\r")
-    if not secret:
-        raise InputError(f"{name} holds no passphrase")
-    return secret
 
 
 def pass_session(function: Callable[..., None]) -> Callable[..., None]:
