@@ -40,9 +40,9 @@ def create(
     lose the new file, but never leaves half of it where the file system keeps order.
     Without `publish` it is checked and written all the same, and then thrown away.
 
-    `mode` holds whatever the umask says, and in a user's home root makes files of that user. A symbolic link under that name is replaced,
-    never followed. Raises `OutputError` if the name exists and `replace` is false, and
-    for every fault of the file system.
+    `mode` holds whatever the umask says, and in a user's home root makes files of that user.
+    A symbolic link under that name is replaced, never followed. Raises `OutputError` if the
+    name exists and `replace` is false, and for every fault of the file system.
     """
     _check_target(path, replace=replace)
     try:

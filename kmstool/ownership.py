@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kmstool.errors import AccessError
+from kmstool.errors import AccessError, InputError
 
 _MAX_LINKS = 40
 _OVERFLOW_USER = 65534
@@ -72,8 +72,9 @@ def check_path(path: Path, *, secret: bool) -> None:
 
     Who then opens it by its name gets the same thing, because the way to it was checked first.
     """
-    with suppress(FileNotFoundError, NotADirectoryError):
-        check(os.lstat(way(path)), path, secret=secret)
+    place = way(path)
+    with suppress(OSError):
+        check(os.lstat(place), path, secret=secret)
 
 
 def make_folder(folder: Path) -> None:
@@ -110,7 +111,7 @@ def way(path: Path) -> Path:
     """Return a path without links, after making sure that no stranger can change where it leads.
 
     A path that ends early is returned as far as it is one. Raises `AccessError` for a folder on it that is
-    a stranger's or open to all without the sticky bit, and for a stranger's link.
+    a stranger's or open to all without the sticky bit, and for a stranger's link, `InputError` for too many links.
     """
     place, rest, links = Path("/"), list(reversed(path.absolute().parts[1:])), 0
     while rest:
@@ -122,7 +123,8 @@ def way(path: Path) -> Path:
             _check_parent(place, os.lstat(place))
             found = os.lstat(place / part)
             target = os.readlink(place / part) if stat.S_ISLNK(found.st_mode) else None
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
+        except OSError:
+            # Whoever opens it is told the same.
             return place.joinpath(part, *reversed(rest))
         if target is None:
             place /= part
@@ -130,7 +132,7 @@ def way(path: Path) -> Path:
         _check_owner(place / part, found)
         links += 1
         if links > _MAX_LINKS:
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            raise InputError(f"cannot read {path}: {os.strerror(errno.ELOOP).lower()}")
         place = Path("/") if target.startswith("/") else place
         rest += [name for name in reversed(target.split("/")) if name not in ("", ".")]
     return place

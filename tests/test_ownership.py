@@ -1,5 +1,6 @@
 """What kmstool trusts was made by this user or root, and nobody else can change it; a secret, nobody else can read."""
 
+import json
 import os
 import stat
 import subprocess
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from kmstool import ownership
-from kmstool.errors import AccessError
-from tests.conftest import PROGRAM, unable
+from kmstool.errors import AccessError, InputError
+from tests.conftest import PROGRAM, need, unable
 
 USER, STRANGER = 65534, 65533
 AS_USER = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
@@ -153,7 +154,7 @@ def test_a_link_is_trusted_as_its_owner_is(home: Path, run: Run, owner: int) -> 
 def test_links_that_lead_in_a_circle_end(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    with pytest.raises(OSError, match="symbolic links"):
+    with pytest.raises(InputError, match="symbolic links"):
         ownership.read(tmp_path / "a", 1)
 
 
@@ -272,7 +273,8 @@ def kept(work: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> dict[str, tup
             "--key-file",
             "public.pem",
             "--iv",
-            "AA==",
+            "AAAAAAAAAAAAAAAAAAAAAA==",
+            "--raw",
             "--sdk-lib",
             "library.so",
             "--algorithm",
@@ -305,3 +307,56 @@ def test_what_is_open_already_is_taken_as_it_is(kept: dict[str, tuple[str, ...]]
         environ = {**os.environ, "KMSTOOL_PASSPHRASE_FILE": f"/dev/fd/{file.fileno()}"}
         done = subprocess.run(command, input=b"x", env=environ, close_fds=False, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def findings(done: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str]]:
+    return {item["Name"]: (item["Verdict"], item["Text"]) for item in json.loads(done.stdout)["Checks"]}
+
+
+def test_the_doctor_tells_whose_files_are_wrong_and_what_a_kill_left(home: Path, run: Run) -> None:
+    run("init", "--local")
+    doctor = ("doctor", "--format", "json", "--profile", "local")
+    found = findings(run(*doctor))
+    assert {found[name][0] for name in ("files", "file system", "leftovers")} == {"ok"}
+    before = made(home)
+    left = store(home) / ".kmstool-0123456789abcdef"
+    left.write_bytes(b"")
+    serve_lock = store(home) / "serve.lock"
+    serve_lock.touch(mode=0o600)
+    serve_lock.chmod(0o644)
+    stray = config(home) / "work.credential"
+    stray.touch(mode=0o600)
+    os.chown(stray, STRANGER, STRANGER)
+    found = findings(run(*doctor, exit_code=4))
+    assert found["files"][0] == "FAIL"
+    for text in (f"others may read {serve_lock}", f"chmod 600 {serve_lock}", f"{stray} belongs to another user"):
+        assert text in found["files"][1]
+    assert (found["leftovers"][0], str(left) in found["leftovers"][1]) == ("note", True)
+    assert set(made(home)) == {*before, left, serve_lock, stray}
+
+
+def test_the_doctor_tells_a_file_system_without_hard_links(home: Path, run: Run) -> None:
+    """As FAT is one; the kernel's answer is put in its place here."""
+    run("init", "--local")
+    before = set(made(home))
+    command = [need("strace"), "-f", "-o", "/dev/null", "-e", "inject=link,linkat:error=EPERM", *PROGRAM]
+    words = ("doctor", "--format", "json", "--profile", "local")
+    done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 8, done.stderr
+    verdict, text = findings(done)["file system"]
+    assert (verdict, "has no hard links" in text) == ("FAIL", True)
+    assert set(made(home)) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"), [("", 0o770), ("iv.base64", 0o602), ("key", 0o640), ("key", 0o604), ("key", 0o620)], ids=str
+)
+def test_a_bundle_is_refused_when_others_may_use_it(run: Run, work: Path, name: str, mode: int) -> None:
+    run("init", "--local")
+    key = run("whitebox", "create", "--alias", "app", "--algorithm", "SM4").stdout.strip()
+    assert key
+    run("whitebox", "bundle", "--key", "app", "-o", "bundle", given="text")
+    path = work / "bundle" / ("decrypt_key_sm4.bin" if name == "key" else name)
+    assert run("whitebox", "decrypt", "--bundle", "bundle").stdout == "text"
+    path.chmod(mode)
+    assert "close it: chmod" in run("whitebox", "decrypt", "--bundle", "bundle", exit_code=4).stderr

@@ -29,7 +29,8 @@ def doctor(session: Session) -> None:
     """Check this machine, the credentials and the way to KMS.
 
     Exits with the code of the first fault. Nothing is changed; a test entry goes into
-    the keyring and is taken out again.
+    the keyring and an empty file into the folders of kmstool, and both are taken out
+    again.
     """
     checks: dict[str, Callable[[Session], Finding]] = {
         "versions": _versions,
@@ -38,6 +39,8 @@ def doctor(session: Session) -> None:
         "endpoint": _endpoint,
         "clock": _clock,
         "permissions": _permissions,
+        "files": _files,
+        "file system": _file_system,
         "leftovers": _leftovers,
     }
     results, failures = [], []
@@ -118,15 +121,34 @@ def _permissions(session: Session) -> Finding:
     return GOOD, "keys may be listed"
 
 
+def _files(session: Session) -> Finding:
+    from kmstool.cli import file_checks
+
+    return GOOD, file_checks.owners(session)
+
+
+def _file_system(session: Session) -> Finding:
+    from kmstool.cli import file_checks
+
+    if session.settings.dry_run:
+        return NOTE, "not tried in a dry run"
+    return GOOD, file_checks.links(session)
+
+
 def _leftovers(session: Session) -> Finding:
+    from kmstool.cli import file_checks
+
     folder = session.home / ".tccli"
     found = [str(path) for path in sorted(folder.glob("*.credential"))]
     log = folder / "log" / "tccli.log"
     if log.exists():
         found.append(f"{log} (every command line of tccli, secrets included)")
-    if not found:
-        return GOOD, "no secrets of tccli lie in clear in this home"
-    return NOTE, "secrets in clear: " + ", ".join(found)
+    notes = ["secrets in clear: " + ", ".join(found)] if found else []
+    if left := file_checks.left(session):
+        notes.append("of commands that were killed, removed by the next that writes there: " + ", ".join(left))
+    if not notes:
+        return GOOD, "no secrets of tccli lie in clear in this home, and no command left temporary files"
+    return NOTE, "; ".join(notes)
 
 
 def _in_process(session: Session, profile: Profile) -> bool:

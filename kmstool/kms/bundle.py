@@ -98,8 +98,10 @@ class Bundle:
 def read(folder: Path) -> Bundle:
     """Read a folder; raise `InputError` for one that has not exactly one key file, an IV and a ciphertext.
 
-    All comes from one state of the folder, also while `write` replaces it.
+    All comes from one state of the folder, also while `write` replaces it. Raises `AccessError`
+    where others may write, or read the key file, see `ownership.check`.
     """
+    ownership.check_path(folder, secret=False)
     folders.recover(folder)
     for _ in range(_ATTEMPTS):
         with _opened(folder, os.O_DIRECTORY) as descriptor:
@@ -203,8 +205,10 @@ def _opened(path: Path, flags: int, folder: int | None = None) -> Iterator[int]:
 def _read(path: Path, limit: int, folder: int | None = None) -> bytes:
     # O_NONBLOCK: a pipe would wait for a writer.
     with _opened(path, os.O_NONBLOCK, folder) as descriptor, open(descriptor, "rb", closefd=False) as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise InputError(f"cannot read {path}: it is not a regular file")
+        ownership.check(found, path, secret=path.name in KEY_FILES.values())
         data = file.read(limit + 1)
     if len(data) > limit:
         raise InputError(f"{path} is too long: it has over {limit:,} bytes")

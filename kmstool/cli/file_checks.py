@@ -1,0 +1,89 @@
+"""What `kmstool doctor` looks at on the disk: whose the files are, what a kill left, and what the file system can do."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from kmstool import leftovers, ownership
+from kmstool.cli.session import Session
+from kmstool.errors import AccessError, OutputError
+
+_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
+# All that has one: files, folders, and the folder that one takes the place of.
+_TEMPORARY = ".kmstool-"
+_OPEN = {"profiles.ini"}
+
+
+def owners(session: Session) -> str:
+    """Return how many files are as they should be; raise `AccessError` that names the others, and what mends them."""
+    good, faults = 0, []
+    for path, secret in _trusted(session):
+        try:
+            ownership.check_path(path, secret=secret)
+            good += 1
+        except AccessError as error:
+            faults.append(error)
+    if faults:
+        hints = dict.fromkeys(error.hint for error in faults if error.hint)
+        raise AccessError("; ".join(error.message for error in faults), hint="; ".join(hints))
+    return f"{good} files and folders belong to who may have them, and others can neither change nor read them"
+
+
+def left(session: Session) -> list[str]:
+    """Return the temporary files that killed processes left in kmstool's folders and in the working one."""
+    return [str(path) for folder in (*_folders(session), Path()) for path in _entries(folder) if _is_left(path)]
+
+
+def links(session: Session) -> str:
+    """Return that kmstool's folders take hard links, by which a file appears whole or not at all; raise `OutputError`."""
+    folders = [folder for folder in _folders(session) if folder.is_dir()]
+    for folder in folders:
+        _try_link(folder)
+    return "files appear whole or not at all in " + ", ".join(map(str, folders)) if folders else "nothing was made yet"
+
+
+def _folders(session: Session) -> list[Path]:
+    return list(dict.fromkeys((session.config_folder, session.local_folder)))
+
+
+def _trusted(session: Session) -> Iterator[tuple[Path, bool]]:
+    """Yield what is there of all that must be this user's, and whether it is secret."""
+    for folder in _folders(session):
+        for path in (folder, *_entries(folder)):
+            # Folders are closed for writing; what is in them is closed by itself.
+            if os.path.lexists(path):
+                yield path, path.is_file() and path.name not in _OPEN
+    named = session.environ.get("KMSTOOL_PASSPHRASE_FILE")
+    if named and Path(named).is_file():
+        yield Path(named), True
+
+
+def _entries(folder: Path) -> list[Path]:
+    with suppress(OSError):
+        return sorted(folder.iterdir())
+    return []
+
+
+def _is_left(path: Path) -> bool:
+    return path.name.startswith(_TEMPORARY)
+
+
+def _try_link(folder: Path) -> None:
+    first, second = (folder / leftovers.new_name() for _ in range(2))
+    try:
+        os.close(os.open(first, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.link(first, second)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise OutputError(f"cannot write into {folder}: {(error.strerror or '').lower()}") from error
+        raise OutputError(
+            f"the file system of {folder} has no hard links, without which no file appears whole or not at all",
+            hint="set KMSTOOL_HOME or KMSTOOL_LOCAL_HOME to a folder on another one",
+        ) from error
+    finally:
+        for path in (first, second):
+            path.unlink(missing_ok=True)
