@@ -107,11 +107,11 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool envelope decrypt')
-      options=(--key --identity --context --shield-dek --detached --range --verify-first -r --recursive -o --out --force -h --help)
+      options=(--key --identity --context --shield-dek --detached --range --verify-first -r --recursive --ignore-path --no-manifest -o --out --force -h --help)
       valued=(--key --identity --context --detached --range -o --out)
       ;;
     'kmstool envelope encrypt')
-      options=(--key --public-key --data-key --context --shield-dek --aad --suite -a --armor --detached --reserve -r --recursive --dek-per-file -o --out --force -h --help)
+      options=(--key --public-key --data-key --context --shield-dek --aad --suite -a --armor --detached --reserve -r --recursive --dek-per-file --no-manifest -o --out --force -h --help)
       valued=(--key --public-key --data-key --context --aad --suite --detached -o --out)
       ;;
     'kmstool envelope import-legacy')
@@ -127,7 +127,7 @@ _kmstool_command() {
       valued=(--to --from --identity --payload)
       ;;
     'kmstool envelope verify')
-      options=(--key --identity --context --shield-dek --detached -h --help)
+      options=(--key --identity --context --shield-dek --detached -r --recursive --ignore-path --no-manifest -h --help)
       valued=(--key --identity --context --detached)
       ;;
     'kmstool exec')

@@ -276,6 +276,8 @@ function __kmstool_command --no-scope-shadowing
                 '--verify-first'\t'Authenticate all before the first byte is written.' \
                 '-r'\t'FILE is a folder; every envelope in it is opened into OUT.' \
                 '--recursive'\t'FILE is a folder; every envelope in it is opened into OUT.' \
+                '--ignore-path'\t'With --recursive: files may have been moved or renamed.' \
+                '--no-manifest'\t'With --recursive: do not look for what is missing or extra.' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
                 '--out'\t'Write here instead of stdout; - forces stdout.' \
                 '--force'\t'Replace an existing output file.' \
@@ -303,6 +305,7 @@ function __kmstool_command --no-scope-shadowing
                 '-r'\t'FILE is a folder; every regular file in it is encrypted into OUT.' \
                 '--recursive'\t'FILE is a folder; every regular file in it is encrypted into OUT.' \
                 '--dek-per-file'\t'With --recursive: ask KMS for a data key for each file.' \
+                '--no-manifest'\t'With --recursive: write no list of the files, which tells later what is missing.' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
                 '--out'\t'Write here instead of stdout; - forces stdout.' \
                 '--force'\t'Replace an existing output file.' \
@@ -361,6 +364,10 @@ function __kmstool_command --no-scope-shadowing
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
                 '--detached'\t'Read the header from a file of its own.' \
+                '-r'\t'FILE is a folder; every envelope in it is checked.' \
+                '--recursive'\t'FILE is a folder; every envelope in it is checked.' \
+                '--ignore-path'\t'With --recursive: files may have been moved or renamed.' \
+                '--no-manifest'\t'With --recursive: do not look for what is missing or extra.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--key' \

@@ -32,21 +32,28 @@ def write(path: Path, data: bytes, *, replace: bool = False, mode: int = 0o600) 
 
 @contextmanager
 def create(
-    path: Path, *, replace: bool = False, mode: int = 0o600, durable: bool = True, publish: bool = True
+    path: Path,
+    *,
+    replace: bool = False,
+    mode: int = 0o600,
+    durable: bool = True,
+    publish: bool = True,
+    within: int | None = None,
 ) -> Iterator[BinaryIO]:
     """Give a file to write to that becomes `path` when the block ends without an exception.
 
     A durable one is on disk by then; without that a crash of the machine soon after may
     lose the new file, but never leaves half of it where the file system keeps order.
     Without `publish` it is checked and written all the same, and then thrown away.
+    `within` is a descriptor of the folder, for those who opened it in a way of their own.
 
     `mode` holds whatever the umask says, and in a user's home root makes files of that user.
     A symbolic link under that name is replaced, never followed. Raises `OutputError` if the
     name exists and `replace` is false, and for every fault of the file system.
     """
-    _check_target(path, replace=replace)
+    _check_target(path, within, replace=replace)
     try:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY) if within is None else os.dup(within)
     except OSError as error:
         raise fault(path, error) from error
     name = leftovers.new_name()
@@ -109,8 +116,8 @@ def fault(path: Path, error: OSError) -> OutputError:
     """Translate a fault of the file system into an error that names the file and the way out."""
     hints = {
         errno.EEXIST: "choose another name, or add --force to replace it",
-        errno.ENOSPC: "free some space first; no file was changed",
-        errno.EDQUOT: "free some space first; no file was changed",
+        errno.ENOSPC: "free some space first",
+        errno.EDQUOT: "free some space first",
         errno.EACCES: "choose a folder that you may write to",
         errno.EPERM: "choose a folder that you may write to",
         errno.EROFS: "choose a folder that you may write to",
@@ -128,9 +135,9 @@ def _sync(path: Path) -> None:
         os.close(folder)
 
 
-def _check_target(path: Path, *, replace: bool) -> None:
+def _check_target(path: Path, within: int | None, *, replace: bool) -> None:
     try:
-        found = os.lstat(path)
+        found = os.lstat(path) if within is None else os.stat(path.name, dir_fd=within, follow_symlinks=False)
     except OSError as error:
         if error.errno == errno.ENOENT:
             return

@@ -203,7 +203,7 @@ def test_no_key_is_replaced_by_what_it_opens_or_seals(line: str, spared: str) ->
         ran = run(*line.split(), "--force", stdin=key)
     assert ran.returncode == (9 if " -r " in line else 2), ran.stderr
     assert f"{spared} is input and output" in ran.stderr.decode()
-    assert tree_of(".") == before
+    assert {name: data for name, data in tree_of(".").items() if name != "again/.kmstool-manifest.kte"} == before
 
 
 def test_input_that_cannot_be_read() -> None:
@@ -1329,14 +1329,14 @@ def test_a_thousand_files_need_one_data_key() -> None:
     calls = calls_of("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
     assert calls == ["ListKeyDetail", "GenerateDataKey"]
     sealed = tree_of("sealed")
-    assert set(sealed) == {f"{name}.kte" for name in before}
-    assert len({data[36 : 36 + 22] for data in sealed.values()}) == 1000, "every file has an id of its own"
+    assert set(sealed) == {f"{name}.kte" for name in before} | {".kmstool-manifest.kte"}
+    assert len({data[36 : 36 + 22] for data in sealed.values()}) == 1001, "every file has an id of its own"
     calls = calls_of("decrypt", "-r", "sealed", "-o", "opened")
     assert calls == ["Decrypt"]
     assert tree_of("opened") == before
     assert {stat.S_IMODE(path.stat().st_mode) for path in Path("opened").rglob("*") if path.is_file()} == {0o600}
     facts = json.loads(done("inspect", "sealed/3/file-3.kte", "--query", "Aad"))
-    assert facts == {"path": "3/file-3"}
+    assert facts == {"manifest": ".kmstool-manifest.kte", "path": "3/file-3"}
 
 
 def test_a_data_key_for_each_file() -> None:
@@ -1346,7 +1346,7 @@ def test_a_data_key_for_each_file() -> None:
     blobs = {
         header.parse(data[: header.needed_bytes(data[:36])]).stanzas[0].wrapped for data in tree_of("sealed").values()
     }
-    assert len(blobs) == 5
+    assert len(blobs) == 6
     done("decrypt", "-r", "sealed", "-o", "opened")
     assert tree_of("opened") == before
 
@@ -1363,7 +1363,7 @@ def test_what_a_child_cannot_open_its_parent_opens() -> None:
     path = Path("sealed", f"{altered}.kte")
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    ran = run("decrypt", "-r", "sealed", "-o", "opened", "--verbose")
+    ran = run("decrypt", "-r", "sealed", "-o", "opened", "--verbose", "--no-manifest")
     said = ran.stderr.decode()
     assert ran.returncode == 9
     assert said.count(f"{altered}.kte: ") == 1
@@ -1382,7 +1382,8 @@ def test_a_private_key_opens_a_folder(count: int, kms: EmbeddedKms) -> None:
     assert tree_of("opened") == before
     fails(3, "cannot read missing", "decrypt", "-r", "sealed", "-o", "again", "--identity", "missing")
     fails(3, "cannot read missing", "decrypt", "-r", "sealed", "-o", "again", "--identity", "missing", "--dry-run")
-    fails(9, f"{count} of {count} files", "decrypt", "-r", "sealed", "-o", "again")
+    fails(4, "the manifest .* none of the envelope's", "decrypt", "-r", "sealed", "-o", "again")
+    fails(9, f"{count} of {count} files", "decrypt", "-r", "sealed", "-o", "again", "--no-manifest")
     assert not Path("again").exists()
 
 
@@ -1397,7 +1398,7 @@ def test_what_a_folder_holds_besides_files() -> None:
     ran = run("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
     assert ran.returncode == 0
     assert b"3 links and special files in" in ran.stderr
-    assert list(tree_of("sealed")) == ["file.kte"]
+    assert sorted(tree_of("sealed")) == [".kmstool-manifest.kte", "file.kte"]
     Path("sealed", "note.txt").write_text("no envelope")
     done("decrypt", "-r", "sealed", "-o", "opened")
     assert tree_of("opened") == {"file": b"text"}
@@ -1411,7 +1412,7 @@ def test_files_of_a_folder_that_fail_are_named(tmp_path: Path) -> None:
     errors = fails(9, "1 of 200 files in .*tree were not encrypted", "encrypt", "-r", "tree", "-o", "sealed", "--key",
                    "demo")  # fmt: skip
     assert "3/file-3: cannot write" in errors
-    assert len(tree_of("sealed")) == 200
+    assert len(tree_of("sealed")) == 201
     assert Path("sealed", "3", "file-3.kte").read_text() == "precious"
     last = Path("sealed", "5", "file-5.kte")
     last.write_bytes(last.read_bytes()[:-1])
@@ -1462,7 +1463,7 @@ def test_folders_that_cannot_be_read_are_failures(mode: int, more: tuple[str, ..
         assert re.search(f"^kmstool: {named}(.kte)?: cannot read .*: permission denied", said, re.MULTILINE), said
         assert re.search(f"1 of 7 files and folders in .*{folder} were not {verb}ed", said), said
         if not more:
-            assert len(tree_of(f"{folder}-out")) == 6
+            assert len(tree_of(f"{folder}-out")) == 6 + (verb == "encrypt")
 
 
 def test_a_folder_that_cannot_be_read_at_all() -> None:
@@ -1482,7 +1483,7 @@ def test_a_name_that_is_no_text_is_one_failure_or_none() -> None:
     ran = run("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
     assert ran.returncode in (0, 9), ran.stderr
     assert {"a.kte", "z.kte"} <= set(os.listdir("sealed"))
-    assert (len(os.listdir("sealed")) == 3) == (ran.returncode == 0)
+    assert (len(os.listdir("sealed")) == 4) == (ran.returncode == 0)
 
 
 @pytest.mark.parametrize(
@@ -1507,6 +1508,15 @@ def test_a_name_that_is_no_text_is_one_failure_or_none() -> None:
         ("encrypt plain --dek-per-file -r --data-key ''", "which --dek-per-file excludes"),
         ("encrypt -r tree -o out --aad path=x", "--aad cannot set it"),
         ("encrypt plain --dek-per-file", "--recursive"),
+        ("encrypt plain --no-manifest", "--recursive"),
+        ("encrypt -r tree -o out --aad manifest=x", "--aad cannot set it"),
+        ("decrypt plain -o out --no-manifest", "--recursive"),
+        ("decrypt plain -o out --ignore-path", "--recursive"),
+        ("verify plain --ignore-path", "--recursive"),
+        ("verify -r", "needs a folder"),
+        ("verify -r plain", "needs a folder"),
+        ("verify -r tree --context app=demo", "exclude each other"),
+        ("verify -r tree --detached head", "--detached"),
         ("decrypt -r tree", "needs a folder and -o"),
         ("decrypt -r tree -o tree/out", "within each other"),
         ("decrypt -r tree -o out --context app=demo", "exclude each other"),

@@ -77,7 +77,7 @@ def unlocked(case: Case, opened: Opened) -> file.Floe:
 def through_a_pipe(case: Case, folder: Path, out: bytearray) -> None:
     """Open it in order, out of its armor if it has one; with several threads, one that fails can stop an earlier one."""
     sources = [Source(io.BytesIO(part).readinto) for part in case.parts]
-    head = envelope_files._unarmored(sources[0]) if len(sources) == 1 else sources[0]
+    head = envelope_files.unarmored(sources[0]) if len(sources) == 1 else sources[0]
     opened = file.open_envelope(head, *sources[1:])
     file.unseal_stream(opened, unlocked(case, opened), out.extend, lambda _: None)
 
@@ -90,7 +90,7 @@ def from_a_file(case: Case, folder: Path, out: bytearray) -> None:
             path = folder / f"part-{number}"
             path.write_bytes(part)
             sources.append(Source.of(stack.enter_context(path.open("rb", buffering=0)).fileno()))
-        head = envelope_files._unarmored(sources[0]) if len(sources) == 1 else sources[0]
+        head = envelope_files.unarmored(sources[0]) if len(sources) == 1 else sources[0]
         opened = file.open_envelope(head, *sources[1:])
         with (folder / "opened").open("wb+") as target:
             file.unseal(opened, unlocked(case, opened), target.fileno(), lambda _: None)

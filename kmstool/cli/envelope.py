@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,6 +37,26 @@ def envelope() -> None:
     """
 
 
+def _manifest_option(text: str) -> Callable[[options.Decorated], options.Decorated]:
+    return click.option("--no-manifest", is_flag=True, help=f"With --recursive: {text[0].lower()}{text[1:]}")
+
+
+def _tree_options(command: options.Decorated) -> options.Decorated:
+    """Add what folders of envelopes are opened with."""
+    add = _manifest_option("Do not look for what is missing or extra.")
+    path = click.option("--ignore-path", is_flag=True, help="With --recursive: files may have been moved or renamed.")
+    return path(add(command))
+
+
+def _tree_choices(choices: dict[str, Any]) -> dict[str, Any]:
+    """Take those options out; raise `UsageError` where they would have no effect."""
+    recursive = choices.pop("recursive")
+    ignore_path, no_manifest = choices.pop("ignore_path"), choices.pop("no_manifest")
+    if not recursive and (ignore_path or no_manifest):
+        raise UsageError(f"--{'ignore-path' if ignore_path else 'no-manifest'} goes with --recursive only")
+    return {"ignore_path": ignore_path, "manifest": not no_manifest} if recursive else {}
+
+
 @click.command(cls=options.Command, example="kmstool envelope encrypt --key demo big.tar")
 @click.option(
     "--key", "keys", multiple=True, metavar="KEY", help="Key that can open it; repeatable. Default: the profile's."
@@ -63,6 +84,7 @@ def envelope() -> None:
     "-r", "--recursive", is_flag=True, help="FILE is a folder; every regular file in it is encrypted into OUT."
 )
 @click.option("--dek-per-file", is_flag=True, help="With --recursive: ask KMS for a data key for each file.")
+@_manifest_option("Write no list of the files, which tells later what is missing.")
 @options.output_options
 @options.input_argument
 @pass_session
@@ -70,11 +92,13 @@ def encrypt(session: Session, file: str | None, out: str | None, force: bool, **
     """Put a file or stream into an envelope.
 
     FILE becomes FILE.kte unless -o says otherwise; stdin goes to stdout. Each of the keys
-    can open the envelope alone. With --data-key many envelopes share one data key, such as
+    can open the envelope alone. A folder that was not finished is finished by the same
+    command again: envelopes that are whole, and newer than their files, are kept. With --data-key many envelopes share one data key, such as
     that of a user or a period, and the --context must be the one that it was made with.
     """
-    if choices["dek_per_file"] and not choices["recursive"]:
-        raise UsageError("--dek-per-file goes with --recursive only")
+    for choice, option in (("dek_per_file", "dek-per-file"), ("no_manifest", "no-manifest")):
+        if choices[choice] and not choices["recursive"]:
+            raise UsageError(f"--{option} goes with --recursive only")
     if choices["dek_per_file"] and choices["data_key"] is not None:
         raise UsageError("--data-key is one key for all files, which --dek-per-file excludes")
 
@@ -86,7 +110,8 @@ def encrypt(session: Session, file: str | None, out: str | None, force: bool, **
     if choices["recursive"]:
         from kmstool.cli import trees
 
-        trees.encrypt(session, job, file, out, spared, dek_per_file=choices["dek_per_file"], force=force)
+        several, listed = choices["dek_per_file"], not choices["no_manifest"]
+        trees.encrypt(session, job, file, out, spared, dek_per_file=several, force=force, manifest=listed)
     else:
         envelope_outputs.encrypt(session, job, file, out, choices["detached"], spared, force=force)
 
@@ -100,21 +125,23 @@ def encrypt(session: Session, file: str | None, out: str | None, force: bool, **
 @click.option("--range", "span", metavar="A-B", help="Only the bytes A to B of the plaintext, counted from 0.")
 @click.option("--verify-first", is_flag=True, help="Authenticate all before the first byte is written.")
 @click.option("-r", "--recursive", is_flag=True, help="FILE is a folder; every envelope in it is opened into OUT.")
+@_tree_options
 @options.output_options
 @options.input_argument
 @pass_session
-def decrypt(session: Session, file: str | None, out: str | None, force: bool, recursive: bool, **choices: Any) -> None:
+def decrypt(session: Session, file: str | None, out: str | None, force: bool, **choices: Any) -> None:
     """Open an envelope.
 
     X.kte becomes X unless -o says otherwise; stdin goes to stdout. A file appears only
     when the last byte was verified. Through a pipe verified pieces leave as they come, and
     a failure says at the end that the output is incomplete. A --range goes to stdout
-    without -o. --context, if given, must be the envelope's.
+    without -o. --context, if given, must be the envelope's. Of a folder, every file must
+    be where encrypt -r put it, and none may be missing or extra.
     """
-    if recursive:
+    if tree := _tree_choices(choices):
         from kmstool.cli import trees
 
-        trees.decrypt(session, file, out, force=force, **choices)
+        trees.decrypt(session, file, out, force=force, **choices, **tree)
         return
     target = envelope_files.decrypted_name(file, out) if choices["span"] is None else out
     files.spare(target, *choices["private_keys"])
@@ -135,22 +162,25 @@ def decrypt(session: Session, file: str | None, out: str | None, force: bool, re
 @options.context_option
 @options.shield_option
 @options.file_option("--detached", help="Read the header from a file of its own.")
+@click.option("-r", "--recursive", is_flag=True, help="FILE is a folder; every envelope in it is checked.")
+@_tree_options
 @options.input_argument
 @pass_session
-def verify(
-    session: Session,
-    file: str | None,
-    keys: tuple[str, ...],
-    context: tuple[str, ...],
-    private_keys: tuple[str, ...],
-    detached: str | None,
-) -> None:
+def verify(session: Session, file: str | None, **choices: Any) -> None:
     """Check that an envelope is whole and unaltered.
 
-    Everything is opened and authenticated, and nothing is written.
+    Everything is opened and authenticated, and nothing is written. Of a folder, every file
+    must be where encrypt -r put it, and none may be missing or extra.
     """
-    with envelope_files.opened(session, file, detached) as found:
-        _verify(session, found, envelope_files.unlocked(session, found, keys, context, private_keys))
+    if tree := _tree_choices(choices):
+        from kmstool.cli import trees
+
+        count = trees.verify(session, file, **choices, **tree)
+        output.answer(session, {"Valid": True, "Files": count}, lambda: print(f"{count} envelopes valid"))
+        return
+    with envelope_files.opened(session, file, choices["detached"]) as found:
+        floe = envelope_files.unlocked(session, found, choices["keys"], choices["context"], choices["private_keys"])
+        _verify(session, found, floe)
     output.answer(session, {"Valid": True}, lambda: print("envelope valid"))
 
 

@@ -46,7 +46,7 @@ def opened(session: Session, name: str | None, detached: str | None) -> Iterator
 
     with source_of(name) as payload:
         if detached is None:
-            envelope = whole.open_envelope(_unarmored(payload))
+            envelope = whole.open_envelope(unarmored(payload))
             yield Found(envelope, lambda: whole.open_envelope(_from_start(payload)), (payload,))
             return
         with source_of(detached) as head:
@@ -113,11 +113,16 @@ def decrypted_name(name: str | None, out: str | None) -> str | None:
     """Return where the plaintext goes: X for X.kte unless something else was said; None for stdout."""
     if out is not None or name in (None, files.STDIN):
         return out
-    if not str(name).endswith(SUFFIX) or name == SUFFIX:
+    if not str(name).endswith(SUFFIX) or not is_name(os.path.basename(str(name)).removesuffix(SUFFIX)):
         raise UsageError(
             f"{name} does not end in {SUFFIX}, so the output needs a name", hint="add -o FILE, or -o - for stdout"
         )
     return str(name).removesuffix(SUFFIX)
+
+
+def is_name(text: str) -> bool:
+    """Tell whether it can be the name of a file: what is left of `.kte`, `..kte` or `...kte` cannot."""
+    return text not in ("", os.curdir, os.pardir)
 
 
 def refuse_same(target: str, *sources: Source) -> None:
@@ -138,7 +143,7 @@ def source_of(name: str | None) -> Iterator[Source]:
         yield Source.of(descriptor)
 
 
-def _unarmored(source: Source) -> Source:
+def unarmored(source: Source) -> Source:
     """Return the source itself, or what its armor holds."""
     from kmstool.envelope.armor import BEGIN, ArmorReader
     from kmstool.envelope.file import Source

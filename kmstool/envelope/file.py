@@ -71,8 +71,8 @@ class Opened:
         return whole and self.header.prologue.plaintext_bytes in (None, self.plaintext_bytes)
 
 
-def seal(dek: bytes, head: Header, source: Source, target: int, progress: Progress) -> None:
-    """Write an envelope of all that the source holds into a regular file that is empty.
+def seal(dek: bytes, head: Header, source: Source, target: int, progress: Progress) -> bytes:
+    """Write an envelope of all that the source holds into a regular file that is empty; return its FLOE header.
 
     The payload of a detached header is written alone.
     """
@@ -83,6 +83,7 @@ def seal(dek: bytes, head: Header, source: Source, target: int, progress: Progre
         engine.seal_file(floe, source.descriptor, source.size, target, len(start), progress)
     else:
         engine.seal_stream(floe, source.read, engine.writer(target), progress)
+    return floe.header
 
 
 def seal_stream(dek: bytes, head: Header, source: Source, write: Write, progress: Progress) -> None:
