@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kmstool import ownership
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -56,9 +58,12 @@ class Beneath:
             self._path = None
 
     def _opened(self, names: list[str], *, make: bool) -> int:
-        if make:
+        made = make and not self.root.exists()
+        if made:
             self.root.mkdir(parents=True, exist_ok=True)
         here = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        if made:
+            ownership.adopt(here, self.root.parent)
         for name in names:
             try:
                 below = _step(here, name, make=make)
@@ -71,12 +76,17 @@ class Beneath:
 def _step(here: int, name: str, *, make: bool) -> int:
     if name in ("", os.curdir, os.pardir):
         raise OSError(errno.EINVAL, "its path leads elsewhere")
+    made = False
     if make:
         with suppress(FileExistsError):
             os.mkdir(name, dir_fd=here)
+            made = True
     try:
-        return os.open(name, _FOLDER, dir_fd=here)
+        below = os.open(name, _FOLDER, dir_fd=here)
     except OSError as error:
         if error.errno == errno.ENOTDIR and stat.S_ISLNK(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
             raise OSError(errno.ELOOP, f"{name} is a link, and links are not followed") from error
         raise
+    if made:
+        ownership.adopt(below, here)
+    return below
