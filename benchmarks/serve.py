@@ -3,7 +3,9 @@
 Both encrypt the same 32 bytes under one key with AES-256; kmstool checks the signature of
 each request, moto checks none. Needs `wrk`; moto's program `moto_server` is named by
 --moto or KMSTOOL_MOTO, without it kmstool is measured alone.
-Prints medians over the rounds and ratios. Usage: serve.py [--rounds N] [--seconds N] [--moto PROGRAM]
+--before names a folder with another kmstool to compare with, such as a checkout of an earlier commit.
+Prints medians over the rounds and ratios.
+Usage: serve.py [--rounds N] [--seconds N] [--moto PROGRAM] [--before DIR]
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import argparse
 import base64
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import re
@@ -118,10 +121,12 @@ def running(command: list[str], environ: Mapping[str, str]) -> Iterator[subproce
 
 
 @contextlib.contextmanager
-def kmstool(folder: Path) -> Iterator[Contender]:
-    """Serve a new store with one key."""
-    program = [sys.executable, "-m", "kmstool"]
-    environ = {**os.environ, "HOME": str(folder), "KMSTOOL_LOCAL_HOME": str(folder / "store")}
+def kmstool(folder: Path, name: str = "kmstool", source: str = "") -> Iterator[Contender]:
+    """Serve a new store with one key, by the kmstool in another folder if one is named."""
+    program = [sys.executable, "-P", "-m", "kmstool"]
+    environ = {**os.environ, "HOME": str(folder), "KMSTOOL_LOCAL_HOME": str(folder / f"store of {name}")}
+    if source:
+        environ["PYTHONPATH"] = source
     created = [*program, "--profile", "local", "key", "create", "--alias", "benchmark", "--region", REGION]
     key_id = subprocess.run(created, env=environ, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     with running([*program, "local", "serve"], environ) as process:
@@ -146,7 +151,7 @@ def kmstool(folder: Path) -> Iterator[Contender]:
             }
             return {name.title(): value for name, value in (signed | more).items()}, body
 
-        yield Contender("kmstool", netloc, request)
+        yield Contender(name, netloc, request)
 
 
 @contextlib.contextmanager
@@ -191,12 +196,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--moto", default=os.environ.get("KMSTOOL_MOTO"), metavar="PROGRAM")
+    parser.add_argument("--before", default="", metavar="DIR")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed")
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         contenders = [stack.enter_context(kmstool(folder))]
+        if options.before:
+            contenders.append(stack.enter_context(kmstool(folder, "before", options.before)))
         if options.moto:
             contenders.append(stack.enter_context(moto(options.moto)))
         found: dict[tuple[str, int], list[Figures]] = {}
@@ -211,10 +219,10 @@ def main() -> None:
         best = max(item.requests_per_second for item in runs)
         p50, p99 = (statistics.median(getattr(item, field) for item in runs) / 1000 for field in ("p50", "p99"))
         print(f"{name:<10} {connections:>11} {rates[name, connections]:>10.0f} {best:>8.0f} {p50:>8.2f} {p99:>8.2f}")
-    for connections in CONNECTIONS:
-        if ("moto", connections) in rates:
-            ratio = rates["kmstool", connections] / rates["moto", connections]
-            print(f"kmstool / moto at {connections} connections: {ratio:.1f}")
+    for name, connections in itertools.product(("before", "moto"), CONNECTIONS):
+        if (name, connections) in rates:
+            ratio = rates["kmstool", connections] / rates[name, connections]
+            print(f"kmstool / {name} at {connections} connections: {ratio:.2f}")
 
 
 if __name__ == "__main__":

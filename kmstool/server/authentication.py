@@ -127,18 +127,12 @@ def _tc3(request: HttpRequest, lookup: Lookup, *, web_identity: bool) -> SignedC
     for name in ("x-tc-action", "x-tc-version", "x-tc-timestamp"):
         if name not in headers:
             raise refuse("MissingParameter", f"the header {name} is missing")
-    call = SignedCall(
-        action=headers["x-tc-action"][:1].upper() + headers["x-tc-action"][1:],
-        version=headers["x-tc-version"],
-        region=headers.get("x-tc-region", ""),
-        params={},
-    )
+    action = headers["x-tc-action"][:1].upper() + headers["x-tc-action"][1:]
+    call = SignedCall(action, headers["x-tc-version"], headers.get("x-tc-region", ""), {})
     unsigned = web_identity and headers["authorization"] == "SKIP" and is_web_identity(call)
-    if unsigned and is_addressed_by_loopback(request):
-        return replace(call, params=_parameters(request))
-    secret_id = _signer(request, lookup)
+    secret_id = "" if unsigned and is_addressed_by_loopback(request) else _signer(request, lookup)
     # Not before: a parser is the last thing that strangers should reach.
-    return replace(call, params=_parameters(request), secret_id=secret_id)
+    return SignedCall(action, call.version, call.region, _parameters(request), secret_id)
 
 
 def _signer(request: HttpRequest, lookup: Lookup) -> str:
@@ -147,10 +141,13 @@ def _signer(request: HttpRequest, lookup: Lookup) -> str:
     query, digest = request.query if request.method == "GET" else "", hashlib.sha256(request.body).hexdigest()
     signed = tc3.Request(request.method, query, request.headers, request.body, digest)
     hosts = _hosts(request.headers.get("host", ""))
-    candidates = (replace(signed, headers={**request.headers, "host": host}) for host in hosts)
-    if not any(tc3.is_signed_by(item, authorization, credential.secret_key, timestamp) for item in candidates):
-        raise _wrong_signature()
-    return authorization.secret_id
+    for host in hosts:
+        candidate = (
+            signed if host == signed.headers.get("host") else replace(signed, headers={**signed.headers, "host": host})
+        )
+        if tc3.is_signed_by(candidate, authorization, credential.secret_key, timestamp):
+            return authorization.secret_id
+    raise _wrong_signature()
 
 
 def _claim(request: HttpRequest, lookup: Lookup) -> tuple[tc3.Authorization, int, ServedCredential]:

@@ -143,7 +143,7 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - as above
             return self._unexpected(call.action, error)
         self._report(f"{call.action}: ok")
-        return _answer(fields)
+        return _answer(fields, trusted=bool(call.secret_id))
 
     def _spoiled(self, rule: FaultRule | None, call: SignedCall, answer: HttpAnswer) -> HttpAnswer:
         if rule is None:
@@ -222,12 +222,14 @@ def _fields(kms: EmbeddedKms, call: SignedCall) -> Mapping[str, Any]:
 
 
 def _trusted(call: SignedCall, answer: HttpAnswer) -> HttpAnswer:
-    return replace(answer, trusted=bool(call.secret_id))
+    if not call.secret_id or answer.trusted:
+        return answer
+    return replace(answer, trusted=True)
 
 
-def _answer(fields: Mapping[str, Any]) -> HttpAnswer:
+def _answer(fields: Mapping[str, Any], *, trusted: bool = False) -> HttpAnswer:
     # ASCII, because a request can hold halves of characters that a message then quotes.
-    return HttpAnswer(json.dumps({"Response": fields}).encode("ascii"))
+    return HttpAnswer(json.dumps({"Response": fields}).encode("ascii"), trusted=trusted)
 
 
 def _asked_for(rule: FaultRule) -> KmsToolError:

@@ -54,12 +54,13 @@ class HttpServer:
         """
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Connection(self.shared), host, port, backlog=_ACCEPTED_AT_ONCE)
-        for listening in server.sockets:
-            with listening.dup() as again:
-                again.listen(_WAITING)
         servers = [server]
         if unix is not None:
-            servers.append(await loop.create_unix_server(lambda: Connection(self.shared), sock=unix, backlog=_WAITING))
+            made = await loop.create_unix_server(lambda: Connection(self.shared), sock=unix, backlog=_ACCEPTED_AT_ONCE)
+            servers.append(made)
+        for listening in (item for one in servers for item in one.sockets):
+            with listening.dup() as again:
+                again.listen(_WAITING)
         ready(server.sockets[0].getsockname()[1])
         while not stop.is_set():
             self._sweep()
