@@ -213,6 +213,20 @@ def test_private_keys_in_every_wrapping(kind: asymmetric.Kind, tmp_path: Path) -
         assert pem.read_private_key(text, PASSPHRASE).public_key == key.public_key
 
 
+def test_a_beginning_without_an_end_is_passed_over() -> None:
+    """What was cut off before a whole key; and the end of another label ends nothing."""
+    whole = block("PRIVATE KEY", to_pkcs8(KEYS["SM2"]))
+    for before in (
+        b"-----BEGIN PRIVATE KEY-----\nMIG\n",
+        b"-----END PRIVATE KEY-----\n",
+        b"-----BEGIN X-----\n",
+        b"-----",
+    ):
+        assert pem.read_private_key(before + whole).public_key == KEYS["SM2"].public_key
+    with pytest.raises(InputError, match="found: nothing"):
+        pem.read_private_key(whole.replace(b"END PRIVATE", b"END EC PRIVATE"))
+
+
 def test_parameters_before_a_key_are_passed_over() -> None:
     for name, kind in (("prime256v1", "EC_P256"), ("SM2", "SM2")):
         text = openssl("ecparam", "-name", name, "-genkey").stdout

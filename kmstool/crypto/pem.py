@@ -26,7 +26,7 @@ _PLAIN: dict[bytes, Callable[[bytes], PrivateKey]] = {
     b"EC PRIVATE KEY": asymmetric.from_sec1,
     b"SM2 PRIVATE KEY": asymmetric.from_sec1,  # OpenSSL 3's `ec`
 }
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----(.*?)-----END \1-----", re.DOTALL)
+_MARKER = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _SEQUENCE = bytes([der.SEQUENCE])
 _HEXADECIMAL = re.compile(rb"(?:[0-9A-Fa-f]{2})+")
@@ -79,10 +79,22 @@ def write_public_key(key: PublicKey) -> str:
 
 
 def _blocks(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the labels of all PEM blocks and what is in them."""
+    """Return the labels of all PEM blocks and what is in them: a beginning, and next the end of the same label.
+
+    One pass over the markers: to look for the end of every beginning would take a square of their number.
+    """
     if len(data) > MAX_BYTES:
         raise InputError(f"a key has at most {MAX_BYTES} bytes, and this has {len(data)}")
-    return _BLOCK.findall(data)
+    blocks: list[tuple[bytes, bytes]] = []
+    begun: re.Match[bytes] | None = None
+    for marker in _MARKER.finditer(data):
+        if marker[1] == b"BEGIN":
+            begun = marker
+        elif begun is not None:
+            if marker[2] == begun[2]:
+                blocks.append((marker[2], data[begun.end() : marker.start()]))
+            begun = None
+    return blocks
 
 
 def _the_one(blocks: list[tuple[bytes, bytes]], labels: set[bytes], what: str) -> tuple[bytes, bytes]:

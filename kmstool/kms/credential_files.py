@@ -10,6 +10,7 @@ from typing import Any
 
 from kmstool import ownership
 from kmstool.errors import AccessError, InputError
+from kmstool.kms import ini
 from kmstool.kms.credentials import Fixed, Provider, checked
 
 _MAX_BYTES = 2**16
@@ -64,10 +65,8 @@ def from_ini(home: Path) -> Provider | None:
         text = _read(path)
         if text is None:
             continue
-        parser = configparser.RawConfigParser()
         try:
-            parser.read_string(text)
-            section = parser["default"]
+            section = ini.read(text, ("=", ":"), ("#", ";"))["default"]
             return Fixed(
                 checked(section["secret_id"].strip(), section["secret_key"].strip(), source=str(path)), str(path)
             )

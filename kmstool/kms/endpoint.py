@@ -51,6 +51,13 @@ class Proxy:
         return cls(name or address, int(port or _PORTS["http"]), authorization)
 
 
+def _without_user(text: str) -> str:
+    """Return an address without what stands before its last @, which may be a password with any sign in it."""
+    before, at, host = text.rpartition("@")
+    scheme, slashes, _ = before.partition("//")
+    return (scheme + slashes if slashes else "") + "…@" + host if at else text
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A scheme, a host and perhaps a port; nothing secret, and plain HTTP on loopback only.
@@ -73,7 +80,7 @@ class Endpoint:
         """
         if text.startswith(_UNIX) and "\0" not in text:
             return cls("http", "localhost", "localhost", _PORTS["http"], True, text.removeprefix(_UNIX[:-1]))
-        shown = repr(re.sub(r"[^/]*@", "…@", text))
+        shown = repr(_without_user(text))
         hint = "for example kms.ap-singapore.tencentcloudapi.com"
         try:
             parts = urlsplit(text if "://" in text else f"https://{text}")

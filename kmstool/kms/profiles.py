@@ -17,6 +17,7 @@ from pathlib import Path
 
 from kmstool import atomic, ownership
 from kmstool.errors import InputError, UsageError
+from kmstool.kms import ini
 
 LOCAL = "local"
 DEFAULT_REGION = "ap-guangzhou"
@@ -24,6 +25,7 @@ DEFAULT_REGION = "ap-guangzhou"
 _FILE = "profiles.ini"
 _SECTION = "profile "
 _MAX_BYTES = 2**20
+_REASON_CHARACTERS = 300
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,59}")
 _FIELDS = {
     "region": "region",
@@ -135,19 +137,24 @@ class Profiles:
         return self._read()
 
     def _read(self) -> configparser.RawConfigParser:
-        parser = configparser.RawConfigParser(delimiters=("=",), comment_prefixes=("#",))
         try:
             ownership.check_path(self.path.parent, secret=False)
             data = ownership.read(self.path, _MAX_BYTES + 1, secret=False)
             if len(data) > _MAX_BYTES:
                 raise InputError(f"{self.path} is too long", hint=f"mend or remove {self.path}")
-            parser.read_string(data.decode())
         except FileNotFoundError:
-            pass
-        except (configparser.Error, UnicodeDecodeError, OSError) as error:
-            reason = str(error).replace("\n", " ").replace("'<string>'", str(self.path))
-            raise InputError(f"cannot read the profiles: {reason}", hint=f"mend or remove {self.path}") from error
-        return parser
+            data = b""
+        except OSError as error:
+            raise self._unreadable(error) from error
+        try:
+            return ini.read(data.decode(), ("=",), ("#",))
+        except (configparser.Error, UnicodeDecodeError) as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> InputError:
+        # There is a line for every one that is wrong.
+        reason = str(error)[:_REASON_CHARACTERS].replace("\n", " ").replace("'<string>'", str(self.path))
+        return InputError(f"cannot read the profiles: {reason}", hint=f"mend or remove {self.path}")
 
     @contextmanager
     def _changed(self) -> Iterator[configparser.RawConfigParser]:

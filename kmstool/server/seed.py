@@ -6,14 +6,13 @@ material the file is a secret in clear; that is what a fixture is for.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from kmstool import keys, protocol
 from kmstool.errors import InputError
-from kmstool.server import cmks, identifiers, imports, materials, seed_tables, tags, whitebox_seed
+from kmstool.server import cmks, identifiers, imports, materials, seed_tables, seed_text, tags, whitebox_seed
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.call import Call
 from kmstool.server.cmks import Cmk
@@ -36,10 +35,7 @@ def apply(kms: EmbeddedKms, text: str) -> list[Cmk | WhiteBoxKey]:
     Raises `InputError` that names the key and the rule for anything malformed, and for an
     id or alias that the store has already.
     """
-    try:
-        document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"the seed file is not TOML: {error}") from error
+    document = seed_text.parse(text)
     if any(
         name not in _KINDS or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables)
         for name, tables in document.items()

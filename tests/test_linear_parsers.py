@@ -1,0 +1,428 @@
+"""Nothing that reads foreign input takes more than ten times as long as a linear reader: every regular expression, every parser.
+
+Each gets inputs of 1,000 to 100,000 characters that are made to be hard, where what is quadratic
+fails, and some of 1,000,000. The tables are complete: whoever adds a
+regular expression or another call of a foreign parser adds it here, or says why nobody else
+chooses its input.
+"""
+
+import ast
+import importlib
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+
+from kmstool import context, documents, keys, material, protocol, tc3
+from kmstool.cli import children, messages, options, times
+from kmstool.crypto import asymmetric, der, encodings, pem
+from kmstool.envelope import armor, header, stanzas
+from kmstool.errors import InputError, KmsToolError
+from kmstool.kms import cloud, credential_files, endpoint, fingerprints, ini
+from kmstool.server import authentication, blobs, http, requests, seed_text
+from kmstool.whitebox import binding, key_file
+
+PACKAGE = Path(__file__).parent.parent / "kmstool"
+SIZES = (1_000, 10_000, 40_000, 100_000)
+LARGEST = 1_000_000
+# A linear reader takes a microsecond a character, and often far less; this is ten times that.
+SECONDS_A_CHARACTER = 10e-6
+SECONDS_AT_ONCE = 0.1
+ATOMS = (
+    "a",
+    "0",
+    "A",
+    "=",
+    "-",
+    ".",
+    "/",
+    ":",
+    " ",
+    "\t",
+    "\n",
+    "\r\n",
+    '"',
+    "'",
+    "\\",
+    "[",
+    "{",
+    "#",
+    ",",
+    ";",
+    "@",
+    "é",
+)
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A regular expression on foreign input, with texts that it takes or nearly does."""
+
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Own:
+    """Another one, and why nobody else chooses its input."""
+
+    reason: str
+
+
+UUID = "01234567-89ab-cdef-0123-456789abcdef"
+# By file and by the name that it is assigned to, or the function that it is in.
+EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
+    ("cli/children.py", "_DESCRIPTOR"): Foreign(("/dev/fd/12", "/proc/self/fd/12")),
+    ("cli/children.py", "_WITHHELD"): Foreign(("TENCENTCLOUD_SECRET_KEY", "KMSTOOL_PASSPHRASE_FILE")),
+    ("cli/children.py", "check_variable"): Own("what calls it is among the parsers below"),
+    ("cli/completion.py", "_FILE"): Own("the program's own help texts"),
+    ("cli/completion.py", "_zsh_escape"): Own("the program's own help texts"),
+    ("cli/manual.py", "_paragraphs"): Own("the program's own help texts"),
+    ("cli/envelope_files.py", "_SPAN"): Foreign(("123-456",)),
+    ("cli/times.py", "_DURATION"): Foreign(("123d",)),
+    ("cli/times.py", "_SECONDS"): Foreign(("1234567890",)),
+    ("crypto/pem.py", "_MARKER"): Foreign(
+        ("-----BEGIN PUBLIC KEY-----QUJD-----END PUBLIC KEY-----", "-----BEGIN -----END ", "-----BEGIN " + "A" * 40)
+    ),
+    ("crypto/pem.py", "_BASE64"): Foreign(("QUJDRA==",)),
+    ("crypto/pem.py", "_HEXADECIMAL"): Foreign(("0aB1",)),
+    ("device.py", "_CONTAINER_CGROUP"): Foreign(("dockecontainerkubepodlibpolxgarde",)),
+    ("device.py", "_IOREG_ID"): Foreign((f'"IOPlatformUUID" = "{UUID}"',)),
+    ("device.py", "_ID"): Foreign((UUID, UUID.replace("-", ""))),
+    ("envelope/armor.py", "_LINE"): Foreign(("QUJDRA==",)),
+    ("envelope/stanzas.py", "_REGION"): Foreign(("ap-guangzhou-open-2",)),
+    ("envelope/stanzas.py", "_KEY_ID"): Foreign((UUID,)),
+    ("keys.py", "_ID"): Foreign((UUID,)),
+    ("keys.py", "_ALIAS"): Foreign(("alias_1-2",)),
+    ("kms/endpoint.py", "_AUTHORITY"): Foreign(("kms.tencentcloudapi.com:443", "[::1]:443")),
+    ("kms/endpoint.py", "_HASHED_CERTIFICATE"): Foreign(("0123abcd.0",)),
+    ("kms/ini.py", "_LONG_GAP"): Foreign(("a" + " " * 99, "[a]\nb = c\n")),
+    ("kms/profiles.py", "_NAME"): Foreign(("prod.eu-1",)),
+    ("kms/sockets.py", "_HEAD_END"): Foreign(("HTTP/1.1 200 OK\r\nA: b\r\n\r\n", "\r", "\r\n\r")),
+    ("kms/sockets.py", "_ACCEPTED"): Foreign(("HTTP/1.1 200 OK",)),
+    ("leftovers.py", "_NAME"): Foreign((".kmstool-0123456789abcdef",)),
+    ("material.py", "_HEXADECIMAL"): Foreign(("0aB1" * 8,)),
+    ("server/authentication.py", "_INDEX"): Foreign(("12",)),
+    ("server/http.py", "_REQUEST_LINE"): Foreign(("POST / HTTP/1.1", "GET /a?b HTTP/1.0")),
+    ("server/http.py", "_NAME"): Foreign(("X-TC-Action",)),
+    ("server/http.py", "_VALUE"): Foreign(("application/json; charset=utf-8",)),
+    ("server/http.py", "_TARGET"): Foreign(("http://a/b?c", "https:///?", "/a?b")),
+    ("server/requests.py", "_INTEGER"): Foreign(("-12",)),
+    ("server/seed_text.py", "_OPENING"): Foreign(('[[key]]\nalias = "a"\n', '""', "''")),
+    ("server/seed_text.py", "_CLOSING"): Foreign(('a\\""', '\\"""', '""a', "''a")),
+    ("tc3.py", "_AUTHORIZATION"): Foreign(
+        (
+            "TC3-HMAC-SHA256 Credential=AKID/2026-01-01/kms/tc3_request, SignedHeaders=content-type;host, Signature=",
+            "TC3-HMAC-SHA256 Credential=" + "a" * 199 + "/2026-01-01/" + "a" * 200,
+        )
+    ),
+    ("whitebox/binding.py", "_FINGERPRINT"): Foreign(("01234567-" + "0123456789abcd-" * 3 + "0123456789abcdef",)),
+}
+METHODS = ("match", "fullmatch", "search", "split", "findall", "finditer", "sub", "subn")
+
+
+def expressions() -> Iterator[tuple[str, str]]:
+    """Give the file and the name, or else the function, of every regular expression in the package."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for statement in ast.parse(path.read_text("utf-8")).body:
+            name = _name_of(statement)
+            for node in ast.walk(statement):
+                match node:
+                    case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=called)) if called != "escape":
+                        yield str(path.relative_to(PACKAGE)), name
+                    case ast.ImportFrom(module="re"):
+                        pytest.fail(f"{path}: write re.compile, which is found here")
+
+
+def _name_of(statement: ast.stmt) -> str:
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return name
+    return ""
+
+
+def test_every_regular_expression_is_in_the_table() -> None:
+    assert set(expressions()) == set(EXPRESSIONS)
+
+
+def hard_texts(samples: tuple[str, ...]) -> list[str]:
+    """Return what to repeat: single characters, the samples and their beginnings."""
+    beginnings = {
+        sample[:end] for sample in samples for end in {*range(1, len(sample), max(1, len(sample) // 12)), len(sample)}
+    }
+    return [*ATOMS, *sorted(beginnings - set(ATOMS))]
+
+
+def filled(text: str, size: int, tail: str = "") -> str:
+    return text * (size // len(text)) + tail
+
+
+def check_linear(
+    read: Callable[[str], object], text: str, tail: str = "", head: str = "", *, largest: bool = False
+) -> None:
+    """Fail if `read` takes more than ten times as long as a linear reader, or raises what is no answer."""
+    with suppress(KmsToolError, ValueError, http.HttpError):
+        read(head + text)  # imports what it needs
+    for size in (*SIZES, LARGEST) if largest else SIZES:
+        given = head + filled(text, size, tail)
+        begun = time.process_time()
+        with suppress(KmsToolError, ValueError, http.HttpError):
+            read(given)
+        took = time.process_time() - begun
+        limit = SECONDS_AT_ONCE + SECONDS_A_CHARACTER * len(given.encode())
+        assert took < limit, f"{took:.1f} s for {size} characters: {(head + text)[:60]!r}"
+
+
+def methods_of(path: str, name: str) -> set[str]:
+    used = set(re.findall(rf"\b{name}(?:\[[^\]]*\](?:\])?)?\.(\w+)\(", (PACKAGE / path).read_text("utf-8")))
+    return used & set(METHODS)
+
+
+def applied(expression: "re.Pattern[str] | re.Pattern[bytes]", method: str) -> Callable[[str], object]:
+    """Return what applies an expression to the whole of a text; what gives matches one by one gives them all."""
+    function = getattr(expression, method)
+
+    def apply(text: str) -> object:
+        given = text.encode() if isinstance(expression.pattern, bytes) else text
+        if method in ("sub", "subn"):
+            return function("" if isinstance(given, str) else b"", given)
+        found = function(given)
+        return sum(1 for _ in found) if method == "finditer" else found
+
+    return apply
+
+
+FOREIGN = [key for key, entry in EXPRESSIONS.items() if isinstance(entry, Foreign)]
+
+
+@pytest.mark.parametrize(("path", "name"), FOREIGN, ids=str)
+def test_regular_expressions_take_linear_time(path: str, name: str) -> None:
+    entry = EXPRESSIONS[path, name]
+    assert isinstance(entry, Foreign)
+    module = importlib.import_module("kmstool." + path.removesuffix(".py").replace("/", "."))
+    found = getattr(module, name)
+    methods = methods_of(path, name)
+    assert methods, "it is not used, or in a way that this test does not see"
+    for expression in found.values() if isinstance(found, dict) else [found]:
+        for method in methods:
+            for text in hard_texts(entry.samples):
+                for tail in ("", "\0"):
+                    check_linear(applied(expression, method), text, tail, largest=text in entry.samples)
+
+
+@pytest.mark.parametrize(
+    ("expression", "method", "text"),
+    [
+        # As they were.
+        (
+            re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----(.*?)-----END \1-----", re.DOTALL),
+            "findall",
+            "-----BEGIN A-----",
+        ),
+        (re.compile(r"[^/]*@"), "sub", "a"),
+        (re.compile(r"(?P<option>.*?)\s*(?:(?P<vi>=)\s*(?P<value>.*))$"), "match", " "),
+    ],
+    ids=["pem", "endpoint", "ini"],
+)
+def test_the_test_finds_what_is_quadratic(
+    expression: "re.Pattern[str] | re.Pattern[bytes]", method: str, text: str
+) -> None:
+    with pytest.raises(AssertionError, match=r"s for \d+ characters"):
+        check_linear(applied(expression, method), text, "\0", head="x")
+
+
+# Parsers.
+
+
+def _armor(text: str) -> object:
+    rest = text.encode()
+
+    def read(buffer: memoryview) -> int:
+        nonlocal rest
+        piece, rest = rest[: len(buffer)], rest[len(buffer) :]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    reader, got = armor.ArmorReader(read), memoryview(bytearray(2**16))
+    while reader.read(got) == len(got):
+        continue
+    return None
+
+
+def _checked_query(text: str) -> object:
+    return options._checked_query(click.Context(click.Command("x")), click.Option(["--query"]), text)
+
+
+def _unflattened(text: str) -> object:
+    return authentication.unflatten(authentication._form(text))
+
+
+def _document(text: str) -> object:
+    return documents.read("form", {"a": str}, text.encode(), "the document", "")
+
+
+def _ini(text: str) -> object:
+    try:
+        return ini.read(text, ("=", ":"), ("#", ";"))
+    except Exception as error:
+        raise InputError("no INI file") from error
+
+
+HEAD = "POST / HTTP/1.1\r\nhost: a\r\n"
+ENVELOPE = "KTE1" + "\0" * 12
+Reader = Callable[[str], object]
+# What reads it, what may come before what is repeated, and texts that it takes or nearly does.
+PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
+    "public keys": (lambda t: pem.read_public_key(t.encode()), ("",), ("-----BEGIN PUBLIC KEY-----\nMA==\n",)),
+    "private keys": (
+        lambda t: pem.read_private_key(t.encode(), b"x"), ("",),
+        ("-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n", "-----BEGIN A-----", "-----END A-----"),
+    ),
+    "PEM": (
+        lambda t: pem._the_one(pem._blocks(t.encode()), {b"A"}, "key"), ("", "-----BEGIN A-----"),
+        ("-----BEGIN A-----\nMA==\n-----END A-----\n", "-----BEGIN B-----", "-----END A-----"),
+    ),
+    "base64": (lambda t: encodings.read_base64(t.encode(), "it"), ("",), ("QUJD\n", "QQ==")),
+    "DER": (lambda t: asymmetric.from_spki(t.encode("latin-1", "replace")), ("0\x84\0\x0f\x42\x40",), ("0\x02", "\x02\x01\x01")),
+    "DER integers": (lambda t: der.Reader(t.encode("latin-1", "replace")).integer(), ("\x02\x83\x0f\x42\x40",), ("\x01",)),
+    "signatures": (lambda t: encodings.read_signature(t.encode()), ("", "0\x80"), ("0\x06\x02\x01",)),
+    "SM2 ciphertexts": (lambda t: encodings.ciphertext_readings(t.encode()), ("", "0\x80", "\x04"), ("\x04\x01",)),
+    "armor": (_armor, ("", armor.BEGIN.decode() + "\n"), ("QUJD" * 16 + "\n", armor.END.decode() + "\n", "\r", " \n")),
+    "envelope heads": (lambda t: header.parse(t.encode("latin-1", "replace")), ("", ENVELOPE), ("KTE1", "\0\1")),
+    "stanzas": (lambda t: stanzas.decode(t.encode("latin-1", "replace")), ("", "\0\1"), ("\0\1\0\2", "\1\0\0\0")),
+    "stanza contexts": (stanzas.parse_context, ("", "{"), ('{"a":"b"}', '"a":"b",', '{"a":', "[")),
+    "contexts": (lambda t: context.canonical(context.from_options([t])), ("", "a="), ("a=b",)),
+    "key addresses": (keys.KeyAddress.parse, ("", "profile/"), ("profile/a/", "ap-singapore:", "alias/")),
+    "variables": (children.check_variable, ("",), ("A_1",)),
+    "times": (times.moment, ("", "2027-"), ("2027-01-31T08:00:00", "+08:00", ".0")),
+    "deadlines": (lambda t: times.deadline(t, 0), ("",), ("8d",)),
+    "endpoints": (endpoint.Endpoint.parse, ("", "https://", "http://a@"), ("a@", "a.b", "//", "[::1]", "%41")),
+    "proxies": (endpoint.Proxy.parse, ("", "http://"), ("a@", "a:b@", "[::1]", "%41")),
+    "seeds": (
+        seed_text.parse, ("", "x = ", "x = {", 'x = """'),
+        (
+            "a=1\n", "a.", ".a", "[a.b]\n", "[[a]]\n", "{a=", "a=1,", '"a".', '"""', "'''", '\\"""', "1_", "1,", "tags.a = 'b'\n",
+        ),
+    ),
+    "INI files": (_ini, ("", "[a]\n", "[a]\nb", "[a]\nb = "), ("b = c\n", "[a]\n", " c\n", "x\n", "b =" + " " * 90 + "c", " #")),
+    "lists of fingerprints": (
+        lambda t: fingerprints.read_csv(t.encode()), ("", ", ".join(fingerprints.HEADER) + "\n"),
+        ("a,b\n", '"a",', '""', '"\n', ","),
+    ),
+    "documents": (_document, ("", '{"format":"form",'), ('{"a":', '"a":1,', "[", '"\\u0000')),
+    "answers of KMS": (
+        lambda t: cloud._inner(t.encode()), ("", '{"Response":'), ('{"a":', "[", '"a":1,', "[],", "1", '"\\ud800', "-1e9,"),
+    ),
+    "base64 of the API": (protocol.decode, ("",), ("QUJD", "QQ==")),
+    "blobs": (blobs.parse, ("",), ("QQ==-k-", "-k-", "-")),
+    "key material in hexadecimal": (lambda t: material.decode(t.encode(), "hex", 32), ("",), ("0a", "QUJD")),
+    "key material in base64": (lambda t: material.decode(t.encode(), "base64", 32), ("",), ("QUJD", "0a")),
+    "key material": (lambda t: material.decode(t.encode(), "raw", 32), ("",), ("0a", "QUJD")),
+    "white-box key files": (lambda t: key_file.read(t.encode()), ("",), ("QUJD", "KWB1")),
+    "fingerprints": (binding.check_fingerprint, ("",), ("01234567-",)),
+    "authorizations": (tc3.parse_authorization, ("", "TC3-HMAC-SHA256 Credential="), ("a/", ", ")),
+    "heads of requests": (lambda t: http.parse_head(t.encode()), ("", HEAD), ("a: b\r\n", "a:", "GET ", "?", "connection: a,")),
+    "forms": (_unflattened, ("", "a="), ("a=b&", "a.0=1&", "a.", "%41", "&", "+", "=")),
+    "integers of requests": (lambda t: requests.check("ListKeys", {"Limit": t}), ("",), ("-12",)),
+    "queries": (_checked_query, ("",), ("a.", "[", "a[0].", "`1`", "a|", "a||")),
+    "messages": (messages.printable, ("",), ("\x1b[1m", "\u202e")),
+    "credential files of tccli": (lambda t: credential_files.from_tccli(_home(t), "default"), ("",), ('{"a":', "[")),
+    "credential files of SDKs": (lambda t: credential_files.from_ini(_home(t)), ("[default]\na",), ("secret_id = a\n",)),
+}  # fmt: skip
+
+
+def _home(text: str) -> Path:
+    home = Path.cwd()
+    for name in (".tccli/default.credential", ".tencentcloud/credentials"):
+        path = home / name
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.write_text(text, "utf-8")
+        path.chmod(0o600)
+    return home
+
+
+# jmespath warns of what old versions of the language took.
+@pytest.mark.filterwarnings("ignore:deprecated string literal syntax:PendingDeprecationWarning")
+@pytest.mark.parametrize("name", PARSERS)
+def test_parsers_take_linear_time(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a bound on the size of a file is what keeps them so, but not for keys in PEM."""
+    monkeypatch.chdir(tmp_path)
+    if name == "PEM":
+        monkeypatch.setattr(pem, "MAX_BYTES", 2 * LARGEST)
+    read, heads, samples = PARSERS[name]
+    for head in heads:
+        for text in hard_texts(samples):
+            check_linear(read, text, head=head)
+        for sample in samples:
+            # The first two stand for all: what is not linear shows before.
+            check_linear(read, sample, "\0", head=head, largest=sample in samples[:2])
+
+
+# Calls of parsers of others, by file: what above reads it, or why nobody else chooses what is read.
+CALLS = {
+    "cli/api.py": "the user's own request, up to 10 MiB; JSON is read in linear time, and its nesting is an error there",
+    "cli/trees.py": "what the program's own child reports",
+    "documents.py": "documents",
+    "envelope/stanzas.py": "stanza contexts",
+    "kms/cloud.py": "answers of KMS",
+    "kms/credential_files.py": "credential files of tccli",
+    "kms/credential_store.py": "what was decrypted and authenticated",
+    "kms/fingerprints.py": "lists of fingerprints",
+    "kms/ini.py": "INI files",
+    "kms/roles.py": "the metadata service's answer, read as those of KMS are",
+    "protocol.py": "a file of the package",
+    "server/actions/ciphers.py": "a context of at most 1,024 characters",
+    "server/authentication.py": "a request whose signature was checked, up to 10 MiB",
+    "server/credentials.py": "what was decrypted and authenticated",
+    "server/faults.py": "a row of the store's own",
+    "server/listening.py": "a file of the server that only its user can write, cut at a bound",
+    "server/seed_text.py": "seeds",
+}
+FOREIGN_PARSERS = {
+    "json.loads",
+    "json.load",
+    "tomllib.loads",
+    "tomllib.load",
+    "csv.reader",
+    "csv.DictReader",
+    "parser.read_string",
+}
+
+
+def test_every_call_of_a_foreign_parser_is_in_the_table() -> None:
+    found = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in FOREIGN_PARSERS
+    }
+    assert found == set(CALLS)
+
+
+def test_a_seed_of_dotted_keys_takes_no_memory() -> None:
+    """80 kB took 4 GB; strings and comments may have as many dots as they like."""
+    import tracemalloc
+
+    hidden = 'x = {y = """a"""", ' + "a." * 40_000 + "a = 1}"
+    quoted = "x = {y = 'a', " + '"a" . ' * 13_000 + "a = 1}"
+    for text in (
+        "a." * 40_000 + "a = 1",
+        "[" + "a." * 40_000 + "a]",
+        hidden,
+        quoted,
+        "x = 'a'\n" + "'a'." * 20_000 + "a=1",
+    ):
+        tracemalloc.start()
+        with pytest.raises(InputError, match="a key of too many parts"):
+            seed_text.parse(text)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+        tracemalloc.stop()
+    dots = "." * 1000
+    text = f'a = "{dots}" # {dots}\nb = """{dots}\n\\"{dots}"""\nc = \'{dots}\'\nd = \'\'\'{dots}\n{dots}\'\'\'\n'
+    assert seed_text.parse(text) == {"a": dots, "b": f'{dots}\n"{dots}', "c": dots, "d": f"{dots}\n{dots}"}
