@@ -16,7 +16,6 @@ from kmstool.errors import IntegrityError, KmsToolError
 from kmstool.server import credentials, schema, sts
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.credentials import LASTING, MAX_LIVE, METADATA, ROLE, TEMPORARY, TOKEN, ServedCredential
-from kmstool.server.store import APPLICATION_ID, DATABASE
 from kmstool.server.vault import Vault
 from tests.conftest import PROGRAM
 
@@ -231,24 +230,14 @@ def test_a_former_temporary_key_is_never_taken(keys: Keys, token: str, kind: str
         keys.find(secret_id)
 
 
-def test_an_upgrade_ends_former_temporary_keys(tmp_path: Path) -> None:
+def test_an_upgrade_ends_former_temporary_keys() -> None:
     step = next(number for number, text in enumerate(schema.STEPS) if "credential_of_parent" in text)
-    folder = tmp_path / "store"
-    EmbeddedKms(folder).close()
-    with closing(sqlite3.connect(folder / DATABASE)) as db:
-        rows = db.execute("SELECT * FROM store").fetchall()
-    (folder / DATABASE).unlink()
-    with closing(sqlite3.connect(folder / DATABASE)) as db:
+    with closing(sqlite3.connect(":memory:")) as db:
         for text in schema.STEPS[:step]:
             db.executescript(text)
-        db.execute(f"PRAGMA user_version={step}")
-        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        marks = ", ".join("?" * len(db.execute("SELECT * FROM store").description))
-        db.executemany(f"INSERT INTO store VALUES ({marks})", [row[: marks.count("?")] for row in rows])
         lives = [("AKIDa", 0), ("AKIDb", int(time.time()) + HOUR), ("AKIDc", 1)]
         db.executemany("INSERT INTO credential VALUES (?, x'00', 1, ?)", lives)
-        db.commit()
-    with closing(EmbeddedKms(folder)) as kms, kms.store.transaction() as db:
+        db.executescript(schema.STEPS[step])
         found = db.execute("SELECT secret_id, kind, parent FROM credential").fetchall()
     assert found == [("AKIDa", LASTING, "")]
 
