@@ -119,6 +119,8 @@ class _Opener:
 
         if not is_name(os.path.basename(path).removesuffix(SUFFIX)):
             raise InputError(f"nothing is left of its name without {SUFFIX}")
+        if self.target is not None:
+            files.spare(str(self.target.root / path.removesuffix(SUFFIX)), *self.spared)
         try:
             descriptor = self.source.open(path)
         except OSError as error:
@@ -147,7 +149,6 @@ class _Opener:
         if self.target is None:
             whole.verify(envelope, floe, lambda _: None)
         else:
-            files.spare(str(self.target.root / name), *self.spared)
             with created(self.target, name, replace=self.force) as out:
                 whole.unseal(envelope, floe, out.fileno(), lambda _: None)
         belongs = manifest.BELONGS in manifest.facts_of(envelope.header)
