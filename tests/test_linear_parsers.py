@@ -21,7 +21,7 @@ import pytest
 from kmstool import context, documents, keys, material, protocol, tc3
 from kmstool.cli import children, messages, options, times
 from kmstool.crypto import asymmetric, der, encodings, pem
-from kmstool.envelope import armor, header, stanzas
+from kmstool.envelope import armor, header, manifest, stanzas
 from kmstool.errors import InputError, KmsToolError
 from kmstool.kms import cloud, credential_files, endpoint, fingerprints, ini
 from kmstool.server import authentication, blobs, http, requests, seed_text
@@ -94,6 +94,7 @@ EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
     ("device.py", "_IOREG_ID"): Foreign((f'"IOPlatformUUID" = "{UUID}"',)),
     ("device.py", "_ID"): Foreign((UUID, UUID.replace("-", ""))),
     ("envelope/armor.py", "_LINE"): Foreign(("QUJDRA==",)),
+    ("envelope/manifest.py", "_DIGEST"): Foreign(("0123456789abcdef" * 4,)),
     ("envelope/stanzas.py", "_REGION"): Foreign(("ap-guangzhou-open-2",)),
     ("envelope/stanzas.py", "_KEY_ID"): Foreign((UUID,)),
     ("keys.py", "_ID"): Foreign((UUID,)),
@@ -319,6 +320,10 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
     "answers of KMS": (
         lambda t: cloud._inner(t.encode()), ("", '{"Response":'), ('{"a":', "[", '"a":1,', "[],", "1", '"\\ud800', "-1e9,"),
     ),
+    "manifests": (
+        lambda t: manifest.Manifest.decode(t.encode()), ("", '{"format":"kmstool-manifest-1","files":{'),
+        ('"a":null,', '{"a":', "[", '"a":"' + "0" * 64 + '",'),
+    ),
     "base64 of the API": (protocol.decode, ("",), ("QUJD", "QQ==")),
     "blobs": (blobs.parse, ("",), ("QQ==-k-", "-k-", "-")),
     "key material in hexadecimal": (lambda t: material.decode(t.encode(), "hex", 32), ("",), ("0a", "QUJD")),
@@ -367,8 +372,9 @@ def test_parsers_take_linear_time(name: str, tmp_path: Path, monkeypatch: pytest
 # Calls of parsers of others, by file: what above reads it, or why nobody else chooses what is read.
 CALLS = {
     "cli/api.py": "the user's own request, up to 10 MiB; JSON is read in linear time, and its nesting is an error there",
-    "cli/trees.py": "what the program's own child reports",
+    "cli/processes.py": "what the program's own child reports",
     "documents.py": "documents",
+    "envelope/manifest.py": "manifests",
     "envelope/stanzas.py": "stanza contexts",
     "kms/cloud.py": "answers of KMS",
     "kms/credential_files.py": "credential files of tccli",
