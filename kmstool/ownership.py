@@ -129,7 +129,7 @@ def way(path: Path) -> Path:
         if target is None:
             place /= part
             continue
-        _check_owner(place / part, found)
+        _check_owner(place / part, found, above=True)
         links += 1
         if links > _MAX_LINKS:
             raise InputError(f"cannot read {path}: {os.strerror(errno.ELOOP).lower()}")
@@ -140,7 +140,8 @@ def way(path: Path) -> Path:
 
 def _check_parent(folder: Path, found: os.stat_result) -> None:
     if not _is_unmapped(found.st_uid):
-        _check_owner(folder, found)
+        # Whose folder it is would be no gift to take over.
+        _check_owner(folder, found, above=True)
     # A group is the business of who lets it write; ssh, too, looks only at the file itself.
     if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
         raise AccessError(
@@ -149,12 +150,17 @@ def _check_parent(folder: Path, found: os.stat_result) -> None:
         )
 
 
-def _check_owner(path: Path, found: os.stat_result) -> None:
-    if found.st_uid not in _trusted():
-        raise AccessError(
-            f"{path} belongs to another user (uid {found.st_uid})",
-            hint=f"if what it holds is yours: chown {os.geteuid()} {_quoted(path)}; else use another place",
-        )
+def _check_owner(path: Path, found: os.stat_result, *, above: bool = False) -> None:
+    if found.st_uid in _trusted():
+        return
+    user = os.geteuid()
+    hint = (
+        "use another place" if user else "use another place, or HOME of the user whose files they are, as sudo -E does"
+    )
+    if not above:
+        change = f"{'sudo ' if user else ''}chown {user} {_quoted(path)}"
+        hint = f"if what it holds is yours: {change}; else {hint}"
+    raise AccessError(f"{path} belongs to another user (uid {found.st_uid})", hint=hint)
 
 
 def _trusted() -> set[int]:

@@ -28,12 +28,9 @@ def root() -> None:
 
 
 @pytest.fixture
-def users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """HOME of another user, to which every user finds the way."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == 0 and folder.stat().st_mode & stat.S_IXOTH == 0:
-            folder.chmod(folder.stat().st_mode | 0o711)
-    folder = tmp_path / "users-home"
+def users_home(passable: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """HOME of another user."""
+    folder = passable / "users-home"
     folder.mkdir(mode=0o700)
     os.chown(folder, USER, USER)
     monkeypatch.setenv("HOME", str(folder))
