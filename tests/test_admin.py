@@ -351,6 +351,42 @@ def without_keys(path: Path) -> None:
     sql(path, "DELETE FROM store")
 
 
+def with_a_trigger(path: Path) -> None:
+    sql(path, "CREATE TRIGGER later AFTER INSERT ON cmk BEGIN DELETE FROM material; END")
+
+
+def with_a_view(path: Path) -> None:
+    sql(path, "CREATE VIEW shown AS SELECT * FROM cmk")
+
+
+def with_a_view_for_a_table(path: Path) -> None:
+    sql(path, "ALTER TABLE fault RENAME TO hidden", "CREATE VIEW fault AS SELECT * FROM hidden")
+
+
+def with_an_index(path: Path) -> None:
+    sql(path, "CREATE INDEX more ON cmk (alias)")
+
+
+def with_a_table(path: Path) -> None:
+    sql(path, 'CREATE TABLE "x""; DROP TABLE cmk; --" (a)')
+
+
+def with_a_column(path: Path) -> None:
+    sql(path, "ALTER TABLE tag ADD COLUMN more TEXT DEFAULT ''")
+
+
+def with_a_computed_column(path: Path) -> None:
+    sql(path, "ALTER TABLE tag ADD COLUMN more TEXT AS (upper(name))")
+
+
+def without_an_index(path: Path) -> None:
+    sql(path, "DROP INDEX due_deletion")
+
+
+def with_an_altered_row(path: Path) -> None:
+    sql(path, "UPDATE cmk SET description = 'mine'")
+
+
 def shortened(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: -2 * PAGE_BYTES + 100])
 
@@ -391,12 +427,22 @@ REFUSED: list[tuple[Callable[[Path], object], type[KmsToolError]]] = [
     (without_keys, IntegrityError),
     (shortened, IntegrityError),
     (with_a_damaged_store_key, IntegrityError),
+    (with_a_trigger, IntegrityError),
+    (with_a_view, IntegrityError),
+    (with_a_view_for_a_table, IntegrityError),
+    (with_an_index, IntegrityError),
+    (with_a_table, IntegrityError),
+    (with_a_column, IntegrityError),
+    (with_a_computed_column, IntegrityError),
+    (without_an_index, IntegrityError),
+    (with_an_altered_row, IntegrityError),
     (under_another_root_key, AccessError),
     (under_a_lost_passphrase, AccessError),
 ]
 REFUSED_IDS = [
     "missing", "folder", "text", "empty", "other-database", "foreign", "newer", "no-tables", "no-keys", "shortened",
-    "store-key", "other-root-key", "lost-passphrase",
+    "store-key", "trigger", "view", "view-as-table", "index", "table", "column", "computed", "no-index", "row",
+    "other-root-key", "lost-passphrase",
 ]  # fmt: skip
 
 
@@ -417,6 +463,27 @@ def test_what_is_no_good_copy_is_refused_and_the_store_stays(
     assert decrypt(kms, blob) == PLAINTEXT
     with opened(kms.store.folder) as other:
         assert decrypt(other, blob) == PLAINTEXT
+
+
+@pytest.mark.parametrize("command", ["restore", "seed"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_may_never_end_is_refused_at_once(kms: EmbeddedKms, tmp_path: Path, command: str, kind: str) -> None:
+    path = tmp_path / "pipe" if kind == "pipe" else Path("/dev/zero")
+    if kind == "pipe":
+        os.mkfifo(path, 0o600)
+    ran = kmstool(kms.store.folder, "local", command, str(path), "--yes")
+    assert (ran.returncode, ran.stdout) == (3, ""), ran
+    assert "is not a regular file" in ran.stderr
+
+
+def test_a_seed_that_comes_from_a_command_is_read(kms: EmbeddedKms, tmp_path: Path) -> None:
+    (tmp_path / "seed.toml").write_text('[[key]]\nalias = "seeded"\n')
+    program = f"{sys.executable} -m kmstool --profile local local seed"
+    line = f"{program} <(cat {tmp_path}/seed.toml) && sed s/seeded/piped/ {tmp_path}/seed.toml | {program} -"
+    environ = os.environ | {"KMSTOOL_LOCAL_HOME": str(kms.store.folder)}
+    ran = subprocess.run(["bash", "-c", line], env=environ, capture_output=True, check=False, timeout=60)
+    assert ran.returncode == 0, ran
+    assert set(listed(kms)) == {"seeded", "piped"}
 
 
 def test_a_copy_with_any_damaged_page_is_refused_as_damaged(kms: EmbeddedKms, key_id: str, copy: Path) -> None:

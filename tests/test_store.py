@@ -182,6 +182,42 @@ def test_garbage_is_damage_and_is_left_alone(folder: Path, content: bytes) -> No
         assert (folder / DATABASE).read_bytes() == content
 
 
+@pytest.mark.parametrize("mode", ["file", "passphrase"])
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_database_that_is_gone_but_for_its_name_is_no_new_store(folder: Path, size: int, mode: str) -> None:
+    create(folder, "demo")
+    if mode == "passphrase":
+        with contextlib.closing(EmbeddedKms(folder)) as kms:
+            admin.protect(kms, mode, lambda: b"correct horse")
+    whole = (folder / DATABASE).read_bytes()
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != DATABASE}
+    (folder / DATABASE).write_bytes(whole[:size])
+    for _ in range(2):
+        with pytest.raises(IntegrityError) as caught:
+            EmbeddedKms(folder)
+        assert caught.value.exit_code == 5
+    assert (folder / DATABASE).read_bytes() == whole[:size]
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name != DATABASE} == before
+
+
+def test_a_root_key_alone_is_a_store_that_is_being_made(folder: Path) -> None:
+    """A kill came between the two; and who wants to restore a copy brings its root key like that."""
+    create(folder, "demo")
+    line = (folder / ROOT_KEY).read_bytes()
+    (folder / DATABASE).unlink()
+    assert keys_of(folder) == {}
+    assert (folder / ROOT_KEY).read_bytes() == line
+
+
+def test_the_journal_of_a_database_that_is_gone_is_not_rolled_back_into_the_next(folder: Path) -> None:
+    create(folder, "demo")
+    (folder / DATABASE).unlink()
+    (folder / f"{DATABASE}-journal").write_bytes(b"\xd9\xd5\x05\xf9 \xa1c\xd7" + bytes(1016))
+    assert usable(folder, create(folder, "new"))
+    assert intact(folder)
+    assert not (folder / f"{DATABASE}-journal").exists()
+
+
 def test_a_truncated_database_is_damage(folder: Path) -> None:
     key_id = create(folder, "demo")[0]
     whole = (folder / DATABASE).read_bytes()

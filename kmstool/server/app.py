@@ -112,7 +112,7 @@ class EmbeddedKms:
 
     def adopt(self, vault: Vault) -> None:
         """Go on with the keys that the store has now."""
-        self._vault = vault
+        self._vault, self._row = vault, None
 
     @contextmanager
     def unlocked(self, *, write: bool = False) -> Iterator[tuple[sqlite3.Connection, Vault, StoreRow]]:
@@ -120,14 +120,14 @@ class EmbeddedKms:
         while True:
             vault = self.unlock()
             with self.store.transaction(write=write) as db:
-                row = store_row.read(db)
+                row = store_row.read(db, self._row)
                 # Another process may have restored a copy or renewed the keys: nothing must be wrapped under those
                 # that are gone. The keys that there are now need their own root key.
-                if row == self._row or vault.owns(row):
+                if row is self._row or vault.owns(row):
                     self._row = row
                     yield db, vault, row
                     return
-            self._vault = None
+            self._vault = self._row = None
 
     def _call(
         self,
