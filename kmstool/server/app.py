@@ -90,8 +90,12 @@ class EmbeddedKms:
     ) -> Iterator[Call]:
         """Open a transaction for one action; what time has made due is done before it begins."""
         with self.unlocked() as opened:
-            due = lifecycle.is_due(self._call(action, params, place, *opened))
-        if due and not self.store.dry_run:
+            call = self._call(action, params, place, *opened)
+            due = not self.store.dry_run and lifecycle.is_due(call)
+            if not due and not write:
+                yield call
+                return
+        if due:
             with self.unlocked(write=True) as opened:
                 lifecycle.settle(self._call(action, params, place, *opened))
         with self.unlocked(write=write) as opened:
