@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kmstool import protocol, tc3
+from kmstool.api import protocol, tc3
 
 REGION = "ap-singapore"
 PLACES = 256

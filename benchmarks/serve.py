@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kmstool import protocol, tc3
+from kmstool.api import protocol, tc3
 
 CONNECTIONS = (1, 16)
 PLAINTEXT = base64.b64encode(bytes(range(32))).decode()

@@ -15,29 +15,30 @@ from collections.abc import Callable
 from gmssl.func import random_hex
 from gmssl.sm2 import CryptSM2
 
-from kmstool.crypto import encodings, sm2, sm2_encryption, sm2_signature
+from kmstool.crypto import formats
+from kmstool.crypto.sm2 import encryption, keys, signatures
 
 PLAINTEXT = secrets.token_bytes(32)
 
 
 def cases() -> dict[str, tuple[Callable[[], object], Callable[[], object]]]:
     """Return what is measured: ours and theirs of each operation."""
-    key = sm2.PrivateKey.generate()
+    key = keys.PrivateKey.generate()
     theirs = CryptSM2(f"{key.scalar:064x}", "", mode=1)
     theirs.public_key = key.public_key.to_bytes()[1:].hex()
-    e = sm2_signature.digest(key.public_key, b"message")
-    signature = sm2_signature.sign(key, e)
-    raw_signature = encodings.write_signature(*signature, "raw").hex()
-    ciphertext = sm2_encryption.encrypt(key.public_key, PLAINTEXT)
-    raw_ciphertext = encodings.write_ciphertext(ciphertext, "c1c3c2", prefix=False)
+    e = signatures.digest(key.public_key, b"message")
+    signature = signatures.sign(key, e)
+    raw_signature = formats.write_signature(*signature, "raw").hex()
+    ciphertext = encryption.encrypt(key.public_key, PLAINTEXT)
+    raw_ciphertext = formats.write_ciphertext(ciphertext, "c1c3c2", prefix=False)
     return {
-        "sign": (lambda: sm2_signature.sign(key, e), lambda: theirs.sign(e, random_hex(64))),
+        "sign": (lambda: signatures.sign(key, e), lambda: theirs.sign(e, random_hex(64))),
         "verify": (
-            lambda: sm2_signature.verify(key.public_key, e, *signature),
+            lambda: signatures.verify(key.public_key, e, *signature),
             lambda: theirs.verify(raw_signature, e),
         ),
-        "encrypt": (lambda: sm2_encryption.encrypt(key.public_key, PLAINTEXT), lambda: theirs.encrypt(PLAINTEXT)),
-        "decrypt": (lambda: sm2_encryption.decrypt(key, ciphertext), lambda: theirs.decrypt(raw_ciphertext)),
+        "encrypt": (lambda: encryption.encrypt(key.public_key, PLAINTEXT), lambda: theirs.encrypt(PLAINTEXT)),
+        "decrypt": (lambda: encryption.decrypt(key, ciphertext), lambda: theirs.decrypt(raw_ciphertext)),
     }
 
 
@@ -52,7 +53,7 @@ def main() -> None:
     """Run every case once a round and print the table."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 51
     # The tables of the generator are made by the first call of a process, and belong to it.
-    first = measure(lambda: sm2_signature.sign(sm2.PrivateKey(12345), bytes(32)))
+    first = measure(lambda: signatures.sign(keys.PrivateKey(12345), bytes(32)))
     measured = cases()
     times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in measured}
     for _ in range(rounds):

@@ -32,7 +32,7 @@ def run() -> None:
 
 def main() -> int:
     """Run kmstool on `sys.argv` and return its exit code."""
-    from kmstool import memory
+    from kmstool.system import memory
 
     memory.close()
     import contextlib

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from kmstool import protocol
+from kmstool.api import protocol
 from kmstool.errors import InputError
 
 MAX_BYTES = 16 * 1024

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kmstool.crypto import digests, ecdsa, encodings, rsa, sm2_signature
-from kmstool.crypto.asymmetric import (
+from kmstool.crypto import digests, ecdsa, formats, rsa
+from kmstool.crypto.formats import SignatureFormat
+from kmstool.crypto.keys import (
     EcPrivateKey,
     Kind,
     PrivateKey,
@@ -19,7 +20,7 @@ from kmstool.crypto.asymmetric import (
     Sm2PrivateKey,
     Sm2PublicKey,
 )
-from kmstool.crypto.encodings import SignatureFormat
+from kmstool.crypto.sm2 import signatures
 from kmstool.errors import InputError, IntegrityError, UsageError
 
 MAX_MESSAGE_BYTES = 4096
@@ -78,11 +79,11 @@ def algorithm_of(name: str | None, kind: Kind) -> Algorithm:
 
 
 def digest(
-    algorithm: Algorithm, public_key: PublicKey, chunks: Iterable[bytes], user_id: bytes = sm2_signature.DEFAULT_ID
+    algorithm: Algorithm, public_key: PublicKey, chunks: Iterable[bytes], user_id: bytes = signatures.DEFAULT_ID
 ) -> bytes:
     """Return the digest of a message that comes in pieces: 32 bytes, 48 for SHA-384."""
     if isinstance(public_key, Sm2PublicKey):
-        message = sm2_signature.MessageDigest(public_key.key, user_id)
+        message = signatures.MessageDigest(public_key.key, user_id)
         for chunk in chunks:
             message.update(chunk)
         return message.digest()
@@ -102,7 +103,7 @@ def sign(algorithm: Algorithm, private_key: PrivateKey, message_digest: bytes) -
     """Sign a digest; DER for elliptic curves, the size of the modulus for RSA. Raises `InputError` for another size."""
     check_digest(algorithm, message_digest)
     if isinstance(private_key, Sm2PrivateKey):
-        return encodings.write_signature(*sm2_signature.sign(private_key.key, message_digest))
+        return formats.write_signature(*signatures.sign(private_key.key, message_digest))
     if isinstance(private_key, EcPrivateKey):
         return ecdsa.sign(private_key.key, message_digest)
     return rsa.sign(private_key.key, _rsa_name(algorithm), message_digest)
@@ -121,13 +122,13 @@ def verify(
         rsa.verify(public_key.key, _rsa_name(algorithm), message_digest, signature)
         return
     try:
-        r, s = encodings.read_signature(signature, written_as, number_bytes=NUMBER_BYTES[public_key.kind])
+        r, s = formats.read_signature(signature, written_as, number_bytes=NUMBER_BYTES[public_key.kind])
     except InputError as error:
         raise IntegrityError(f"the signature does not verify: {error.message}") from error
     if isinstance(public_key, Sm2PublicKey):
-        sm2_signature.verify(public_key.key, message_digest, r, s)
+        signatures.verify(public_key.key, message_digest, r, s)
     else:
-        ecdsa.verify(public_key.key, message_digest, encodings.write_signature(r, s))
+        ecdsa.verify(public_key.key, message_digest, formats.write_signature(r, s))
 
 
 def _rsa_name(algorithm: Algorithm) -> rsa.SignatureAlgorithm:

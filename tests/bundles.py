@@ -7,9 +7,8 @@ from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from kmstool.crypto.aead import KEY_BYTES, Algorithm
-from kmstool.kms import bundle
-from kmstool.kms.bundle import Bundle
-from kmstool.whitebox import authentication, binding, generator, key_file
+from kmstool.whitebox import authentication, binding, bundle, generator, key_file
+from kmstool.whitebox.bundle import Bundle
 
 KEY_ID = "6a2b1c9e-1e38-11e9-b129-5cb9019b4b01"
 IV = bytes(range(16))

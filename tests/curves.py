@@ -3,8 +3,8 @@
 import itertools
 from functools import cache
 
-from kmstool.crypto import sm2
-from kmstool.crypto.sm2_curve import P, Point
+from kmstool.crypto.sm2 import keys
+from kmstool.crypto.sm2.curve import P, Point
 
 FIRST_BYTES = (0x00, 0x04, 0x40, 0x44)
 
@@ -34,11 +34,11 @@ def affine_multiply(scalar: int, point: Point | None, p: int = P, a: int = -3) -
 
 
 @cache
-def keys_by_first_byte() -> dict[int, sm2.PrivateKey]:
+def keys_by_first_byte() -> dict[int, keys.PrivateKey]:
     """Find keys whose x begins with the bytes that are taken for a prefix, or cut off with one."""
-    found: dict[int, sm2.PrivateKey] = {}
+    found: dict[int, keys.PrivateKey] = {}
     for scalar in itertools.count(1):
-        key = sm2.PrivateKey(scalar)
+        key = keys.PrivateKey(scalar)
         first = key.public_key.x >> 248
         if first in FIRST_BYTES:
             found.setdefault(first, key)

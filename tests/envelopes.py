@@ -7,13 +7,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from kmstool.envelope import file, header
+from kmstool.envelope import header, sealing
 from kmstool.envelope.floe import AES_256_GCM
 from kmstool.envelope.header import Prologue
 from kmstool.envelope.recipients import unlock
 from kmstool.envelope.stanzas import KEY_ID
 from kmstool.kms.client import KmsClient
-from kmstool.kms.recipient import CmkIdentity, CmkRecipient
+from kmstool.kms.cmk_recipients import CmkIdentity, CmkRecipient
 from kmstool.server.app import EmbeddedKms
 from tests.conftest import PROGRAM
 
@@ -79,9 +79,9 @@ def content(name: str, tmp_path: Path) -> bytes:
     """Open an envelope without starting the program."""
     out = bytearray()
     with Path(name).open("rb") as open_file:
-        opened = file.open_envelope(file.Source.of(open_file.fileno()))
+        opened = sealing.open_envelope(sealing.Source.of(open_file.fileno()))
         keys = unlock(opened.header, opened.floe_header, [identity(tmp_path)])[0]
-        file.unseal_stream(opened, keys, out.extend, lambda _: None)
+        sealing.unseal_stream(opened, keys, out.extend, lambda _: None)
     return bytes(out)
 
 
@@ -93,7 +93,7 @@ def sealed(kms: EmbeddedKms, text: bytes, name: str = "plain.kte", *aliases: str
     stanzas = [first, *(other.wrap(dek, "") for other in recipients[1:])]
     head = header.build(AES_256_GCM, prologue, stanzas, **layout)
     out = bytearray()
-    file.seal_stream(dek, head, file.Source(io.BytesIO(text).readinto), out.extend, lambda _: None)
+    sealing.seal_stream(dek, head, sealing.Source(io.BytesIO(text).readinto), out.extend, lambda _: None)
     Path(name).write_bytes(out)
     return name
 

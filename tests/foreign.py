@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from kmstool import protocol
+from kmstool.api import protocol
 from tests.conftest import need, unable
 
 TCCLI = os.environ.get("KMSTOOL_TCCLI")

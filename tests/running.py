@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
-from kmstool.server.http import Answer, HttpAnswer, HttpRequest
-from kmstool.server.http_server import HttpServer
+from kmstool.server.web.http import Answer, HttpAnswer, HttpRequest
+from kmstool.server.web.http_server import HttpServer
 
 TIMEOUT_SECONDS = 20
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from kmstool import protocol
-from kmstool.crypto import asymmetric, encodings, pem, rsa, sm2, sm2_encryption
-from tests import byok
+from kmstool.api import protocol
+from kmstool.crypto import formats, keys, pem, rsa
+from kmstool.crypto.sm2 import encryption
+from kmstool.crypto.sm2.keys import PrivateKey as Sm2PrivateKey
+from tests import import_requests
 
 Params = dict[str, Any]
 Call = Callable[[str, Params], Params]
@@ -61,8 +63,8 @@ def two_keys(call: Call) -> Params:
     return {"KeyIds": [call("CreateKey", new_alias())["KeyId"] for _ in range(2)]}
 
 
-def public_key(call: Call, key_id: str) -> asymmetric.PublicKey:
-    return asymmetric.from_spki(protocol.decode(call("GetPublicKey", {"KeyId": key_id})["PublicKey"]))
+def public_key(call: Call, key_id: str) -> keys.PublicKey:
+    return keys.from_spki(protocol.decode(call("GetPublicKey", {"KeyId": key_id})["PublicKey"]))
 
 
 def blob_without_context(call: Call) -> Params:
@@ -107,7 +109,7 @@ def external_key(call: Call) -> Params:
 
 def wrapped_material(call: Call) -> Params:
     asked = request("GetParametersForImport", call)
-    return byok.wrapped(call("GetParametersForImport", asked), bytes(16), RSA_ALGORITHM)
+    return import_requests.wrapped(call("GetParametersForImport", asked), bytes(16), RSA_ALGORITHM)
 
 
 def white_box_key(**more: Any) -> Scenario:
@@ -126,7 +128,7 @@ def two_white_box_keys(call: Call) -> Params:
 def rsa_ciphertext(call: Call) -> Params:
     made = key("ASYMMETRIC_DECRYPT_RSA_2048")(call)
     public = public_key(call, made["KeyId"])
-    assert isinstance(public, asymmetric.RsaPublicKey)
+    assert isinstance(public, keys.RsaPublicKey)
     ciphertext = rsa.encrypt(public.key, RSA_ALGORITHM, b"test\n")
     return made | {"Ciphertext": protocol.encode(ciphertext), "Algorithm": RSA_ALGORITHM}
 
@@ -134,8 +136,8 @@ def rsa_ciphertext(call: Call) -> Params:
 def sm2_ciphertext(call: Call) -> Params:
     made = key("ASYMMETRIC_DECRYPT_SM2")(call)
     public = public_key(call, made["KeyId"])
-    assert isinstance(public, asymmetric.Sm2PublicKey)
-    ciphertext = encodings.write_ciphertext(sm2_encryption.encrypt(public.key, b"test"))
+    assert isinstance(public, keys.Sm2PublicKey)
+    ciphertext = formats.write_ciphertext(encryption.encrypt(public.key, b"test"))
     return made | {"Ciphertext": protocol.encode(ciphertext)}
 
 
@@ -145,7 +147,7 @@ def signature(call: Call) -> Params:
 
 
 def shielded_data_key(call: Call) -> Params:
-    public = asymmetric.Sm2PublicKey(sm2.PrivateKey.generate().public_key)
+    public = keys.Sm2PublicKey(Sm2PrivateKey.generate().public_key)
     return {
         "KeyId": call("CreateKey", new_alias())["KeyId"],
         "KeySpec": "AES_256",

@@ -5,8 +5,9 @@ import sqlite3
 from pathlib import Path
 
 from kmstool.crypto import aead
-from kmstool.server import protection, renewal, schema, store
+from kmstool.server import protection, renewal
 from kmstool.server.app import EmbeddedKms
+from kmstool.server.tables import schema, store
 
 
 def reseal(kms: EmbeddedKms) -> None:

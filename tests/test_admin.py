@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 
 from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, OutputError
-from kmstool.server import admin, schema
+from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
+from kmstool.server.tables import schema
 from tests.conftest import need
 
 FORMAT_1 = Path(__file__).parent / "vectors" / "store-format-1"

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from kmstool.errors import IntegrityError, KmsToolError
-from kmstool.server import credentials, schema, sts
 from kmstool.server.app import EmbeddedKms
-from kmstool.server.credentials import LASTING, MAX_LIVE, METADATA, ROLE, TEMPORARY, TOKEN, ServedCredential
+from kmstool.server.tables import credentials, schema
+from kmstool.server.tables.credentials import LASTING, MAX_LIVE, METADATA, ROLE, TEMPORARY, TOKEN, ServedCredential
 from kmstool.server.vault import Vault
+from kmstool.server.web import sts
 from tests.conftest import PROGRAM
 
 PARAMS = {"RoleArn": "qcs::cam::uin/1:roleName/a", "RoleSessionName": "a"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kmstool import protocol
+from kmstool.api import protocol
 from kmstool.errors import KmsToolError, ServiceError
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.handlers import ACTIONS

@@ -19,7 +19,8 @@ import click
 import pytest
 
 import kmstool
-from kmstool import data_keys, errors, keys
+from kmstool import errors
+from kmstool.api import cmk_rules, data_key_rules
 from kmstool.cli import main, options
 from tests.conftest import unable
 
@@ -30,7 +31,7 @@ README = ROOT / "README.md"
 SESSIONS = sorted((ROOT / "tests" / "sessions").glob("*.md"))
 
 HEAVY = {"cryptography", "jmespath", "keyring", "platformdirs", "requests", "rich", "sqlite3", "tencentcloud"}
-DOMAIN = ("kmstool.crypto", "kmstool.kms", "kmstool.protocol", "kmstool.server", "kmstool.whitebox")
+DOMAIN = ("kmstool.crypto", "kmstool.kms", "kmstool.api.protocol", "kmstool.server", "kmstool.whitebox")
 SERVICE_PACKAGES = {"whitebox"}
 MAX_MODULE_LINES = 300
 KEY_ID = "6f6e2a6c-e7ca-11f1-8000-525400000001"
@@ -165,7 +166,7 @@ def test_encrypting_over_the_network_is_light(tmp_path: Path) -> None:
         printed, loaded = listed_modules(arguments, tmp_path, "text", **credential)
         thread.join(60)
     assert printed.strip() == "a-k-b-k-c"
-    assert "kmstool.kms.cloud" in loaded
+    assert "kmstool.kms.transport.cloud" in loaded
     assert {name.partition(".")[0] for name in loaded} & (HEAVY | {"asyncio", "certifi", "urllib3"}) == set()
     assert not {name for name in loaded if name.startswith(("kmstool.crypto", "kmstool.server", "kmstool.envelope"))}
 
@@ -179,7 +180,7 @@ def test_encrypting_with_the_embedded_kms_is_light(tmp_path: Path) -> None:
     assert "kmstool.server.actions.ciphers" in loaded
     other = {"asymmetric", "material", "service", "whitebox"}
     assert not {f"kmstool.server.actions.{name}" for name in other} & loaded
-    assert not {name for name in loaded if name.startswith(("kmstool.crypto.asymmetric", "kmstool.whitebox"))}
+    assert not {name for name in loaded if name.startswith(("kmstool.crypto.keys", "kmstool.whitebox"))}
     assert "cryptography.hazmat.primitives.serialization" not in loaded
 
 
@@ -236,10 +237,10 @@ def test_an_example_is_run(path: str) -> None:
 
 def test_the_words_of_options_are_those_of_keys() -> None:
     """They are written twice, because `--help` must not import the domain."""
-    assert tuple(keys.USAGES) == options.USAGES
-    assert tuple(re.sub(r"(?<!^)(?=[A-Z])", "-", state).lower() for state in keys.STATES) == options.STATES
-    assert options.STATES[: len(data_keys.STATES)] == options.DATA_KEY_STATES
-    assert keys.STATES[: len(data_keys.STATES)] == data_keys.STATES
+    assert tuple(cmk_rules.USAGES) == options.USAGES
+    assert tuple(re.sub(r"(?<!^)(?=[A-Z])", "-", state).lower() for state in cmk_rules.STATES) == options.STATES
+    assert options.STATES[: len(data_key_rules.STATES)] == options.DATA_KEY_STATES
+    assert cmk_rules.STATES[: len(data_key_rules.STATES)] == data_key_rules.STATES
 
 
 def test_the_readme_lists_the_exit_codes() -> None:

@@ -12,14 +12,17 @@ from typing import Any, get_args
 
 import pytest
 
-from kmstool import protocol, signing
+from kmstool import signing
+from kmstool.api import protocol
 from kmstool.cli.main import root
-from kmstool.cli.session import Session
-from kmstool.crypto import asymmetric, encodings, pem, rsa, sm2_encryption, sm2_signature
-from kmstool.crypto.asymmetric import RsaPrivateKey, RsaPublicKey, Sm2PrivateKey, Sm2PublicKey
+from kmstool.cli.session.session import Session
+from kmstool.crypto import formats, keys, pem, rsa
+from kmstool.crypto.keys import RsaPrivateKey, RsaPublicKey, Sm2PrivateKey, Sm2PublicKey
+from kmstool.crypto.sm2 import encryption, signatures
 from kmstool.errors import KmsToolError
-from kmstool.server import materials, seed
+from kmstool.server import materials
 from kmstool.server.app import EmbeddedKms
+from kmstool.server.seed import seeding
 from tests.foreign import openssl
 
 ABROAD = "ap-singapore"
@@ -60,7 +63,7 @@ def ids(kms: EmbeddedKms, material: dict[str, bytes]) -> dict[str, str]:
         f'[[key]]\nalias = "{usage}"\nusage = "{usage}"\nversions = ["{text(key)}"]\n'
         for usage, key in material.items()
     ]
-    added = seed.apply(kms, "".join([*tables, '[[key]]\nalias = "symmetric"\n']))
+    added = seeding.apply(kms, "".join([*tables, '[[key]]\nalias = "symmetric"\n']))
     return {cmk.alias: cmk.key_id for cmk in added}
 
 
@@ -125,9 +128,9 @@ def test_asymmetric_material_cannot_be_imported(kms: EmbeddedKms) -> None:
 
 
 def digest_of(material: bytes, algorithm: str, message: bytes) -> bytes:
-    key = asymmetric.from_pkcs8(material)
+    key = keys.from_pkcs8(material)
     if isinstance(key, Sm2PrivateKey):
-        return sm2_signature.digest(key.key.public_key, message)
+        return signatures.digest(key.key.public_key, message)
     return hashlib.new("sha384" if algorithm == "ECDSA384_SHA384" else "sha256", message).digest()
 
 
@@ -219,8 +222,8 @@ def test_kms_takes_signatures_of_curves_as_der_only(kms: EmbeddedKms, ids: dict[
     request = {"KeyId": ids[usage], "Algorithm": name, "Message": text(b"message")}
     signature = base64.b64decode(kms.call("SignByAsymmetricKey", request)["Signature"])
     size = 48 if name == "ECDSA384_SHA384" else 32
-    raw = encodings.write_signature(
-        *encodings.read_signature(signature, "der", number_bytes=size), "raw", number_bytes=size
+    raw = formats.write_signature(
+        *formats.read_signature(signature, "der", number_bytes=size), "raw", number_bytes=size
     )
     assert kms.call("VerifyByAsymmetricKey", request | {"SignatureValue": text(raw)})["SignatureValid"] is False
 
@@ -263,11 +266,11 @@ def test_sm2_decrypts_what_openssl_encrypted(kms: EmbeddedKms, ids: dict[str, st
 
 
 def test_sm2_takes_at_most_256_bytes_in_asn1(kms: EmbeddedKms, ids: dict[str, str], material: dict[str, bytes]) -> None:
-    key = asymmetric.from_pkcs8(material[SM2]).public_key
+    key = keys.from_pkcs8(material[SM2]).public_key
     assert isinstance(key, Sm2PublicKey)
     sizes = set()
     for size in range(140, 156):
-        ciphertext = encodings.write_ciphertext(sm2_encryption.encrypt(key.key, bytes(size)))
+        ciphertext = formats.write_ciphertext(encryption.encrypt(key.key, bytes(size)))
         request = {"KeyId": ids[SM2], "Ciphertext": text(ciphertext)}
         if len(ciphertext) <= 256:
             assert base64.b64decode(kms.call("AsymmetricSm2Decrypt", request)["Plaintext"]) == bytes(size)
@@ -281,16 +284,16 @@ def test_sm2_refuses_whatever_is_not_asn1_of_its_own(
     kms: EmbeddedKms, ids: dict[str, str], material: dict[str, bytes], tmp_path: Path
 ) -> None:
     encoded = sm2_ciphertext(kms, ids[SM2], SECRET, tmp_path)
-    parts = encodings.read_ciphertext(encoded, "der")
+    parts = formats.read_ciphertext(encoded, "der")
     wrong = [
-        encodings.write_ciphertext(parts, form, prefix=prefix)
+        formats.write_ciphertext(parts, form, prefix=prefix)
         for form in ("c1c3c2", "c1c2c3")
         for prefix in (True, False)
     ]
     wrong += [b"x", encoded[:-1], encoded + b"\0", encoded[:-1] + bytes([encoded[-1] ^ 1]), b"\x30\x00"]
-    stranger = asymmetric.from_pkcs8(materials.make("SM2")).public_key
+    stranger = keys.from_pkcs8(materials.make("SM2")).public_key
     assert isinstance(stranger, Sm2PublicKey)
-    wrong.append(encodings.write_ciphertext(sm2_encryption.encrypt(stranger.key, SECRET)))
+    wrong.append(formats.write_ciphertext(encryption.encrypt(stranger.key, SECRET)))
     for data in wrong:
         assert code(kms, "AsymmetricSm2Decrypt", KeyId=ids[SM2], Ciphertext=text(data)) == UNDECRYPTABLE
     assert code(kms, "AsymmetricSm2Decrypt", KeyId=ids[SM2], Ciphertext="no base64") == INVALID
@@ -312,7 +315,7 @@ def asks(kms: EmbeddedKms, ids: dict[str, str], **wrapping: str) -> list[tuple[b
 
 
 def public_pem(material: bytes) -> str:
-    return pem.write_public_key(asymmetric.from_pkcs8(material).public_key)
+    return pem.write_public_key(keys.from_pkcs8(material).public_key)
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
@@ -337,7 +340,7 @@ def test_answers_wrapped_with_sm2(
     lines: bool,
     tmp_path: Path,
 ) -> None:
-    key = asymmetric.from_pkcs8(material[SM2])
+    key = keys.from_pkcs8(material[SM2])
     assert isinstance(key, Sm2PrivateKey)
     public = public_pem(material[SM2])
     wrapping = {"EncryptionPublicKey": public if lines else public.strip().replace("\n", " ")}
@@ -345,13 +348,13 @@ def test_answers_wrapped_with_sm2(
         wrapping["EncryptionAlgorithm"] = algorithm
     for wrapped, plaintext in asks(kms, ids, **wrapping):
         if algorithm == "SM2_C1C3C2_ASN1":
-            assert sm2_encryption.decrypt(key.key, encodings.read_ciphertext(wrapped, "der")) == plaintext
+            assert encryption.decrypt(key.key, formats.read_ciphertext(wrapped, "der")) == plaintext
             path = private_file(material[SM2], tmp_path / "key")
             assert openssl("pkeyutl", "-decrypt", "-inkey", path, data=wrapped).stdout == plaintext
             continue
         assert len(wrapped) == 64 + 32 + len(plaintext)
-        parts = encodings.read_ciphertext(b"\x04" + wrapped, "c1c3c2")
-        assert sm2_encryption.decrypt(key.key, parts) == plaintext
+        parts = formats.read_ciphertext(b"\x04" + wrapped, "c1c3c2")
+        assert encryption.decrypt(key.key, parts) == plaintext
 
 
 @pytest.mark.parametrize(
@@ -447,14 +450,14 @@ def test_the_paddings_of_the_commands(work: dict[str, str], material: dict[str, 
 
 
 def test_all_forms_of_sm2_ciphertexts(work: dict[str, str], material: dict[str, bytes]) -> None:
-    key = asymmetric.from_pkcs8(material[SM2]).public_key
+    key = keys.from_pkcs8(material[SM2]).public_key
     assert isinstance(key, Sm2PublicKey)
-    parts = sm2_encryption.encrypt(key.key, SECRET)
-    written: tuple[tuple[str, encodings.WrittenCiphertextFormat], ...] = (
+    parts = encryption.encrypt(key.key, SECRET)
+    written: tuple[tuple[str, formats.WrittenCiphertextFormat], ...] = (
         ("der", "der"), ("auto", "der"), ("c1c3c2", "c1c3c2"), ("auto", "c1c3c2"), ("c1c2c3", "c1c2c3"),
     )  # fmt: skip
     forms = [
-        (name, encodings.write_ciphertext(parts, form, prefix=prefix))
+        (name, formats.write_ciphertext(parts, form, prefix=prefix))
         for name, form in written
         for prefix in (True, False)
     ]
@@ -463,9 +466,9 @@ def test_all_forms_of_sm2_ciphertexts(work: dict[str, str], material: dict[str, 
         out = f"opened-{number}"
         run("asymmetric", "decrypt", "--key", SM2, "--ciphertext-format", name, "--raw", "cipher", "-o", out)
         assert Path(out).read_bytes() == SECRET, name
-    Path("cipher").write_bytes(encodings.write_ciphertext(parts, "c1c2c3"))
+    Path("cipher").write_bytes(formats.write_ciphertext(parts, "c1c2c3"))
     run("asymmetric", "decrypt", "--key", SM2, "--ciphertext-format", "c1c3c2", "--raw", "cipher", code=5)
-    Path("cipher").write_bytes(encodings.write_ciphertext(parts, "c1c3c2"))
+    Path("cipher").write_bytes(formats.write_ciphertext(parts, "c1c3c2"))
     run("asymmetric", "decrypt", "--key", SM2, "--ciphertext-format", "der", "--raw", "cipher", code=3)
 
 
@@ -510,6 +513,6 @@ def test_client_and_kms_mean_the_same_public_key(
 ) -> None:
     for usage, encoded in material.items():
         found = kms.call("GetPublicKey", {"KeyId": ids[usage]})
-        key = asymmetric.from_pkcs8(encoded)
+        key = keys.from_pkcs8(encoded)
         assert protocol.decode(found["PublicKey"]) == key.public_key.to_spki()
         assert isinstance(key, RsaPrivateKey) == isinstance(key.public_key, RsaPublicKey)

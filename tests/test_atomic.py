@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kmstool import atomic
 from kmstool.errors import OutputError
+from kmstool.system import atomic
 from tests.conftest import need
 
 OLD = b"the old content\n"
@@ -20,7 +20,8 @@ NEW = b"the new content\n" * 65536
 WRITER = """
 import sys
 from pathlib import Path
-from kmstool import atomic, errors
+from kmstool import errors
+from kmstool.system import atomic
 try:
     with atomic.create(Path(sys.argv[1]), replace=sys.argv[2] == "replace") as out:
         for _ in range(4):

@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmstool import device, whitebox
+from kmstool import whitebox
 from kmstool.crypto import kdf
 from kmstool.crypto.aead import Algorithm
 from kmstool.errors import IntegrityError, OutputError
-from kmstool.kms import bundle
-from kmstool.whitebox import authentication, key_file
+from kmstool.system import device
+from kmstool.whitebox import authentication, bundle, key_file
 from tests import bundles
 from tests.bundles import FINGERPRINT, HERE, IV, KEY_ID, TABLES, encrypt
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kmstool.beneath import Beneath
+from kmstool.system.beneath import Beneath
 
 
 @pytest.fixture

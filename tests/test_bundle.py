@@ -20,17 +20,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmstool import protocol
-from kmstool.cli import bundle as commands
-from kmstool.cli.session import Session
+from kmstool.api import protocol
+from kmstool.cli.commands import bundle as commands
+from kmstool.cli.session.session import Session
 from kmstool.crypto.aead import Algorithm
 from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, OutputError, UsageError
-from kmstool.kms import bundle
-from kmstool.kms.bundle import Bundle
+from kmstool.kms.calls.white_box import DeviceFingerprint
 from kmstool.kms.client import KmsClient
-from kmstool.kms.whitebox import DeviceFingerprint
 from kmstool.server.app import EmbeddedKms
-from kmstool.whitebox import key_file
+from kmstool.whitebox import bundle, key_file
+from kmstool.whitebox.bundle import Bundle
 from tests import bundles, vendor_stub
 from tests.bundles import ELSEWHERE, FINGERPRINT, HERE, IV, TABLES, encrypt
 
@@ -139,7 +138,7 @@ def test_a_full_disk_changes_nothing(make: Make) -> None:
     """The file that is prepared last does not fit."""
     folder = make()
     script = (
-        "import resource, signal, sys; from pathlib import Path; from kmstool.kms import bundle;"
+        "import resource, signal, sys; from pathlib import Path; from kmstool.whitebox import bundle;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (999, 999));"
         "bundle.write(Path(sys.argv[1]), bytes(16), bytes(16), ('AES_256', bytes(1000)), replace=True)"
     )

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kmstool import errors, keys
+from kmstool import errors
+from kmstool.api import cmk_rules
 from kmstool.errors import IntegrityError, KmsToolError, NotFoundError, ServiceError
 from kmstool.server import blobs
 from kmstool.server.app import EmbeddedKms
@@ -521,7 +522,7 @@ def use(kms: EmbeddedKms, action: str, key_id: str, blob: str) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("state", keys.STATES)
+@pytest.mark.parametrize("state", cmk_rules.STATES)
 @pytest.mark.parametrize("action", STATES)
 def test_what_works_in_which_state(kms: EmbeddedKms, tmp_path: Path, action: str, state: str) -> None:
     key_id = create(kms)
@@ -529,12 +530,12 @@ def test_what_works_in_which_state(kms: EmbeddedKms, tmp_path: Path, action: str
     set_state(tmp_path / "store", key_id, state)
     expected = STATES[action][state]
     assert use(kms, action, key_id, blob) == expected
-    assert keys.refusal(action, state) == expected
+    assert cmk_rules.refusal(action, state) == expected
     set_state(tmp_path / "store", key_id, "Enabled")
     assert use(kms, action, key_id, blob) is None
 
 
-@pytest.mark.parametrize("state", keys.STATES)
+@pytest.mark.parametrize("state", cmk_rules.STATES)
 def test_re_encrypt_decrypts_with_one_key_and_encrypts_with_the_other(
     kms: EmbeddedKms, tmp_path: Path, state: str
 ) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from kmstool import protocol
+from kmstool.api import protocol
+from kmstool.api.cmk_rules import USAGES
 from kmstool.errors import InputError, IntegrityError, KeyStateError, NotFoundError, ServiceError
-from kmstool.keys import USAGES
 from kmstool.kms.client import KmsClient
 from kmstool.server.app import EmbeddedKms
 from tests.stores import reseal_folder

@@ -38,7 +38,7 @@ from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.kms.v20190118 import errorcodes
 
-from kmstool import protocol
+from kmstool.api import protocol
 from kmstool.errors import (
     AccessError,
     InputError,
@@ -51,10 +51,10 @@ from kmstool.errors import (
     ServiceError,
     UnreachableError,
 )
-from kmstool.kms import reach
 from kmstool.kms.client import KmsClient
-from kmstool.kms.cloud import CloudTransport
-from kmstool.kms.credentials import Credential, Fixed
+from kmstool.kms.credentials.provider import Credential, Fixed
+from kmstool.kms.transport import probe
+from kmstool.kms.transport.cloud import CloudTransport
 from tests.conftest import PROGRAM, need
 
 TIMEOUT_SECONDS = 30
@@ -772,7 +772,7 @@ def test_loopback_is_never_reached_through_a_proxy(monkeypatch: pytest.MonkeyPat
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         for host in ("127.0.0.1", "localhost"):
             assert transport(f"http://{host}:{kms.port}").call("GenerateRandom", {}) == GOOD
-            assert reach.probe(f"http://{host}:{kms.port}", 5).host == f"{host}:{kms.port}"
+            assert probe.probe(f"http://{host}:{kms.port}", 5).host == f"{host}:{kms.port}"
         assert proxy.requests == []
 
 
@@ -783,7 +783,7 @@ def test_a_proxy_is_not_the_way_where_an_exception_is_named(monkeypatch: pytest.
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("NO_PROXY", exception)
         assert "the name" in told(lambda: transport(NAME).call("GetRegions", {}))
-        assert NAME in told(lambda: reach.probe(NAME, 5))
+        assert NAME in told(lambda: probe.probe(NAME, 5))
         assert proxy.requests == []
 
 
@@ -808,7 +808,7 @@ def test_the_password_of_a_proxy_is_not_shown(answer: Answer, user: str, monkeyp
     with stub(answer) as proxy:
         address = f"http://{user.format(PROXY_PASSWORD, PROXY_PASSWORD)}@127.0.0.1:{proxy.port}"
         monkeypatch.setenv("HTTPS_PROXY", address)
-        for action in (lambda: transport(NAME).call("GetRegions", {}), lambda: reach.probe(NAME, 5)):
+        for action in (lambda: transport(NAME).call("GetRegions", {}), lambda: probe.probe(NAME, 5)):
             text = told(action)
             assert f"cannot reach {NAME}: the proxy refuses or does not answer" in text
             assert PROXY_PASSWORD not in text
@@ -839,7 +839,7 @@ def test_the_password_of_a_proxy_is_not_shown_by_the_program() -> None:
 def test_the_password_of_a_proxy_that_is_none_is_not_shown(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", address)
     assert PROXY_PASSWORD not in told(lambda: transport(NAME).call("GetRegions", {}))
-    assert PROXY_PASSWORD not in told(lambda: reach.probe(NAME, 5))
+    assert PROXY_PASSWORD not in told(lambda: probe.probe(NAME, 5))
 
 
 def test_the_password_in_an_endpoint_is_not_shown(closed_port: int) -> None:
@@ -847,7 +847,7 @@ def test_the_password_in_an_endpoint_is_not_shown(closed_port: int) -> None:
     with pytest.raises(KmsToolError) as caught:
         transport(endpoint).call("GetRegions", {})
     assert PROXY_PASSWORD not in f"{caught.value.message} {caught.value.hint}"
-    assert PROXY_PASSWORD not in told(lambda: reach.probe(endpoint, 5))
+    assert PROXY_PASSWORD not in told(lambda: probe.probe(endpoint, 5))
 
 
 @pytest.fixture
@@ -928,9 +928,9 @@ def test_a_stopped_program_ends_at_once() -> None:
 # Reaching the service.
 
 
-def probe(answer: Answer) -> reach.Reached:
+def probe(answer: Answer) -> probe.Reached:
     with stub(answer) as kms:
-        return reach.probe(f"http://127.0.0.1:{kms.port}", 5)
+        return probe.probe(f"http://127.0.0.1:{kms.port}", 5)
 
 
 @pytest.mark.parametrize("status", [200, 400, 403, 404, 500])
@@ -949,7 +949,7 @@ def test_no_answer_tells_nothing(closed_port: int) -> None:
             probe(answer)
     for endpoint in (f"http://127.0.0.1:{closed_port}", "nowhere.invalid", "http://127.0.0.1:99999"):
         with pytest.raises(NetworkError):
-            reach.probe(endpoint, 1)
+            probe.probe(endpoint, 1)
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Thu, 99 Foo 2026 99:99:99 GMT"])

@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmstool.errors import InputError, NetworkError, UnreachableError
-from kmstool.kms import connection as connections
-from kmstool.kms import endpoint
-from kmstool.kms.connection import MAX_ANSWER_BYTES, Answer, Connection
-from kmstool.kms.endpoint import Endpoint, Proxy, certificates
+from kmstool.kms.transport import connection as connections
+from kmstool.kms.transport import endpoint
+from kmstool.kms.transport.connection import MAX_ANSWER_BYTES, Answer, Connection
+from kmstool.kms.transport.endpoint import Endpoint, Proxy, certificates
 
 TIMEOUT_SECONDS = 30
 PASSWORD = "canaryPasswordOfTheProxy"

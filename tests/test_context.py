@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kmstool import context
+from kmstool.api import context
 from kmstool.errors import InputError, UsageError
 from kmstool.server.app import EmbeddedKms
 

@@ -15,13 +15,14 @@ from typing import Any
 
 import pytest
 
-from kmstool import protocol, whitebox
-from kmstool.cli.session import Session
+from kmstool import whitebox
+from kmstool.api import protocol
+from kmstool.cli.session.session import Session
 from kmstool.errors import IntegrityError, KeyStateError, KmsToolError, NotFoundError, ServiceError
-from kmstool.kms.cloud import CloudTransport
-from kmstool.kms.credentials import Credential, Fixed
-from kmstool.kms.retry import Retrying
-from kmstool.kms.transport import Transport
+from kmstool.kms.credentials.provider import Credential, Fixed
+from kmstool.kms.transport.cloud import CloudTransport
+from kmstool.kms.transport.port import Transport
+from kmstool.kms.transport.retry import Retrying
 from kmstool.server.app import EmbeddedKms
 from kmstool.whitebox import binding, key_file
 from tests.served import serving

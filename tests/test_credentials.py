@@ -22,14 +22,14 @@ from typing import Any
 
 import pytest
 
-from kmstool import keychain
 from kmstool.errors import AccessError, InputError, KmsToolError, NetworkError
-from kmstool.kms import credential_store, roles
-from kmstool.kms.cloud import CloudTransport
-from kmstool.kms.credential_files import INI_FILES, from_ini, from_tccli
-from kmstool.kms.credentials import Credential, Fixed, Provider, Renewed, checked, from_environment
-from kmstool.server import credentials as served_credentials
+from kmstool.kms.credentials import roles, store
+from kmstool.kms.credentials.provider import Credential, Fixed, Provider, Renewed, checked, from_environment
+from kmstool.kms.credentials.tool_files import INI_FILES, from_ini, from_tccli
+from kmstool.kms.transport.cloud import CloudTransport
 from kmstool.server.app import EmbeddedKms
+from kmstool.server.tables import credentials as served_credentials
+from kmstool.system import keychain
 from tests import bundles
 from tests.conftest import PROGRAM, need
 from tests.served import serving
@@ -984,12 +984,12 @@ def test_a_dry_run_of_logout_forgets_nothing(home: Path, passphrase: Path) -> No
 @pytest.fixture(scope="module")
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sealed")
-    credential_store.save("file", folder, "work", Credential(SECRET_ID, SECRET_KEY, TOKEN, 7), lambda: b"passphrase")
-    return credential_store.file_of(folder, "work")
+    store.save("file", folder, "work", Credential(SECRET_ID, SECRET_KEY, TOKEN, 7), lambda: b"passphrase")
+    return store.file_of(folder, "work")
 
 
 def kept(folder: Path, profile: str = "work", passphrase: bytes = b"passphrase") -> Credential:
-    return credential_store.load("file", folder, profile, lambda: passphrase)
+    return store.load("file", folder, profile, lambda: passphrase)
 
 
 def test_what_was_kept_comes_back(sealed: Path) -> None:
@@ -1015,7 +1015,7 @@ ALTERED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("change", ALTERED.values(), ids=ALTERED)
 def test_an_altered_file_is_never_opened(sealed: Path, tmp_path: Path, change: dict[str, Any]) -> None:
-    path = credential_store.file_of(tmp_path, "work")
+    path = store.file_of(tmp_path, "work")
     path.write_text(json.dumps(json.loads(sealed.read_text()) | change))
     with pytest.raises((AccessError, InputError)):
         kept(tmp_path)
@@ -1026,23 +1026,21 @@ def test_no_bit_of_the_sealed_part_may_change(sealed: Path, tmp_path: Path, plac
     fields = json.loads(sealed.read_text())
     data = bytearray(base64.b64decode(fields["sealed"]))
     data[place] ^= 1
-    credential_store.file_of(tmp_path, "work").write_text(
-        json.dumps({**fields, "sealed": base64.b64encode(data).decode()})
-    )
+    store.file_of(tmp_path, "work").write_text(json.dumps({**fields, "sealed": base64.b64encode(data).decode()}))
     with pytest.raises(AccessError, match="altered"):
         kept(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", "7", "\x00"])
 def test_a_file_that_is_none_is_named(tmp_path: Path, text: str) -> None:
-    path = credential_store.file_of(tmp_path, "work")
+    path = store.file_of(tmp_path, "work")
     path.write_text(text)
     with pytest.raises(InputError, match=re.escape(str(path))):
         kept(tmp_path)
 
 
 def test_a_file_belongs_to_one_profile(sealed: Path, tmp_path: Path) -> None:
-    shutil.copy(sealed, credential_store.file_of(tmp_path, "other"))
+    shutil.copy(sealed, store.file_of(tmp_path, "other"))
     with pytest.raises(AccessError):
         kept(tmp_path, "other")
     with pytest.raises(AccessError, match="no credential is kept"):
@@ -1052,8 +1050,8 @@ def test_a_file_belongs_to_one_profile(sealed: Path, tmp_path: Path) -> None:
 def test_two_files_of_one_credential_have_nothing_in_common(tmp_path: Path) -> None:
     parts = []
     for _ in range(2):
-        credential_store.save("file", tmp_path, "work", Credential(SECRET_ID, SECRET_KEY), lambda: b"passphrase")
-        fields = json.loads(credential_store.file_of(tmp_path, "work").read_text())
+        store.save("file", tmp_path, "work", Credential(SECRET_ID, SECRET_KEY), lambda: b"passphrase")
+        fields = json.loads(store.file_of(tmp_path, "work").read_text())
         parts.append((fields["salt"], fields["sealed"]))
     assert parts[0][0] != parts[1][0]
     assert parts[0][1][:16] != parts[1][1][:16]

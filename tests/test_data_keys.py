@@ -16,16 +16,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmstool import data_keys, keys, protocol
-from kmstool.cli.data_keys import data_key
-from kmstool.cli.session import Session
-from kmstool.crypto import encodings, pem, sm2, sm2_encryption
-from kmstool.crypto.asymmetric import Sm2PublicKey
+from kmstool.api import cmk_rules, data_key_rules, protocol
+from kmstool.cli.commands.data_keys import data_key
+from kmstool.cli.session.session import Session
+from kmstool.crypto import formats, pem
+from kmstool.crypto.keys import Sm2PublicKey
+from kmstool.crypto.sm2 import encryption, keys
 from kmstool.errors import InputError, IntegrityError, KmsToolError, ServiceError
 from kmstool.kms.client import KmsClient
-from kmstool.kms.transport import Transport
-from kmstool.server import admin, schema
+from kmstool.kms.transport.port import Transport
+from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
+from kmstool.server.tables import schema
 from tests.stores import age, reseal
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "local-kms.md"
@@ -77,7 +79,7 @@ CLOUD: dict[str, tuple[tuple[str | None, ...], tuple[str | None, ...]]] = {
     "GetDataKeyPlaintext": ((None, DISABLED, PENDING), (CMK_DISABLED, CMK_STATE, CMK_STATE, CMK_STATE)),
     "GetDataKeyCiphertextBlob": ((None, STATE, STATE), (None, None, None, None)),
 }
-MATRIX = list(itertools.product(data_keys.RULES, data_keys.STATES, keys.STATES))
+MATRIX = list(itertools.product(data_key_rules.RULES, data_key_rules.STATES, cmk_rules.STATES))
 
 
 @pytest.fixture(scope="module")
@@ -150,17 +152,17 @@ def raw(kms: EmbeddedKms, key_id: str, material: bytes, **more: Any) -> dict[str
 @pytest.mark.parametrize("action", CLOUD)
 def test_the_table_says_what_the_cloud_says(action: str) -> None:
     own, by_cmk = CLOUD[action]
-    assert tuple(data_keys.refusal(action, state, "Enabled") for state in data_keys.STATES) == own
-    best = data_keys.STATES[own.index(None)]
-    assert tuple(data_keys.refusal(action, best, state) for state in keys.STATES[1:]) == by_cmk
+    assert tuple(data_key_rules.refusal(action, state, "Enabled") for state in data_key_rules.STATES) == own
+    best = data_key_rules.STATES[own.index(None)]
+    assert tuple(data_key_rules.refusal(action, best, state) for state in cmk_rules.STATES[1:]) == by_cmk
 
 
 def test_the_table_has_all_actions_on_a_data_key_and_codes_of_the_api() -> None:
     acting = {name for name, model in protocol.actions().items() if {"DataKeyId", "DataKeyIds"} & model.request.keys()}
-    assert set(data_keys.RULES) == set(CLOUD) == acting
+    assert set(data_key_rules.RULES) == set(CLOUD) == acting
     unlisted = {
         (action, code)
-        for action, rule in data_keys.RULES.items()
+        for action, rule in data_key_rules.RULES.items()
         for code in (*rule.states, *rule.cmk)
         if code is not None and code not in protocol.actions()[action].errors
     }
@@ -170,7 +172,7 @@ def test_the_table_has_all_actions_on_a_data_key_and_codes_of_the_api() -> None:
 @pytest.fixture(scope="module")
 def matrix(shared: EmbeddedKms) -> dict[tuple[str, str, str], str]:
     """Make a data key for every cell of the table, under a CMK for each of the CMK's states."""
-    cmks = {state: create(shared) for state in keys.STATES}
+    cmks = {state: create(shared) for state in cmk_rules.STATES}
     cells = {cell: str(generate(shared, cmks[cell[2]])["DataKeyId"]) for cell in MATRIX}
     later = now(shared) + 30 * DAY
     for (_, state, _), data_key_id in cells.items():
@@ -189,7 +191,7 @@ def test_every_action_on_every_kind_of_data_key(
 ) -> None:
     data_key_id = matrix[action, state, cmk_state]
     before = describe(shared, data_key_id)
-    expected = data_keys.refusal(action, state, cmk_state)
+    expected = data_key_rules.refusal(action, state, cmk_state)
     named = {"DataKeyIds": [data_key_id]} if action.endswith("Keys") else {"DataKeyId": data_key_id}
     given = dict(PARAMETERS.get(action, {}))
     if "DataKeyName" in given:
@@ -206,9 +208,9 @@ def test_the_documented_table_is_the_one_of_the_code() -> None:
     def cell(code: str | None) -> str:
         return "yes" if code is None else f"`{code.rpartition('.')[2]}`"
 
-    headings = ["action", *data_keys.STATES, *(f"CMK {state}" for state in keys.STATES)]
+    headings = ["action", *data_key_rules.STATES, *(f"CMK {state}" for state in cmk_rules.STATES)]
     lines = [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
-    for action, rule in data_keys.RULES.items():
+    for action, rule in data_key_rules.RULES.items():
         lines.append(f"| {' | '.join([action, *map(cell, (*rule.states, *rule.cmk))])} |")
     written = "\n".join(lines)
     marks = r"<!-- data key states:[^\n]*-->\n+(.*?)\n+<!-- end of data key states -->"
@@ -273,13 +275,13 @@ def test_a_data_key_stays_readable_when_its_cmk_rotates(kms: EmbeddedKms) -> Non
 
 def test_the_plaintext_can_be_had_for_the_caller_alone(kms: EmbeddedKms) -> None:
     made = generate(kms, create(kms))
-    key = sm2.PrivateKey.generate()
+    key = keys.PrivateKey.generate()
     wish = {"EncryptionPublicKey": pem.write_public_key(Sm2PublicKey(key.public_key))}
     wish["EncryptionAlgorithm"] = "SM2_C1C3C2_ASN1"
     answer = kms.call("GetDataKeyPlaintext", {"DataKeyId": made["DataKeyId"], **wish})
     wrapped = protocol.decode(answer["Plaintext"])
     assert protocol.decode(made["Plaintext"]) not in wrapped
-    assert sm2_encryption.decrypt(key, encodings.read_ciphertext(wrapped, "der")) == protocol.decode(made["Plaintext"])
+    assert encryption.decrypt(key, formats.read_ciphertext(wrapped, "der")) == protocol.decode(made["Plaintext"])
     bad = {"DataKeyId": made["DataKeyId"], "EncryptionPublicKey": "x"}
     assert outcome(kms, "GetDataKeyPlaintext", bad) == "FailedOperation.EncryptionError"
     wanted = {"KeyId": create(kms), "KeySpec": "AES_256", "IsHostedByKms": 1, "DataKeyName": "not-made"}
@@ -349,7 +351,7 @@ def test_names_that_are_refused(kms: EmbeddedKms, name: str) -> None:
 
 @given(st.text(max_size=70))
 def test_a_name_is_made_like_an_alias_and_not_like_those_of_products(text: str) -> None:
-    assert data_keys.is_name(text) == (keys.is_alias(text) and not text.startswith("kms-"))
+    assert data_key_rules.is_name(text) == (cmk_rules.is_alias(text) and not text.startswith("kms-"))
 
 
 def test_a_name_is_given_once_in_a_region(kms: EmbeddedKms, tmp_path: Path) -> None:
@@ -500,7 +502,7 @@ def test_after_the_window_to_the_second_the_data_key_is_gone_and_nothing_else(km
     assert describe(kms, made["DataKeyId"])["KeyState"] == "PendingDelete"
     assert wrapped in kms.store.path.read_bytes()
     advance(kms, 60)
-    for action in data_keys.RULES:
+    for action in data_key_rules.RULES:
         named = {"DataKeyIds": [made["DataKeyId"]]} if action.endswith("Keys") else {"DataKeyId": made["DataKeyId"]}
         assert outcome(kms, action, named | PARAMETERS.get(action, {})) == GONE
     after = kms.store.path.read_bytes()

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from kmstool.errors import UnreachableError
-from kmstool.kms.connection import Connection
-from kmstool.kms.deadline import Deadline
-from kmstool.kms.endpoint import Endpoint
+from kmstool.kms.transport.connection import Connection
+from kmstool.kms.transport.deadline import Deadline
+from kmstool.kms.transport.endpoint import Endpoint
 from tests.conftest import PROGRAM
 
 HANG_SECONDS = 20

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import pytest
 
-from kmstool import device
 from kmstool.errors import AccessError, InputError
+from kmstool.system import device
 
 MACHINE_ID = "4c4c4544003957108052b4c04f384833"
 UUID = "4C4C4544-0039-5710-8052-B4C04F384833"

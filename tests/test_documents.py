@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool import documents, sealed
+from kmstool import documents, passphrase_file
 from kmstool.errors import AccessError, InputError
 
 KINDS = {"text": str, "number": int, "data": bytes}
@@ -63,11 +63,11 @@ def test_any_bytes_are_an_input_error(data: bytes) -> None:
 
 
 def test_a_secret_belongs_to_its_format_name_and_passphrase() -> None:
-    kept = sealed.seal("tests-1", "name", b"a secret", b"passphrase")
+    kept = passphrase_file.seal("tests-1", "name", b"a secret", b"passphrase")
     assert b"a secret" not in kept
 
     def unseal(form: str, name: str, passphrase: bytes) -> bytes:
-        return sealed.unseal(form, name, kept, lambda: passphrase, "it", "make it anew")
+        return passphrase_file.unseal(form, name, kept, lambda: passphrase, "it", "make it anew")
 
     assert unseal("tests-1", "name", b"passphrase") == b"a secret"
     for name, passphrase in (("other", b"passphrase"), ("name", b"Passphrase"), ("", b"")):
@@ -79,15 +79,17 @@ def test_a_secret_belongs_to_its_format_name_and_passphrase() -> None:
 
 @pytest.mark.parametrize("change", [{"n": 2}, {"n": 2**30}, {"r": 1}, {"p": 2}, {"salt": "!"}, {"sealed": 1}], ids=str)
 def test_the_passphrase_is_not_asked_for_in_vain(change: dict[str, Any]) -> None:
-    kept = json.loads(sealed.seal("tests-1", "name", b"a secret", b"passphrase")) | change
+    kept = json.loads(passphrase_file.seal("tests-1", "name", b"a secret", b"passphrase")) | change
     with pytest.raises(InputError):
-        sealed.unseal("tests-1", "name", json.dumps(kept).encode(), lambda: pytest.fail("asked"), "it", "make it anew")
+        passphrase_file.unseal(
+            "tests-1", "name", json.dumps(kept).encode(), lambda: pytest.fail("asked"), "it", "make it anew"
+        )
 
 
 def test_a_file_that_an_earlier_version_wrote_still_opens() -> None:
     """One line of JSON, made by the credential store before it shared its form."""
     kept = b'{"format": "kmstool-credential-1", "n": 65536, "r": 8, "p": 1, "salt": "EWVAou1CpOBsgeb0VqVzrw==", "sealed": "xAkwHeoJF9EZ3Dg5IKe/EekGeGyqAu+Oh4PD/F8UwGaFJlzNMoJz5IQfBAesWtLFHicikinTHZTHhGp/a78SeCRj/teDsbm7u/3TpVcwbdedBASqL5+MsRwHmNsMomyBhRwtuaPxzHb+joI="}\n'
     assert (
-        sealed.unseal("kmstool-credential-1", "work", kept, lambda: b"passphrase", "it", "")
+        passphrase_file.unseal("kmstool-credential-1", "work", kept, lambda: b"passphrase", "it", "")
         == json.dumps(["AKID" + "x" * 28, "x" * 32, "", 0]).encode()
     )

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool.crypto import der, ecdsa, encodings, rsa, sm2
+from kmstool.crypto import der, ecdsa, formats, rsa
+from kmstool.crypto.sm2 import keys
 from kmstool.errors import InputError, IntegrityError
 from tests.foreign import openssl, wycheproof
 
@@ -52,11 +53,11 @@ def test_every_altered_signature_is_refused(curve: ecdsa.Curve, position: int, c
 def test_numbers_out_of_range_and_other_encodings_are_refused(curve: ecdsa.Curve) -> None:
     key, digest, size, order = KEYS[curve], digest_of(curve), ecdsa.DIGEST_BYTES[curve], ORDERS[curve]
     signature = ecdsa.sign(key, digest)
-    r, s = encodings.read_signature(signature, number_bytes=size)
+    r, s = formats.read_signature(signature, number_bytes=size)
     for pair in ((0, 0), (0, s), (r, 0), (r + order, s), (r, s + order), (order, order), (s, r)):
         with pytest.raises((IntegrityError, InputError)):
-            ecdsa.verify(key.public_key(), digest, encodings.write_signature(*pair))
-    raw = encodings.write_signature(r, s, "raw", number_bytes=size)
+            ecdsa.verify(key.public_key(), digest, formats.write_signature(*pair))
+    raw = formats.write_signature(r, s, "raw", number_bytes=size)
     for wrong in (raw, b"", signature + b"\0", signature[:-1], der.sequence(signature)):
         with pytest.raises(InputError):
             ecdsa.verify(key.public_key(), digest, wrong)
@@ -99,7 +100,7 @@ def test_other_keys_are_refused() -> None:
             ecdsa.load_private_key(foreign.private_bytes(encoding, private_form, plain))
         with pytest.raises(InputError, match=f"{curve.name} are not supported"):
             ecdsa.sign(foreign, bytes(32))
-    sm2_key = sm2.PrivateKey.generate()
+    sm2_key = keys.PrivateKey.generate()
     with pytest.raises(InputError, match="curve that is not supported"):
         ecdsa.load_public_key(sm2_key.public_key.to_spki())
     with pytest.raises(InputError, match="curve that is not supported"):

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool.crypto import der, encodings, sm2, sm2_encryption
-from kmstool.crypto.sm2_curve import GENERATOR, N
-from kmstool.crypto.sm2_encryption import Ciphertext
+from kmstool.crypto import der, formats
+from kmstool.crypto.sm2 import encryption, keys
+from kmstool.crypto.sm2.curve import GENERATOR, N
+from kmstool.crypto.sm2.encryption import Ciphertext
 from kmstool.errors import InputError, IntegrityError
 from tests.foreign import stanzas, wycheproof
 
@@ -14,10 +15,10 @@ NUMBERS = st.integers(0, 2**256 - 1)
 CIPHERTEXTS = st.builds(
     Ciphertext, NUMBERS, NUMBERS, st.binary(min_size=32, max_size=32), st.binary(min_size=1, max_size=300)
 )
-RAW_FORMATS: tuple[encodings.WrittenCiphertextFormat, ...] = ("c1c3c2", "c1c2c3")
-KEY = sm2.PrivateKey(0x3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8)
+RAW_FORMATS: tuple[formats.WrittenCiphertextFormat, ...] = ("c1c3c2", "c1c2c3")
+KEY = keys.PrivateKey(0x3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8)
 # The x of C1 begins with 04 here.
-STANDARD = sm2_encryption._encrypt_with(
+STANDARD = encryption._encrypt_with(
     0x59276E27D506861A16680F3AD9C02DCCEF3CC1FA3CDBE4CE6D54B80DEAC1BC21, KEY.public_key, b"encryption standard"
 )
 
@@ -54,37 +55,37 @@ FLAWED_SIGNATURES = {
 @settings(deadline=None)
 def test_signatures_are_read_as_written(r: int, s: int) -> None:
     for written_as in ("der", "raw"):
-        encoded = encodings.write_signature(r, s, written_as)
-        assert encodings.read_signature(encoded, written_as) == encodings.read_signature(encoded) == (r, s)
-    assert len(encodings.write_signature(r, s, "raw")) == 64
+        encoded = formats.write_signature(r, s, written_as)
+        assert formats.read_signature(encoded, written_as) == formats.read_signature(encoded) == (r, s)
+    assert len(formats.write_signature(r, s, "raw")) == 64
 
 
 @given(st.integers(0, 2**384 - 1), st.integers(0, 2**384 - 1))
 @settings(deadline=None)
 def test_numbers_of_p384_are_longer(r: int, s: int) -> None:
     for written_as in ("der", "raw"):
-        encoded = encodings.write_signature(r, s, written_as, number_bytes=48)
-        assert encodings.read_signature(encoded, written_as, number_bytes=48) == (r, s)
-    assert len(encodings.write_signature(r, s, "raw", number_bytes=48)) == 96
+        encoded = formats.write_signature(r, s, written_as, number_bytes=48)
+        assert formats.read_signature(encoded, written_as, number_bytes=48) == (r, s)
+    assert len(formats.write_signature(r, s, "raw", number_bytes=48)) == 96
 
 
 @given(st.one_of(st.binary(max_size=80), st.binary(max_size=70).map(der.sequence)))
 @settings(deadline=None, max_examples=500)
 def test_what_reads_as_a_der_signature_is_what_would_be_written(data: bytes) -> None:
     try:
-        r, s = encodings.read_signature(data, "der")
+        r, s = formats.read_signature(data, "der")
     except InputError:
         return
-    assert encodings.write_signature(r, s) == data
+    assert formats.write_signature(r, s) == data
 
 
 @given(NUMBERS, NUMBERS, st.integers(0), st.integers(1, 255))
 @settings(deadline=None)
 def test_every_altered_der_signature_is_refused_or_another_one(r: int, s: int, position: int, change: int) -> None:
-    altered = bytearray(encodings.write_signature(r, s))
+    altered = bytearray(formats.write_signature(r, s))
     altered[position % len(altered)] ^= change
     try:
-        read = encodings.read_signature(bytes(altered), "der")
+        read = formats.read_signature(bytes(altered), "der")
     except InputError:
         return
     assert read != (r, s)
@@ -92,66 +93,66 @@ def test_every_altered_der_signature_is_refused_or_another_one(r: int, s: int, p
 
 @pytest.mark.parametrize("flaw", FLAWED_SIGNATURES)
 def test_flawed_signatures_are_refused(flaw: str) -> None:
-    assert encodings.read_signature(bytes.fromhex("3007 020101 02020080")) == (1, 0x80)
+    assert formats.read_signature(bytes.fromhex("3007 020101 02020080")) == (1, 0x80)
     for written_as in ("der", "auto"):
         with pytest.raises(InputError):
-            encodings.read_signature(bytes.fromhex(FLAWED_SIGNATURES[flaw]), written_as)
+            formats.read_signature(bytes.fromhex(FLAWED_SIGNATURES[flaw]), written_as)
 
 
 def test_numbers_larger_than_the_curves_are_refused() -> None:
-    assert encodings.read_signature(encodings.write_signature(2**256 - 1, 1)) == (2**256 - 1, 1)
+    assert formats.read_signature(formats.write_signature(2**256 - 1, 1)) == (2**256 - 1, 1)
     for pair in ((2**256, 1), (1, 2**256), (1, 2**3000)):
         with pytest.raises(InputError, match="more than 32 bytes"):
-            encodings.read_signature(encodings.write_signature(*pair))
+            formats.read_signature(formats.write_signature(*pair))
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 65, 96, 128])
 def test_raw_signatures_have_one_length(size: int) -> None:
     with pytest.raises(InputError, match=rf"has {size} bytes, not 64"):
-        encodings.read_signature(bytes(size), "raw")
+        formats.read_signature(bytes(size), "raw")
     with pytest.raises(InputError):
-        encodings.read_signature(bytes(size))
+        formats.read_signature(bytes(size))
 
 
 def test_raw_signatures_are_known_by_their_length_unless_they_are_der() -> None:
     raw = b"\x30" + bytes(range(63))
-    assert encodings.write_signature(*encodings.read_signature(raw), "raw") == raw
-    encoded = encodings.write_signature(2**231 - 1, 2**231 - 1)
+    assert formats.write_signature(*formats.read_signature(raw), "raw") == raw
+    encoded = formats.write_signature(2**231 - 1, 2**231 - 1)
     assert len(encoded) == 64
-    assert encodings.read_signature(encoded) == (2**231 - 1, 2**231 - 1)
-    assert encodings.read_signature(encoded, "raw") != (2**231 - 1, 2**231 - 1)
+    assert formats.read_signature(encoded) == (2**231 - 1, 2**231 - 1)
+    assert formats.read_signature(encoded, "raw") != (2**231 - 1, 2**231 - 1)
     with pytest.raises(InputError):
-        encodings.read_signature(raw, "der")
+        formats.read_signature(raw, "der")
 
 
 @given(CIPHERTEXTS)
 @settings(deadline=None)
 def test_ciphertexts_are_read_as_written(ciphertext: Ciphertext) -> None:
-    encoded = encodings.write_ciphertext(ciphertext)
-    assert encodings.read_ciphertext(encoded, "der") == encodings.read_ciphertext(encoded) == ciphertext
+    encoded = formats.write_ciphertext(ciphertext)
+    assert formats.read_ciphertext(encoded, "der") == formats.read_ciphertext(encoded) == ciphertext
     for written_as in RAW_FORMATS:
-        encoded = encodings.write_ciphertext(ciphertext, written_as, prefix=False)
+        encoded = formats.write_ciphertext(ciphertext, written_as, prefix=False)
         assert len(encoded) == 96 + len(ciphertext.c2)
-        assert encodings.read_ciphertext(encoded, written_as) == ciphertext
-        assert ciphertext in encodings.ciphertext_readings(encoded)
-        assert encodings.write_ciphertext(ciphertext, written_as) == b"\x04" + encoded
+        assert formats.read_ciphertext(encoded, written_as) == ciphertext
+        assert ciphertext in formats.ciphertext_readings(encoded)
+        assert formats.write_ciphertext(ciphertext, written_as) == b"\x04" + encoded
 
 
 @given(st.one_of(st.binary(max_size=300), st.binary(max_size=300).map(der.sequence)))
 @settings(deadline=None, max_examples=500)
 def test_what_reads_as_a_der_ciphertext_is_what_would_be_written(data: bytes) -> None:
     try:
-        ciphertext = encodings.read_ciphertext(data, "der")
+        ciphertext = formats.read_ciphertext(data, "der")
     except InputError:
         return
-    assert encodings.write_ciphertext(ciphertext) == data
+    assert formats.write_ciphertext(ciphertext) == data
 
 
 @given(st.binary(max_size=300), st.sampled_from(["auto", "der", *RAW_FORMATS]))
 @settings(deadline=None, max_examples=500)
-def test_any_bytes_are_a_ciphertext_or_refused(data: bytes, written_as: encodings.CiphertextFormat) -> None:
+def test_any_bytes_are_a_ciphertext_or_refused(data: bytes, written_as: formats.CiphertextFormat) -> None:
     try:
-        readings = encodings.ciphertext_readings(data, written_as)
+        readings = formats.ciphertext_readings(data, written_as)
     except InputError:
         assert written_as == "der" or len(data) <= 96
         return
@@ -163,10 +164,10 @@ def test_any_bytes_are_a_ciphertext_or_refused(data: bytes, written_as: encoding
 def test_every_altered_der_ciphertext_is_refused_or_another_one(
     ciphertext: Ciphertext, position: int, change: int
 ) -> None:
-    altered = bytearray(encodings.write_ciphertext(ciphertext))
+    altered = bytearray(formats.write_ciphertext(ciphertext))
     altered[position % len(altered)] ^= change
     try:
-        read = encodings.read_ciphertext(bytes(altered), "der")
+        read = formats.read_ciphertext(bytes(altered), "der")
     except InputError:
         return
     assert read != ciphertext
@@ -176,27 +177,27 @@ def test_every_altered_der_ciphertext_is_refused_or_another_one(
 @pytest.mark.parametrize("prefix", [True, False])
 @pytest.mark.parametrize("first", [0x00, 0x04, 0x40, 0x44])
 def test_the_first_byte_alone_is_no_prefix(
-    written_as: encodings.WrittenCiphertextFormat, *, prefix: bool, first: int
+    written_as: formats.WrittenCiphertextFormat, *, prefix: bool, first: int
 ) -> None:
     """Whatever x begins with, a C1 with 04 before it and one without are told apart, and C3 finds the order."""
     ciphertext = next(
         found
         for k in range(1, 5000)
-        if sm2.PrivateKey(k).public_key.x >> 248 == first
-        and (found := sm2_encryption._encrypt_with(k, KEY.public_key, b"plaintext"))
+        if keys.PrivateKey(k).public_key.x >> 248 == first
+        and (found := encryption._encrypt_with(k, KEY.public_key, b"plaintext"))
     )
-    encoded = encodings.write_ciphertext(ciphertext, written_as, prefix=prefix)
+    encoded = formats.write_ciphertext(ciphertext, written_as, prefix=prefix)
     assert encoded[int(prefix)] == first
-    assert encodings.read_ciphertext(encoded, written_as) == ciphertext
-    assert sm2_encryption.decrypt_any(KEY, encodings.ciphertext_readings(encoded)) == b"plaintext"
+    assert formats.read_ciphertext(encoded, written_as) == ciphertext
+    assert encryption.decrypt_any(KEY, formats.ciphertext_readings(encoded)) == b"plaintext"
 
 
 @pytest.mark.parametrize("prefix", [0x00, 0x02, 0x05, 0x06, 0x30])
 def test_no_other_prefix_is_passed_over(prefix: int) -> None:
     assert STANDARD is not None
-    encoded = bytes([prefix]) + encodings.write_ciphertext(STANDARD, "c1c3c2", prefix=False)
+    encoded = bytes([prefix]) + formats.write_ciphertext(STANDARD, "c1c3c2", prefix=False)
     with pytest.raises(IntegrityError):
-        sm2_encryption.decrypt_any(KEY, encodings.ciphertext_readings(encoded))
+        encryption.decrypt_any(KEY, formats.ciphertext_readings(encoded))
 
 
 def test_the_standards_own_ciphertext_in_every_form() -> None:
@@ -204,11 +205,11 @@ def test_the_standards_own_ciphertext_in_every_form() -> None:
     assert STANDARD.x >> 248 == 0x04
     for written_as in ("der", *RAW_FORMATS):
         for prefix in (True, False):
-            encoded = encodings.write_ciphertext(STANDARD, written_as, prefix=prefix)
-            assert encodings.read_ciphertext(encoded, written_as) == STANDARD
-            assert sm2_encryption.decrypt_any(KEY, encodings.ciphertext_readings(encoded)) == b"encryption standard"
+            encoded = formats.write_ciphertext(STANDARD, written_as, prefix=prefix)
+            assert formats.read_ciphertext(encoded, written_as) == STANDARD
+            assert encryption.decrypt_any(KEY, formats.ciphertext_readings(encoded)) == b"encryption standard"
     # The order without 04 is that of data keys from KMS.
-    assert encodings.write_ciphertext(STANDARD, "c1c3c2", prefix=False).hex() == (
+    assert formats.write_ciphertext(STANDARD, "c1c3c2", prefix=False).hex() == (
         "04ebfc718e8d1798620432268e77feb6415e2ede0e073c0f4f640ecd2e149a73"
         "e858f9d81e5430a57b36daab8f950a3c64e6ee6a63094d99283aff767e124df0"
         "59983c18f809e262923c53aec295d30383b54e39d609d160afcb1908d0bd8766"
@@ -217,13 +218,13 @@ def test_the_standards_own_ciphertext_in_every_form() -> None:
 
 
 @pytest.mark.parametrize("written_as", ["auto", *RAW_FORMATS])
-def test_a_raw_ciphertext_holds_at_least_one_byte_of_data(written_as: encodings.CiphertextFormat) -> None:
+def test_a_raw_ciphertext_holds_at_least_one_byte_of_data(written_as: formats.CiphertextFormat) -> None:
     point = b"".join(coordinate.to_bytes(32, "big") for coordinate in GENERATOR)
     for encoded in (b"", b"\x04", point, point + bytes(32), b"\x04" + point + bytes(32)):
         with pytest.raises(InputError, match="too few"):
-            encodings.read_ciphertext(encoded, written_as)
-    assert encodings.read_ciphertext(point + bytes(33), written_as).c2 == b"\0"
-    assert encodings.read_ciphertext(b"\x04" + point + bytes(33), written_as).c2 == b"\0"
+            formats.read_ciphertext(encoded, written_as)
+    assert formats.read_ciphertext(point + bytes(33), written_as).c2 == b"\0"
+    assert formats.read_ciphertext(b"\x04" + point + bytes(33), written_as).c2 == b"\0"
 
 
 @pytest.mark.parametrize(
@@ -245,17 +246,17 @@ def test_a_raw_ciphertext_holds_at_least_one_byte_of_data(written_as: encodings.
 )
 def test_flawed_der_ciphertexts_are_refused(parts: tuple[str, ...]) -> None:
     whole = der.sequence(*(bytes.fromhex(part) for part in ("020101", "020101", "0420" + "00" * 32, "0401ff")))
-    assert encodings.read_ciphertext(whole, "der") == Ciphertext(1, 1, bytes(32), b"\xff")
+    assert formats.read_ciphertext(whole, "der") == Ciphertext(1, 1, bytes(32), b"\xff")
     for flawed in (der.sequence(*(bytes.fromhex(part) for part in parts)), whole + b"\0", whole[:-1], whole[1:]):
         with pytest.raises(InputError):
-            encodings.read_ciphertext(flawed, "der")
+            formats.read_ciphertext(flawed, "der")
 
 
 def test_ciphertexts_of_botan_are_written_as_they_were() -> None:
     vectors = [bytes.fromhex(fields["Ciphertext"]) for fields in stanzas("botan/sm2_enc.vec") if "Ciphertext" in fields]
     assert len(vectors) >= 5
     for encoded in vectors:
-        assert encodings.write_ciphertext(encodings.read_ciphertext(encoded, "der")) == encoded
+        assert formats.write_ciphertext(formats.read_ciphertext(encoded, "der")) == encoded
 
 
 @pytest.mark.parametrize(("name", "size"), [("secp256r1_sha256", 32), ("secp384r1_sha384", 48)])
@@ -264,14 +265,14 @@ def test_valid_signatures_of_wycheproof_are_written_as_they_were(name: str, size
     assert len(valid) > 150
     for test in valid:
         encoded = bytes.fromhex(test["sig"])
-        r, s = encodings.read_signature(encoded, "auto", number_bytes=size)
-        assert encodings.write_signature(r, s, number_bytes=size) == encoded
+        r, s = formats.read_signature(encoded, "auto", number_bytes=size)
+        assert formats.write_signature(r, s, number_bytes=size) == encoded
 
 
 def test_the_largest_data_that_always_fits_into_asymmetricsm2decrypt() -> None:
     """KMS takes at most 256 bytes of DER, and both coordinates may need 33."""
     largest = Ciphertext(2**256 - 1, 2**256 - 1, bytes(32), bytes(146))
-    assert len(encodings.write_ciphertext(largest)) == 256
+    assert len(formats.write_ciphertext(largest)) == 256
 
 
 @pytest.mark.parametrize(

@@ -25,15 +25,15 @@ from typing import IO, Any
 import pytest
 
 from kmstool.cli import envelope_files, main
-from kmstool.cli.session import Session
-from kmstool.envelope import file, header
+from kmstool.cli.session.session import Session
+from kmstool.envelope import header, sealing
 from kmstool.envelope.armor import BEGIN, ArmorWriter
 from kmstool.envelope.floe import AES_256_GCM, Floe
 from kmstool.envelope.header import Prologue
 from kmstool.envelope.stanzas import KEY_ID, LABEL, REGION, WRAPPED, Stanza, decode_fields, encode_fields
 from kmstool.errors import OutputError, UsageError
 from kmstool.kms.client import KmsClient
-from kmstool.kms.recipient import CmkRecipient
+from kmstool.kms.cmk_recipients import CmkRecipient
 from kmstool.server.app import EmbeddedKms
 from tests.conftest import ON_TERMINAL, PROGRAM, need, small_disk
 from tests.envelopes import (
@@ -430,7 +430,7 @@ def test_a_range_over_what_was_altered_ends_before_it(number: int, kms: Embedded
 @pytest.mark.parametrize("span", ["-", "1", "1-", "-1", "a-b", "0-1-2", "+0-1", "0 -1", "0x0-1", "0-１", "9" * 5000])
 def test_what_is_no_range(span: str, large_envelope: str) -> None:
     with Path(large_envelope).open("rb") as open_file:
-        opened = file.open_envelope(file.Source.of(open_file.fileno()))
+        opened = sealing.open_envelope(sealing.Source.of(open_file.fileno()))
         found = envelope_files.Found(opened, lambda: opened, ())
         with pytest.raises(UsageError, match="is no range"):
             envelope_files.write_range(found, Floe.start(AES_256_GCM, bytes(32), b""), span, "opened", force=False)
@@ -977,9 +977,9 @@ def test_two_rewraps_of_one_file_at_once(kms: EmbeddedKms) -> None:
     ("place", "reserve"),
     [
         ("fcntl.flock", True),
-        ("kmstool.cli.rewrap._wrapped_here", True),
-        ("kmstool.cli.rewrap._wrapped_here", False),
-        ("kmstool.envelope.file.rewrap_copy", False),
+        ("kmstool.cli.commands.rewrap._wrapped_here", True),
+        ("kmstool.cli.commands.rewrap._wrapped_here", False),
+        ("kmstool.envelope.sealing.rewrap_copy", False),
     ],
 )
 @pytest.mark.parametrize("way", ["replaced", "removed", "linked"])

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from kmstool.cli import envelope_files
-from kmstool.envelope import engine, file, workers
-from kmstool.envelope.file import Opened, Source
+from kmstool.envelope import engine, sealing, workers
 from kmstool.envelope.recipients import unlock
+from kmstool.envelope.sealing import Opened, Source
 from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, UsageError
-from kmstool.kms.answers import Decrypted
-from kmstool.kms.recipient import CmkIdentity
+from kmstool.kms.calls.answers import Decrypted
+from kmstool.kms.cmk_recipients import CmkIdentity
 from tests import envelope_kit
 
 EXPECTED: dict[str, type[KmsToolError] | None] = {
@@ -69,7 +69,7 @@ class Answers:
         return Decrypted(key_id=key_id, plaintext=dek, answer={})
 
 
-def unlocked(case: Case, opened: Opened) -> file.Floe:
+def unlocked(case: Case, opened: Opened) -> sealing.Floe:
     identity = CmkIdentity(lambda _: Answers(case))  # type: ignore[arg-type, return-value]
     return unlock(opened.header, opened.floe_header, [identity])[0]
 
@@ -78,8 +78,8 @@ def through_a_pipe(case: Case, folder: Path, out: bytearray) -> None:
     """Open it in order, out of its armor if it has one; with several threads, one that fails can stop an earlier one."""
     sources = [Source(io.BytesIO(part).readinto) for part in case.parts]
     head = envelope_files.unarmored(sources[0]) if len(sources) == 1 else sources[0]
-    opened = file.open_envelope(head, *sources[1:])
-    file.unseal_stream(opened, unlocked(case, opened), out.extend, lambda _: None)
+    opened = sealing.open_envelope(head, *sources[1:])
+    sealing.unseal_stream(opened, unlocked(case, opened), out.extend, lambda _: None)
 
 
 def from_a_file(case: Case, folder: Path, out: bytearray) -> None:
@@ -91,9 +91,9 @@ def from_a_file(case: Case, folder: Path, out: bytearray) -> None:
             path.write_bytes(part)
             sources.append(Source.of(stack.enter_context(path.open("rb", buffering=0)).fileno()))
         head = envelope_files.unarmored(sources[0]) if len(sources) == 1 else sources[0]
-        opened = file.open_envelope(head, *sources[1:])
+        opened = sealing.open_envelope(head, *sources[1:])
         with (folder / "opened").open("wb+") as target:
-            file.unseal(opened, unlocked(case, opened), target.fileno(), lambda _: None)
+            sealing.unseal(opened, unlocked(case, opened), target.fileno(), lambda _: None)
         out += (folder / "opened").read_bytes()
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from kmstool.errors import IntegrityError
-from kmstool.server import faults
 from kmstool.server.app import EmbeddedKms
-from kmstool.server.faults import FaultRule
+from kmstool.server.web import faults
+from kmstool.server.web.faults import FaultRule
 from tests.conftest import PROGRAM
 
 DAMAGED = [

@@ -18,15 +18,15 @@ from typing import Any
 
 import pytest
 
-from kmstool import atomic
 from kmstool.crypto import aead
-from kmstool.envelope import engine, file, header, workers
-from kmstool.envelope.file import Opened, Source
+from kmstool.envelope import engine, header, sealing, workers
 from kmstool.envelope.floe import AES_256_GCM, HEADER_BYTES, SM4_GCM, Floe, Suite
 from kmstool.envelope.header import Header, Prologue
 from kmstool.envelope.recipients import describe, unlock
+from kmstool.envelope.sealing import Opened, Source
 from kmstool.envelope.stanzas import KEY_ID, REGION, SITE, TENCENT_KMS, WRAPPED, Stanza
 from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, NetworkError, ServiceError, UsageError
+from kmstool.system import atomic
 
 CONTEXT = '{"app":"demo"}'
 DEK = bytes(range(32))
@@ -118,8 +118,8 @@ def memory(data: bytes) -> Source:
 
 def from_pipe(data: bytes, out: bytearray, head: bytes | None = None) -> None:
     """Open an envelope in order; what was released is in `out` also after a failure."""
-    opened = file.open_envelope(memory(data)) if head is None else file.open_envelope(memory(head), memory(data))
-    file.unseal_stream(opened, keys_of(opened), out.extend, nothing)
+    opened = sealing.open_envelope(memory(data)) if head is None else sealing.open_envelope(memory(head), memory(data))
+    sealing.unseal_stream(opened, keys_of(opened), out.extend, nothing)
 
 
 @contextmanager
@@ -133,7 +133,7 @@ def on_disk(data: bytes, folder: Path, name: str = "envelope") -> Iterator[Sourc
 def opened_from(source: Source, head: bytes | None) -> Opened:
     if source.size is not None and source.descriptor is not None:
         os.lseek(source.descriptor, 0, os.SEEK_SET)
-    return file.open_envelope(source) if head is None else file.open_envelope(memory(head), source)
+    return sealing.open_envelope(source) if head is None else sealing.open_envelope(memory(head), source)
 
 
 def to_file(source: Source, target: Path, head: bytes | None = None) -> None:
@@ -141,12 +141,12 @@ def to_file(source: Source, target: Path, head: bytes | None = None) -> None:
     opened = opened_from(source, head)
     keys = keys_of(opened)
     with atomic.create(target, durable=False) as out:
-        file.unseal(opened, keys, out.fileno(), nothing)
+        sealing.unseal(opened, keys, out.fileno(), nothing)
 
 
 def verify(source: Source, head: bytes | None = None) -> None:
     opened = opened_from(source, head)
-    file.verify(opened, keys_of(opened), nothing)
+    sealing.verify(opened, keys_of(opened), nothing)
 
 
 def from_file(data: bytes, folder: Path, head: bytes | None = None) -> bytes:
@@ -291,9 +291,9 @@ def test_a_false_length_is_refused(lie: int, tmp_path: Path) -> None:
 def test_a_false_length_is_refused_where_only_a_part_is_asked_for(lie: int, tmp_path: Path) -> None:
     out = bytearray()
     with on_disk(envelope(TEXT, head_for(lie)), tmp_path) as source:
-        opened = file.open_envelope(source)
+        opened = sealing.open_envelope(source)
         with pytest.raises(IntegrityError):
-            file.unseal_range(opened, keys_of(opened), 0, 3, out.extend)
+            sealing.unseal_range(opened, keys_of(opened), 0, 3, out.extend)
     assert out == b""
 
 
@@ -311,7 +311,7 @@ def test_all_ways_in_and_out(suite: Suite, size: int, tmp_path: Path, monkeypatc
         head = head_for(size if seekable else None, stanza, suite=suite, reserve=reserve, detached=detached)
         with (tmp_path / "plain").open("rb") as plain, (tmp_path / "made").open("wb+") as target:
             source = Source.of(plain.fileno()) if seekable else memory(text)
-            file.seal(dek, head, source, target.fileno(), nothing)
+            sealing.seal(dek, head, source, target.fileno(), nothing)
             target.seek(0)
             made = target.read()
         apart = head.encode() if detached else None
@@ -319,7 +319,7 @@ def test_all_ways_in_and_out(suite: Suite, size: int, tmp_path: Path, monkeypatc
         from_pipe(made, out, apart)
         assert out == text == from_file(made, tmp_path, apart)
 
-        file.seal_stream(dek, head, memory(text), streamed.extend, nothing)
+        sealing.seal_stream(dek, head, memory(text), streamed.extend, nothing)
         assert from_file(bytes(streamed), tmp_path, apart) == text
         assert len(streamed) - len(made) in (0, 32)
 
@@ -327,8 +327,8 @@ def test_all_ways_in_and_out(suite: Suite, size: int, tmp_path: Path, monkeypatc
 def test_what_the_sizes_of_a_file_tell(tmp_path: Path) -> None:
     for size in (0, 1, 31, 32, 33, 64, 65, 103):
         with on_disk(envelope(bytes(size)), tmp_path) as source:
-            assert file.open_envelope(source).plaintext_bytes == size
-    opened = file.open_envelope(memory(envelope(TEXT)))
+            assert sealing.open_envelope(source).plaintext_bytes == size
+    opened = sealing.open_envelope(memory(envelope(TEXT)))
     assert (opened.plaintext_bytes, opened.sealed_bytes) == (None, None)
 
 
@@ -339,30 +339,30 @@ BORDERS = sorted({max(0, base + more) for base in (0, 32, 64, 96, 103) for more 
 def test_every_range(size: int, tmp_path: Path) -> None:
     text = TEXT[:size]
     with on_disk(envelope(text), tmp_path) as source:
-        opened = file.open_envelope(source)
+        opened = sealing.open_envelope(source)
         keys = keys_of(opened)
         for first, last in itertools.product(BORDERS, repeat=2):
             out = bytearray()
             if first <= last < size:
-                file.unseal_range(opened, keys, first, last, out.extend)
+                sealing.unseal_range(opened, keys, first, last, out.extend)
                 assert out == text[first : last + 1]
             else:
                 with pytest.raises(InputError, match=f"{first}-{last} is not within the {size} bytes"):
-                    file.unseal_range(opened, keys, first, last, out.extend)
+                    sealing.unseal_range(opened, keys, first, last, out.extend)
                 assert out == b""
 
 
 def test_a_range_of_nothing(tmp_path: Path) -> None:
     with on_disk(envelope(b""), tmp_path) as source:
-        opened = file.open_envelope(source)
+        opened = sealing.open_envelope(source)
         with pytest.raises(InputError, match="0 bytes"):
-            file.unseal_range(opened, keys_of(opened), 0, 0, bytearray().extend)
+            sealing.unseal_range(opened, keys_of(opened), 0, 0, bytearray().extend)
 
 
 def test_a_range_of_a_pipe_is_refused() -> None:
-    opened = file.open_envelope(memory(envelope(TEXT)))
+    opened = sealing.open_envelope(memory(envelope(TEXT)))
     with pytest.raises(InputError, match="regular file"):
-        file.unseal_range(opened, keys_of(opened), 0, 0, bytearray().extend)
+        sealing.unseal_range(opened, keys_of(opened), 0, 0, bytearray().extend)
 
 
 def test_a_range_needs_the_end_of_the_file(tmp_path: Path) -> None:
@@ -373,9 +373,9 @@ def test_a_range_needs_the_end_of_the_file(tmp_path: Path) -> None:
     for payload in (segments[:3], segments[:2], segments[:1], [*segments[:3], bytes(last)], [*segments, segments[3]]):
         out = bytearray()
         with on_disk(head + floe_header + b"".join(payload), tmp_path) as source:
-            opened = file.open_envelope(source)
+            opened = sealing.open_envelope(source)
             with pytest.raises(IntegrityError):
-                file.unseal_range(opened, keys_of(opened), 0, 3, out.extend)
+                sealing.unseal_range(opened, keys_of(opened), 0, 3, out.extend)
         assert out == b""
 
 
@@ -384,16 +384,16 @@ def test_a_range_reads_no_other_segment(tmp_path: Path) -> None:
     head, floe_header, segments = split(envelope(TEXT))
     segments[1] = segments[1][:20] + b"\0\1" + segments[1][22:]
     with on_disk(head + floe_header + b"".join(segments), tmp_path) as source:
-        opened = file.open_envelope(source)
+        opened = sealing.open_envelope(source)
         keys = keys_of(opened)
         for first, last in ((0, 31), (64, 102), (64, 64)):
             out = bytearray()
-            file.unseal_range(opened, keys, first, last, out.extend)
+            sealing.unseal_range(opened, keys, first, last, out.extend)
             assert out == TEXT[first : last + 1]
         for first, last in ((0, 32), (63, 64), (40, 41)):
             out = bytearray()
             with pytest.raises(IntegrityError, match="segment 1"):
-                file.unseal_range(opened, keys, first, last, out.extend)
+                sealing.unseal_range(opened, keys, first, last, out.extend)
             assert out in (b"", TEXT[first:32])
 
 
@@ -409,7 +409,7 @@ def test_a_detached_envelope(tmp_path: Path) -> None:
         verify(source, data)
         opened = opened_from(source, data)
         out = bytearray()
-        file.unseal_range(opened, keys_of(opened), 30, 70, out.extend)
+        sealing.unseal_range(opened, keys_of(opened), 30, 70, out.extend)
         assert out == TEXT[30:71]
         assert opened.plaintext_bytes == len(TEXT)
     for place in range(0, len(payload), 5):
@@ -436,12 +436,12 @@ def test_the_header_of_another_payload(tmp_path: Path) -> None:
 def test_a_header_and_a_payload_that_do_not_belong_together() -> None:
     detached, whole = head_for(detached=True), envelope(TEXT)
     with pytest.raises(UsageError, match="name the payload's file too") as caught:
-        file.open_envelope(memory(detached.encode()))
+        sealing.open_envelope(memory(detached.encode()))
     assert "--detached" in (caught.value.hint or "")
     with pytest.raises(UsageError, match="not detached"):
-        file.open_envelope(memory(whole), memory(whole))
-    assert file.open_header(memory(detached.encode())).floe_header == b""
-    assert len(file.open_header(memory(whole)).floe_header) == HEADER_BYTES
+        sealing.open_envelope(memory(whole), memory(whole))
+    assert sealing.open_header(memory(detached.encode())).floe_header == b""
+    assert len(sealing.open_header(memory(whole)).floe_header) == HEADER_BYTES
 
 
 @contextmanager
@@ -469,7 +469,7 @@ def test_an_input_that_shrinks_while_it_is_read(tmp_path: Path) -> None:
     with large(tmp_path) as (source, open_file), (tmp_path / "made").open("wb") as target:
         shrink = once(lambda: open_file.truncate(2**20))
         with pytest.raises(InputError, match="became shorter"):
-            file.seal(DEK, head_for(source.size), source, target.fileno(), shrink)
+            sealing.seal(DEK, head_for(source.size), source, target.fileno(), shrink)
 
 
 def test_an_input_that_grows_while_it_is_read(tmp_path: Path) -> None:
@@ -478,7 +478,7 @@ def test_an_input_that_grows_while_it_is_read(tmp_path: Path) -> None:
         text = (tmp_path / "large").read_bytes()
         grow = once(lambda: os.pwrite(open_file.fileno(), b"more", len(text)))
         with suppress(InputError):
-            file.seal(DEK, head_for(source.size), source, target.fileno(), grow)
+            sealing.seal(DEK, head_for(source.size), source, target.fileno(), grow)
             target.seek(0)
             assert from_file(target.read(), tmp_path) == text
 
@@ -499,7 +499,7 @@ def test_an_input_that_changes_its_size_on_its_way_to_a_pipe(size: int, tmp_path
         made, out = bytearray(), bytearray()
         changed = Source(changing, source.descriptor, source.size)
         with suppress(InputError):
-            file.seal_stream(DEK, head_for(source.size), changed, made.extend, nothing)
+            sealing.seal_stream(DEK, head_for(source.size), changed, made.extend, nothing)
             from_pipe(bytes(made), out)
             assert len(out) == source.size
 
@@ -516,11 +516,11 @@ def test_a_file_whose_size_says_nothing(tmp_path: Path) -> None:
             source = Source.of(open_file.fileno())
             head = head_for(source.size)
             if way == "file":
-                file.seal(DEK, head, source, target.fileno(), nothing)
+                sealing.seal(DEK, head, source, target.fileno(), nothing)
                 target.seek(0)
                 made += target.read()
             else:
-                file.seal_stream(DEK, head, source, made.extend, nothing)
+                sealing.seal_stream(DEK, head, source, made.extend, nothing)
             assert from_file(bytes(made), tmp_path) == text, way
 
 
@@ -528,15 +528,15 @@ def test_a_file_whose_size_says_nothing(tmp_path: Path) -> None:
 def test_an_envelope_that_shrinks_while_it_is_read(size: int, tmp_path: Path) -> None:
     text = os.urandom(1000) * 3000
     made = bytearray()
-    file.seal_stream(DEK, head_for(len(text)), memory(text), made.extend, nothing)
+    sealing.seal_stream(DEK, head_for(len(text)), memory(text), made.extend, nothing)
     path = tmp_path / "made"
     path.write_bytes(made)
     with path.open("rb+", buffering=0) as open_file, (tmp_path / "opened").open("wb") as target:
-        opened = file.open_envelope(Source.of(open_file.fileno()))
+        opened = sealing.open_envelope(Source.of(open_file.fileno()))
         if size >= len(made):
             return
         with pytest.raises((InputError, IntegrityError)):
-            file.unseal(opened, keys_of(opened), target.fileno(), once(lambda: open_file.truncate(size)))
+            sealing.unseal(opened, keys_of(opened), target.fileno(), once(lambda: open_file.truncate(size)))
 
 
 def test_a_source_that_is_not_at_its_beginning_is_read_as_a_pipe(tmp_path: Path) -> None:
@@ -547,8 +547,8 @@ def test_a_source_that_is_not_at_its_beginning_is_read_as_a_pipe(tmp_path: Path)
         source = Source.of(open_file.fileno())
         assert source.size is None
         out = bytearray()
-        opened = file.open_envelope(source)
-        file.unseal_stream(opened, keys_of(opened), out.extend, nothing)
+        opened = sealing.open_envelope(source)
+        sealing.unseal_stream(opened, keys_of(opened), out.extend, nothing)
         assert out == TEXT
 
 
@@ -560,9 +560,9 @@ def test_an_input_that_cannot_be_read(tmp_path: Path) -> None:
         source = Source.of(unreadable.fileno())
         assert source.size == 100
         with pytest.raises(InputError, match="cannot read the input"):
-            file.seal(DEK, head_for(), source, target.fileno(), nothing)
+            sealing.seal(DEK, head_for(), source, target.fileno(), nothing)
         with pytest.raises(InputError, match="cannot read the input"):
-            file.seal_stream(DEK, head_for(), source, bytearray().extend, nothing)
+            sealing.seal_stream(DEK, head_for(), source, bytearray().extend, nothing)
     with pytest.raises(InputError, match="became shorter"), path.open("rb") as short:
         engine.read_at(short.fileno(), memoryview(bytearray(101)), 0)
 
@@ -663,10 +663,10 @@ def test_a_right_key_among_wrong_ones() -> None:
 def test_segments_may_have_three_sizes(segment_bytes: int, tmp_path: Path) -> None:
     text = os.urandom(1000) * 700
     with on_disk(envelope(text, segment_bytes=segment_bytes), tmp_path) as source:
-        opened = file.open_envelope(source)
+        opened = sealing.open_envelope(source)
         keys = unlock(opened.header, opened.floe_header, [KEEPER])[0]
         out = bytearray()
-        file.unseal_range(opened, keys, 0, len(text) - 1, out.extend)
+        sealing.unseal_range(opened, keys, 0, len(text) - 1, out.extend)
         assert out == text
 
 
@@ -735,8 +735,8 @@ def recorded() -> Iterator[list[str]]:
 
 def rewrapped(path: Path, keepers: Iterable[Keeper]) -> bool:
     with path.open("rb+", buffering=0) as open_file:
-        opened = file.open_header(Source.of(open_file.fileno()))
-        return file.rewrap_in_place(open_file.fileno(), opened.header, [one.wrap(DEK, CONTEXT) for one in keepers])
+        opened = sealing.open_header(Source.of(open_file.fileno()))
+        return sealing.rewrap_in_place(open_file.fileno(), opened.header, [one.wrap(DEK, CONTEXT) for one in keepers])
 
 
 def opens_for(path: Path, keepers: Iterable[Keeper]) -> set[int]:
@@ -744,11 +744,11 @@ def opens_for(path: Path, keepers: Iterable[Keeper]) -> set[int]:
     found = set()
     for keeper in keepers:
         with path.open("rb", buffering=0) as open_file:
-            opened = file.open_envelope(Source.of(open_file.fileno()))
+            opened = sealing.open_envelope(Source.of(open_file.fileno()))
             out = bytearray()
             with suppress(AccessError):
                 keys = unlock(opened.header, opened.floe_header, [keeper])[0]
-                file.unseal_stream(opened, keys, out.extend, nothing)
+                sealing.unseal_stream(opened, keys, out.extend, nothing)
                 assert out == TEXT
                 found.add(keeper.number)
     return found
@@ -771,7 +771,7 @@ def reserved(tmp_path: Path) -> Path:
 def test_a_rewrap_in_place(reserved: Path) -> None:
     before = reserved.read_bytes()
     for generation, keepers in enumerate((NEW, NEXT, OLD, NEW), 2):
-        old = file.open_header(memory(reserved.read_bytes())).header
+        old = sealing.open_header(memory(reserved.read_bytes())).header
         with recorded() as steps:
             assert rewrapped(reserved, keepers)
         # The new list is on disk before the old one goes.
@@ -826,8 +826,8 @@ def test_no_room_for_a_rewrap_in_place(reserved: Path, tmp_path: Path) -> None:
     assert not rewrapped(reserved, [Keeper(number) for number in range(17)])
     many = [Stanza(TENCENT_KMS, {**KEEPER.wrap(DEK, CONTEXT).fields, WRAPPED: b"A" * 5000})]
     with reserved.open("rb+", buffering=0) as open_file:
-        head = file.open_header(Source.of(open_file.fileno())).header
-        assert not file.rewrap_in_place(open_file.fileno(), head, many)
+        head = sealing.open_header(Source.of(open_file.fileno())).header
+        assert not sealing.rewrap_in_place(open_file.fileno(), head, many)
     compact = tmp_path / "compact"
     compact.write_bytes(envelope(TEXT))
     assert not rewrapped(compact, NEW)
@@ -842,10 +842,10 @@ def test_a_rewrap_by_a_copy(reserve: bool, detached: bool, tmp_path: Path) -> No
     data = head.encode() if detached else payload
     many = [KEEPER, *(Keeper(number) for number in range(100, 115))]
     with on_disk(data, tmp_path) as source, (tmp_path / "copy").open("wb+") as target:
-        file.rewrap_copy(source, head, target.fileno(), [keeper.wrap(DEK, CONTEXT) for keeper in many])
+        sealing.rewrap_copy(source, head, target.fileno(), [keeper.wrap(DEK, CONTEXT) for keeper in many])
         target.seek(0)
         made = target.read()
-    fresh = file.open_header(memory(made)).header
+    fresh = sealing.open_header(memory(made)).header
     assert len(fresh.stanzas) == 16
     assert (fresh.prologue, len(fresh.slots), fresh.detached) == (head.prologue, len(head.slots), detached)
     assert made[fresh.payload_offset :] == data[head.payload_offset :]
@@ -867,9 +867,9 @@ def test_a_rewrap_keeps_what_a_newer_kmstool_wrote(tmp_path: Path) -> None:
     path.write_bytes(envelope(TEXT, head, segment_bytes=2**20))
     with path.open("rb", buffering=0) as open_file, (tmp_path / "copy").open("wb") as target:
         source = Source.of(open_file.fileno())
-        found = file.open_header(source).header
+        found = sealing.open_header(source).header
         with pytest.raises(InputError, match="does not know") as caught:
-            file.rewrap_copy(source, found, target.fileno(), [KEEPER.wrap(DEK, CONTEXT)])
+            sealing.rewrap_copy(source, found, target.fileno(), [KEEPER.wrap(DEK, CONTEXT)])
         assert caught.value.hint
         assert target.tell() == os.fstat(target.fileno()).st_size == 0
     assert rewrapped(path, NEW)
@@ -883,8 +883,8 @@ def test_a_copy_is_made_where_blocks_cannot_be_shared(tmp_path: Path, monkeypatc
     monkeypatch.setattr(os, "copy_file_range", unable, raising=False)
     data = envelope(TEXT)
     with on_disk(data, tmp_path) as source, (tmp_path / "copy").open("wb+") as target:
-        head = file.open_header(source).header
-        file.rewrap_copy(source, head, target.fileno(), [KEEPER.wrap(DEK, CONTEXT)])
+        head = sealing.open_header(source).header
+        sealing.rewrap_copy(source, head, target.fileno(), [KEEPER.wrap(DEK, CONTEXT)])
         target.seek(0)
         made = target.read()
     assert from_file(made, tmp_path) == TEXT

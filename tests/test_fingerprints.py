@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmstool.errors import InputError, NotFoundError, ServiceError
-from kmstool.kms import fingerprints
+from kmstool.kms.calls import fingerprints
+from kmstool.kms.calls.white_box import DeviceFingerprint
 from kmstool.kms.client import KmsClient
-from kmstool.kms.whitebox import DeviceFingerprint
 from kmstool.server.app import EmbeddedKms
 
 # Runs kmstool on a terminal of its own, fed from stdin; what the terminal shows goes to stdout.

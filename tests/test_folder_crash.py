@@ -17,10 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from kmstool import atomic, leftovers, material, protocol
+from kmstool import byok
+from kmstool.api import protocol
 from kmstool.cli.material_files import PARAMETERS, PUBLIC_KEY, TOKEN
-from kmstool.crypto import asymmetric, pem
-from kmstool.kms import bundle
+from kmstool.crypto import keys, pem
+from kmstool.system import atomic, leftovers
+from kmstool.whitebox import bundle
 from tests.conftest import need
 from tests.foreign import CASES
 
@@ -57,8 +59,8 @@ def sealed_of(folder: Path) -> bytes:
 
 def parameters_of(folder: Path) -> bytes:
     data = (folder / PARAMETERS).read_bytes()
-    found = material.Parameters.read(data, "params.json")
-    assert (folder / PUBLIC_KEY).read_text() == pem.write_public_key(asymmetric.from_spki(found.wrapping_key))
+    found = byok.Parameters.read(data, "params.json")
+    assert (folder / PUBLIC_KEY).read_text() == pem.write_public_key(keys.from_spki(found.wrapping_key))
     assert (folder / TOKEN).read_text() == protocol.encode(found.token) + "\n"
     return data
 

@@ -27,14 +27,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kmstool import protocol, tc3
+from kmstool.api import protocol, tc3
 from kmstool.errors import KmsToolError
-from kmstool.server import admin, credentials, faults
+from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
-from kmstool.server.authentication import authenticate, unflatten
-from kmstool.server.credentials import ServedCredential
-from kmstool.server.faults import FaultRule
-from kmstool.server.http import HttpRequest
+from kmstool.server.tables import credentials
+from kmstool.server.tables.credentials import ServedCredential
+from kmstool.server.web import faults
+from kmstool.server.web.authentication import authenticate, unflatten
+from kmstool.server.web.faults import FaultRule
+from kmstool.server.web.http import HttpRequest
 from tests import served
 from tests.conftest import PROGRAM
 from tests.served import Served

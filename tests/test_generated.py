@@ -1,6 +1,6 @@
 """What is generated from the command tree is up to date, and real shells and a real roff understand it.
 
-After a change of a command or an option: python -m kmstool.cli.manual
+After a change of a command or an option: python -m kmstool.cli.generated.man
 """
 
 import os
@@ -15,11 +15,12 @@ import click
 import pytest
 
 from kmstool import __version__, errors
-from kmstool.cli import completion, main, manual, options
+from kmstool.cli import main, options
+from kmstool.cli.generated import completion, man
 from tests.conftest import need
 
 ROOT = Path(__file__).parents[1]
-AGAIN = "regenerate and commit: python -m kmstool.cli.manual"
+AGAIN = "regenerate and commit: python -m kmstool.cli.generated.man"
 COMPLETIONS = ("completions/kmstool.bash", "completions/_kmstool", "completions/kmstool.fish")
 FILE = "secret.txt"
 
@@ -143,13 +144,13 @@ def offered(shell: Shell, folder: Path, expected: Mapping[str, set[str]], cwd: P
 
 
 def test_completions_and_pages_are_up_to_date() -> None:
-    stale = [name for name, text in manual.render().items() if not same(ROOT / name, text)]
+    stale = [name for name, text in man.render().items() if not same(ROOT / name, text)]
     assert not stale, AGAIN
 
 
 def test_no_page_is_left_of_a_command_that_is_gone() -> None:
     found = {f"{folder}/{path.name}" for folder in ("completions", "man") for path in (ROOT / folder).iterdir()}
-    assert found <= set(manual.render()), AGAIN
+    assert found <= set(man.render()), AGAIN
 
 
 def same(path: Path, text: str) -> bool:
@@ -163,13 +164,13 @@ def test_writing_again_gives_the_same_bytes_and_removes_old_pages(tmp_path: Path
     for name in ("kmstool-gone.1", "other.1"):
         (pages / name).touch()
     ran(
-        [sys.executable, "-m", "kmstool.cli.manual", "out"],
+        [sys.executable, "-m", "kmstool.cli.generated.man", "out"],
         tmp_path,
         PYTHONHASHSEED="7",
         PYTHONPATH=str(ROOT),
         LC_ALL="C",
     )
-    assert {name for name, text in manual.render().items() if not same(tmp_path / "out" / name, text)} == set()
+    assert {name for name, text in man.render().items() if not same(tmp_path / "out" / name, text)} == set()
     assert not (pages / "kmstool-gone.1").exists()
     assert (pages / "other.1").exists()
 
@@ -178,7 +179,9 @@ def test_starting_does_not_import_the_generator(tmp_path: Path) -> None:
     code = "import sys, kmstool.cli.main; print(*(name for name in sys.modules if name.startswith('kmstool.')))"
     loaded = ran([sys.executable, "-c", code], tmp_path, PYTHONPATH=str(ROOT)).split()
     assert "kmstool.cli.main" in loaded
-    assert not {"kmstool.cli.manual", "kmstool.cli.completion", "kmstool.cli.shells"} & set(loaded)
+    assert not {"kmstool.cli.generated.man", "kmstool.cli.generated.completion", "kmstool.cli.generated.shells"} & set(
+        loaded
+    )
 
 
 @pytest.mark.parametrize(
@@ -260,7 +263,7 @@ def odd(tmp_path: Path) -> Path:
     ]
     root.add_command(plain)
     root.add_command(options.Command("hidden", hidden=True))
-    for name, content in manual.render(root).items():
+    for name, content in man.render(root).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content, encoding="utf-8")
     return tmp_path

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool.envelope import engine, file, header
+from kmstool.envelope import engine, header, sealing
 from kmstool.envelope.floe import AES_256_GCM, HEADER_BYTES, SM4_GCM, SUITES, Floe
 from kmstool.envelope.header import Header, Prologue, Slot
 from kmstool.envelope.recipients import MAX_WRONG_DEKS, unlock
@@ -133,13 +133,13 @@ def test_the_worked_example_is_the_documented_one() -> None:
 
 
 def test_the_worked_example_opens() -> None:
-    opened = file.open_envelope(file.Source(io.BytesIO(EXAMPLE).readinto))
+    opened = sealing.open_envelope(sealing.Source(io.BytesIO(EXAMPLE).readinto))
     assert opened.header == header.build(AES_256_GCM, EXAMPLE_PROLOGUE, [EXAMPLE_STANZA])
     assert (opened.header.slot_offset, opened.header.payload_offset, opened.offset) == (78, 220, 294)
     assert opened.header.aad == b"kmstool/KTE1\1\1\0\0\0\x2a" + EXAMPLE[36:78]
     keys = Floe.resume(AES_256_GCM, EXAMPLE_DEK, opened.header.aad, opened.floe_header)
     out = bytearray()
-    file.unseal_stream(opened, keys, out.extend, lambda _: None)
+    sealing.unseal_stream(opened, keys, out.extend, lambda _: None)
     assert out == b"hello\n"
 
 
@@ -178,7 +178,7 @@ def test_any_bytes_are_a_header_or_an_input_error(data: bytes, marked: bool) -> 
     with contextlib.suppress(InputError):
         assert 36 <= header.needed_bytes(data[:36]) <= 262_144
     with contextlib.suppress(InputError, UsageError):
-        file.open_envelope(file.Source(io.BytesIO(data).readinto))
+        sealing.open_envelope(sealing.Source(io.BytesIO(data).readinto))
 
 
 @given(headers, st.lists(st.tuples(st.integers(0), st.integers(1, 255)), min_size=1, max_size=4), st.booleans())
@@ -213,7 +213,7 @@ def test_every_cut_and_extension_is_refused() -> None:
         with pytest.raises(InputError):
             header.parse(data[:size])
         with pytest.raises(InputError):
-            file.open_envelope(file.Source(io.BytesIO(data[:size]).readinto))
+            sealing.open_envelope(sealing.Source(io.BytesIO(data[:size]).readinto))
     with pytest.raises(InputError):
         header.parse(data + b"\0")
 
@@ -233,7 +233,7 @@ def test_what_a_newer_kmstool_made_is_said_to_be_so(place: int, value: bytes) ->
 @pytest.mark.parametrize("data", [b"", b"\x89", b"hello world" * 10, EXAMPLE[1:], b"\x89KTE\n\x1a\n" + EXAMPLE[8:]])
 def test_what_is_no_envelope_is_said_to_be_so(data: bytes) -> None:
     with pytest.raises(InputError, match="this is no envelope") as caught:
-        file.open_envelope(file.Source(io.BytesIO(data).readinto))
+        sealing.open_envelope(sealing.Source(io.BytesIO(data).readinto))
     assert caught.value.hint
 
 
@@ -300,7 +300,7 @@ def test_never_more_than_256_kib_are_read() -> None:
         return len(buffer)
 
     with pytest.raises(InputError):
-        file.open_envelope(file.Source(endless))
+        sealing.open_envelope(sealing.Source(endless))
     assert sum(asked) <= 262_144
 
 
@@ -571,7 +571,7 @@ def tried(data: bytes) -> str:
     """Go as far with an envelope as `decrypt` does before the payload; return what became of it."""
     kms = _Kms()
     try:
-        opened = file.open_envelope(file.Source(io.BytesIO(data).readinto))
+        opened = sealing.open_envelope(sealing.Source(io.BytesIO(data).readinto))
     except InputError:
         assert not kms.asked
         return "refused"

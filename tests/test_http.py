@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool.server import http as served
-from kmstool.server import http_connection
-from kmstool.server.http import HttpAnswer, HttpError, HttpRequest, parse_head
-from kmstool.server.http_server import HttpServer
+from kmstool.server.web import connection
+from kmstool.server.web import http as served
+from kmstool.server.web.http import HttpAnswer, HttpError, HttpRequest, parse_head
+from kmstool.server.web.http_server import HttpServer
 from tests.running import TIMEOUT_SECONDS, Running, answers, connect, exchange, last, read_all, running
 
 FUZZ = int(os.environ.get("KMSTOOL_FUZZ", "20000"))
@@ -466,7 +466,7 @@ def test_a_client_that_goes_away_disturbs_nobody(server: Running) -> None:
 
 def test_idle_connections_are_closed_and_busy_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server looks every five seconds."""
-    monkeypatch.setattr(http_connection, "IDLE_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "IDLE_SECONDS", 0.5)
     waiting: list[asyncio.Future[HttpAnswer]] = []
 
     def handle(_: HttpRequest) -> served.Answer:

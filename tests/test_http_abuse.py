@@ -20,13 +20,14 @@ from typing import Any
 
 import pytest
 
-from kmstool import protocol, tc3
+from kmstool.api import protocol, tc3
 from kmstool.errors import KmsToolError
-from kmstool.server import authentication, http, http_connection, http_incoming, http_server, requests
-from kmstool.server.authentication import authenticate, is_addressed_by_loopback, unflatten
-from kmstool.server.credentials import ServedCredential
-from kmstool.server.http import Answer, HttpAnswer, HttpError, HttpRequest, parse_head
-from kmstool.server.http_incoming import Budget, Incoming
+from kmstool.server import requests
+from kmstool.server.tables.credentials import ServedCredential
+from kmstool.server.web import authentication, connection, http, http_server, incoming
+from kmstool.server.web.authentication import authenticate, is_addressed_by_loopback, unflatten
+from kmstool.server.web.http import Answer, HttpAnswer, HttpError, HttpRequest, parse_head
+from kmstool.server.web.incoming import Budget, Incoming
 from tests.running import TIMEOUT_SECONDS, answers, connect, exchange, last, read_all, running
 from tests.served import Served, serving
 
@@ -171,7 +172,7 @@ def wait_until(condition: Callable[[], object]) -> None:
     ("constant", "start"), [("HEAD_SECONDS", GET[:-3]), ("BODY_SECONDS", POST % 10_000)], ids=["head", "body"]
 )
 def test_no_number_of_bytes_moves_a_deadline(monkeypatch: pytest.MonkeyPatch, constant: str, start: bytes) -> None:
-    monkeypatch.setattr(http_incoming, constant, 0.5)
+    monkeypatch.setattr(incoming, constant, 0.5)
     with running(lambda _: TRUSTED) as server, connect(server) as client:
         client.sendall(start)
         data, end = b"", time.monotonic() + TIMEOUT_SECONDS
@@ -186,7 +187,7 @@ def test_no_number_of_bytes_moves_a_deadline(monkeypatch: pytest.MonkeyPatch, co
 
 
 def test_who_never_reads_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_connection, "UNREAD_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "UNREAD_SECONDS", 0.5)
     handled = []
 
     def handle(request: HttpRequest) -> Answer:
@@ -276,7 +277,7 @@ def test_who_does_not_read_is_not_read_from() -> None:
         most = 32 * MIB
         assert push(client, GET * 1000, most) < most
         [connection] = server.server.shared.connections
-        assert connection.unread_bytes <= 2 * http_connection.MAX_UNREAD_BYTES
+        assert connection.unread_bytes <= 2 * connection.MAX_UNREAD_BYTES
 
 
 def test_who_waits_for_an_answer_is_not_read_from() -> None:
@@ -335,7 +336,7 @@ def test_large_bodies_of_strangers_take_little_memory(kms: Served, who: str, sho
 
 
 def test_many_small_bodies_take_little_memory(kms: Served) -> None:
-    size = http_incoming.SMALL_BODY_BYTES
+    size = incoming.SMALL_BODY_BYTES
     with clients(address(kms), PLACES) as crowd:
         for client in crowd:
             with suppress(ConnectionError):
@@ -378,7 +379,7 @@ def test_what_will_be_refused_is_not_kept_but_may_be_sent() -> None:
     def admit(request: HttpRequest) -> HttpAnswer | None:
         return None if request.path == "/good" else HttpAnswer(b"refused", 200)
 
-    length = http_incoming.SMALL_BODY_BYTES + 1
+    length = incoming.SMALL_BODY_BYTES + 1
     head = b"POST /%b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
     with running(handle, admit) as server:
         bodies = [
@@ -401,7 +402,7 @@ def test_what_will_be_refused_is_not_kept_but_may_be_sent() -> None:
 LENGTH = 10**6
 PATTERNS: dict[str, re.Pattern[Any]] = {
     f"{module.__name__}.{name}": pattern
-    for module in (http, http_incoming, authentication, requests, tc3)
+    for module in (http, incoming, authentication, requests, tc3)
     for name, pattern in vars(module).items()
     if isinstance(pattern, re.Pattern)
 }

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from kmstool.server import cmks
 from kmstool.server.app import EmbeddedKms
+from kmstool.server.tables import cmks
 from tests.conftest import need
 
 KMSTOOL = [sys.executable, "-B", "-m", "kmstool"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kmstool.crypto import asymmetric, interruptible, kdf, pem, rsa
+from kmstool.crypto import interruptible, kdf, keys, pem, rsa
 from tests.conftest import PROGRAM, unable
 from tests.test_pem import AES_256, pbkdf2_file
 
@@ -133,4 +133,4 @@ def test_a_signal_ends_the_work_that_a_private_key_asks_for(
 
 
 def _public_key() -> bytes:
-    return pem.write_public_key(asymmetric.RsaPublicKey(rsa.generate(2048).public_key())).encode()
+    return pem.write_public_key(keys.RsaPublicKey(rsa.generate(2048).public_key())).encode()

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool import errors, keys, protocol
+from kmstool import errors
+from kmstool.api import cmk_rules, protocol
+from kmstool.api.cmk_rules import KeyAddress
 from kmstool.errors import KmsToolError, UsageError
-from kmstool.keys import KeyAddress
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.handlers import ACTIONS
 from tests.stores import reseal_folder
@@ -137,7 +138,7 @@ def test_a_key_id_is_a_uuid_of_the_time_of_creation(kms: EmbeddedKms) -> None:
         assert (key_id.version, key_id.variant) == (1, uuid.RFC_4122)
         assert key_id.time // 10_000_000 - GREGORIAN_SECONDS == answer["CreateTime"]
         assert f"{key_id.node:012x}".startswith("5254")
-        assert keys.is_key_id(answer["KeyId"])
+        assert cmk_rules.is_key_id(answer["KeyId"])
 
 
 @pytest.mark.parametrize("alias", ["a", "A", "0", "a-", "a_", "7-Z_z", "a" * 60, "kms", "kms_", "Kms-a", "my-kms-a"])
@@ -235,8 +236,8 @@ def test_a_usage_or_type_that_there_is_not_is_refused(kms: EmbeddedKms, more: di
 def test_a_usage_is_served_or_refused_as_not_offered(kms: EmbeddedKms) -> None:
     listed = kms.call("ListAlgorithms", {})
     offered = {entry["KeyUsage"] for kind in listed.values() if isinstance(kind, list) for entry in kind}
-    assert {SYMMETRIC} <= offered <= set(keys.USAGES.values())
-    for number, usage in enumerate(keys.USAGES.values()):
+    assert {SYMMETRIC} <= offered <= set(cmk_rules.USAGES.values())
+    for number, usage in enumerate(cmk_rules.USAGES.values()):
         params = {"Alias": f"demo-{number}", "KeyUsage": usage}
         if usage in offered:
             key_id = kms.call("CreateKey", params)["KeyId"]
@@ -362,7 +363,7 @@ def test_a_list_comes_in_pages(kms: EmbeddedKms, folder: Path, action: str) -> N
 
 def test_list_keys_hides_what_cannot_be_used(kms: EmbeddedKms, folder: Path) -> None:
     ids = {}
-    for state in keys.STATES:
+    for state in cmk_rules.STATES:
         ids[state] = create(kms, state)
         set_column(folder, ids[state], "state", state)
     answer = kms.call("ListKeys", {})
@@ -371,12 +372,12 @@ def test_list_keys_hides_what_cannot_be_used(kms: EmbeddedKms, folder: Path) -> 
 
 
 def test_all_states_are_described_and_listed_in_detail(kms: EmbeddedKms, folder: Path) -> None:
-    for state in keys.STATES:
+    for state in cmk_rules.STATES:
         set_column(folder, create(kms, state), "state", state)
-    assert sorted(details(kms)) == sorted(keys.STATES)
+    assert sorted(details(kms)) == sorted(cmk_rules.STATES)
     numbers = {0: None, 1: "Enabled", 2: "Disabled", 3: "PendingDelete", 4: "PendingImport", 5: "Archived"}
     for number, only in numbers.items():
-        assert sorted(details(kms, KeyState=number)) == (sorted(keys.STATES) if only is None else [only])
+        assert sorted(details(kms, KeyState=number)) == (sorted(cmk_rules.STATES) if only is None else [only])
     for key in kms.call("ListKeyDetail", {})["KeyMetadatas"]:
         assert key["KeyState"] == key["Alias"]
         assert describe(kms, key["KeyId"]) == key
@@ -422,7 +423,7 @@ def test_the_usage_is_a_filter_and_without_it_only_symmetric_keys_are_listed(kms
     assert details(kms) == details(kms, KeyUsage="") == details(kms, KeyUsage=SYMMETRIC) == ["symmetric"]
     assert details(kms, KeyUsage="ASYMMETRIC_SIGN_VERIFY_SM2") == ["signing"]
     assert sorted(details(kms, KeyUsage="ALL")) == ["signing", "symmetric"]
-    for usage in keys.USAGES.values():
+    for usage in cmk_rules.USAGES.values():
         details(kms, KeyUsage=usage)
 
 
@@ -502,7 +503,7 @@ def test_a_tag_given_twice_is_refused(kms: EmbeddedKms) -> None:
     assert details(kms) == []
 
 
-@pytest.mark.parametrize("state", keys.STATES)
+@pytest.mark.parametrize("state", cmk_rules.STATES)
 @pytest.mark.parametrize(
     ("action", "params"), [("UpdateAlias", {"Alias": "other"}), ("UpdateKeyDescription", {"Description": "other"})]
 )
@@ -513,7 +514,7 @@ def test_a_key_can_be_renamed_in_every_state_but_before_its_deletion(
     set_column(folder, key_id, "state", state)
     before = describe(kms, key_id)
     expected = "ResourceUnavailable.CmkStateNotSupport" if state == "PendingDelete" else None
-    assert keys.refusal(action, state) == expected
+    assert cmk_rules.refusal(action, state) == expected
     if expected:
         assert code(kms, action, {"KeyId": key_id, **params}) == expected
         assert describe(kms, key_id) == before
@@ -636,7 +637,7 @@ def test_any_text_is_an_address_that_is_written_the_same_or_a_usage_error(text: 
         address = KeyAddress.parse(text)
     except UsageError:
         return
-    assert keys.is_alias(address.name)
+    assert cmk_rules.is_alias(address.name)
     assert address.region != ""
     assert address.profile != ""
     assert str(address) == text
@@ -659,8 +660,8 @@ def test_a_key_id_is_a_lower_case_uuid(text: str) -> None:
         canonical = str(uuid.UUID(text))
     except (ValueError, OverflowError):
         canonical = ""
-    assert keys.is_key_id(text) == (bool(text) and canonical == text)
-    assert not keys.is_key_id(text) or keys.is_alias(text)
+    assert cmk_rules.is_key_id(text) == (bool(text) and canonical == text)
+    assert not cmk_rules.is_key_id(text) or cmk_rules.is_alias(text)
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=70))
@@ -668,14 +669,14 @@ def test_a_key_id_is_a_lower_case_uuid(text: str) -> None:
 def test_an_alias_is_of_letters_digits_and_two_signs(text: str) -> None:
     expected = bool(text) and len(text) <= 60 and text.isascii() and not text.startswith(("-", "_"))
     expected = expected and text.replace("-", "a").replace("_", "a").isalnum()
-    assert keys.is_alias(text) == expected
+    assert cmk_rules.is_alias(text) == expected
 
 
 def test_usages_have_a_short_name_and_the_apis(kms: EmbeddedKms) -> None:
-    for short, usage in keys.USAGES.items():
-        assert keys.usage_of(short) == keys.usage_of(short.upper()) == keys.usage_of(usage) == usage
+    for short, usage in cmk_rules.USAGES.items():
+        assert cmk_rules.usage_of(short) == cmk_rules.usage_of(short.upper()) == cmk_rules.usage_of(usage) == usage
         assert re.fullmatch(r"[a-z0-9-]+", short)
     for name in ("", "encrypt_decrypt", "ALL", "rsa", "symmetric "):
         with pytest.raises(UsageError) as caught:
-            keys.usage_of(name)
+            cmk_rules.usage_of(name)
         assert "sign-sm2" in (caught.value.hint or "")

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import pytest
 
-from kmstool import atomic, folders, leftovers
+from kmstool.system import atomic, folders, leftovers
 
 NAME = ".kmstool-0123456789abcdef"
 
@@ -246,7 +246,7 @@ def test_a_file_that_a_sweep_may_not_see_is_no_file_of_a_set(folder: Path) -> No
 def test_many_processes_sweep_and_write_at_once(folder: Path) -> None:
     """Nobody takes the temporary file of another that lives."""
     script = (
-        "import os, sys; from pathlib import Path; from kmstool import atomic, leftovers\n"
+        "import os, sys; from pathlib import Path; from kmstool.system import atomic, leftovers\n"
         "if sys.argv[2] == 'named': del os.O_TMPFILE\n"
         "for number in range(200):\n"
         "    leftovers._swept.clear()\n"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import kmstool
 from kmstool.cli import main
-from kmstool.cli.session import Session
+from kmstool.cli.session.session import Session
 from kmstool.crypto import ecb
 from kmstool.envelope import legacy
 from kmstool.errors import InputError

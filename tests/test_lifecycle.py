@@ -14,12 +14,16 @@ from typing import Any
 
 import pytest
 
-from kmstool import keys, protocol, signing
-from kmstool.crypto import asymmetric, encodings, rsa, sm2_encryption
+from kmstool import signing
+from kmstool.api import cmk_rules, protocol
+from kmstool.crypto import formats, keys, rsa
+from kmstool.crypto.sm2 import encryption
 from kmstool.errors import KmsToolError
-from kmstool.server import admin, cmks, materials, seed
+from kmstool.server import admin, materials
 from kmstool.server.app import EmbeddedKms
-from tests import byok
+from kmstool.server.seed import seeding
+from kmstool.server.tables import cmks
+from tests import import_requests
 from tests.stores import reseal
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "local-kms.md"
@@ -173,7 +177,7 @@ CLOUD_REASONS: list[tuple[str, str, dict[str, Any], set[str | None]]] = [
 CLOUD_REASONS += [
     (action, state, {"usage": usage}, {NOT_EXTERNAL})
     for action in IMPORTS
-    for state in keys.STATES
+    for state in cmk_rules.STATES
     for usage in (SYMMETRIC, ASYMMETRIC)
 ]
 CLOUD_REASONS += [
@@ -197,10 +201,10 @@ class Condition:
         return {"usage": self.usage, "origin": self.origin, "owner": self.owner, "bound": self.bound}
 
 
-def conditions(rule: keys.Rule) -> Iterator[Condition]:
+def conditions(rule: cmk_rules.Rule) -> Iterator[Condition]:
     """Yield every state and usage, and the other columns where a rule tells them apart."""
     for fields in itertools.product(
-        keys.STATES,
+        cmk_rules.STATES,
         (SYMMETRIC, *materials.ASYMMETRIC) if rule.usages or rule.symmetric else (SYMMETRIC, ASYMMETRIC),
         ("TENCENT_KMS", "EXTERNAL") if rule.external or rule.generated else ("TENCENT_KMS",),
         ("user", "ssm") if rule.product else ("user",),
@@ -209,7 +213,7 @@ def conditions(rule: keys.Rule) -> Iterator[Condition]:
         yield Condition(*fields)
 
 
-MATRIX = [(action, condition) for action, rule in keys.RULES.items() for condition in conditions(rule)]
+MATRIX = [(action, condition) for action, rule in cmk_rules.RULES.items() for condition in conditions(rule)]
 
 
 @pytest.fixture(scope="module")
@@ -262,11 +266,11 @@ def ciphertext(usage: str) -> str:
     """Return what the private key of a usage decrypts, if it decrypts."""
     if usage not in {DECRYPT_RSA, DECRYPT_SM2}:
         return PLAINTEXT
-    key = asymmetric.from_pkcs8(private_key(usage)).public_key
-    if isinstance(key, asymmetric.RsaPublicKey):
+    key = keys.from_pkcs8(private_key(usage)).public_key
+    if isinstance(key, keys.RsaPublicKey):
         return protocol.encode(rsa.encrypt(key.key, "RSAES_OAEP_SHA_256", b"of the tests"))
-    assert isinstance(key, asymmetric.Sm2PublicKey)
-    return protocol.encode(encodings.write_ciphertext(sm2_encryption.encrypt(key.key, b"of the tests")))
+    assert isinstance(key, keys.Sm2PublicKey)
+    return protocol.encode(formats.write_ciphertext(encryption.encrypt(key.key, b"of the tests")))
 
 
 def request(action: str, key_id: str, blob: str, usage: str = SYMMETRIC) -> dict[str, Any]:
@@ -352,7 +356,7 @@ def wrapped(kms: EmbeddedKms, key_id: str) -> list[bytes]:
 @pytest.fixture(scope="module")
 def matrix(shared: EmbeddedKms) -> dict[tuple[str, Condition], tuple[str, str]]:
     """Make a key for every cell of the table; return its id and a blob from when it was enabled and symmetric."""
-    added = seed.apply(shared, "".join(f'[[key]]\nalias = "cell-{number}"\n' for number in range(len(MATRIX))))
+    added = seeding.apply(shared, "".join(f'[[key]]\nalias = "cell-{number}"\n' for number in range(len(MATRIX))))
     cells = {cell: (cmk.key_id, encrypt(shared, cmk.key_id)) for cell, cmk in zip(MATRIX, added, strict=True)}
     with shared.request("CreateKey", {}, write=True) as call:
         for (_, condition), cmk in zip(MATRIX, added, strict=True):
@@ -386,10 +390,10 @@ def test_every_action_on_every_kind_of_key(
 ) -> None:
     key_id, blob = matrix[action, condition]
     before = metadata(shared, key_id)
-    expected = keys.refusal(action, condition.state, **condition.facts())
+    expected = cmk_rules.refusal(action, condition.state, **condition.facts())
     parameters = request(action, key_id, blob, condition.usage)
     if action == "ImportKeyMaterial" and condition.origin == "EXTERNAL" and condition.usage == SYMMETRIC:
-        parameters = byok.import_request(shared, key_id, material_of(shared, key_id))
+        parameters = import_requests.import_request(shared, key_id, material_of(shared, key_id))
     assert outcome(shared, action, parameters) == expected
     after = metadata(shared, key_id)
     if expected is None:
@@ -398,12 +402,12 @@ def test_every_action_on_every_kind_of_key(
         assert after == before, "a refused action changed the key"
 
 
-@pytest.mark.parametrize("state", keys.STATES)
+@pytest.mark.parametrize("state", cmk_rules.STATES)
 @pytest.mark.parametrize("action", CLOUD)
 def test_the_table_says_what_the_cloud_says_of_states(action: str, state: str) -> None:
     origin = "EXTERNAL" if state == "PendingImport" or action in IMPORTS else "TENCENT_KMS"
     order = ("Enabled", "Disabled", "PendingDelete", "PendingImport", "Archived")
-    found = keys.refusal(action, state, origin=origin, usage=USAGES.get(action, SYMMETRIC))
+    found = cmk_rules.refusal(action, state, origin=origin, usage=USAGES.get(action, SYMMETRIC))
     assert found == CLOUD[action][order.index(state)]
 
 
@@ -411,10 +415,10 @@ def test_the_table_says_what_the_cloud_says_of_states(action: str, state: str) -
 def test_the_table_says_what_the_cloud_says_of_usage_origin_and_users(
     action: str, state: str, facts: dict[str, Any], codes: set[str | None]
 ) -> None:
-    assert keys.refusal(action, state, **facts) in codes
+    assert cmk_rules.refusal(action, state, **facts) in codes
 
 
-def reasons(rule: keys.Rule) -> tuple[str | None, ...]:
+def reasons(rule: cmk_rules.Rule) -> tuple[str | None, ...]:
     """Return the codes for all that is not the state, in the order of the documented table."""
     return rule.symmetric, rule.asymmetric, rule.external, rule.generated, rule.product, rule.bound
 
@@ -431,9 +435,18 @@ def written_table() -> str:
     def cell(code: str | None, fine: str) -> str:
         return fine if code is None else f"`{code.rpartition('.')[2]}`"
 
-    headings = ["action", *keys.STATES, "symmetric", "asymmetric", "imported", "not imported", "of a product", "in use"]
+    headings = [
+        "action",
+        *cmk_rules.STATES,
+        "symmetric",
+        "asymmetric",
+        "imported",
+        "not imported",
+        "of a product",
+        "in use",
+    ]
     lines = [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
-    for action, rule in keys.RULES.items():
+    for action, rule in cmk_rules.RULES.items():
         cells = [cell(code, "yes") for code in rule.states]
         cells += [cell(code, "") for code in reasons(rule)]
         lines.append(f"| {' | '.join([action, *cells])} |")
@@ -447,19 +460,19 @@ def test_the_documented_table_is_the_one_of_the_code() -> None:
     )
 
 
-@pytest.mark.parametrize("source", keys.STATES)
-@pytest.mark.parametrize("destination", keys.STATES)
+@pytest.mark.parametrize("source", cmk_rules.STATES)
+@pytest.mark.parametrize("destination", cmk_rules.STATES)
 def test_moving_a_blob_needs_a_key_that_decrypts_and_one_that_encrypts(
     shared: EmbeddedKms, source: str, destination: str
 ) -> None:
     _, blob = key_in(shared, Condition(source))
     to_key_id, _ = key_in(shared, Condition(destination))
-    expected = keys.refusal("Decrypt", source) or keys.refusal("Encrypt", destination)
+    expected = cmk_rules.refusal("Decrypt", source) or cmk_rules.refusal("Encrypt", destination)
     assert outcome(shared, "ReEncrypt", {"CiphertextBlob": blob, "DestinationKeyId": to_key_id}) == expected
 
 
 def test_keys_that_await_deletion_or_are_archived_are_not_in_the_short_list(kms: EmbeddedKms) -> None:
-    made = {state: key_in(kms, Condition(state))[0] for state in keys.STATES}
+    made = {state: key_in(kms, Condition(state))[0] for state in cmk_rules.STATES}
     key_in(kms, Condition(owner="ssm"))
     answer = kms.call("ListKeys", {})
     listed = {found["KeyId"] for found in answer["Keys"]}
@@ -544,8 +557,8 @@ def test_after_the_window_the_key_is_gone_with_all_that_belongs_to_it(kms: Embed
     before = kms.store.path.read_bytes()
     assert all(secret in before for secret in [*material, key_id.encode(), b"a tag that goes"])
     advance(kms, date - now(kms))
-    codes = {action: outcome(kms, action, request(action, key_id, blob)) for action in keys.RULES}
-    assert codes == dict.fromkeys(keys.RULES, GONE)
+    codes = {action: outcome(kms, action, request(action, key_id, blob)) for action in cmk_rules.RULES}
+    assert codes == dict.fromkeys(cmk_rules.RULES, GONE)
     after = kms.store.path.read_bytes()
     assert not any(secret in after for secret in [*material, key_id.encode(), b"a tag that goes"])
     assert {path.name for path in kms.store.folder.iterdir()} == {"kms.sqlite3", "root.key"}

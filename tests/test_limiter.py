@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from kmstool import protocol
+from kmstool.api import protocol
 from kmstool.errors import KmsToolError, LimitError
-from kmstool.kms.limiter import Limited, Limiter, Rate
-from kmstool.kms.retry import Retrying
+from kmstool.kms.transport.limiter import Limited, Limiter, Rate
+from kmstool.kms.transport.retry import Retrying
 
 ACTION = "ReEncrypt"
 FREE_CALLS = 8

@@ -18,13 +18,20 @@ from pathlib import Path
 import click
 import pytest
 
-from kmstool import context, documents, keys, material, protocol, tc3
-from kmstool.cli import children, messages, options, times
-from kmstool.crypto import asymmetric, der, encodings, pem
+from kmstool import byok, documents
+from kmstool.api import cmk_rules, context, protocol, tc3
+from kmstool.cli import options
+from kmstool.cli.io import messages, replace_process, times
+from kmstool.crypto import der, formats, keys, pem
 from kmstool.envelope import armor, header, manifest, stanzas
 from kmstool.errors import InputError, KmsToolError
-from kmstool.kms import cloud, credential_files, endpoint, fingerprints, ini
-from kmstool.server import authentication, blobs, http, requests, seed_text
+from kmstool.kms import ini
+from kmstool.kms.calls import fingerprints
+from kmstool.kms.credentials import tool_files
+from kmstool.kms.transport import cloud, endpoint
+from kmstool.server import blobs, requests
+from kmstool.server.seed import toml
+from kmstool.server.web import authentication, http
 from kmstool.whitebox import binding, key_file
 
 PACKAGE = Path(__file__).parent.parent / "kmstool"
@@ -76,46 +83,46 @@ class Own:
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 # By file and by the name that it is assigned to, or the function that it is in.
 EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
-    ("cli/children.py", "_DESCRIPTOR"): Foreign(("/dev/fd/12", "/proc/self/fd/12")),
-    ("cli/children.py", "_WITHHELD"): Foreign(("TENCENTCLOUD_SECRET_KEY", "KMSTOOL_PASSPHRASE_FILE")),
-    ("cli/children.py", "check_variable"): Own("what calls it is among the parsers below"),
-    ("cli/completion.py", "_FILE"): Own("the program's own help texts"),
-    ("cli/completion.py", "_zsh_escape"): Own("the program's own help texts"),
-    ("cli/manual.py", "_paragraphs"): Own("the program's own help texts"),
+    ("cli/io/replace_process.py", "_DESCRIPTOR"): Foreign(("/dev/fd/12", "/proc/self/fd/12")),
+    ("cli/io/replace_process.py", "_WITHHELD"): Foreign(("TENCENTCLOUD_SECRET_KEY", "KMSTOOL_PASSPHRASE_FILE")),
+    ("cli/io/replace_process.py", "check_variable"): Own("what calls it is among the parsers below"),
+    ("cli/generated/completion.py", "_FILE"): Own("the program's own help texts"),
+    ("cli/generated/completion.py", "_zsh_escape"): Own("the program's own help texts"),
+    ("cli/generated/man.py", "_paragraphs"): Own("the program's own help texts"),
     ("cli/envelope_files.py", "_SPAN"): Foreign(("123-456",)),
-    ("cli/times.py", "_DURATION"): Foreign(("123d",)),
-    ("cli/times.py", "_SECONDS"): Foreign(("1234567890",)),
+    ("cli/io/times.py", "_DURATION"): Foreign(("123d",)),
+    ("cli/io/times.py", "_SECONDS"): Foreign(("1234567890",)),
     ("crypto/pem.py", "_MARKER"): Foreign(
         ("-----BEGIN PUBLIC KEY-----QUJD-----END PUBLIC KEY-----", "-----BEGIN -----END ", "-----BEGIN " + "A" * 40)
     ),
     ("crypto/pem.py", "_BASE64"): Foreign(("QUJDRA==",)),
     ("crypto/pem.py", "_HEXADECIMAL"): Foreign(("0aB1",)),
-    ("device.py", "_CONTAINER_CGROUP"): Foreign(("dockecontainerkubepodlibpolxgarde",)),
-    ("device.py", "_IOREG_ID"): Foreign((f'"IOPlatformUUID" = "{UUID}"',)),
-    ("device.py", "_ID"): Foreign((UUID, UUID.replace("-", ""))),
+    ("system/device.py", "_CONTAINER_CGROUP"): Foreign(("dockecontainerkubepodlibpolxgarde",)),
+    ("system/device.py", "_IOREG_ID"): Foreign((f'"IOPlatformUUID" = "{UUID}"',)),
+    ("system/device.py", "_ID"): Foreign((UUID, UUID.replace("-", ""))),
     ("envelope/armor.py", "_LINE"): Foreign(("QUJDRA==",)),
     ("envelope/manifest.py", "_DIGEST"): Foreign(("0123456789abcdef" * 4,)),
     ("envelope/stanzas.py", "_REGION"): Foreign(("ap-guangzhou-open-2",)),
     ("envelope/stanzas.py", "_KEY_ID"): Foreign((UUID,)),
-    ("keys.py", "_ID"): Foreign((UUID,)),
-    ("keys.py", "_ALIAS"): Foreign(("alias_1-2",)),
-    ("kms/endpoint.py", "_AUTHORITY"): Foreign(("kms.tencentcloudapi.com:443", "[::1]:443")),
-    ("kms/endpoint.py", "_HASHED_CERTIFICATE"): Foreign(("0123abcd.0",)),
+    ("api/cmk_rules.py", "_ID"): Foreign((UUID,)),
+    ("api/cmk_rules.py", "_ALIAS"): Foreign(("alias_1-2",)),
+    ("kms/transport/endpoint.py", "_AUTHORITY"): Foreign(("kms.tencentcloudapi.com:443", "[::1]:443")),
+    ("kms/transport/endpoint.py", "_HASHED_CERTIFICATE"): Foreign(("0123abcd.0",)),
     ("kms/ini.py", "_LONG_GAP"): Foreign(("a" + " " * 99, "[a]\nb = c\n")),
     ("kms/profiles.py", "_NAME"): Foreign(("prod.eu-1",)),
-    ("kms/sockets.py", "_HEAD_END"): Foreign(("HTTP/1.1 200 OK\r\nA: b\r\n\r\n", "\r", "\r\n\r")),
-    ("kms/sockets.py", "_ACCEPTED"): Foreign(("HTTP/1.1 200 OK",)),
-    ("leftovers.py", "_NAME"): Foreign((".kmstool-0123456789abcdef",)),
-    ("material.py", "_HEXADECIMAL"): Foreign(("0aB1" * 8,)),
-    ("server/authentication.py", "_INDEX"): Foreign(("12",)),
-    ("server/http.py", "_REQUEST_LINE"): Foreign(("POST / HTTP/1.1", "GET /a?b HTTP/1.0")),
-    ("server/http.py", "_NAME"): Foreign(("X-TC-Action",)),
-    ("server/http.py", "_VALUE"): Foreign(("application/json; charset=utf-8",)),
-    ("server/http.py", "_TARGET"): Foreign(("http://a/b?c", "https:///?", "/a?b")),
+    ("kms/transport/sockets.py", "_HEAD_END"): Foreign(("HTTP/1.1 200 OK\r\nA: b\r\n\r\n", "\r", "\r\n\r")),
+    ("kms/transport/sockets.py", "_ACCEPTED"): Foreign(("HTTP/1.1 200 OK",)),
+    ("system/leftovers.py", "_NAME"): Foreign((".kmstool-0123456789abcdef",)),
+    ("byok.py", "_HEXADECIMAL"): Foreign(("0aB1" * 8,)),
+    ("server/web/authentication.py", "_INDEX"): Foreign(("12",)),
+    ("server/web/http.py", "_REQUEST_LINE"): Foreign(("POST / HTTP/1.1", "GET /a?b HTTP/1.0")),
+    ("server/web/http.py", "_NAME"): Foreign(("X-TC-Action",)),
+    ("server/web/http.py", "_VALUE"): Foreign(("application/json; charset=utf-8",)),
+    ("server/web/http.py", "_TARGET"): Foreign(("http://a/b?c", "https:///?", "/a?b")),
     ("server/requests.py", "_INTEGER"): Foreign(("-12",)),
-    ("server/seed_text.py", "_OPENING"): Foreign(('[[key]]\nalias = "a"\n', '""', "''")),
-    ("server/seed_text.py", "_CLOSING"): Foreign(('a\\""', '\\"""', '""a', "''a")),
-    ("tc3.py", "_AUTHORIZATION"): Foreign(
+    ("server/seed/toml.py", "_OPENING"): Foreign(('[[key]]\nalias = "a"\n', '""', "''")),
+    ("server/seed/toml.py", "_CLOSING"): Foreign(('a\\""', '\\"""', '""a', "''a")),
+    ("api/tc3.py", "_AUTHORIZATION"): Foreign(
         (
             "TC3-HMAC-SHA256 Credential=AKID/2026-01-01/kms/tc3_request, SignedHeaders=content-type;host, Signature=",
             "TC3-HMAC-SHA256 Credential=" + "a" * 199 + "/2026-01-01/" + "a" * 200,
@@ -289,24 +296,24 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
         lambda t: pem._the_one(pem._blocks(t.encode()), {b"A"}, "key"), ("", "-----BEGIN A-----"),
         ("-----BEGIN A-----\nMA==\n-----END A-----\n", "-----BEGIN B-----", "-----END A-----"),
     ),
-    "base64": (lambda t: encodings.read_base64(t.encode(), "it"), ("",), ("QUJD\n", "QQ==")),
-    "DER": (lambda t: asymmetric.from_spki(t.encode("latin-1", "replace")), ("0\x84\0\x0f\x42\x40",), ("0\x02", "\x02\x01\x01")),
+    "base64": (lambda t: formats.read_base64(t.encode(), "it"), ("",), ("QUJD\n", "QQ==")),
+    "DER": (lambda t: keys.from_spki(t.encode("latin-1", "replace")), ("0\x84\0\x0f\x42\x40",), ("0\x02", "\x02\x01\x01")),
     "DER integers": (lambda t: der.Reader(t.encode("latin-1", "replace")).integer(), ("\x02\x83\x0f\x42\x40",), ("\x01",)),
-    "signatures": (lambda t: encodings.read_signature(t.encode()), ("", "0\x80"), ("0\x06\x02\x01",)),
-    "SM2 ciphertexts": (lambda t: encodings.ciphertext_readings(t.encode()), ("", "0\x80", "\x04"), ("\x04\x01",)),
+    "signatures": (lambda t: formats.read_signature(t.encode()), ("", "0\x80"), ("0\x06\x02\x01",)),
+    "SM2 ciphertexts": (lambda t: formats.ciphertext_readings(t.encode()), ("", "0\x80", "\x04"), ("\x04\x01",)),
     "armor": (_armor, ("", armor.BEGIN.decode() + "\n"), ("QUJD" * 16 + "\n", armor.END.decode() + "\n", "\r", " \n")),
     "envelope heads": (lambda t: header.parse(t.encode("latin-1", "replace")), ("", ENVELOPE), ("KTE1", "\0\1")),
     "stanzas": (lambda t: stanzas.decode(t.encode("latin-1", "replace")), ("", "\0\1"), ("\0\1\0\2", "\1\0\0\0")),
     "stanza contexts": (stanzas.parse_context, ("", "{"), ('{"a":"b"}', '"a":"b",', '{"a":', "[")),
     "contexts": (lambda t: context.canonical(context.from_options([t])), ("", "a="), ("a=b",)),
-    "key addresses": (keys.KeyAddress.parse, ("", "profile/"), ("profile/a/", "ap-singapore:", "alias/")),
-    "variables": (children.check_variable, ("",), ("A_1",)),
+    "key addresses": (cmk_rules.KeyAddress.parse, ("", "profile/"), ("profile/a/", "ap-singapore:", "alias/")),
+    "variables": (replace_process.check_variable, ("",), ("A_1",)),
     "times": (times.moment, ("", "2027-"), ("2027-01-31T08:00:00", "+08:00", ".0")),
     "deadlines": (lambda t: times.deadline(t, 0), ("",), ("8d",)),
     "endpoints": (endpoint.Endpoint.parse, ("", "https://", "http://a@"), ("a@", "a.b", "//", "[::1]", "%41")),
     "proxies": (endpoint.Proxy.parse, ("", "http://"), ("a@", "a:b@", "[::1]", "%41")),
     "seeds": (
-        seed_text.parse, ("", "x = ", "x = {", 'x = """'),
+        toml.parse, ("", "x = ", "x = {", 'x = """'),
         (
             "a=1\n", "a.", ".a", "[a.b]\n", "[[a]]\n", "{a=", "a=1,", '"a".', '"""', "'''", '\\"""', "1_", "1,", "tags.a = 'b'\n",
         ),
@@ -326,9 +333,9 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
     ),
     "base64 of the API": (protocol.decode, ("",), ("QUJD", "QQ==")),
     "blobs": (blobs.parse, ("",), ("QQ==-k-", "-k-", "-")),
-    "key material in hexadecimal": (lambda t: material.decode(t.encode(), "hex", 32), ("",), ("0a", "QUJD")),
-    "key material in base64": (lambda t: material.decode(t.encode(), "base64", 32), ("",), ("QUJD", "0a")),
-    "key material": (lambda t: material.decode(t.encode(), "raw", 32), ("",), ("0a", "QUJD")),
+    "key material in hexadecimal": (lambda t: byok.decode(t.encode(), "hex", 32), ("",), ("0a", "QUJD")),
+    "key material in base64": (lambda t: byok.decode(t.encode(), "base64", 32), ("",), ("QUJD", "0a")),
+    "key material": (lambda t: byok.decode(t.encode(), "raw", 32), ("",), ("0a", "QUJD")),
     "white-box key files": (lambda t: key_file.read(t.encode()), ("",), ("QUJD", "KWB1")),
     "fingerprints": (binding.check_fingerprint, ("",), ("01234567-",)),
     "authorizations": (tc3.parse_authorization, ("", "TC3-HMAC-SHA256 Credential="), ("a/", ", ")),
@@ -337,8 +344,8 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
     "integers of requests": (lambda t: requests.check("ListKeys", {"Limit": t}), ("",), ("-12",)),
     "queries": (_checked_query, ("",), ("a.", "[", "a[0].", "`1`", "a|", "a||")),
     "messages": (messages.printable, ("",), ("\x1b[1m", "\u202e")),
-    "credential files of tccli": (lambda t: credential_files.from_tccli(_home(t), "default"), ("",), ('{"a":', "[")),
-    "credential files of SDKs": (lambda t: credential_files.from_ini(_home(t)), ("[default]\na",), ("secret_id = a\n",)),
+    "credential files of tccli": (lambda t: tool_files.from_tccli(_home(t), "default"), ("",), ('{"a":', "[")),
+    "credential files of SDKs": (lambda t: tool_files.from_ini(_home(t)), ("[default]\na",), ("secret_id = a\n",)),
 }  # fmt: skip
 
 
@@ -371,24 +378,24 @@ def test_parsers_take_linear_time(name: str, tmp_path: Path, monkeypatch: pytest
 
 # Calls of parsers of others, by file: what above reads it, or why nobody else chooses what is read.
 CALLS = {
-    "cli/api.py": "the user's own request, up to 10 MiB; JSON is read in linear time, and its nesting is an error there",
+    "cli/commands/api.py": "the user's own request, up to 10 MiB; JSON is read in linear time, and its nesting is an error there",
     "cli/processes.py": "what the program's own child reports",
     "documents.py": "documents",
     "envelope/manifest.py": "manifests",
     "envelope/stanzas.py": "stanza contexts",
-    "kms/cloud.py": "answers of KMS",
-    "kms/credential_files.py": "credential files of tccli",
-    "kms/credential_store.py": "what was decrypted and authenticated",
-    "kms/fingerprints.py": "lists of fingerprints",
+    "kms/transport/cloud.py": "answers of KMS",
+    "kms/credentials/tool_files.py": "credential files of tccli",
+    "kms/credentials/store.py": "what was decrypted and authenticated",
+    "kms/calls/fingerprints.py": "lists of fingerprints",
     "kms/ini.py": "INI files",
-    "kms/roles.py": "the metadata service's answer, read as those of KMS are",
-    "protocol.py": "a file of the package",
+    "kms/credentials/roles.py": "the metadata service's answer, read as those of KMS are",
+    "api/protocol.py": "a file of the package",
     "server/actions/ciphers.py": "a context of at most 1,024 characters",
-    "server/authentication.py": "a request whose signature was checked, up to 10 MiB",
-    "server/credentials.py": "what was decrypted and authenticated",
-    "server/faults.py": "a row of the store's own",
-    "server/listening.py": "a file of the server that only its user can write, cut at a bound",
-    "server/seed_text.py": "seeds",
+    "server/web/authentication.py": "a request whose signature was checked, up to 10 MiB",
+    "server/tables/credentials.py": "what was decrypted and authenticated",
+    "server/web/faults.py": "a row of the store's own",
+    "server/web/listening.py": "a file of the server that only its user can write, cut at a bound",
+    "server/seed/toml.py": "seeds",
 }
 FOREIGN_PARSERS = {
     "json.loads",
@@ -426,9 +433,9 @@ def test_a_seed_of_dotted_keys_takes_no_memory() -> None:
     ):
         tracemalloc.start()
         with pytest.raises(InputError, match="a key of too many parts"):
-            seed_text.parse(text)
+            toml.parse(text)
         assert tracemalloc.get_traced_memory()[1] < 4_000_000
         tracemalloc.stop()
     dots = "." * 1000
     text = f'a = "{dots}" # {dots}\nb = """{dots}\n\\"{dots}"""\nc = \'{dots}\'\nd = \'\'\'{dots}\n{dots}\'\'\'\n'
-    assert seed_text.parse(text) == {"a": dots, "b": f'{dots}\n"{dots}', "c": dots, "d": f"{dots}\n{dots}"}
+    assert toml.parse(text) == {"a": dots, "b": f'{dots}\n"{dots}', "c": dots, "d": f"{dots}\n{dots}"}

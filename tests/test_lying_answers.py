@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from kmstool import protocol
+from kmstool.api import protocol
 from kmstool.errors import KmsToolError
 from kmstool.server.app import EmbeddedKms
 from tests.conftest import PROGRAM

@@ -21,7 +21,7 @@ import pytest
 
 from kmstool.cli import main, options
 from kmstool.server.app import EmbeddedKms
-from kmstool.server.store import DATABASE
+from kmstool.server.tables.store import DATABASE
 from tests.conftest import PROGRAM, PROGRAM_ON_TERMINAL
 
 TIMEOUT_SECONDS = 60

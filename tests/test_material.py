@@ -17,17 +17,21 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool import atomic, material, protocol
-from kmstool.cli import asymmetric as cli_asymmetric
-from kmstool.cli import import_material, material_files, material_jobs
-from kmstool.cli.session import Session
+from kmstool import byok
+from kmstool.api import protocol
+from kmstool.byok import Parameters, Wrapped
+from kmstool.cli import material_files, material_jobs
+from kmstool.cli.commands import asymmetric as cli_asymmetric
+from kmstool.cli.commands import import_material
+from kmstool.cli.session.session import Session
 from kmstool.crypto import rsa
 from kmstool.errors import InputError, IntegrityError, KmsToolError, ServiceError, UsageError
 from kmstool.kms.client import KmsClient
-from kmstool.material import Parameters, Wrapped
-from kmstool.server import admin, seed
+from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
-from tests import byok
+from kmstool.server.seed import seeding
+from kmstool.system import atomic
+from tests import import_requests
 from tests.stores import reseal
 
 DAY = 86400
@@ -46,7 +50,7 @@ def external(kms: EmbeddedKms, alias: str = "own") -> str:
 
 
 def put(kms: EmbeddedKms, key_id: str, brought: bytes = FIRST, **more: Any) -> None:
-    kms.call("ImportKeyMaterial", {**byok.import_request(kms, key_id, brought), **more})
+    kms.call("ImportKeyMaterial", {**import_requests.import_request(kms, key_id, brought), **more})
 
 
 def encrypt(kms: EmbeddedKms, key_id: str) -> str:
@@ -82,24 +86,24 @@ def advance(kms: EmbeddedKms, seconds: int) -> None:
 def test_what_is_given_out_for_an_import(kms: EmbeddedKms) -> None:
     key_id = external(kms)
     before = now(kms)
-    issued = byok.parameters(kms, key_id)
+    issued = import_requests.parameters(kms, key_id)
     assert issued["KeyId"] == key_id
     assert len(protocol.decode(issued["PublicKey"])) == 294
     assert len(protocol.decode(issued["ImportToken"])) == 96
     assert before + DAY <= issued["ParametersValidTo"] <= now(kms) + DAY
-    again = byok.parameters(kms, key_id)
+    again = import_requests.parameters(kms, key_id)
     assert again["PublicKey"] != issued["PublicKey"]
     assert again["ImportToken"] != issued["ImportToken"]
 
 
-@pytest.mark.parametrize("algorithm", material.ALGORITHMS)
+@pytest.mark.parametrize("algorithm", byok.ALGORITHMS)
 def test_material_is_taken_and_the_token_stays_good(kms: EmbeddedKms, algorithm: rsa.EncryptionAlgorithm) -> None:
     key_id = external(kms)
-    issued = byok.parameters(kms, key_id, algorithm)
-    kms.call("ImportKeyMaterial", byok.wrapped(issued, FIRST, algorithm))
+    issued = import_requests.parameters(kms, key_id, algorithm)
+    kms.call("ImportKeyMaterial", import_requests.wrapped(issued, FIRST, algorithm))
     assert metadata(kms, key_id) == ("Enabled", 0)
     blob = encrypt(kms, key_id)
-    kms.call("ImportKeyMaterial", byok.wrapped(issued, FIRST, algorithm))
+    kms.call("ImportKeyMaterial", import_requests.wrapped(issued, FIRST, algorithm))
     assert decrypt(kms, blob) == PLAINTEXT
 
 
@@ -142,7 +146,7 @@ def test_a_key_takes_no_other_material_than_its_first(kms: EmbeddedKms, way: str
     elif way == "expired":
         advance(kms, DAY)
     before = metadata(kms, key_id)
-    assert refusal(kms, "ImportKeyMaterial", byok.import_request(kms, key_id, OTHER)) == MISMATCH
+    assert refusal(kms, "ImportKeyMaterial", import_requests.import_request(kms, key_id, OTHER)) == MISMATCH
     assert metadata(kms, key_id) == before
     put(kms, key_id)
     assert decrypt(kms, blob) == PLAINTEXT
@@ -169,7 +173,7 @@ def test_the_end_of_validity_lies_ahead_and_before_2038_01_19(
     key_id = external(kms)
     fixed = {"latest": 2_147_443_200, "later": 2_147_443_201, None: 0}
     valid_to = now(kms) + offset if isinstance(offset, int) else fixed[offset]
-    request = {**byok.import_request(kms, key_id, FIRST), "ValidTo": str(valid_to)}
+    request = {**import_requests.import_request(kms, key_id, FIRST), "ValidTo": str(valid_to)}
     if code is None:
         kms.call("ImportKeyMaterial", request)
         assert metadata(kms, key_id) == ("Enabled", valid_to)
@@ -184,7 +188,7 @@ def test_a_region_takes_material_of_one_length(kms: EmbeddedKms, region: str, si
     place = EmbeddedKms(kms.store.folder, region)
     try:
         key_id = external(place)
-        request = byok.import_request(place, key_id, secrets.token_bytes(size))
+        request = import_requests.import_request(place, key_id, secrets.token_bytes(size))
         if size == {"ap-guangzhou": 16, "ap-singapore": 32}[region]:
             place.call("ImportKeyMaterial", request)
             assert metadata(place, key_id) == ("Enabled", 0)
@@ -197,12 +201,12 @@ def test_a_region_takes_material_of_one_length(kms: EmbeddedKms, region: str, si
 
 # PKCS#1 v1.5 has no integrity: what was padded otherwise may come out as bytes of any length, so it is not among them.
 @pytest.mark.parametrize("announced", ["RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"])
-@pytest.mark.parametrize("used", material.ALGORITHMS)
+@pytest.mark.parametrize("used", byok.ALGORITHMS)
 def test_another_padding_than_was_announced_is_refused(
     kms: EmbeddedKms, announced: str, used: rsa.EncryptionAlgorithm
 ) -> None:
     key_id = external(kms)
-    request = byok.wrapped(byok.parameters(kms, key_id, announced), FIRST, used)
+    request = import_requests.wrapped(import_requests.parameters(kms, key_id, announced), FIRST, used)
     if announced == used:
         kms.call("ImportKeyMaterial", request)
     else:
@@ -211,30 +215,30 @@ def test_another_padding_than_was_announced_is_refused(
 
 def test_a_token_lives_for_24_hours(kms: EmbeddedKms) -> None:
     key_id = external(kms)
-    issued = byok.parameters(kms, key_id)
+    issued = import_requests.parameters(kms, key_id)
     advance(kms, DAY - 60)
-    kms.call("ImportKeyMaterial", byok.wrapped(issued, FIRST))
+    kms.call("ImportKeyMaterial", import_requests.wrapped(issued, FIRST))
     advance(kms, 60)
-    assert refusal(kms, "ImportKeyMaterial", byok.wrapped(issued, FIRST)) == EXPIRED
+    assert refusal(kms, "ImportKeyMaterial", import_requests.wrapped(issued, FIRST)) == EXPIRED
 
 
 def test_newer_parameters_void_the_older_and_those_of_other_keys_stay(kms: EmbeddedKms) -> None:
     key_id, other = external(kms), external(kms, "other")
-    older, others = byok.parameters(kms, key_id), byok.parameters(kms, other)
-    newer = byok.parameters(kms, key_id)
-    assert refusal(kms, "ImportKeyMaterial", byok.wrapped(older, FIRST)) == EXPIRED
-    mixed = {**byok.wrapped(older, FIRST), "ImportToken": newer["ImportToken"]}
+    older, others = import_requests.parameters(kms, key_id), import_requests.parameters(kms, other)
+    newer = import_requests.parameters(kms, key_id)
+    assert refusal(kms, "ImportKeyMaterial", import_requests.wrapped(older, FIRST)) == EXPIRED
+    mixed = {**import_requests.wrapped(older, FIRST), "ImportToken": newer["ImportToken"]}
     assert refusal(kms, "ImportKeyMaterial", mixed) == UNDECRYPTABLE
-    assert refusal(kms, "ImportKeyMaterial", {**byok.wrapped(others, FIRST), "KeyId": key_id}) == INVALID
-    kms.call("ImportKeyMaterial", byok.wrapped(newer, FIRST))
-    kms.call("ImportKeyMaterial", byok.wrapped(others, FIRST))
+    assert refusal(kms, "ImportKeyMaterial", {**import_requests.wrapped(others, FIRST), "KeyId": key_id}) == INVALID
+    kms.call("ImportKeyMaterial", import_requests.wrapped(newer, FIRST))
+    kms.call("ImportKeyMaterial", import_requests.wrapped(others, FIRST))
 
 
 @pytest.fixture(scope="module")
 def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EmbeddedKms, dict[str, Any]]]:
     """An embedded KMS with a key that waits for its import, and parameters for that."""
     kms = EmbeddedKms(tmp_path_factory.mktemp("waiting") / "store")
-    yield kms, byok.parameters(kms, external(kms))
+    yield kms, import_requests.parameters(kms, external(kms))
     kms.close()
 
 
@@ -244,7 +248,7 @@ def test_whatever_is_brought_in_place_of_token_and_material_is_refused(
     waiting: tuple[EmbeddedKms, dict[str, Any]], token: bytes, encrypted: bytes
 ) -> None:
     kms, given_out = waiting
-    good = byok.wrapped(given_out, FIRST)
+    good = import_requests.wrapped(given_out, FIRST)
     assert refusal(kms, "ImportKeyMaterial", {**good, "ImportToken": protocol.encode(token)}) == INVALID
     altered = protocol.decode(good["ImportToken"])[:16] + token.ljust(80, b"\0")[:80]
     assert refusal(kms, "ImportKeyMaterial", {**good, "ImportToken": protocol.encode(altered)}) == EXPIRED
@@ -255,9 +259,9 @@ def test_whatever_is_brought_in_place_of_token_and_material_is_refused(
 
 def test_neither_token_nor_wrapping_key_nor_material_lies_open_in_the_store(kms: EmbeddedKms) -> None:
     key_id = external(kms)
-    issued = byok.parameters(kms, key_id)
+    issued = import_requests.parameters(kms, key_id)
     brought = secrets.token_bytes(16)
-    kms.call("ImportKeyMaterial", byok.wrapped(issued, brought))
+    kms.call("ImportKeyMaterial", import_requests.wrapped(issued, brought))
     whole = kms.store.save()
     modulus = rsa.load_public_key(protocol.decode(issued["PublicKey"])).public_numbers().n.to_bytes(256, "big")
     for secret in (brought, protocol.decode(issued["ImportToken"])[16:], modulus):
@@ -278,9 +282,9 @@ def test_nothing_of_an_import_outlives_its_key(kms: EmbeddedKms) -> None:
 
 def test_wrapping_keys_that_are_over_are_not_kept(kms: EmbeddedKms) -> None:
     key_id, other = external(kms), external(kms, "other")
-    byok.parameters(kms, key_id)
+    import_requests.parameters(kms, key_id)
     advance(kms, DAY)
-    byok.parameters(kms, other)
+    import_requests.parameters(kms, other)
     with kms.store.transaction() as db:
         assert db.execute("SELECT key_id FROM import_parameters").fetchall() == [(other,)]
 
@@ -289,11 +293,11 @@ def test_wrapping_keys_that_are_over_are_not_kept(kms: EmbeddedKms) -> None:
 @pytest.mark.parametrize("value", [None, 7, "x", b"x"])
 def test_a_damaged_row_is_no_traceback(kms: EmbeddedKms, column: str, value: object) -> None:
     key_id = external(kms)
-    request = byok.import_request(kms, key_id, FIRST)
+    request = import_requests.import_request(kms, key_id, FIRST)
     with kms.store.transaction(write=True) as db:
         db.execute("DROP TABLE import_parameters")
         db.execute("CREATE TABLE import_parameters (key_id, algorithm, private_key, token_digest, valid_to, seal)")
-        row = {"algorithm": byok.ALGORITHM, "private_key": b"", "token_digest": b"", "valid_to": 2**40}
+        row = {"algorithm": import_requests.ALGORITHM, "private_key": b"", "token_digest": b"", "valid_to": 2**40}
         values = (key_id, *(row | {column: value}).values())
         sealed = (*values, kms.unlock().seals.make("import_parameters", values))
         db.execute("INSERT INTO import_parameters VALUES (?, ?, ?, ?, ?, ?)", sealed)
@@ -319,7 +323,7 @@ def test_a_copy_of_the_store_knows_the_first_material(kms: EmbeddedKms, tmp_path
     admin.backup(kms, tmp_path / "copy")
     kms.call("ScheduleKeyDeletion", {"KeyId": key_id, "PendingWindowInDays": 7})
     admin.restore(kms, tmp_path / "copy", lambda: b"")
-    assert refusal(kms, "ImportKeyMaterial", byok.import_request(kms, key_id, OTHER)) == MISMATCH
+    assert refusal(kms, "ImportKeyMaterial", import_requests.import_request(kms, key_id, OTHER)) == MISMATCH
     put(kms, key_id)
     assert decrypt(kms, blob) == PLAINTEXT
 
@@ -329,21 +333,21 @@ def test_a_seeded_key_keeps_its_material_through_export_and_loss(kms: EmbeddedKm
     valid_to = now(kms) + DAY
     put(kms, key_id, ValidTo=valid_to)
     blob = encrypt(kms, key_id)
-    text = seed.export(kms, plaintext=True)
+    text = seeding.export(kms, plaintext=True)
     other = EmbeddedKms(tmp_path / "other")
     try:
-        seed.apply(other, text)
+        seeding.apply(other, text)
         assert metadata(other, key_id) == ("Enabled", valid_to)
         assert decrypt(other, blob) == PLAINTEXT
         other.call("DeleteImportedKeyMaterial", {"KeyId": key_id})
-        assert refusal(other, "ImportKeyMaterial", byok.import_request(other, key_id, OTHER)) == MISMATCH
+        assert refusal(other, "ImportKeyMaterial", import_requests.import_request(other, key_id, OTHER)) == MISMATCH
         put(other, key_id)
         assert decrypt(other, blob) == PLAINTEXT
     finally:
         other.close()
     seedless = EmbeddedKms(tmp_path / "seedless")
     try:
-        seed.apply(seedless, seed.export(kms, plaintext=False))
+        seeding.apply(seedless, seeding.export(kms, plaintext=False))
         assert metadata(seedless, key_id) == ("PendingImport", 0)
         put(seedless, key_id)
         assert decrypt(seedless, blob) == PLAINTEXT
@@ -357,10 +361,10 @@ def test_material_of_before_fingerprints_were_kept_is_the_first(kms: EmbeddedKms
     with kms.store.transaction(write=True) as db:
         db.execute("UPDATE cmk SET first_material = x''")
     reseal(kms)
-    assert refusal(kms, "ImportKeyMaterial", byok.import_request(kms, key_id, OTHER)) == MISMATCH
+    assert refusal(kms, "ImportKeyMaterial", import_requests.import_request(kms, key_id, OTHER)) == MISMATCH
     put(kms, key_id)
     kms.call("DeleteImportedKeyMaterial", {"KeyId": key_id})
-    assert refusal(kms, "ImportKeyMaterial", byok.import_request(kms, key_id, OTHER)) == MISMATCH
+    assert refusal(kms, "ImportKeyMaterial", import_requests.import_request(kms, key_id, OTHER)) == MISMATCH
 
 
 # What is written down.
@@ -370,12 +374,14 @@ def test_material_of_before_fingerprints_were_kept_is_the_first(kms: EmbeddedKms
 def issued() -> Parameters:
     wrapping_key = rsa.to_spki(rsa.generate(2048).public_key())
     key_id = "6f6e2a6c-e7ca-11f1-8000-525400000001"
-    return Parameters(key_id, "ap-guangzhou", byok.ALGORITHM, 16, wrapping_key, bytes(96), 1_800_086_400, 1_800_000_000)
+    return Parameters(
+        key_id, "ap-guangzhou", import_requests.ALGORITHM, 16, wrapping_key, bytes(96), 1_800_086_400, 1_800_000_000
+    )
 
 
 def test_what_is_written_is_read_again(issued: Parameters) -> None:
     assert Parameters.read(issued.write(), "it") == issued
-    wrapped = material.wrap(issued, FIRST)
+    wrapped = byok.wrap(issued, FIRST)
     assert Wrapped.read(wrapped.write(), issued, "it") == wrapped
     assert Wrapped.read(wrapped.wrapped, issued, "it") == wrapped
     assert json.loads(wrapped.write())["wrapping_key_sha256"] == issued.fingerprint
@@ -449,7 +455,7 @@ def test_any_bytes_are_no_wrapped_material(issued: Parameters, data: bytes) -> N
     ids=str,
 )
 def test_wrapped_material_with_one_flaw(issued: Parameters, change: dict[str, Any]) -> None:
-    text = json.dumps(json.loads(material.wrap(issued, FIRST).write()) | change)
+    text = json.dumps(json.loads(byok.wrap(issued, FIRST).write()) | change)
     with pytest.raises(InputError):
         Wrapped.read(text.encode(), issued, "it")
 
@@ -477,7 +483,7 @@ def test_parameters_are_over_after_24_hours_of_the_machine_that_asked(issued: Pa
     ],
 )
 def test_material_in_its_encoding(data: bytes, encoding: str, size: int) -> None:
-    assert material.decode(data, encoding, size) in (FIRST, bytes(32))
+    assert byok.decode(data, encoding, size) in (FIRST, bytes(32))
 
 
 @pytest.mark.parametrize(
@@ -502,25 +508,25 @@ def test_material_in_its_encoding(data: bytes, encoding: str, size: int) -> None
 )
 def test_what_is_no_material(data: bytes, encoding: str, size: int, hint: str | None) -> None:
     with pytest.raises(InputError) as caught:
-        material.decode(data, encoding, size)
+        byok.decode(data, encoding, size)
     if hint:
         assert hint in str(caught.value.hint)
     assert not data.strip() or data.strip().decode("latin-1") not in f"{caught.value} {caught.value.hint}"
 
 
-@given(st.binary(max_size=100), st.sampled_from(material.ENCODINGS), st.sampled_from([0, 16, 32]))
+@given(st.binary(max_size=100), st.sampled_from(byok.ENCODINGS), st.sampled_from([0, 16, 32]))
 @settings(deadline=None)
 def test_any_bytes_are_material_or_an_input_error(data: bytes, encoding: str, size: int) -> None:
     try:
-        found = material.decode(data, encoding, size)
+        found = byok.decode(data, encoding, size)
     except InputError:
         return
     assert len(found) in ((size,) if size else (16, 32))
 
 
 def test_the_words_of_options_are_those_of_the_domain() -> None:
-    assert set(cli_asymmetric.RSA_ALGORITHMS) == set(material.ALGORITHMS)
-    assert material_files.ENCODINGS == material.ENCODINGS
+    assert set(cli_asymmetric.RSA_ALGORITHMS) == set(byok.ALGORITHMS)
+    assert material_files.ENCODINGS == byok.ENCODINGS
 
 
 # The client.
@@ -556,9 +562,9 @@ ANSWER: dict[str, Any] = {"KeyId": "k", "PublicKey": "", "ImportToken": "QUJD", 
 )
 def test_an_answer_without_what_it_promises_is_an_error(issued: Parameters, change: dict[str, Any]) -> None:
     good = {**ANSWER, "PublicKey": protocol.encode(issued.wrapping_key)}
-    assert KmsClient(Answering(**good)).import_parameters("k", byok.ALGORITHM).token == b"ABC"
+    assert KmsClient(Answering(**good)).import_parameters("k", import_requests.ALGORITHM).token == b"ABC"
     with pytest.raises(ServiceError):
-        KmsClient(Answering(**{**good, **change})).import_parameters("k", byok.ALGORITHM)
+        KmsClient(Answering(**{**good, **change})).import_parameters("k", import_requests.ALGORITHM)
 
 
 # The commands.

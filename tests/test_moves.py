@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from kmstool.envelope import file, header
+from kmstool.envelope import header, sealing
 from kmstool.envelope.floe import AES_256_GCM
 from kmstool.envelope.stanzas import KEY_ID, Stanza
 from kmstool.errors import IntegrityError
 from kmstool.kms.client import KmsClient
+from kmstool.kms.cmk_recipients import CmkRecipient
 from kmstool.kms.moves import Mover
-from kmstool.kms.recipient import CmkRecipient
 from kmstool.server.app import EmbeddedKms
 from tests.conftest import PROGRAM
 from tests.envelopes import HOME_REGION, calls_of, done, fails, header_of, key_id, make_keys, recipients_of, run, sealed
@@ -165,5 +165,5 @@ def test_a_record_of_several_envelopes_is_moved_once(kms: EmbeddedKms) -> None:
 
 def _opened(name: str) -> tuple[header.Header, bytes]:
     with Path(name).open("rb") as open_file:
-        opened = file.open_header(file.Source.of(open_file.fileno()))
+        opened = sealing.open_header(sealing.Source.of(open_file.fileno()))
     return opened.header, opened.floe_header

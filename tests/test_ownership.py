@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kmstool import ownership
 from kmstool.errors import AccessError, InputError
+from kmstool.system import ownership
 from tests.conftest import PROGRAM, need, unable
 
 USER, STRANGER = 65534, 65533
@@ -212,9 +212,7 @@ def test_what_root_gives_to_a_service_may_be_open_to_its_group(users_home: Path,
     path = users_home / "given"
     path.write_text("x")
     os.chown(path, 0, USER)
-    program = (
-        "import sys; from pathlib import Path; from kmstool import ownership as o; print(o.read(Path(sys.argv[1]), 9))"
-    )
+    program = "import sys; from pathlib import Path; from kmstool.system import ownership as o; print(o.read(Path(sys.argv[1]), 9))"
     for mode, readable in ((0o440, True), (0o640, True), (0o444, False), (0o660, False)):
         path.chmod(mode)
         done = subprocess.run(

@@ -23,13 +23,14 @@ from typing import Any
 import pytest
 from tencentcloud.kms.v20190118 import models
 
-from kmstool import keys, protocol
+from kmstool.api import cmk_rules, protocol
 from kmstool.errors import KmsToolError
-from kmstool.server import blobs, requests, seed
+from kmstool.server import blobs, requests
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.call import invalid
-from kmstool.server.gateway import Gateway
 from kmstool.server.handlers import ACTIONS
+from kmstool.server.seed import seeding
+from kmstool.server.web.gateway import Gateway
 from tests import scenarios
 from tests.foreign import tccli_data
 
@@ -117,12 +118,12 @@ _SEEDED = [
     ("ASYMMETRIC_SIGN_VERIFY_SM2", "TENCENT_KMS", "Disabled", "user", "[]"),
     ("ASYMMETRIC_DECRYPT_SM2", "TENCENT_KMS", "Disabled", "user", "[]"),
     ("ASYMMETRIC_DECRYPT_RSA_2048", "TENCENT_KMS", "Disabled", "user", "[]"),
-    (keys.SYMMETRIC, "EXTERNAL", "Enabled", "user", "[]"),
-    (keys.SYMMETRIC, "EXTERNAL", "Enabled", "user", '["ssm resourceId"]'),
-    (keys.SYMMETRIC, "EXTERNAL", "Disabled", "user", "[]"),
+    (cmk_rules.SYMMETRIC, "EXTERNAL", "Enabled", "user", "[]"),
+    (cmk_rules.SYMMETRIC, "EXTERNAL", "Enabled", "user", '["ssm resourceId"]'),
+    (cmk_rules.SYMMETRIC, "EXTERNAL", "Disabled", "user", "[]"),
     *(
-        (keys.SYMMETRIC, "EXTERNAL" if state == "PendingImport" else "TENCENT_KMS", state, owner, bindings)
-        for state in keys.STATES
+        (cmk_rules.SYMMETRIC, "EXTERNAL" if state == "PendingImport" else "TENCENT_KMS", state, owner, bindings)
+        for state in cmk_rules.STATES
         for owner in ("user", "ssm")
         for bindings in ("[]", '["ssm resourceId"]')
     ),
@@ -138,7 +139,7 @@ state = "{state}"
 owner = "{owner}"
 bindings = {bindings}
 deletion-date = {32_000_000_000 * (state == "PendingDelete")}
-versions = {json.dumps([protocol.encode(MATERIAL)] * (usage == keys.SYMMETRIC and state != "PendingImport"))}
+versions = {json.dumps([protocol.encode(MATERIAL)] * (usage == cmk_rules.SYMMETRIC and state != "PendingImport"))}
 """
     for number, (usage, origin, state, owner, bindings) in enumerate(_SEEDED)
 )
@@ -369,9 +370,9 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self._store = folder / "store"
-        self._values: dict[str, list[Any]] = {"KeyUsage": list(keys.USAGES.values())}
+        self._values: dict[str, list[Any]] = {"KeyUsage": list(cmk_rules.USAGES.values())}
         kms = EmbeddedKms(self._store)
-        seeded = {cmk.key_id: {"KeyId": cmk.key_id, "Alias": cmk.alias} for cmk in seed.apply(kms, SEED)}
+        seeded = {cmk.key_id: {"KeyId": cmk.key_id, "Alias": cmk.alias} for cmk in seeding.apply(kms, SEED)}
         for key_id, fields in {**seeded, NOBODY: {}}.items():
             blob = blobs.seal(blobs.BlobKey(key_id, 1, "SM4", MATERIAL), b"secret", scenarios.CONTEXT)
             self._note({"CiphertextBlob": blob, **fields})

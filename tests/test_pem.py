@@ -18,18 +18,19 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool.crypto import asymmetric, der, ecdsa, passphrase_schemes, pem, pkcs8, rsa, sm2
-from kmstool.crypto.asymmetric import EcPrivateKey, PrivateKey, RsaPrivateKey, Sm2PrivateKey
+from kmstool.crypto import der, ecdsa, keys, passphrase_schemes, pem, pkcs8, rsa
+from kmstool.crypto.keys import EcPrivateKey, PrivateKey, RsaPrivateKey, Sm2PrivateKey
+from kmstool.crypto.sm2.keys import PrivateKey as Sm2Key
 from kmstool.errors import AccessError, InputError
 from tests.curves import keys_by_first_byte
 from tests.foreign import openssl, stanzas
 
-KINDS: tuple[asymmetric.Kind, ...] = ("RSA", "EC_P256", "EC_P384", "SM2")
+KINDS: tuple[keys.Kind, ...] = ("RSA", "EC_P256", "EC_P384", "SM2")
 KEYS: dict[str, PrivateKey] = {
     "RSA": RsaPrivateKey(rsa.generate(2048)),
     "EC_P256": EcPrivateKey(ecdsa.generate("EC_P256")),
     "EC_P384": EcPrivateKey(ecdsa.generate("EC_P384")),
-    "SM2": Sm2PrivateKey(sm2.PrivateKey.generate()),
+    "SM2": Sm2PrivateKey(Sm2Key.generate()),
 }
 OPENSSL_ALGORITHMS: dict[str, list[str]] = {
     "RSA": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
@@ -75,7 +76,7 @@ def to_pkcs8(key: PrivateKey) -> bytes:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_public_keys_in_every_wrapping(kind: asymmetric.Kind) -> None:
+def test_public_keys_in_every_wrapping(kind: keys.Kind) -> None:
     key = KEYS[kind].public_key
     assert key.kind == KEYS[kind].kind == kind
     encoded = key.to_spki()
@@ -110,12 +111,12 @@ def test_bare_sm2_points(first: int) -> None:
     for form in (point, point[1:], compressed):
         hexadecimal = form.hex()
         for written in (form, hexadecimal.encode(), hexadecimal.upper().encode(), f"{hexadecimal}\n".encode()):
-            assert pem.read_public_key(written) == asymmetric.Sm2PublicKey(key)
-        assert pem.read_public_key(base64.b64encode(form)) == asymmetric.Sm2PublicKey(key)
+            assert pem.read_public_key(written) == keys.Sm2PublicKey(key)
+        assert pem.read_public_key(base64.b64encode(form)) == keys.Sm2PublicKey(key)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_public_keys_are_written_as_openssl_writes_them(kind: asymmetric.Kind, tmp_path: Path) -> None:
+def test_public_keys_are_written_as_openssl_writes_them(kind: keys.Kind, tmp_path: Path) -> None:
     private = tmp_path / "private.pem"
     private.write_bytes(openssl("genpkey", *OPENSSL_ALGORITHMS[kind]).stdout)
     text = openssl("pkey", "-in", private, "-pubout").stdout
@@ -186,7 +187,7 @@ def test_any_bytes_are_refused_as_public_keys(data: bytes) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @given(position=st.integers(0), change=st.integers(1, 255))
 @settings(deadline=None)
-def test_an_altered_public_key_is_refused_or_another_one(kind: asymmetric.Kind, position: int, change: int) -> None:
+def test_an_altered_public_key_is_refused_or_another_one(kind: keys.Kind, position: int, change: int) -> None:
     key = KEYS[kind].public_key
     altered = bytearray(key.to_spki())
     altered[position % len(altered)] ^= change
@@ -198,7 +199,7 @@ def test_an_altered_public_key_is_refused_or_another_one(kind: asymmetric.Kind, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_private_keys_in_every_wrapping(kind: asymmetric.Kind, tmp_path: Path) -> None:
+def test_private_keys_in_every_wrapping(kind: keys.Kind, tmp_path: Path) -> None:
     key = KEYS[kind]
     plain = tmp_path / "plain.pem"
     plain.write_bytes(block("PRIVATE KEY", to_pkcs8(key)))
@@ -254,7 +255,7 @@ def test_parameters_before_a_key_are_passed_over() -> None:
     ],
     ids=" ".join,
 )
-def test_keys_that_openssl_encrypts(kind: asymmetric.Kind, options: list[str], tmp_path: Path) -> None:
+def test_keys_that_openssl_encrypts(kind: keys.Kind, options: list[str], tmp_path: Path) -> None:
     path = tmp_path / "plain.pem"
     path.write_bytes(block("PRIVATE KEY", to_pkcs8(KEYS[kind])))
     passout = ("-passout", f"pass:{PASSPHRASE.decode()}")
@@ -376,7 +377,7 @@ def test_an_altered_sm2_private_key_is_refused(position: int, change: int) -> No
 @given(position=st.integers(0), change=st.integers(1, 255))
 @settings(deadline=None, max_examples=50)
 def test_an_altered_private_key_of_cryptography_is_refused_by_no_other_error(
-    kind: asymmetric.Kind, position: int, change: int
+    kind: keys.Kind, position: int, change: int
 ) -> None:
     altered = bytearray(to_pkcs8(KEYS[kind]))
     altered[position % len(altered)] ^= change
@@ -396,7 +397,7 @@ def test_an_altered_encrypted_key_is_refused(position: int, change: int) -> None
 
 def test_a_private_key_does_not_show_itself() -> None:
     for key in KEYS.values():
-        assert repr(key).startswith("<kmstool.crypto.asymmetric.")
+        assert repr(key).startswith("<kmstool.crypto.keys.")
         assert "0x" in repr(key)
 
 

@@ -24,7 +24,7 @@ import pytest
 from kmstool.errors import AccessError, IntegrityError
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
-from tests import byok
+from tests import import_requests
 from tests.conftest import need
 
 PLAINTEXT = base64.b64encode(b"of the tests").decode()
@@ -229,7 +229,7 @@ def test_an_old_copy_of_the_folder_opens_nothing_that_is_made_after_a_renewal(
     kms.call("GenerateDataKey", {"KeyId": key_id, "KeySpec": "AES_256", "IsHostedByKms": 1, "DataKeyName": "hosted"})
     kms.call("CreateWhiteBoxKey", {"Alias": "white", "Algorithm": "SM4"})
     external = kms.call("CreateKey", {"Alias": "external", "Type": 2})["KeyId"]
-    token = byok.import_request(kms, external, bytes(16))
+    token = import_requests.import_request(kms, external, bytes(16))
     admin.lasting_credential(kms)
     old = Path(shutil.copytree(kms.store.folder, tmp_path / "old"))
     before = wrapped(kms.store.path)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool import errors, protocol
+from kmstool import errors
+from kmstool.api import protocol
 
 # All codes that are more than a plain refusal, whole; every other one is a ServiceError.
 CLASSES: dict[str, type[errors.KmsToolError]] = {

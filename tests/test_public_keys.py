@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from kmstool.crypto import asymmetric, pem
-from kmstool.envelope.public_keys import PrivateKeyIdentity, PublicKeyRecipient, fingerprint
+from kmstool.crypto import keys, pem
+from kmstool.envelope.public_key_recipients import PrivateKeyIdentity, PublicKeyRecipient, fingerprint
 from kmstool.errors import IntegrityError, UsageError
 from kmstool.server import materials
 from kmstool.server.app import EmbeddedKms
@@ -154,7 +154,7 @@ def test_all_kinds_of_recipients_at_once(work: dict[str, str]) -> None:
 
 
 def test_what_cannot_be_a_recipient(work: dict[str, str]) -> None:
-    curve = asymmetric.from_pkcs8(materials.make("ECC")).public_key
+    curve = keys.from_pkcs8(materials.make("ECC")).public_key
     Path("p256.pem").write_text(pem.write_public_key(curve))
     openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "p256.key")
     for word in ("p256.pem", f"{REGION}:{work['rsa']}=p256.pem", "sm2.pem", f"{work['rsa']}=rsa.pem"):
@@ -176,9 +176,9 @@ def test_an_equals_sign_in_the_name_of_a_file(work: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("algorithm", ["RSA_2048", "RSA_3072"])
 def test_a_recipient_and_its_identity_by_themselves(algorithm: str) -> None:
-    key, stranger = (asymmetric.from_pkcs8(materials.make(algorithm)) for _ in range(2))
-    assert isinstance(key, asymmetric.RsaPrivateKey)
-    assert isinstance(stranger, asymmetric.RsaPrivateKey)
+    key, stranger = (keys.from_pkcs8(materials.make(algorithm)) for _ in range(2))
+    assert isinstance(key, keys.RsaPrivateKey)
+    assert isinstance(stranger, keys.RsaPrivateKey)
     stanza = PublicKeyRecipient(key.public_key).wrap(DEK, "")
     assert DEK not in stanza.wrapped
     assert PrivateKeyIdentity(key).unwrap(stanza, "") == DEK
@@ -195,13 +195,13 @@ def test_a_recipient_and_its_identity_by_themselves(algorithm: str) -> None:
 
 @pytest.mark.parametrize("algorithm", ["SM2", "ECC", "ECDSA384_SHA384"])
 def test_curves_alone_are_no_recipients(algorithm: str) -> None:
-    key = asymmetric.from_pkcs8(materials.make(algorithm)).public_key
+    key = keys.from_pkcs8(materials.make(algorithm)).public_key
     with pytest.raises(UsageError):
         PublicKeyRecipient(key).wrap(DEK, "")
 
 
 def test_the_identity_shows_no_secret() -> None:
-    key = asymmetric.from_pkcs8(materials.make("RSA_2048"))
-    assert isinstance(key, asymmetric.RsaPrivateKey)
+    key = keys.from_pkcs8(materials.make("RSA_2048"))
+    assert isinstance(key, keys.RsaPrivateKey)
     assert "key" not in repr(PrivateKeyIdentity(key)).removeprefix("PrivateKeyIdentity").lower()
     assert len(base64.b16encode(fingerprint(key.public_key))) == 64

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from kmstool import protocol
+from kmstool.api import protocol
 from kmstool.envelope.floe import AES_256_GCM, SM4_GCM
 from kmstool.envelope.stanzas import KEY_ID, REGION, SITE, TENCENT_KMS, Stanza
 from kmstool.errors import InputError, IntegrityError, KeyStateError
 from kmstool.kms.client import KmsClient
-from kmstool.kms.recipient import CmkIdentity, HostedDek
+from kmstool.kms.cmk_recipients import CmkIdentity, HostedDek
 from kmstool.server.app import EmbeddedKms
 
 REGION_NAME = "ap-guangzhou"

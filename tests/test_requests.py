@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool import protocol
+from kmstool.api import protocol
 from kmstool.errors import ServiceError
 from kmstool.server import requests
 

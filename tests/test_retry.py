@@ -17,7 +17,8 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.common.retry import StandardRetryer
 from tencentcloud.kms.v20190118 import errorcodes, kms_client, models
 
-from kmstool import protocol, whitebox
+from kmstool import whitebox
+from kmstool.api import protocol
 from kmstool.errors import (
     AccessError,
     KmsToolError,
@@ -28,16 +29,17 @@ from kmstool.errors import (
     UnreachableError,
 )
 from kmstool.kms.client import KmsClient
-from kmstool.kms.cloud import CloudTransport
-from kmstool.kms.credentials import Credential, Fixed
-from kmstool.kms.deadline import Deadline
-from kmstool.kms.outcomes import LOOKUPS
-from kmstool.kms.retry import RETRIES, Retrying
-from kmstool.kms.shield import Shielding
-from kmstool.server import admin, faults
+from kmstool.kms.credentials.provider import Credential, Fixed
+from kmstool.kms.transport.cloud import CloudTransport
+from kmstool.kms.transport.deadline import Deadline
+from kmstool.kms.transport.outcomes import LOOKUPS
+from kmstool.kms.transport.retry import RETRIES, Retrying
+from kmstool.kms.transport.shield import Shielding
+from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
-from kmstool.server.faults import FaultRule
-from tests import byok
+from kmstool.server.web import faults
+from kmstool.server.web.faults import FaultRule
+from tests import import_requests
 from tests.conftest import PROGRAM
 from tests.served import serving
 
@@ -328,7 +330,7 @@ class Case:
         """Make a key, with its material and a data key if the action wants them, and return the id that it wants."""
         key_id = kms.call("CreateKey", {"Alias": "demo", "Type": 2 if self.external else 1})["KeyId"]
         if self.external:
-            kms.call("ImportKeyMaterial", byok.import_request(kms, key_id, bytes(16)))
+            kms.call("ImportKeyMaterial", import_requests.import_request(kms, key_id, bytes(16)))
         if self.kind == "DataKey":
             return str(kms.call("GenerateDataKey", {"KeyId": key_id, **HOSTED})["DataKeyId"])
         return str(key_id)

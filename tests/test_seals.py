@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmstool.errors import IntegrityError
-from kmstool.server import admin, seals
+from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
-from kmstool.server.seals import Seals
-from tests import byok
+from kmstool.server.tables import seals
+from kmstool.server.tables.seals import Seals
+from tests import import_requests
 from tests.conftest import PROGRAM
 from tests.stores import age
 
@@ -35,8 +36,8 @@ class Filled:
             kms.call("BindCloudResource", {"KeyId": self.cmk, "ProductId": "ssm", "ResourceId": "secret-1"})
             self.blob = kms.call("Encrypt", {"KeyId": self.cmk, "Plaintext": "QUJD"})["CiphertextBlob"]
             self.external = str(kms.call("CreateKey", {"Alias": "external", "Type": 2})["KeyId"])
-            kms.call("ImportKeyMaterial", byok.import_request(kms, self.external, bytes(16)))
-            self.request = byok.import_request(kms, self.external, bytes(16))
+            kms.call("ImportKeyMaterial", import_requests.import_request(kms, self.external, bytes(16)))
+            self.request = import_requests.import_request(kms, self.external, bytes(16))
             hosted = {"KeyId": self.cmk, "KeySpec": "AES_256", "IsHostedByKms": 1, "DataKeyName": "hosted", **tags}
             self.data_key = str(kms.call("GenerateDataKey", hosted)["DataKeyId"])
             self.white = str(kms.call("CreateWhiteBoxKey", {"Alias": "white", "Algorithm": "SM4", **tags})["KeyId"])
@@ -168,7 +169,7 @@ def test_an_altered_copy_is_not_restored(filled: Filled, statement: str, tmp_pat
 
 def test_a_row_of_another_store_is_damage(filled: Filled, tmp_path: Path) -> None:
     seed = f'[[key]]\nalias = "demo"\nid = "{filled.cmk}"\nusage = "ASYMMETRIC_DECRYPT_RSA_2048"\n'
-    from kmstool.server import seed as seeds
+    from kmstool.server.seed import seeding as seeds
 
     with contextlib.closing(EmbeddedKms(tmp_path / "other")) as kms:
         seeds.apply(kms, seed)

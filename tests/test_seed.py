@@ -23,8 +23,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kmstool.errors import InputError, KeyStateError, KmsToolError
-from kmstool.server import admin, seed
+from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
+from kmstool.server.seed import seeding
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "local-kms.md"
 PLAINTEXT = base64.b64encode(b"of the tests").decode()
@@ -114,7 +115,7 @@ def documented() -> str:
 
 
 def test_the_documented_example_works(kms: EmbeddedKms) -> None:
-    (added,) = seed.apply(kms, documented())
+    (added,) = seeding.apply(kms, documented())
     told = metadata(kms, FIXED)
     assert (added.key_id, added.alias) == (FIXED, "demo")
     assert {name: told[name] for name in ("KeyId", "Alias", "Description", "KeyState", "KeyUsage", "Origin")} == {
@@ -134,14 +135,14 @@ def test_the_documented_example_works(kms: EmbeddedKms) -> None:
 
 def test_the_documented_example_shows_every_field(kms: EmbeddedKms) -> None:
     with pytest.raises(InputError) as caught:
-        seed.apply(kms, table('alias = "demo"', "flavour = 1"))
+        seeding.apply(kms, table('alias = "demo"', "flavour = 1"))
     known = (caught.value.hint or "").removeprefix("known: ").split(", ")
     shown = set(tomllib.loads(documented())["key"][0])
     assert shown == set(known)
 
 
 def test_only_the_alias_is_required(kms: EmbeddedKms) -> None:
-    (added,) = seed.apply(kms, table('alias = "demo"'))
+    (added,) = seeding.apply(kms, table('alias = "demo"'))
     told = metadata(kms, added.key_id)
     assert uuid.UUID(added.key_id).version == 1
     assert (told["KeyState"], told["Origin"], told["Owner"], told["Description"]) == (
@@ -152,15 +153,15 @@ def test_only_the_alias_is_required(kms: EmbeddedKms) -> None:
     )
     assert abs(told["CreateTime"] - admin.describe(kms)["Now"]) < 60
     assert decrypt(kms, encrypt(kms, added.key_id)) == PLAINTEXT
-    assert seed.apply(kms, "") == []
+    assert seeding.apply(kms, "") == []
 
 
 def test_the_same_seed_makes_the_same_key_in_any_store(kms: EmbeddedKms, tmp_path: Path) -> None:
     text = table('alias = "demo"', f'id = "{FIXED}"', f'versions = ["{SM4}"]')
     text += table('alias = "fips"', f'id = "{OTHER}"', 'region = "ap-singapore"', f'versions = ["{AES}", "{AES}"]')
     other = opened(tmp_path / "other")
-    seed.apply(kms, text)
-    seed.apply(other, text)
+    seeding.apply(kms, text)
+    seeding.apply(other, text)
     assert decrypt(other, encrypt(kms, FIXED)) == PLAINTEXT
     other.close()
     singapore, elsewhere = opened(kms.store.folder, "ap-singapore"), opened(tmp_path / "other", "ap-singapore")
@@ -185,13 +186,13 @@ def test_the_same_seed_makes_the_same_key_in_any_store(kms: EmbeddedKms, tmp_pat
     ],
 )
 def test_a_field_is_what_the_key_says_of_itself(kms: EmbeddedKms, lines: list[str], expected: dict[str, Any]) -> None:
-    (added,) = seed.apply(kms, table('alias = "demo"', *lines))
+    (added,) = seeding.apply(kms, table('alias = "demo"', *lines))
     told = metadata(kms, added.key_id)
     assert {name: told[name] for name in expected} == expected
 
 
 def test_a_cycle_without_a_date_begins_now(kms: EmbeddedKms) -> None:
-    (added,) = seed.apply(kms, table('alias = "demo"', "rotate-days = 30"))
+    (added,) = seeding.apply(kms, table('alias = "demo"', "rotate-days = 30"))
     told = metadata(kms, added.key_id)
     assert abs(told["NextRotateTime"] - admin.describe(kms)["Now"] - 30 * DAY) < 60
 
@@ -201,10 +202,10 @@ def test_all_versions_are_of_use_and_the_last_is_the_newest(kms: EmbeddedKms) ->
     blobs = []
     for count in range(1, 6):
         other = opened(kms.store.folder.with_name(f"with-{count}"))
-        seed.apply(other, table('alias = "demo"', f'id = "{FIXED}"', f"versions = {json.dumps(versions[:count])}"))
+        seeding.apply(other, table('alias = "demo"', f'id = "{FIXED}"', f"versions = {json.dumps(versions[:count])}"))
         blobs.append(encrypt(other, FIXED))
         other.close()
-    seed.apply(kms, table('alias = "demo"', f'id = "{FIXED}"', f"versions = {json.dumps(versions)}"))
+    seeding.apply(kms, table('alias = "demo"', f'id = "{FIXED}"', f"versions = {json.dumps(versions)}"))
     assert [decrypt(kms, blob) for blob in blobs] == [PLAINTEXT] * 5
     moved = [kms.call("ReEncrypt", {"CiphertextBlob": blob})["ReEncrypted"] for blob in blobs]
     assert moved == [True, True, True, True, False]
@@ -279,7 +280,7 @@ def test_a_broken_rule_is_named_with_its_key_and_field_and_nothing_is_added(
     second = table(*([] if broken.startswith("alias") else ['alias = "second"']), broken)
     before = kms.store.path.read_bytes()
     with within(20), pytest.raises(InputError) as caught:
-        seed.apply(kms, first + second + table('alias = "third"'))
+        seeding.apply(kms, first + second + table('alias = "third"'))
     assert re.search(r"\bkey 2\b", caught.value.message), caught.value.message
     assert re.search(rf"\b{field}", caught.value.message), caught.value.message
     assert kms.store.path.read_bytes() == before
@@ -288,7 +289,7 @@ def test_a_broken_rule_is_named_with_its_key_and_field_and_nothing_is_added(
 
 def test_a_missing_alias_is_named(kms: EmbeddedKms) -> None:
     with pytest.raises(InputError, match=r"key 1\b.*\balias"):
-        seed.apply(kms, table('region = "ap-guangzhou"'))
+        seeding.apply(kms, table('region = "ap-guangzhou"'))
 
 
 @pytest.mark.parametrize(
@@ -313,18 +314,18 @@ def test_a_missing_alias_is_named(kms: EmbeddedKms) -> None:
 )  # fmt: skip
 def test_what_is_no_seed_file_is_refused(kms: EmbeddedKms, text: str) -> None:
     with pytest.raises(InputError):
-        seed.apply(kms, text)
+        seeding.apply(kms, text)
     assert metadatas(kms) == {}
 
 
 def test_what_the_store_has_already_is_refused(kms: EmbeddedKms) -> None:
-    seed.apply(kms, table('alias = "demo"', f'id = "{FIXED}"'))
+    seeding.apply(kms, table('alias = "demo"', f'id = "{FIXED}"'))
     for lines in (['alias = "demo"'], ['alias = "new"', f'id = "{FIXED}"']):
         with pytest.raises(InputError, match=r"key 2\b.*already"):
-            seed.apply(kms, table('alias = "first"') + table(*lines))
+            seeding.apply(kms, table('alias = "first"') + table(*lines))
     with pytest.raises(InputError, match="already"):
-        seed.apply(kms, table('alias = "new"', f'id = "{FIXED}"', 'region = "ap-singapore"'))
-    seed.apply(kms, table('alias = "demo"', 'region = "ap-singapore"'))
+        seeding.apply(kms, table('alias = "new"', f'id = "{FIXED}"', 'region = "ap-singapore"'))
+    seeding.apply(kms, table('alias = "demo"', 'region = "ap-singapore"'))
     assert set(metadatas(kms)) == {FIXED}
 
 
@@ -333,7 +334,7 @@ def test_an_imported_key_without_material_cannot_pass_for_one_with_it(kms: Embed
     for number, state in enumerate(("Enabled", "Disabled", "Archived")):
         lines = (f'alias = "key-{number}"', 'origin = "EXTERNAL"', f'state = "{state}"')
         try:
-            (added,) = seed.apply(kms, table(*lines))
+            (added,) = seeding.apply(kms, table(*lines))
         except InputError:
             continue
         with pytest.raises(KeyStateError):
@@ -346,7 +347,7 @@ def test_what_is_due_happens_to_a_seeded_key(kms: EmbeddedKms) -> None:
     text = table('alias = "destroyed"', 'state = "PendingDelete"', "deletion-date = 5")
     text += table('alias = "rotated"', "rotate-days = 7", f"next-rotation = {now - 15 * DAY}", f'versions = ["{SM4}"]')
     text += table('alias = "expired"', 'origin = "EXTERNAL"', "valid-to = 5", f'versions = ["{SM4}"]')
-    seed.apply(kms, text)
+    seeding.apply(kms, text)
     told = {key["Alias"]: key for key in metadatas(kms).values()}
     assert set(told) == {"rotated", "expired"}
     assert told["rotated"]["LastRotateTime"] == now - DAY
@@ -378,11 +379,11 @@ def lived_in(kms: EmbeddedKms) -> tuple[EmbeddedKms, list[str]]:
     kms.call("DisableKey", {"KeyId": doomed})
     kms.call("ScheduleKeyDeletion", {"KeyId": doomed, "PendingWindowInDays": 30})
     kms.call("CreateKey", {"Alias": "external", "Type": 2})
-    seed.apply(kms, table('alias = "products"', 'owner = "ssm"'))
-    seed.apply(
+    seeding.apply(kms, table('alias = "products"', 'owner = "ssm"'))
+    seeding.apply(
         kms, table('alias = "imported"', 'origin = "EXTERNAL"', "valid-to = 4000000000", f'versions = ["{SM4}"]')
     )
-    (given_up,) = seed.apply(kms, table('alias = "given-up"', 'origin = "EXTERNAL"', f'versions = ["{SM4}"]'))
+    (given_up,) = seeding.apply(kms, table('alias = "given-up"', 'origin = "EXTERNAL"', f'versions = ["{SM4}"]'))
     never_used = kms.call("CreateKey", {"Alias": "never-used", "Type": 2})["KeyId"]
     kms.call("DisableKey", {"KeyId": given_up.key_id})
     for key_id in (given_up.key_id, never_used):
@@ -407,17 +408,17 @@ def test_an_export_with_material_brings_back_the_same_keys_and_their_blobs(
     kms, blobs = lived_in
     folder, offset = kms.store.folder, admin.describe(kms)["ClockOffset"]
     before = everything(kms)
-    text = seed.export(kms, plaintext=True)
+    text = seeding.export(kms, plaintext=True)
     kms.close()
     admin.reset(folder)
     kms = opened(folder)
     admin.move_clock(kms, int(offset))
-    seed.apply(kms, text)
+    seeding.apply(kms, text)
     assert everything(kms) == before
     assert [decrypt(kms, blob) for blob in blobs] == [PLAINTEXT] * len(blobs)
     moved = [kms.call("ReEncrypt", {"CiphertextBlob": blob})["ReEncrypted"] for blob in blobs[:2]]
     assert moved == [True, False]
-    assert seed.export(kms, plaintext=True) == text
+    assert seeding.export(kms, plaintext=True) == text
     kms.close()
 
 
@@ -427,7 +428,7 @@ def test_an_export_without_material_holds_none_and_brings_back_keys_with_new_one
     kms, blobs = lived_in
     offset = admin.describe(kms)["ClockOffset"]
     before = [(key_id, key["Alias"], key["KeyState"]) for key_id, key in everything(kms)[0].items()]
-    with_it, without = seed.export(kms, plaintext=True), seed.export(kms, plaintext=False)
+    with_it, without = seeding.export(kms, plaintext=True), seeding.export(kms, plaintext=False)
     material = [text for key in tomllib.loads(with_it)["key"] for text in key.get("versions", [])]
     assert len(material) > 5
     assert not [text for text in material if text in without]
@@ -436,7 +437,7 @@ def test_an_export_without_material_holds_none_and_brings_back_keys_with_new_one
     admin.reset(folder)
     kms = opened(folder)
     admin.move_clock(kms, int(offset))
-    seed.apply(kms, without)
+    seeding.apply(kms, without)
     told = everything(kms)[0]
     # Imported material cannot be made anew.
     expected = {key_id: "PendingImport" if alias == "imported" else state for key_id, alias, state in before}
@@ -468,7 +469,7 @@ def test_any_text_survives_an_export(description: str, tag: str, value: str, res
                 {"Alias": "demo", "Description": description, "Tags": [{"TagKey": tag, "TagValue": value}]},
             )["KeyId"]
             source.call("BindCloudResource", {"KeyId": key_id, "ProductId": "ssm", "ResourceId": resource})
-            seed.apply(destination, seed.export(source, plaintext=True))
+            seeding.apply(destination, seeding.export(source, plaintext=True))
             assert metadata(destination, key_id)["Description"] == description
             assert tags(destination, key_id) == {tag: value}
             assert bindings(destination, key_id) == {("ssm", resource)}
@@ -536,7 +537,7 @@ def test_any_text_gives_keys_or_an_input_error(text: str) -> None:
         try:
             with within(20):
                 try:
-                    added = seed.apply(kms, text)
+                    added = seeding.apply(kms, text)
                 except InputError:
                     added = []
                 with kms.store.transaction() as db:
@@ -544,7 +545,7 @@ def test_any_text_gives_keys_or_an_input_error(text: str) -> None:
                     assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
                 kms.call("CreateKey", {"Alias": "made-afterwards"})
                 metadatas(kms)
-                seed.export(kms, plaintext=True)
+                seeding.export(kms, plaintext=True)
         finally:
             kms.close()
 
@@ -562,7 +563,7 @@ def test_the_commands(kms: EmbeddedKms, tmp_path: Path) -> None:
     assert (exported.returncode, exported.stdout) == (0, ""), exported
     assert "in clear" in exported.stderr
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
-    assert kmstool(folder, "local", "export").stdout == seed.export(kms, plaintext=False)
+    assert kmstool(folder, "local", "export").stdout == seeding.export(kms, plaintext=False)
     kms.close()
     shutil.rmtree(folder)
     restored = kmstool(folder, "local", "seed", text=out.read_text())

@@ -27,11 +27,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from kmstool import data_keys, keys, protocol
+from kmstool.api import cmk_rules, data_key_rules, protocol
 from kmstool.errors import KmsToolError
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
-from tests import byok
+from tests import import_requests
 
 MIN_STEPS = 2000
 EXAMPLES = 65
@@ -142,13 +142,13 @@ class Life(RuleBasedStateMachine):
         key = self.keys.get(key_id)
         if key is None:
             return GONE
-        return keys.refusal(action, key.state, origin=key.origin, bound=bool(key.bindings))
+        return cmk_rules.refusal(action, key.state, origin=key.origin, bound=bool(key.bindings))
 
     def data_key_refusal(self, action: str, data_key_id: str) -> str | None:
         data_key = self.data_keys.get(data_key_id)
         if data_key is None:
             return DATA_KEY_GONE
-        return data_keys.refusal(action, data_key.state, self.keys[data_key.key_id].state)
+        return data_key_rules.refusal(action, data_key.state, self.keys[data_key.key_id].state)
 
     def date(self, day: int | None) -> int:
         return 0 if day is None else self.start + day * DAY
@@ -224,7 +224,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(key_id=key_ids, material=st.sampled_from(MATERIALS), days=st.none() | st.integers(1, 45))
     def import_material(self, key_id: str, material: bytes, days: int | None) -> None:
-        asked = {"KeyId": key_id, "WrappingAlgorithm": byok.ALGORITHM, "WrappingKeySpec": "RSA_2048"}
+        asked = {"KeyId": key_id, "WrappingAlgorithm": import_requests.ALGORITHM, "WrappingKeySpec": "RSA_2048"}
         issued = self.call("GetParametersForImport", asked, self.refusal("GetParametersForImport", key_id))
         if issued is None:
             return
@@ -233,7 +233,7 @@ class Life(RuleBasedStateMachine):
         expected = self.refusal("ImportKeyMaterial", key_id)
         if expected is None and key.first_material not in (None, material):
             expected = OTHER_MATERIAL
-        request = {**byok.wrapped(issued, material), "ValidTo": self.date(valid_day)}
+        request = {**import_requests.wrapped(issued, material), "ValidTo": self.date(valid_day)}
         if self.call("ImportKeyMaterial", request, expected):
             key.state, key.version, key.has_material = "Enabled", 1, True
             key.first_material, key.valid_day = material, valid_day

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from kmstool import protocol
+from kmstool.api import protocol
 from kmstool.errors import IntegrityError, ServiceError
 from kmstool.kms.client import KmsClient
-from kmstool.kms.shield import Shielding
+from kmstool.kms.transport.shield import Shielding
 from kmstool.server.app import EmbeddedKms
 
 

@@ -17,11 +17,13 @@ import pytest
 
 from kmstool import signing
 from kmstool.cli.main import root
-from kmstool.cli.session import Session
-from kmstool.crypto import asymmetric, encodings, pem, sm2_signature
+from kmstool.cli.session.session import Session
+from kmstool.crypto import formats, keys, pem
+from kmstool.crypto.sm2 import signatures
 from kmstool.errors import InputError, IntegrityError, KmsToolError, UsageError
-from kmstool.server import materials, seed
+from kmstool.server import materials
 from kmstool.server.app import EmbeddedKms
+from kmstool.server.seed import seeding
 from tests.conftest import PROGRAM, need
 from tests.foreign import openssl
 
@@ -61,8 +63,8 @@ def work(kms: EmbeddedKms, material: dict[str, bytes], workplace: Path) -> dict[
         tables.append(f'[[key]]\nalias = "{name}"\nusage = "{usage}"\nversions = ["{text}"]\n')
         lines = "\n".join(text[start : start + 64] for start in range(0, len(text), 64))
         (workplace / f"{name}.key").write_text(f"-----BEGIN PRIVATE KEY-----\n{lines}\n-----END PRIVATE KEY-----\n")
-        (workplace / f"{name}.pub").write_text(pem.write_public_key(asymmetric.from_pkcs8(material[usage]).public_key))
-    return {cmk.alias: cmk.key_id for cmk in seed.apply(kms, "".join(tables))}
+        (workplace / f"{name}.pub").write_text(pem.write_public_key(keys.from_pkcs8(material[usage]).public_key))
+    return {cmk.alias: cmk.key_id for cmk in seeding.apply(kms, "".join(tables))}
 
 
 def run(*arguments: str | Path, code: int = 0, data: bytes | None = None, before: tuple[str, ...] = ()) -> bytes:
@@ -169,8 +171,8 @@ def test_all_ways_to_write_a_signature_are_read(name: str) -> None:
 def test_raw_signatures_of_curves(name: str) -> None:
     path, number_bytes = message(10), 48 if name == "ECDSA384_SHA384" else 32
     signature = run("sign", "--key", name, "--raw", path)
-    numbers = encodings.read_signature(signature, "der", number_bytes=number_bytes)
-    raw = encodings.write_signature(*numbers, "raw", number_bytes=number_bytes)
+    numbers = formats.read_signature(signature, "der", number_bytes=number_bytes)
+    raw = formats.write_signature(*numbers, "raw", number_bytes=number_bytes)
     assert len(raw) == 2 * number_bytes
     Path("der").write_bytes(signature)
     Path("raw").write_bytes(raw)
@@ -200,7 +202,7 @@ def test_a_file_that_is_too_large_for_a_signature_is_refused() -> None:
 def test_a_signature_of_another_key_is_not_good(name: str) -> None:
     path = message(10)
     run("sign", "--key", name, "--algorithm", name, path, "-o", "sig")
-    stranger = asymmetric.from_pkcs8(materials.make(materials.ASYMMETRIC[USAGES[name]])).public_key
+    stranger = keys.from_pkcs8(materials.make(materials.ASYMMETRIC[USAGES[name]])).public_key
     Path("stranger.pub").write_text(pem.write_public_key(stranger))
     line = ("verify", "--local", "--public-key", "stranger.pub", "--algorithm", name, "--signature", "sig")
     assert outcome(*line, path)[0] == 5
@@ -211,8 +213,8 @@ def digest_of(name: str, path: Path) -> bytes:
     data = path.read_bytes()
     if name == "SM2DSA":
         key = pem.read_public_key(Path(f"{name}.pub").read_bytes())
-        assert isinstance(key, asymmetric.Sm2PublicKey)
-        return sm2_signature.digest(key.key, data)
+        assert isinstance(key, keys.Sm2PublicKey)
+        return signatures.digest(key.key, data)
     return hashlib.new("sha384" if name == "ECDSA384_SHA384" else "sha256", data).digest()
 
 
@@ -421,7 +423,7 @@ Broken = Callable[[bytes], bytes]
 
 @pytest.mark.parametrize("name", USAGES)
 def test_sign_and_verify_are_inverse(name: str, material: dict[str, bytes]) -> None:
-    key = asymmetric.from_pkcs8(material[USAGES[name]])
+    key = keys.from_pkcs8(material[USAGES[name]])
     algorithm = signing.algorithm_of(name, key.kind)
     digest = signing.digest(algorithm, key.public_key, [b"a mess", b"", b"age"])
     assert digest == signing.digest(algorithm, key.public_key, [b"a message"])
@@ -462,4 +464,4 @@ def test_every_usage_that_signs_has_an_algorithm() -> None:
     assert set(signing.SIGNING_USAGES) == {usage for usage in materials.ASYMMETRIC if "_SIGN_" in usage}
     for usage, kind in signing.SIGNING_USAGES.items():
         material = materials.make(materials.ASYMMETRIC[usage])
-        assert asymmetric.from_pkcs8(material).kind == kind
+        assert keys.from_pkcs8(material).kind == kind

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from kmstool.errors import InputError, IntegrityError, KmsToolError, OutputError
-from kmstool.server import admin, store
+from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
+from kmstool.server.tables import store
 from tests.conftest import need, small_disk
 
 DATABASE = "kms.sqlite3"
@@ -87,7 +88,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_store_is_for_its_owner_only_whatever_the_umask(folder: Path, umask: str) -> None:
     program = (
         "import os, sys\nfrom pathlib import Path\nfrom kmstool.server.app import EmbeddedKms\n"
-        "from kmstool.server.store import Store\n"
+        "from kmstool.server.tables.store import Store\n"
         "os.umask(int(sys.argv[2], 8))\nfolder = Path(sys.argv[1])\n"
         "EmbeddedKms(folder).call('CreateKey', {'Alias': 'demo'})\n"
         "with Store(folder).transaction(write=True) as db:\n"

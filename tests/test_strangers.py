@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from kmstool import protocol
-from kmstool.server import peers, sts
-from kmstool.server.store import DATABASE
+from kmstool.api import protocol
+from kmstool.server.tables.store import DATABASE
+from kmstool.server.web import peers, sts
 from tests.conftest import need, unable
 from tests.served import Served, serving
 

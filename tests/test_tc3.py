@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tencentcloud.common.sign import Sign
 
-from kmstool import tc3
+from kmstool.api import tc3
 from kmstool.errors import InputError
 
 TIME = 1551113065

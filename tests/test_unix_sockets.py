@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from kmstool import protocol, tc3
+from kmstool.api import protocol, tc3
 from kmstool.errors import AccessError, InputError, OutputError
-from kmstool.kms.endpoint import Endpoint
-from kmstool.server import unix_sockets
+from kmstool.kms.transport.endpoint import Endpoint
+from kmstool.server.web import unix_sockets
 from tests.conftest import PROGRAM, need, unable
 from tests.served import Served, serving
 
@@ -201,7 +201,7 @@ def test_two_servers_that_find_the_same_dead_socket(folder: Path) -> None:
         dead.bind(str(folder / "kms"))
     code = (
         "import sys, time\nfrom pathlib import Path\nfrom kmstool.errors import OutputError\n"
-        "from kmstool.server import unix_sockets\n"
+        "from kmstool.server.web import unix_sockets\n"
         "try:\n"
         "    with unix_sockets.listening(Path(sys.argv[1])):\n"
         "        print('listening', flush=True)\n"

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from kmstool.crypto.aead import KEY_BYTES, Algorithm
 from kmstool.errors import InputError, IntegrityError
-from kmstool.whitebox import aes, affine, ciphers, generator, sm4
-from kmstool.whitebox.ciphers import Direction
+from kmstool.whitebox import aes, affine, block_ciphers, generator, sm4
+from kmstool.whitebox.block_ciphers import Direction
 from kmstool.whitebox.network import Network
 from tests.foreign import CASES, stanzas
 
@@ -37,7 +37,7 @@ VECTORS: dict[Algorithm, tuple[str, str, str]] = {
 
 def network(algorithm: Algorithm, direction: Direction, key: bytes, seed: bytes | None = None) -> Network:
     tables = generator.generate(algorithm, direction, key, seed or secrets.token_bytes(32))
-    return Network(ciphers.circuit(algorithm, direction), tables)
+    return Network(block_ciphers.circuit(algorithm, direction), tables)
 
 
 def foreign_encrypt(algorithm: Algorithm, key: bytes, iv: bytes, plaintext: bytes) -> bytes:
@@ -106,7 +106,7 @@ def test_long_messages(algorithm: Algorithm, size: int) -> None:
 @pytest.mark.parametrize(("algorithm", "size"), [("AES_256", 64_208), ("SM4", 41_216)])
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_the_size(algorithm: Algorithm, size: int, direction: Direction) -> None:
-    assert ciphers.circuit(algorithm, direction).table_bytes == size
+    assert block_ciphers.circuit(algorithm, direction).table_bytes == size
     assert len(generator.generate(algorithm, direction, bytes(KEY_BYTES[algorithm]), SEED)) == size
 
 
@@ -126,7 +126,7 @@ def test_no_table_is_the_same_under_another_seed(algorithm: Algorithm) -> None:
     for seed in (SEED, SEED[::-1]):
         tables = generator.generate(algorithm, "decrypt", key, seed)
         place = 0
-        for step in ciphers.circuit(algorithm, "decrypt").steps:
+        for step in block_ciphers.circuit(algorithm, "decrypt").steps:
             found.append(tables[place : place + step.table_bytes])
             place += step.table_bytes
     assert len(set(found)) == len(found)
@@ -165,7 +165,7 @@ def test_keys_and_seeds_of_another_size(algorithm: Algorithm, key: bytes) -> Non
 
 
 def test_tables_of_another_size() -> None:
-    circuit = ciphers.circuit("SM4", "decrypt")
+    circuit = block_ciphers.circuit("SM4", "decrypt")
     for size in (0, circuit.table_bytes - 1, circuit.table_bytes + 1):
         with pytest.raises(InputError, match=f"the tables have {size:,} bytes"):
             Network(circuit, bytes(size))

@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from kmstool import keys, protocol, whitebox
+from kmstool import whitebox
+from kmstool.api import cmk_rules, protocol
 from kmstool.errors import InputError, IntegrityError, KmsToolError
-from kmstool.server import admin, regions, seed, whitebox_keys
+from kmstool.server import admin, regions
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.handlers import ACTIONS
+from kmstool.server.seed import seeding
+from kmstool.server.tables import white_box_keys
 from kmstool.whitebox import binding, key_file
 from tests.stores import age, reseal
 
@@ -120,7 +123,7 @@ def test_the_ciphertext_is_that_of_the_cipher_itself(kms: EmbeddedKms, algorithm
     key = secrets.token_bytes({"AES_256": 32, "SM4": 16}[algorithm])
     secret = protocol.encode(key + secrets.token_bytes(32))
     lines = ["[[white-box-key]]", 'alias = "known"', f'algorithm = "{algorithm}"', f'secret = "{secret}"']
-    (added,) = seed.apply(kms, "\n".join(lines))
+    (added,) = seeding.apply(kms, "\n".join(lines))
     iv, ciphertext = encrypt(kms, added.key_id)
     decryptor = Cipher(cipher(key), modes.CBC(iv)).decryptor()
     assert decryptor.update(ciphertext) + decryptor.finalize() == PLAINTEXT + b"\x10" * 16
@@ -265,13 +268,13 @@ def request(action: str, key_id: str) -> dict[str, Any]:
     return {"KeyId": key_id, **more.get(action, {})}
 
 
-@pytest.mark.parametrize("state", keys.WHITE_BOX_STATES)
-@pytest.mark.parametrize("action", keys.WHITE_BOX_RULES)
+@pytest.mark.parametrize("state", cmk_rules.WHITE_BOX_STATES)
+@pytest.mark.parametrize("action", cmk_rules.WHITE_BOX_RULES)
 def test_every_action_in_every_state(kms: EmbeddedKms, key_id: str, action: str, state: str) -> None:
     if state == "Disabled":
         kms.call("DisableWhiteBoxKey", {"KeyId": key_id})
-    expected = keys.white_box_refusal(action, state)
-    assert expected == CLOUD.get(action, (None, None))[keys.WHITE_BOX_STATES.index(state)]
+    expected = cmk_rules.white_box_refusal(action, state)
+    assert expected == CLOUD.get(action, (None, None))[cmk_rules.WHITE_BOX_STATES.index(state)]
     assert expected is None or expected in protocol.actions()[action].errors
     assert code(kms, action, **request(action, key_id)) == expected
     if action == "DeleteWhiteBoxKey" and expected is None:
@@ -284,7 +287,7 @@ def test_every_action_in_every_state(kms: EmbeddedKms, key_id: str, action: str,
 def test_the_table_knows_every_action_on_a_key() -> None:
     rest = {"CreateWhiteBoxKey", "DescribeWhiteBoxServiceStatus"}
     served = {action for action in ACTIONS if "WhiteBox" in action}
-    assert set(keys.WHITE_BOX_RULES) | rest == served
+    assert set(cmk_rules.WHITE_BOX_RULES) | rest == served
     assert served == {action for action in protocol.actions() if "WhiteBox" in action}
 
 
@@ -293,8 +296,8 @@ def test_the_documented_table_is_the_one_of_the_code() -> None:
         r"<!-- white-box states:[^\n]*-->\n+(.*?)\n+<!-- end of white-box states -->", DOCUMENT.read_text(), re.DOTALL
     )
     assert found, "docs/local-kms.md has lost the marks of its table of white-box states"
-    lines = [f"| {' | '.join(['action', *keys.WHITE_BOX_STATES])} |", "|---|---|---|"]
-    for action, codes in keys.WHITE_BOX_RULES.items():
+    lines = [f"| {' | '.join(['action', *cmk_rules.WHITE_BOX_STATES])} |", "|---|---|---|"]
+    for action, codes in cmk_rules.WHITE_BOX_RULES.items():
         cells = ["yes" if code is None else f"`{code.rpartition('.')[2]}`" for code in codes]
         lines.append(f"| {' | '.join([action, *cells])} |")
     assert found[1] == "\n".join(lines)
@@ -440,7 +443,7 @@ def test_what_may_be_encrypted(kms: EmbeddedKms, key_id: str, more: dict[str, An
     assert code(kms, "EncryptByWhiteBox", **{"KeyId": key_id, "PlainText": "QUJD", **more}) == expected
 
 
-@pytest.mark.parametrize("action", [action for action in keys.WHITE_BOX_RULES if "Details" not in action])
+@pytest.mark.parametrize("action", [action for action in cmk_rules.WHITE_BOX_RULES if "Details" not in action])
 def test_an_id_that_is_none_and_one_that_is_unknown(kms: EmbeddedKms, action: str) -> None:
     cmk = kms.call("CreateKey", {"Alias": "cmk"})["KeyId"]
     for key_id, expected in (("x", "InvalidParameterValue.InvalidKeyId"), (UNKNOWN_ID, UNKNOWN), (cmk, UNKNOWN)):
@@ -465,7 +468,7 @@ def test_where_there_are_white_box_keys(kms: EmbeddedKms, region: str) -> None:
 @pytest.mark.parametrize("region", sorted(set(regions.REGIONS) - set(regions.WHITE_BOX)))
 def test_where_there_are_none(kms: EmbeddedKms, region: str) -> None:
     assert kms.call("DescribeWhiteBoxServiceStatus", {}, region)["ServiceEnabled"] is False
-    requests = {action: request(action, UNKNOWN_ID) for action in keys.WHITE_BOX_RULES}
+    requests = {action: request(action, UNKNOWN_ID) for action in cmk_rules.WHITE_BOX_RULES}
     requests["CreateWhiteBoxKey"] = {"Alias": "orders", "Algorithm": "SM4"}
     for action, params in requests.items():
         with pytest.raises(KmsToolError) as caught:
@@ -515,7 +518,7 @@ def test_material_cannot_be_moved_to_another_row(kms: EmbeddedKms, key_id: str) 
 
 def test_material_of_another_size_is_damaged(kms: EmbeddedKms, key_id: str) -> None:
     with kms.request("DescribeWhiteBoxKey", {}, write=True) as call:
-        wrapped = whitebox_keys.wrap(call, "ap-guangzhou", key_id, "AES_256", bytes(63))
+        wrapped = white_box_keys.wrap(call, "ap-guangzhou", key_id, "AES_256", bytes(63))
         call.db.execute("UPDATE white_box_key SET wrapped = ?", (wrapped,))
     reseal(kms)
     with pytest.raises(IntegrityError, match="is damaged"):
@@ -525,7 +528,7 @@ def test_material_of_another_size_is_damaged(kms: EmbeddedKms, key_id: str) -> N
 def test_neither_key_nor_tables_lie_in_the_store(kms: EmbeddedKms) -> None:
     key, rest = secrets.token_bytes(32), secrets.token_bytes(32)
     secret = protocol.encode(key + rest)
-    seed.apply(kms, f'[[white-box-key]]\nalias = "known"\nsecret = "{secret}"\n')
+    seeding.apply(kms, f'[[white-box-key]]\nalias = "known"\nsecret = "{secret}"\n')
     stored = kms.store.save()
     assert not any(part in stored for part in (key, rest, secret.encode(), key.hex().encode()))
 
@@ -542,7 +545,7 @@ def test_a_backup_brings_white_box_keys_back(kms: EmbeddedKms, key_id: str, tmp_
 
 
 def test_a_store_from_before_there_were_white_box_keys_gets_them(tmp_path: Path) -> None:
-    from kmstool.server import schema
+    from kmstool.server.tables import schema
 
     number = next(number for number, step in enumerate(schema.STEPS) if "white_box_key" in step)
     with closing(EmbeddedKms(tmp_path / "store")) as kms:
@@ -563,7 +566,7 @@ def documented() -> str:
 
 
 def test_the_documented_example_works(kms: EmbeddedKms) -> None:
-    (added,) = seed.apply(kms, documented())
+    (added,) = seeding.apply(kms, documented())
     found = info(kms, added.key_id)
     assert found["KeyId"] == "6f6e2a6c-e7ca-11f1-8000-525400000002"
     assert (found["Alias"], found["Description"], found["CreateTime"]) == ("secret-key", "for the tests", 1795500000)
@@ -577,7 +580,7 @@ def test_the_documented_example_shows_every_field(kms: EmbeddedKms) -> None:
     import tomllib
 
     with pytest.raises(InputError) as caught:
-        seed.apply(kms, '[[white-box-key]]\nalias = "demo"\nflavour = 1\n')
+        seeding.apply(kms, '[[white-box-key]]\nalias = "demo"\nflavour = 1\n')
     known = (caught.value.hint or "").removeprefix("known: ").split(", ")
     assert set(tomllib.loads(documented())["white-box-key"][0]) == set(known)
 
@@ -600,18 +603,18 @@ def test_an_export_carries_keys_to_another_store(kms: EmbeddedKms, other: Embedd
     kms.call("OverwriteWhiteBoxDeviceFingerprints", {"KeyId": key_id, "DeviceFingerprints": devices})
     kms.call("DisableWhiteBoxKey", {"KeyId": disabled})
     iv, ciphertext = encrypt(kms, key_id)
-    text = seed.export(kms, plaintext=True)
-    assert len(seed.apply(other, text)) == 4
-    assert seed.export(other, plaintext=True) == text
+    text = seeding.export(kms, plaintext=True)
+    assert len(seeding.apply(other, text)) == 4
+    assert seeding.export(other, plaintext=True) == text
     assert whitebox.decrypt(download(other, key_id), iv, ciphertext, DEVICE_B) == PLAINTEXT
     assert kms.call("DescribeWhiteBoxDeviceFingerprints", {"KeyId": key_id})["DeviceFingerprints"] == devices
     assert download(other, disabled) == download(kms, disabled), "the seed of the tables is the same"
 
 
 def test_an_export_without_plaintext_makes_new_keys(kms: EmbeddedKms, other: EmbeddedKms, key_id: str) -> None:
-    text = seed.export(kms, plaintext=False)
+    text = seeding.export(kms, plaintext=False)
     assert "secret" not in text
-    seed.apply(other, text)
+    seeding.apply(other, text)
     assert info(other, key_id)["Alias"] == "orders"
     assert download(other, key_id) != download(kms, key_id)
 
@@ -638,7 +641,7 @@ def test_a_malformed_table_is_refused_and_adds_nothing(kms: EmbeddedKms, lines: 
     alias = "" if lines.startswith("alias") else 'alias = "demo"\n'
     text = f'[[key]]\nalias = "cmk"\n[[white-box-key]]\n{alias}{lines}\n'
     with pytest.raises(InputError, match="white-box-key 1") as caught:
-        seed.apply(kms, text)
+        seeding.apply(kms, text)
     assert rule in caught.value.message
     assert details(kms) == []
     assert kms.call("ListKeys", {})["TotalCount"] == 0
@@ -653,7 +656,7 @@ def test_what_the_store_has_is_not_added_again(kms: EmbeddedKms, key_id: str) ->
         ("key", f'id = "{key_id}"\nalias = "new"'),
     ):
         with pytest.raises(InputError, match="already"):
-            seed.apply(kms, f"[[{kind}]]\n{field}\n")
+            seeding.apply(kms, f"[[{kind}]]\n{field}\n")
 
 
 def test_the_command_tells_what_was_added(kms: EmbeddedKms) -> None:

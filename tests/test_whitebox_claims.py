@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from kmstool import device
 from kmstool.crypto.aead import KEY_BYTES, Algorithm
+from kmstool.system import device
 from kmstool.whitebox import aes, authentication, binding, generator, key_file, sm4
 from tests.test_whitebox import foreign_encrypt
 from tests.whitebox_attack import recover_key

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from kmstool import protocol
+from kmstool.api import protocol
+from kmstool.api.cmk_rules import KeyAddress
 from kmstool.errors import InputError, LimitError, NotFoundError, ServiceError, UsageError
-from kmstool.keys import KeyAddress
-from kmstool.kms import directory
+from kmstool.kms import names
+from kmstool.kms.calls.white_box import DeviceFingerprint, WhiteBoxKey
 from kmstool.kms.client import KmsClient
-from kmstool.kms.whitebox import DeviceFingerprint, WhiteBoxKey
 
 KEY_ID = "0b1c2d3e-1111-11ee-8000-525400abcdef"
 IV = bytes(range(16))
@@ -222,7 +222,7 @@ def test_a_name_leads_to_one_key() -> None:
     kms = Recording(DescribeWhiteBoxKeyDetails={"TotalCount": 3, "KeyInfos": there})
 
     def find(text: str) -> str:
-        return directory.white_box_key_id(KmsClient(kms), KeyAddress.parse(text))
+        return names.white_box_key_id(KmsClient(kms), KeyAddress.parse(text))
 
     assert find(KEY_ID) == KEY_ID
     assert not kms.calls, "a whole id needs no call"

@@ -8,7 +8,7 @@ key byte leaves an affine map when the S-box is undone. So the encodings fall ro
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kmstool.crypto.aead import Algorithm
-from kmstool.whitebox import aes, ciphers, sm4
+from kmstool.whitebox import aes, block_ciphers, sm4
 from kmstool.whitebox.affine import IDENTITY, UNITS, XOR, expand
 from kmstool.whitebox.circuits import BLOCK_BYTES, Box, Sum
 
@@ -31,7 +31,7 @@ def first_key_bytes(algorithm: Algorithm, tables: bytes, count: int) -> bytes:
     encodings = [IDENTITY] * BLOCK_BYTES
     found = bytearray()
     place = 0
-    for step in ciphers.circuit(algorithm, "decrypt").steps:
+    for step in block_ciphers.circuit(algorithm, "decrypt").steps:
         table = tables[place : place + step.table_bytes]
         place += step.table_bytes
         if isinstance(step, Sum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kmstool.cli import files
+from kmstool.cli.io import files
 from kmstool.errors import InputError, IntegrityError
 
 MAX_BYTES = 65536

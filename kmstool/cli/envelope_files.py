@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kmstool.cli import files, progress, recipients
-from kmstool.cli.session import Session
+from kmstool.cli import recipients
+from kmstool.cli.io import files, progress
+from kmstool.cli.session.session import Session
 from kmstool.errors import IntegrityError, KmsToolError, UsageError
 
 if TYPE_CHECKING:
-    from kmstool.envelope.file import Opened, Source
     from kmstool.envelope.floe import Floe
+    from kmstool.envelope.sealing import Opened, Source
     from kmstool.envelope.workers import Write
 
 SUFFIX = ".kte"
@@ -42,17 +43,17 @@ class Found:
 @contextmanager
 def opened(session: Session, name: str | None, detached: str | None) -> Iterator[Found]:
     """Open an envelope by name or from stdin, and its detached header, if there is one."""
-    from kmstool.envelope import file as whole
+    from kmstool.envelope import sealing
 
     with source_of(name) as payload:
         if detached is None:
-            envelope = whole.open_envelope(unarmored(payload))
-            yield Found(envelope, lambda: whole.open_envelope(_from_start(payload)), (payload,))
+            envelope = sealing.open_envelope(unarmored(payload))
+            yield Found(envelope, lambda: sealing.open_envelope(_from_start(payload)), (payload,))
             return
         with source_of(detached) as head:
             yield Found(
-                whole.open_envelope(head, payload),
-                lambda: whole.open_envelope(_from_start(head), _from_start(payload)),
+                sealing.open_envelope(head, payload),
+                lambda: sealing.open_envelope(_from_start(head), _from_start(payload)),
                 (head, payload),
             )
 
@@ -65,7 +66,7 @@ def unlocked(
     private_keys: tuple[str, ...] = (),
 ) -> Floe:
     """Return the payload's keys, after comparing the context with what the user expects."""
-    from kmstool import context
+    from kmstool.api import context
     from kmstool.envelope.recipients import unlock
     from kmstool.envelope.stanzas import parse_context
 
@@ -78,23 +79,22 @@ def unlocked(
 
 def decrypt(session: Session, found: Found, floe: Floe, target: str | None, *, force: bool) -> None:
     """Decrypt into a file, which appears when all of it is verified, or to stdout, piece by piece."""
-    from kmstool.envelope import file as whole
+    from kmstool.envelope import sealing
 
     envelope = found.envelope
     with progress.bar(session, "decrypting", envelope.plaintext_bytes) as advance:
         if target is None or target == files.STDIN:
             with _verified_stdout(target) as write:
-                whole.unseal_stream(envelope, floe, write, advance)
+                sealing.unseal_stream(envelope, floe, write, advance)
             return
         refuse_same(target, *found.inputs)
         with files.created(target, force=force, durable=False) as file:
-            whole.unseal(envelope, floe, file.fileno(), advance)
+            sealing.unseal(envelope, floe, file.fileno(), advance)
 
 
 def write_range(found: Found, floe: Floe, span: str, target: str | None, *, force: bool) -> None:
     """Decrypt the bytes A-B, as `decrypt` does all of them."""
-    from kmstool.envelope import engine
-    from kmstool.envelope import file as whole
+    from kmstool.envelope import engine, sealing
 
     numbers = _SPAN.fullmatch(span)
     if not numbers:
@@ -102,11 +102,11 @@ def write_range(found: Found, floe: Floe, span: str, target: str | None, *, forc
     first, last = int(numbers[1]), int(numbers[2])
     if target is None or target == files.STDIN:
         with _verified_stdout(target) as write:
-            whole.unseal_range(found.envelope, floe, first, last, write)
+            sealing.unseal_range(found.envelope, floe, first, last, write)
         return
     refuse_same(target, *found.inputs)
     with files.created(target, force=force, durable=False) as file:
-        whole.unseal_range(found.envelope, floe, first, last, engine.writer(file.fileno()))
+        sealing.unseal_range(found.envelope, floe, first, last, engine.writer(file.fileno()))
 
 
 def decrypted_name(name: str | None, out: str | None) -> str | None:
@@ -135,7 +135,7 @@ def refuse_same(target: str, *sources: Source) -> None:
 @contextmanager
 def source_of(name: str | None) -> Iterator[Source]:
     """Open FILE, or stdin for None and `-`; raise as `files.opened` does, and `UsageError` for a folder."""
-    from kmstool.envelope.file import Source
+    from kmstool.envelope.sealing import Source
 
     with files.opened(name) as descriptor:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
@@ -146,7 +146,7 @@ def source_of(name: str | None) -> Iterator[Source]:
 def unarmored(source: Source) -> Source:
     """Return the source itself, or what its armor holds."""
     from kmstool.envelope.armor import BEGIN, ArmorReader
-    from kmstool.envelope.file import Source
+    from kmstool.envelope.sealing import Source
 
     begin = _beginning(source.read, len(BEGIN))
     if begin.lstrip()[: len(BEGIN)] == BEGIN:
@@ -182,7 +182,7 @@ def _with_start(start: bytes, read: Callable[[memoryview], int]) -> Callable[[me
 
 
 def _from_start(source: Source) -> Source:
-    from kmstool.envelope.file import Source
+    from kmstool.envelope.sealing import Source
 
     if source.descriptor is None or source.size is None:
         raise UsageError("--verify-first reads the envelope twice, which a pipe does not allow", hint="name a file")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kmstool.cli import recipients
-from kmstool.cli.session import Session
+from kmstool.cli.session.session import Session
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class EncryptJob:
     @classmethod
     def of(cls, session: Session, **choices: Any) -> EncryptJob:
         """Read the options, and let KMS make and wrap a DEK."""
-        from kmstool import context
+        from kmstool.api import context
 
         if choices["armor"] and choices["detached"] is not None:
             raise UsageError("--armor and --detached exclude each other")
@@ -56,7 +56,8 @@ class EncryptJob:
         """Return the header for a plaintext of that size, None where it is not known before."""
         import time
 
-        from kmstool import __version__, context
+        from kmstool import __version__
+        from kmstool.api import context
         from kmstool.envelope import header
 
         facts = self.facts if facts is None else facts

@@ -9,14 +9,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from kmstool.cli import envelope_files, files, progress
+from kmstool.cli import envelope_files
 from kmstool.cli.envelope_jobs import EncryptJob
-from kmstool.cli.session import Session
+from kmstool.cli.io import files, progress
+from kmstool.cli.session.session import Session
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
-    from kmstool.envelope.file import Source
     from kmstool.envelope.header import Header
+    from kmstool.envelope.sealing import Source
     from kmstool.envelope.workers import Write
 
 
@@ -91,7 +92,7 @@ def _complete(header: BinaryIO, payload: BinaryIO, replaced: Path | None) -> Non
     They cannot get their names at once. A crash in between leaves a payload without a header,
     where the header of another one would look like its own, and both like data that was altered.
     """
-    from kmstool import atomic
+    from kmstool.system import atomic
 
     for output in (header, payload):
         output.flush()
@@ -108,26 +109,25 @@ def _encrypt_to_stdout(session: Session, job: EncryptJob, source: Source, *, nam
 
 def _encrypt_to_file(session: Session, job: EncryptJob, source: Source, target: BinaryIO) -> Header:
     """Encrypt into a file that is empty, and return the header."""
-    from kmstool.envelope import engine
-    from kmstool.envelope import file as whole
+    from kmstool.envelope import engine, sealing
 
     if job.armor:
         return _encrypt_in_order(session, job, source, engine.writer(target.fileno()))
     head = job.header(source.size, to_file=True)
     with progress.bar(session, "encrypting", source.size) as advance:
-        whole.seal(job.dek, head, source, target.fileno(), advance)
+        sealing.seal(job.dek, head, source, target.fileno(), advance)
     return head
 
 
 def _encrypt_in_order(session: Session, job: EncryptJob, source: Source, write: Write) -> Header:
     """Encrypt as through a pipe, and return the header."""
-    from kmstool.envelope import file as whole
+    from kmstool.envelope import sealing
     from kmstool.envelope.armor import ArmorWriter
 
     head = job.header(source.size, to_file=False)
     armor = ArmorWriter(write) if job.armor else None
     with progress.bar(session, "encrypting", source.size) as advance:
-        whole.seal_stream(job.dek, head, source, armor.write if armor else write, advance)
+        sealing.seal_stream(job.dek, head, source, armor.write if armor else write, advance)
     if armor:
         armor.close()
     return head

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from kmstool import leftovers, ownership
-from kmstool.cli.session import Session
+from kmstool.cli.session.session import Session
 from kmstool.errors import AccessError, OutputError
+from kmstool.system import leftovers, ownership
 
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 # All that has one: files, folders, and the folder that one takes the place of.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kmstool.cli import files
-from kmstool.cli.session import Session
+from kmstool.cli.io import files
+from kmstool.cli.session.session import Session
 
 if TYPE_CHECKING:
-    from kmstool.crypto.asymmetric import PrivateKey, PublicKey
+    from kmstool.crypto.keys import PrivateKey, PublicKey
 
 
 def public_key(name: str) -> PublicKey:

@@ -15,35 +15,41 @@ from typing import NoReturn
 import click
 
 from kmstool import __version__
+from kmstool.cli.io.messages import say
 from kmstool.cli.lazy import LazyGroup
-from kmstool.cli.messages import say
-from kmstool.cli.session import LOCAL_NOTE, Session
+from kmstool.cli.session.session import LOCAL_NOTE, Session
 from kmstool.errors import DryRunDone, InputError, KmsToolError, OutputError, UsageError
 
 COMMANDS = {
-    "api": ("kmstool.cli.api:api", "Call any action of the KMS API."),
-    "asymmetric": ("kmstool.cli.asymmetric:asymmetric", "Encrypt under public keys, and decrypt in KMS."),
-    "auth": ("kmstool.cli.auth:auth", "Log in to Tencent Cloud and out again."),
-    "data-key": ("kmstool.cli.data_keys:data_key", "Keep data keys in KMS, by name."),
-    "decrypt": ("kmstool.cli.ciphers:decrypt", "Decrypt a ciphertext blob."),
-    "digest": ("kmstool.cli.signing:digest", "Print the digest of a file or stdin, as KMS signs it."),
-    "doctor": ("kmstool.cli.doctor:doctor", "Check this machine, the credentials and the way to KMS."),
-    "encrypt": ("kmstool.cli.ciphers:encrypt", "Encrypt up to 4,096 bytes under a key."),
-    "envelope": ("kmstool.cli.envelope:envelope", "Encrypt files and streams of any size."),
-    "exec": ("kmstool.cli.execute:execute", "Run a command with secrets in its environment."),
-    "fingerprint": ("kmstool.cli.fingerprint:fingerprint", "Show this device's fingerprint, and bind keys to devices."),
-    "import-material": ("kmstool.cli.import_material:import_material", "Bring your own key: give a key its material."),
-    "init": ("kmstool.cli.init:init", "Set up kmstool on this machine."),
-    "key": ("kmstool.cli.keys:key", "Create, list, name, disable and rotate keys."),
-    "local": ("kmstool.cli.local:local", "Look after the embedded KMS."),
-    "material": ("kmstool.cli.material:material", "Bring your own key step by step."),
-    "profile": ("kmstool.cli.profiles:profile", "Choose which KMS, region, key and credentials to use."),
-    "public-key": ("kmstool.cli.asymmetric:public_key", "Print the public key of an asymmetric key."),
-    "random": ("kmstool.cli.ciphers:random", "Print random bytes made by KMS."),
-    "reencrypt": ("kmstool.cli.ciphers:reencrypt", "Move a blob to a newer or other key."),
-    "sign": ("kmstool.cli.signing:sign", "Sign a file or stdin with a key in KMS."),
-    "verify": ("kmstool.cli.signing:verify", "Check a signature over a file or stdin."),
-    "whitebox": ("kmstool.cli.whitebox:whitebox", "Encrypt in KMS for programs that decrypt without it."),
+    "api": ("kmstool.cli.commands.api:api", "Call any action of the KMS API."),
+    "asymmetric": ("kmstool.cli.commands.asymmetric:asymmetric", "Encrypt under public keys, and decrypt in KMS."),
+    "auth": ("kmstool.cli.commands.auth:auth", "Log in to Tencent Cloud and out again."),
+    "data-key": ("kmstool.cli.commands.data_keys:data_key", "Keep data keys in KMS, by name."),
+    "decrypt": ("kmstool.cli.commands.ciphers:decrypt", "Decrypt a ciphertext blob."),
+    "digest": ("kmstool.cli.commands.signing:digest", "Print the digest of a file or stdin, as KMS signs it."),
+    "doctor": ("kmstool.cli.commands.doctor:doctor", "Check this machine, the credentials and the way to KMS."),
+    "encrypt": ("kmstool.cli.commands.ciphers:encrypt", "Encrypt up to 4,096 bytes under a key."),
+    "envelope": ("kmstool.cli.commands.envelope:envelope", "Encrypt files and streams of any size."),
+    "exec": ("kmstool.cli.commands.execute:execute", "Run a command with secrets in its environment."),
+    "fingerprint": (
+        "kmstool.cli.commands.fingerprint:fingerprint",
+        "Show this device's fingerprint, and bind keys to devices.",
+    ),
+    "import-material": (
+        "kmstool.cli.commands.import_material:import_material",
+        "Bring your own key: give a key its material.",
+    ),
+    "init": ("kmstool.cli.commands.init:init", "Set up kmstool on this machine."),
+    "key": ("kmstool.cli.commands.keys:key", "Create, list, name, disable and rotate keys."),
+    "local": ("kmstool.cli.commands.local:local", "Look after the embedded KMS."),
+    "material": ("kmstool.cli.commands.material:material", "Bring your own key step by step."),
+    "profile": ("kmstool.cli.commands.profiles:profile", "Choose which KMS, region, key and credentials to use."),
+    "public-key": ("kmstool.cli.commands.asymmetric:public_key", "Print the public key of an asymmetric key."),
+    "random": ("kmstool.cli.commands.ciphers:random", "Print random bytes made by KMS."),
+    "reencrypt": ("kmstool.cli.commands.ciphers:reencrypt", "Move a blob to a newer or other key."),
+    "sign": ("kmstool.cli.commands.signing:sign", "Sign a file or stdin with a key in KMS."),
+    "verify": ("kmstool.cli.commands.signing:verify", "Check a signature over a file or stdin."),
+    "whitebox": ("kmstool.cli.commands.whitebox:whitebox", "Encrypt in KMS for programs that decrypt without it."),
 }
 
 # What loaders of shared libraries say; no class or number tells it from a library that is damaged.

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import files, options
-from kmstool.cli.session import Session
+from kmstool.cli import options
+from kmstool.cli.io import files
+from kmstool.cli.session.session import Session
 from kmstool.errors import IntegrityError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from kmstool.material import Parameters, Wrapped
+    from kmstool.byok import Parameters, Wrapped
 
 ENCODINGS = ("raw", "hex", "base64")
 
@@ -41,20 +42,21 @@ def read_material(
 
     Raises `InputError` for none of `size` bytes, `UsageError` for a passphrase where nothing is encrypted.
     """
-    from kmstool import documents, material, sealed
+    from kmstool import byok, documents
+    from kmstool.passphrase_file import unseal
 
     found = files.read(name, _MAX_BYTES, "{size} bytes are no key material", "give a file with 16 or 32 bytes")
     if not documents.is_a(_BACKUP, found.data):
         if passphrase_file is not None:
             raise UsageError(f"--passphrase-file goes with an encrypted backup, and {name or 'stdin'} is none")
-        return replace(found, data=material.decode(found.data, encoding, size))
+        return replace(found, data=byok.decode(found.data, encoding, size))
 
     def passphrase() -> bytes:
         return files.secret(passphrase_file) if passphrase_file is not None else session.passphrase_of(what)
 
     what = f"the backup {name}"
-    secret = sealed.unseal(_BACKUP, "", found.data, passphrase, what, "use another copy of it")
-    material.check(secret, size)
+    secret = unseal(_BACKUP, "", found.data, passphrase, what, "use another copy of it")
+    byok.check(secret, size)
     return replace(found, data=secret)
 
 
@@ -77,14 +79,17 @@ def generate(session: Session, backup: str, size: int, passphrase: bytes | None)
     """
     import secrets
 
-    from kmstool import atomic, sealed
+    from kmstool import passphrase_file
+    from kmstool.system import atomic
 
     secret = secrets.token_bytes(size)
-    content = secret if passphrase is None else sealed.seal(_BACKUP, "", secret, passphrase)
+    content = secret if passphrase is None else passphrase_file.seal(_BACKUP, "", secret, passphrase)
     atomic.write(Path(backup), content)
     kept = files.read(backup, _MAX_BYTES, "the backup has grown to {size} bytes", "is the disk sound?").data
     if passphrase is not None:
-        kept = sealed.unseal(_BACKUP, "", kept, lambda: passphrase, f"the backup {backup}", "is the disk sound?")
+        kept = passphrase_file.unseal(
+            _BACKUP, "", kept, lambda: passphrase, f"the backup {backup}", "is the disk sound?"
+        )
     if not secrets.compare_digest(kept, secret):
         raise IntegrityError(f"the backup {backup} holds something else than was written", hint="is the disk sound?")
     session.note(f"the key material is kept in {backup}: KMS never gives it back, so store a copy elsewhere")
@@ -98,7 +103,7 @@ def parameters_folder(session: Session, name: str, *, force: bool) -> Iterator[d
     All that can fail fails before the block, in which KMS voids the older parameters: the room
     is taken on disk. Raises `OutputError`.
     """
-    from kmstool import folders
+    from kmstool.system import folders
 
     folder = Path(name)
     taken = [path for path in _FILES if os.path.lexists(folder / path)]
@@ -123,11 +128,11 @@ def parameters_folder(session: Session, name: str, *, force: bool) -> Iterator[d
 
 def parameters_contents(parameters: Parameters) -> dict[str, bytes]:
     """Return the parameters as one document, and what openssl and tccli need of them as files of their own."""
-    from kmstool import protocol
-    from kmstool.crypto import asymmetric, pem
+    from kmstool.api import protocol
+    from kmstool.crypto import keys, pem
 
     return {
-        PUBLIC_KEY: pem.write_public_key(asymmetric.from_spki(parameters.wrapping_key)).encode(),
+        PUBLIC_KEY: pem.write_public_key(keys.from_spki(parameters.wrapping_key)).encode(),
         TOKEN: f"{protocol.encode(parameters.token)}\n".encode(),
         PARAMETERS: parameters.write(),
     }
@@ -135,8 +140,8 @@ def parameters_contents(parameters: Parameters) -> dict[str, bytes]:
 
 def read_parameters(folder: str) -> Parameters:
     """Return the parameters in a folder; raise `InputError` for none or malformed ones."""
-    from kmstool import folders
-    from kmstool.material import Parameters
+    from kmstool.byok import Parameters
+    from kmstool.system import folders
 
     folders.recover(Path(folder))
     path = str(Path(folder) / PARAMETERS)
@@ -146,7 +151,7 @@ def read_parameters(folder: str) -> Parameters:
 
 def read_wrapped(name: str | None, parameters: Parameters) -> Wrapped:
     """Return wrapped material that fits the parameters; raise `InputError` for any other."""
-    from kmstool.material import Wrapped
+    from kmstool.byok import Wrapped
 
     found = files.read(name, _MAX_BYTES, "{size} bytes are no wrapped material", "kmstool material wrap makes it")
     return Wrapped.read(found.data, parameters, name or "stdin")

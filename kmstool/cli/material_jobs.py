@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmstool.cli import blobs, times
-from kmstool.cli.asymmetric import RSA_ALGORITHMS
-from kmstool.cli.session import Session
+from kmstool.cli import blobs
+from kmstool.cli.commands.asymmetric import RSA_ALGORITHMS
+from kmstool.cli.io import times
+from kmstool.cli.session.session import Session
 from kmstool.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
-    from kmstool.kms.answers import Key
+    from kmstool.byok import Parameters
+    from kmstool.kms.calls.answers import Key
     from kmstool.kms.client import KmsClient
-    from kmstool.material import Parameters
 
 algorithm_option = click.option(
     "--algorithm",
@@ -48,8 +49,8 @@ def ask(
     session: Session, client: KmsClient, found: Key, name: str | None, algorithm: str
 ) -> tuple[Parameters, dict[str, Any]]:
     """Let KMS give out import parameters for a key; return them and the API's answer."""
-    from kmstool import material as domain
-    from kmstool.keys import KeyAddress
+    from kmstool import byok as domain
+    from kmstool.api.cmk_rules import KeyAddress
 
     address = KeyAddress.parse(session.default_key() if name is None else name)
     issued = client.import_parameters(found.key_id, algorithm)
@@ -68,7 +69,7 @@ def ask(
 
 def until(valid_to: str | None, parameters: Parameters) -> int:
     """Return Unix seconds, by the clock of KMS, of the end of the material's validity; 0 = for ever."""
-    from kmstool.material import check_valid_to
+    from kmstool.byok import check_valid_to
 
     now = parameters.kms_time(int(time.time()))
     if valid_to is None:
@@ -80,7 +81,7 @@ def until(valid_to: str | None, parameters: Parameters) -> int:
 
 def check(blob: str | None, context: tuple[str, ...]) -> Callable[[KmsClient], str]:
     """Return a function that decrypts an older blob, if one is named, and returns the id of its key."""
-    from kmstool.context import from_options
+    from kmstool.api.context import from_options
 
     if blob is None:
         if context:

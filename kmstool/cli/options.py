@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 import click
 
-from kmstool.cli.messages import quoted
+from kmstool.cli.io.messages import quoted
 from kmstool.errors import UsageError
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-# The short names of `kmstool.keys.USAGES`, written out so that `--help` need not import it.
+# The short names of `kmstool.api.cmk_rules.USAGES`, written out so that `--help` need not import it.
 USAGES = (
     "symmetric", "rsa-2048", "sm2", "sign-sm2", "sign-rsa-2048", "sign-rsa-3072", "sign-ecc", "sign-ecc-p384",
     "kyber", "dilithium",

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kmstool.cli import key_files
-from kmstool.cli.session import Session
+from kmstool.cli.session.session import Session
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.envelope.floe import Suite
-    from kmstool.envelope.public_keys import PrivateKeyIdentity, PublicKeyRecipient
+    from kmstool.envelope.public_key_recipients import PrivateKeyIdentity, PublicKeyRecipient
     from kmstool.envelope.recipients import Identity, Recipient
     from kmstool.envelope.stanzas import Stanza
-    from kmstool.keys import KeyAddress
-    from kmstool.kms.recipient import CmkIdentity, CmkRecipient, HostedDek
+    from kmstool.kms.cmk_recipients import CmkIdentity, CmkRecipient, HostedDek
 
 SUITES = ("aes-256-gcm", "sm4-gcm")
 
@@ -28,8 +28,8 @@ def suite_of(name: str) -> Suite:
 
 def cmk(session: Session, text: str | None) -> CmkRecipient:
     """Return the recipient that a key's address means: a symmetric CMK."""
-    from kmstool.keys import KeyAddress
-    from kmstool.kms.recipient import CmkRecipient
+    from kmstool.api.cmk_rules import KeyAddress
+    from kmstool.kms.cmk_recipients import CmkRecipient
 
     address = KeyAddress.parse(session.default_key() if text is None else text)
     client, key_id = session.key(text)
@@ -38,8 +38,8 @@ def cmk(session: Session, text: str | None) -> CmkRecipient:
 
 def hosted(session: Session, text: str) -> HostedDek:
     """Return the DEK that a data key's address means: a data key that KMS keeps."""
-    from kmstool.keys import KeyAddress
-    from kmstool.kms.recipient import HostedDek
+    from kmstool.api.cmk_rules import KeyAddress
+    from kmstool.kms.cmk_recipients import HostedDek
 
     client, data_key_id = session.data_key(text)
     return HostedDek(client, data_key_id, *_place(session, KeyAddress.parse(text)))
@@ -54,7 +54,7 @@ def _place(session: Session, address: KeyAddress) -> tuple[str, str]:
 
 def by_public_key(session: Session, word: str) -> PublicKeyRecipient:
     """Return the recipient of `FILE` or `REGION:KEYID=FILE`, for which no KMS is asked."""
-    from kmstool.envelope.public_keys import PublicKeyRecipient
+    from kmstool.envelope.public_key_recipients import PublicKeyRecipient
 
     region, key_id, file = _public_key_word(word)
     return PublicKeyRecipient(key_files.public_key(file), region, key_id)
@@ -67,7 +67,7 @@ def public_key_file(word: str) -> str:
 
 def _public_key_word(word: str) -> tuple[str, str, str]:
     """Return region and key id, which are empty for a file alone, and the file."""
-    from kmstool.keys import is_key_id
+    from kmstool.api.cmk_rules import is_key_id
 
     region, _, name = (before := word.partition("=")[0]).partition(":")
     in_kms = before != word and "/" not in before and (":" in before or is_key_id(before))
@@ -78,8 +78,8 @@ def _public_key_word(word: str) -> tuple[str, str, str]:
 
 def private_key(session: Session, file: str) -> PrivateKeyIdentity:
     """Return the identity of an RSA private key in a PEM file; raise `UsageError` for a key of another kind."""
-    from kmstool.crypto.asymmetric import RsaPrivateKey
-    from kmstool.envelope.public_keys import PrivateKeyIdentity
+    from kmstool.crypto.keys import RsaPrivateKey
+    from kmstool.envelope.public_key_recipients import PrivateKeyIdentity
 
     key = key_files.private_key(session, file)
     if not isinstance(key, RsaPrivateKey):
@@ -125,7 +125,7 @@ def identities(session: Session, keys: tuple[str, ...] = (), private_keys: tuple
     With keys, only those are asked, each where its address says; with private keys in
     files, no KMS at all unless keys are named too.
     """
-    from kmstool.kms.recipient import CmkIdentity
+    from kmstool.kms.cmk_recipients import CmkIdentity
 
     found: list[Identity] = [private_key(session, file) for file in private_keys]
     if not keys and not found:
@@ -134,7 +134,7 @@ def identities(session: Session, keys: tuple[str, ...] = (), private_keys: tuple
 
 
 def _identity_of(session: Session, key: str) -> CmkIdentity:
-    from kmstool.kms.recipient import CmkIdentity
+    from kmstool.kms.cmk_recipients import CmkIdentity
 
     named = cmk(session, key)
     return CmkIdentity(lambda _: named.client, (named.key_id,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from kmstool.cli.session import Session
+from kmstool.cli.session.session import Session
 from kmstool.errors import KmsToolError, PartialError
 
 Result = TypeVar("Result")

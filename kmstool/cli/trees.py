@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kmstool.cli import files, recipients, whole_folders
+from kmstool.cli import recipients, whole_folders
 from kmstool.cli.envelope_files import SUFFIX, is_name, unarmored
 from kmstool.cli.envelope_jobs import EncryptJob
+from kmstool.cli.folder_sealing import Sealer, created, manifest_of
+from kmstool.cli.io import files
 from kmstool.cli.processes import Outcome, in_order, in_processes, no_client
-from kmstool.cli.sealing import Sealer, created, manifest_of
-from kmstool.cli.session import Session
+from kmstool.cli.session.session import Session
 from kmstool.cli.whole_folders import Found, Report
 from kmstool.errors import InputError, KmsToolError, UsageError
 
 if TYPE_CHECKING:
-    from kmstool.beneath import Beneath
     from kmstool.envelope.manifest import Manifest
     from kmstool.envelope.recipients import Identity
+    from kmstool.system.beneath import Beneath
 
 _OF_ONE_FILE = {"context": "context", "detached": "detached", "span": "range", "verify_first": "verify-first"}
 """What `envelope decrypt` and `verify` take for a single file only: parameters, with the options that they are."""
@@ -41,7 +42,7 @@ def encrypt(
     None of the `spared` files is replaced. An envelope that is there already is kept if it is
     that of the file as it is now. With `manifest`, a sealed list of all of them is written.
     """
-    from kmstool.beneath import Beneath
+    from kmstool.system.beneath import Beneath
 
     source, target = whole_folders.pair(name, out)
     found = whole_folders.walk(session, source)
@@ -74,7 +75,7 @@ def decrypt(
     session: Session, name: str | None, out: str | None, *, private_keys: tuple[str, ...], force: bool, **choices: Any
 ) -> None:
     """Open every .kte below a folder into another folder, under the same names without .kte."""
-    from kmstool.beneath import Beneath
+    from kmstool.system.beneath import Beneath
 
     source, target = whole_folders.pair(name, out)
     opener = _opener(session, source, Beneath(target), private_keys, force=force, **choices)
@@ -115,7 +116,7 @@ class _Opener:
         """Open one envelope, if it is the one that belongs at this place."""
         import os
 
-        from kmstool.envelope.file import Source
+        from kmstool.envelope.sealing import Source
 
         if not is_name(os.path.basename(path).removesuffix(SUFFIX)):
             raise InputError(f"nothing is left of its name without {SUFFIX}")
@@ -132,12 +133,11 @@ class _Opener:
             self.session.deadline.renew()
 
     def _opened(self, path: str, source: Any) -> Outcome:
-        from kmstool.envelope import file as whole
-        from kmstool.envelope import manifest
+        from kmstool.envelope import manifest, sealing
         from kmstool.envelope.recipients import unlock
 
         name = path.removesuffix(SUFFIX)
-        envelope = whole.open_envelope(unarmored(source))
+        envelope = sealing.open_envelope(unarmored(source))
         floe = unlock(envelope.header, envelope.floe_header, self.identities)[0]
         digest = manifest.digest_of(envelope.header, envelope.floe_header)
         if not self.ignore_path:
@@ -147,10 +147,10 @@ class _Opener:
         elif self.manifest:
             self.manifest.check(name, digest)
         if self.target is None:
-            whole.verify(envelope, floe, lambda _: None)
+            sealing.verify(envelope, floe, lambda _: None)
         else:
             with created(self.target, name, replace=self.force) as out:
-                whole.unseal(envelope, floe, out.fileno(), lambda _: None)
+                sealing.unseal(envelope, floe, out.fileno(), lambda _: None)
         belongs = manifest.BELONGS in manifest.facts_of(envelope.header)
         return Outcome(path, digest, manifest.BELONGS if belongs else "")
 
@@ -166,7 +166,7 @@ def _opener(
     ignore_path: bool,
     **choices: Any,
 ) -> _Opener:
-    from kmstool.beneath import Beneath
+    from kmstool.system.beneath import Beneath
 
     for choice, option in _OF_ONE_FILE.items():
         if choices.get(choice) not in (None, False, ()):
@@ -221,7 +221,7 @@ def _tell_missing(opener: _Opener, found: Found, outcomes: Sequence[Outcome], re
 
 
 def _keep_to_known_deks(identities: list[Identity]) -> None:
-    from kmstool.kms.recipient import CmkIdentity
+    from kmstool.kms.cmk_recipients import CmkIdentity
 
     for identity in identities:
         if isinstance(identity, CmkIdentity):

@@ -8,9 +8,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kmstool.cli import files
+from kmstool.cli.io import files
 from kmstool.cli.processes import Outcome
-from kmstool.cli.session import Session
+from kmstool.cli.session.session import Session
 from kmstool.errors import PartialError, UsageError
 
 _MOST_NAMES = 20

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from kmstool.crypto import encodings
+from kmstool.crypto import formats
 from kmstool.errors import InputError, IntegrityError
 
 Curve = Literal["EC_P256", "EC_P384"]
@@ -91,9 +91,9 @@ def verify(key: EllipticCurvePublicKey, digest: bytes, signature: bytes) -> None
     curve = curve_of(key)
     _check_digest(curve, digest)
     # OpenSSL never sees an encoding of its own choice: what it gets was read here and written again.
-    r, s = encodings.read_signature(signature, "der", number_bytes=DIGEST_BYTES[curve])
+    r, s = formats.read_signature(signature, "der", number_bytes=DIGEST_BYTES[curve])
     try:
-        key.verify(encodings.write_signature(r, s), digest, _SCHEMES[curve])
+        key.verify(formats.write_signature(r, s), digest, _SCHEMES[curve])
     except InvalidSignature as error:
         raise IntegrityError("the signature is not one of this data by this key") from error
 

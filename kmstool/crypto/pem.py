@@ -10,8 +10,9 @@ import base64
 import re
 from collections.abc import Callable
 
-from kmstool.crypto import asymmetric, der, encodings, pkcs8, sm2
-from kmstool.crypto.asymmetric import PrivateKey, PublicKey
+from kmstool.crypto import der, formats, keys, pkcs8
+from kmstool.crypto.keys import PrivateKey, PublicKey
+from kmstool.crypto.sm2.keys import PublicKey as Sm2Point
 from kmstool.errors import AccessError, InputError
 
 # No key of these kinds is near this, and no larger file is worth searching for one.
@@ -21,10 +22,10 @@ _COLUMNS = 64
 _PUBLIC = b"PUBLIC KEY"
 _ENCRYPTED = b"ENCRYPTED PRIVATE KEY"
 _PLAIN: dict[bytes, Callable[[bytes], PrivateKey]] = {
-    b"PRIVATE KEY": asymmetric.from_pkcs8,
-    b"RSA PRIVATE KEY": asymmetric.from_pkcs1,
-    b"EC PRIVATE KEY": asymmetric.from_sec1,
-    b"SM2 PRIVATE KEY": asymmetric.from_sec1,  # OpenSSL 3's `ec`
+    b"PRIVATE KEY": keys.from_pkcs8,
+    b"RSA PRIVATE KEY": keys.from_pkcs1,
+    b"EC PRIVATE KEY": keys.from_sec1,
+    b"SM2 PRIVATE KEY": keys.from_sec1,  # OpenSSL 3's `ec`
 }
 _MARKER = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
@@ -68,7 +69,7 @@ def read_private_key(data: bytes, passphrase: bytes | None = None) -> PrivateKey
         return _PLAIN[label](encoded)
     if passphrase is None:
         raise AccessError("the private key is encrypted, and no passphrase is given")
-    return asymmetric.from_pkcs8(pkcs8.decrypt(encoded, passphrase))
+    return keys.from_pkcs8(pkcs8.decrypt(encoded, passphrase))
 
 
 def write_public_key(key: PublicKey) -> str:
@@ -107,15 +108,15 @@ def _the_one(blocks: list[tuple[bytes, bytes]], labels: set[bytes], what: str) -
 
 def _decode_base64(text: bytes) -> bytes:
     """Decode base64 without regard to blanks; if that gives base64 again, decode it once more."""
-    decoded = encodings.read_base64(text, "the key")
-    return encodings.read_base64(decoded, "the key") if _BASE64.fullmatch(b"".join(decoded.split())) else decoded
+    decoded = formats.read_base64(text, "the key")
+    return formats.read_base64(decoded, "the key") if _BASE64.fullmatch(b"".join(decoded.split())) else decoded
 
 
 def _from_binary(data: bytes) -> PublicKey:
     if len(data) in _POINT_BYTES:
-        return asymmetric.Sm2PublicKey(sm2.PublicKey.from_bytes(data))
+        return keys.Sm2PublicKey(Sm2Point.from_bytes(data))
     if not data.startswith(_SEQUENCE):
         raise InputError(
             "this is no public key", hint="give PEM, DER, base64 of DER or, for SM2, the point in hexadecimal"
         )
-    return asymmetric.from_spki(data)
+    return keys.from_spki(data)

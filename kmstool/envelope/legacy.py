@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Literal
 
-from kmstool.crypto import ecb, encodings
+from kmstool.crypto import ecb, formats
 from kmstool.errors import InputError
 
 MAX_BYTES = 2**30
@@ -19,7 +19,7 @@ TrailingZeros = Literal["keep", "strip-block", "refuse"]
 
 def decode(data: bytes) -> bytes:
     """Return the bytes of the sample's base64; white space is passed over, all else refused with `InputError`."""
-    return encodings.read_base64(data, "the legacy data", hint="add --raw if it is bytes")
+    return formats.read_base64(data, "the legacy data", hint="add --raw if it is bytes")
 
 
 def decrypt(cipher: Literal["aes", "sm4"], dek: bytes, data: bytes, trailing_zeros: TrailingZeros) -> bytes:

@@ -13,10 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kmstool.envelope import file
-from kmstool.envelope.file import Source
+from kmstool.envelope import sealing
 from kmstool.envelope.header import Header
 from kmstool.envelope.recipients import Identity, unlock
+from kmstool.envelope.sealing import Source
 from kmstool.envelope.stanzas import parse_context
 from kmstool.errors import InputError, IntegrityError
 
@@ -83,13 +83,13 @@ class Manifest:
 
 def opened(source: Source, identities: Sequence[Identity]) -> Manifest:
     """Open the envelope of a manifest. Raises as `unlock` and `file.unseal` do, and `InputError` for what is none."""
-    envelope = file.open_envelope(source)
+    envelope = sealing.open_envelope(source)
     if (envelope.plaintext_bytes or 0) > MAX_BYTES:
         raise _malformed()
     floe = unlock(envelope.header, envelope.floe_header, identities)[0]
     check_path(envelope.header, NAME)
     data = bytearray()
-    file.unseal_stream(envelope, floe, data.extend, lambda _: None)
+    sealing.unseal_stream(envelope, floe, data.extend, lambda _: None)
     return Manifest.decode(bytes(data))
 
 

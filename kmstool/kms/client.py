@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from kmstool.kms.asymmetric import AsymmetricActions
-from kmstool.kms.ciphers import CipherActions
-from kmstool.kms.data_keys import DataKeyActions
-from kmstool.kms.keys import KeyActions
-from kmstool.kms.lifecycle import LifecycleActions
-from kmstool.kms.material import MaterialActions
-from kmstool.kms.whitebox import WhiteBoxActions
+from kmstool.kms.calls.asymmetric import AsymmetricActions
+from kmstool.kms.calls.byok import MaterialActions
+from kmstool.kms.calls.crypt import CipherActions
+from kmstool.kms.calls.data_keys import DataKeyActions
+from kmstool.kms.calls.keys import KeyActions
+from kmstool.kms.calls.states import LifecycleActions
+from kmstool.kms.calls.white_box import WhiteBoxActions
 
 
 class KmsClient(

@@ -15,7 +15,7 @@ from kmstool.envelope.header import Header
 from kmstool.envelope.recipients import check_size, describe, resume
 from kmstool.envelope.stanzas import KEY_ID, REGION, TENCENT_KMS, Stanza
 from kmstool.errors import AccessError, IntegrityError, ServiceError, UsageError
-from kmstool.kms.recipient import CmkIdentity, CmkRecipient
+from kmstool.kms.cmk_recipients import CmkIdentity, CmkRecipient
 
 UNCHECKED_PAYLOAD = "a detached header was moved without its payload: it is not known whether its data key fits that"
 

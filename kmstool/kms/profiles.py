@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kmstool import atomic, ownership
 from kmstool.errors import InputError, UsageError
 from kmstool.kms import ini
+from kmstool.system import atomic, ownership
 
 LOCAL = "local"
 DEFAULT_REGION = "ap-guangzhou"

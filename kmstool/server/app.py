@@ -13,15 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kmstool import protocol
+from kmstool.api import protocol
 from kmstool.errors import DryRunDone, KmsToolError
-from kmstool.server import clock, lifecycle, protection, requests, root_key, schema, store_row
+from kmstool.server import clock, due, protection, requests, root_key
 from kmstool.server.call import Call, refuse
 from kmstool.server.handlers import ACTIONS
 from kmstool.server.protection import Passphrase
 from kmstool.server.regions import DEFAULT, Region, region
-from kmstool.server.store import Store
-from kmstool.server.store_row import StoreRow
+from kmstool.server.tables import schema, store_row
+from kmstool.server.tables.store import Store
+from kmstool.server.tables.store_row import StoreRow
 from kmstool.server.vault import Vault
 
 
@@ -91,13 +92,13 @@ class EmbeddedKms:
         """Open a transaction for one action; what time has made due is done before it begins."""
         with self.unlocked() as opened:
             call = self._call(action, params, place, *opened)
-            due = not self.store.dry_run and lifecycle.is_due(call)
-            if not due and not write:
+            unsettled = not self.store.dry_run and due.is_due(call)
+            if not unsettled and not write:
                 yield call
                 return
-        if due:
+        if unsettled:
             with self.unlocked(write=True) as opened:
-                lifecycle.settle(self._call(action, params, place, *opened))
+                due.settle(self._call(action, params, place, *opened))
         with self.unlocked(write=write) as opened:
             yield self._call(action, params, place, *opened)
 

@@ -13,7 +13,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass, field
 
-from kmstool import protocol
+from kmstool.api import protocol
 from kmstool.crypto import aead
 from kmstool.errors import IntegrityError
 from kmstool.server.call import refuse

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from kmstool import protocol
+from kmstool.api import protocol
 from kmstool.errors import KmsToolError
 from kmstool.server.regions import Region
 from kmstool.server.vault import Vault

@@ -9,13 +9,14 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from kmstool import atomic
 from kmstool.errors import InputError, IntegrityError, UsageError
-from kmstool.server import renewal, root_key, schema, store, store_row
+from kmstool.server import renewal, root_key
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.protection import Passphrase, RootKey
-from kmstool.server.store_row import StoreRow
+from kmstool.server.tables import schema, store, store_row
+from kmstool.server.tables.store_row import StoreRow
 from kmstool.server.vault import Vault
+from kmstool.system import atomic
 
 # What the store needs where it has lost its own row.
 _NO_ROW = StoreRow(b"", "file", b"", b"", 0)

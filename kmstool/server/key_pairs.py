@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kmstool.crypto import asymmetric, ecdsa, rsa, sm2
+from kmstool.crypto import ecdsa, keys, rsa
+from kmstool.crypto.sm2.keys import PrivateKey as Sm2PrivateKey
 from kmstool.errors import InputError
 
-_KINDS: dict[str, asymmetric.Kind] = {
+_KINDS: dict[str, keys.Kind] = {
     "RSA_2048": "RSA", "RSA_3072": "RSA", "SM2": "SM2", "ECC": "EC_P256", "ECDSA384_SHA384": "EC_P384",
 }  # fmt: skip
 _MAKERS: dict[str, Callable[[], bytes]] = {
     "RSA_2048": lambda: rsa.to_pkcs8(rsa.generate(2048)),
     "RSA_3072": lambda: rsa.to_pkcs8(rsa.generate(3072)),
-    "SM2": lambda: sm2.PrivateKey.generate().to_pkcs8(),
+    "SM2": lambda: Sm2PrivateKey.generate().to_pkcs8(),
     "ECC": lambda: ecdsa.to_pkcs8(ecdsa.generate("EC_P256")),
     "ECDSA384_SHA384": lambda: ecdsa.to_pkcs8(ecdsa.generate("EC_P384")),
 }
@@ -27,6 +28,6 @@ def make(algorithm: str) -> bytes:
 def is_key_pair(algorithm: str, material: bytes, *, trusted: bool = False) -> bool:
     """Tell whether bytes are a key pair of an algorithm; see `rsa.load_private_key` for `trusted`."""
     try:
-        return asymmetric.from_pkcs8(material, trusted=trusted).kind == _KINDS[algorithm]
+        return keys.from_pkcs8(material, trusted=trusted).kind == _KINDS[algorithm]
     except InputError:
         return False

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 
+from kmstool.api.cmk_rules import SYMMETRIC
 from kmstool.crypto.aead import KEY_BYTES
-from kmstool.keys import SYMMETRIC
 from kmstool.server.regions import Region
 
 _BYTES = {"AES_256": KEY_BYTES["AES_256"], "SM4": KEY_BYTES["SM4"]}

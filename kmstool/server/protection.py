@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from kmstool import keychain, ownership, protocol
+from kmstool.api import protocol
 from kmstool.crypto import kdf
 from kmstool.errors import AccessError, IntegrityError
-from kmstool.server.store_row import StoreRow
+from kmstool.server.tables.store_row import StoreRow
+from kmstool.system import keychain, ownership
 
 MODES = {
     "file": "a root key in a file beside the database: guards copies of the database, not this folder",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kmstool import protocol
+from kmstool.api import protocol
 from kmstool.crypto.aead import Algorithm
 
 DEFAULT = "ap-guangzhou"

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from kmstool.errors import IntegrityError
-from kmstool.server import cmks, credentials, data_keys, imports, root_key, seals, store_row, whitebox_keys
+from kmstool.server import root_key
 from kmstool.server.protection import Passphrase
-from kmstool.server.store import Store
+from kmstool.server.tables import cmks, credentials, data_keys, imports, seals, store_row, white_box_keys
+from kmstool.server.tables.store import Store
 from kmstool.server.vault import Vault
 
 Rewrap = Callable[[tuple[str, ...], object], object]
@@ -127,7 +128,7 @@ def _rewrap(db: sqlite3.Connection, rewrapped: Rewrap) -> None:
     white = db.execute("SELECT wrapped, region, key_id, algorithm FROM white_box_key").fetchall()
     db.executemany(
         "UPDATE white_box_key SET wrapped = ? WHERE key_id = ?",
-        [(rewrapped(whitebox_keys.identity(*names), wrapped), names[1]) for wrapped, *names in white],
+        [(rewrapped(white_box_keys.identity(*names), wrapped), names[1]) for wrapped, *names in white],
     )
     served = db.execute("SELECT wrapped, secret_id FROM credential").fetchall()
     db.executemany(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from kmstool import protocol
+from kmstool.api import protocol
 from kmstool.server.call import refuse
 
 _INTEGER = re.compile(r"-?[0-9]{1,20}", re.ASCII)

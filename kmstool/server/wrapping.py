@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from kmstool import protocol
+from kmstool.api import protocol
 from kmstool.errors import InputError, KmsToolError
 from kmstool.server.call import Call, refuse
 
@@ -27,15 +27,16 @@ def plaintext_field(call: Call, plaintext: bytes) -> str:
 
 
 def _wrapped(public_key: str, algorithm: str, plaintext: bytes) -> bytes:
-    from kmstool.crypto import asymmetric, encodings, pem, rsa, sm2_encryption  # noqa: PLC0415 - 10 ms, seldom wanted
+    from kmstool.crypto import formats, keys, pem, rsa  # noqa: PLC0415 - 10 ms, seldom wanted
+    from kmstool.crypto.sm2 import encryption  # noqa: PLC0415 - 10 ms, seldom wanted
 
     key = pem.read_public_key(public_key.encode())
-    if algorithm in _SM2_FORMS and isinstance(key, asymmetric.Sm2PublicKey):
-        ciphertext = sm2_encryption.encrypt(key.key, plaintext)
+    if algorithm in _SM2_FORMS and isinstance(key, keys.Sm2PublicKey):
+        ciphertext = encryption.encrypt(key.key, plaintext)
         if _SM2_FORMS[algorithm] == "der":
-            return encodings.write_ciphertext(ciphertext, "der")
-        return encodings.write_ciphertext(ciphertext, "c1c3c2").removeprefix(b"\x04")
+            return formats.write_ciphertext(ciphertext, "der")
+        return formats.write_ciphertext(ciphertext, "c1c3c2").removeprefix(b"\x04")
     for name in get_args(rsa.EncryptionAlgorithm):
-        if algorithm == name and isinstance(key, asymmetric.RsaPublicKey):
+        if algorithm == name and isinstance(key, keys.RsaPublicKey):
             return rsa.encrypt(key.key, name, plaintext)
     raise InputError(f"the algorithm {algorithm or 'SM2'!r} does not fit the public key, which is {key.kind}")

@@ -9,7 +9,7 @@ def decrypt(
     """Return the plaintext of EncryptByWhiteBox: CBC, with the PKCS#7 padding taken off.
 
     `decrypt_key` is the key file, raw or in base64; IV (16 bytes) and ciphertext are raw. A
-    file that is bound to devices needs the `origin` of this one, from `kmstool.device.origin()`.
+    file that is bound to devices needs the `origin` of this one, from `kmstool.system.device.origin()`.
     `mac` is what `kmstool whitebox bundle` puts beside them, raw, and is checked first. Without
     it nothing is authenticated: an altered IV or ciphertext may decrypt to something else.
 

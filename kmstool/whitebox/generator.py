@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 
 from kmstool.crypto.aead import Algorithm
 from kmstool.errors import InputError
-from kmstool.whitebox import ciphers
+from kmstool.whitebox import block_ciphers
 from kmstool.whitebox.affine import PLAIN, UNITS, Encoding, random_encoding
-from kmstool.whitebox.ciphers import Direction
+from kmstool.whitebox.block_ciphers import Direction
 from kmstool.whitebox.circuits import BLOCK_BYTES, Box, Sum
 
 SEED_BYTES = 32
@@ -30,7 +30,10 @@ def generate(algorithm: Algorithm, direction: Direction, key: bytes, seed: bytes
     """
     if len(seed) != SEED_BYTES:
         raise InputError(f"a seed has {SEED_BYTES} bytes, not {len(seed)}")
-    circuit, permutations = ciphers.circuit(algorithm, direction), iter(ciphers.boxes(algorithm, direction, key))
+    circuit, permutations = (
+        block_ciphers.circuit(algorithm, direction),
+        iter(block_ciphers.boxes(algorithm, direction, key)),
+    )
     stream = _stream(f"kmstool whitebox v1 {algorithm} {direction}\0".encode() + seed)
     encodings = [PLAIN] * BLOCK_BYTES
     tables = []

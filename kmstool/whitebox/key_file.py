@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from kmstool.crypto import aead
 from kmstool.crypto.aead import Algorithm
 from kmstool.errors import InputError, IntegrityError
-from kmstool.whitebox import binding, ciphers
-from kmstool.whitebox.ciphers import Direction
+from kmstool.whitebox import binding, block_ciphers
+from kmstool.whitebox.block_ciphers import Direction
 from kmstool.whitebox.network import Network
 
 MAGIC = b"KTWB"
@@ -51,7 +51,7 @@ class KeyFile:
     _data: bytes = field(repr=False)
 
     def open(self, origin: bytes | None = None) -> Network:
-        """Return the decrypt key, ready for use; `origin` is the device's (kmstool/device.py), for a bound file only.
+        """Return the decrypt key, ready for use; `origin` is the device's (kmstool/system/device.py), for a bound file only.
 
         Raises `IntegrityError` if the device is not bound or the file was altered, `InputError`
         for an encrypt key, which is KMS's own.
@@ -68,7 +68,7 @@ class KeyFile:
             raise IntegrityError(
                 "the white-box key file was altered or is damaged", hint="download the decrypt key anew"
             ) from error
-        return Network(ciphers.circuit(self.algorithm, self.direction), bytes(tables))
+        return Network(block_ciphers.circuit(self.algorithm, self.direction), bytes(tables))
 
 
 def write(
@@ -103,7 +103,7 @@ def read(data: bytes) -> KeyFile:
     if algorithm_number >= len(_ALGORITHMS) or mode not in _DIRECTIONS or devices > binding.MAX_DEVICES:
         raise _malformed("its header has values that cannot be")
     algorithm, direction = _ALGORITHMS[algorithm_number], _DIRECTIONS[mode]
-    tables_bytes = ciphers.circuit(algorithm, direction).table_bytes
+    tables_bytes = block_ciphers.circuit(algorithm, direction).table_bytes
     wanted = _HEADER.size + binding.wrapped_bytes(devices) + tables_bytes + aead.TAG_BYTES
     if len(data) != wanted:
         raise _malformed(f"it has {len(data):,} bytes, not the {wanted:,} of {algorithm} for {devices} device(s)")

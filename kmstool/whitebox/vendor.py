@@ -14,9 +14,9 @@ from ctypes import c_char_p, c_uint32, c_void_p
 from pathlib import Path
 from typing import Any
 
-from kmstool import ownership
 from kmstool.crypto.aead import Algorithm
 from kmstool.errors import InputError, IntegrityError
+from kmstool.system import ownership
 from kmstool.whitebox.circuits import BLOCK_BYTES
 
 _SET_PATH = 3

@@ -16,7 +16,7 @@ from tencentcloud.common.exception import TencentCloudSDKException
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 
-from kmstool import protocol
+from kmstool.api import protocol
 from kmstool.server.handlers import ACTIONS
 from tests import scenarios
 from tests.foreign import tccli_data

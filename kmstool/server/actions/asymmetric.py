@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from kmstool import protocol, signing
-from kmstool.crypto import asymmetric, encodings, pem, rsa, sm2_encryption
-from kmstool.crypto.asymmetric import RsaPrivateKey, Sm2PrivateKey
+from kmstool import signing
+from kmstool.api import protocol
+from kmstool.crypto import formats, keys, pem, rsa
+from kmstool.crypto.keys import RsaPrivateKey, Sm2PrivateKey
+from kmstool.crypto.sm2 import encryption
 from kmstool.errors import InputError, IntegrityError, UsageError
-from kmstool.server import cmks
 from kmstool.server.call import Call, binary, refuse
+from kmstool.server.tables import cmks
 
 MAX_SM2_CIPHERTEXT_BYTES = 256
 
@@ -70,17 +72,17 @@ def sm2_decrypt(call: Call) -> dict[str, Any]:
         raise refuse("InvalidParameter", f"the ciphertext is {len(ciphertext)} bytes, at most 256 are possible")
     assert isinstance(key, Sm2PrivateKey)  # noqa: S101 - the usage was checked
     try:
-        plaintext = sm2_encryption.decrypt(key.key, encodings.read_ciphertext(ciphertext, "der"))
+        plaintext = encryption.decrypt(key.key, formats.read_ciphertext(ciphertext, "der"))
     except (InputError, IntegrityError) as error:
         raise _undecryptable() from error
     return {"KeyId": cmk.key_id, "Plaintext": protocol.encode(plaintext)}
 
 
-def _private_key(call: Call, cmk: cmks.Cmk) -> asymmetric.PrivateKey:
-    return asymmetric.from_pkcs8(cmks.material(call, cmk, cmk.version)[1], trusted=True)
+def _private_key(call: Call, cmk: cmks.Cmk) -> keys.PrivateKey:
+    return keys.from_pkcs8(cmks.material(call, cmk, cmk.version)[1], trusted=True)
 
 
-def _digest(call: Call, key: asymmetric.PrivateKey) -> tuple[signing.Algorithm, bytes]:
+def _digest(call: Call, key: keys.PrivateKey) -> tuple[signing.Algorithm, bytes]:
     try:
         algorithm = signing.algorithm_of(call.params["Algorithm"], key.kind)
     except UsageError as error:

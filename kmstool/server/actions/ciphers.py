@@ -6,10 +6,11 @@ import json
 import secrets
 from typing import Any
 
-from kmstool import context, protocol
-from kmstool.server import blobs, cmks, wrapping
+from kmstool.api import context, protocol
+from kmstool.server import blobs, wrapping
 from kmstool.server.actions import data_keys, keys
 from kmstool.server.call import Call, refuse
+from kmstool.server.tables import cmks
 
 MAX_RANDOM_BYTES = 1024
 _KEY_SPECS = {"AES_128": 16, "AES_256": 32}

@@ -6,26 +6,27 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from kmstool import data_keys, protocol
+from kmstool.api import data_key_rules, protocol
 from kmstool.errors import KmsToolError
-from kmstool.server import blobs, cmks, identifiers, wrapping
-from kmstool.server import data_keys as rows
-from kmstool.server import tags as tag_rows
+from kmstool.server import blobs, identifiers, wrapping
 from kmstool.server.actions.keys import choice, description, ids, page, tagged, tags
 from kmstool.server.actions.lifecycle import window_seconds
 from kmstool.server.call import Action, Call, invalid, refuse
-from kmstool.server.cmks import Cmk
-from kmstool.server.data_keys import DataKey
+from kmstool.server.tables import cmks
+from kmstool.server.tables import data_keys as rows
+from kmstool.server.tables import tags as tag_rows
+from kmstool.server.tables.cmks import Cmk
+from kmstool.server.tables.data_keys import DataKey
 
 _BLOB, _RAW = 1, 2
-_STATE_FILTER = (None, *data_keys.STATES)
+_STATE_FILTER = (None, *data_key_rules.STATES)
 _ORIGINS = ("ALL", "TENCENT_KMS", "EXTERNAL")
 
 
 def host(call: Call, cmk: Cmk, blob: str, *, origin: str, byte_count: int, context: str) -> DataKey:
     """Keep a data key under the name, description and tags of the request; `blob` is it under `cmk`."""
     name = _free_name(call, None)
-    text, given = description(call, data_keys.MAX_DESCRIPTION_BYTES), tags(call)
+    text, given = description(call, data_key_rules.MAX_DESCRIPTION_BYTES), tags(call)
     _check_limit(call)
     data_key_id = identifiers.new(call.now)
     wrapped = call.vault().wrap(rows.identity(cmk.region, data_key_id, cmk.key_id), blob.encode())
@@ -96,7 +97,7 @@ def update_name(call: Call) -> dict[str, Any]:
 def update_description(call: Call) -> dict[str, Any]:
     """Replace a data key's description."""
     data_key = rows.usable(call, call.params["DataKeyId"])
-    rows.update(call, replace(data_key, description=description(call, data_keys.MAX_DESCRIPTION_BYTES)))
+    rows.update(call, replace(data_key, description=description(call, data_key_rules.MAX_DESCRIPTION_BYTES)))
     return {}
 
 
@@ -191,8 +192,8 @@ def _imported_bytes(call: Call) -> tuple[Cmk, str, int]:
 
 
 def _checked_size(plaintext: bytes) -> int:
-    if not 1 <= len(plaintext) <= data_keys.MAX_BYTES:
-        raise _bad_material(f"it is {len(plaintext)} bytes, 1 to {data_keys.MAX_BYTES} are possible")
+    if not 1 <= len(plaintext) <= data_key_rules.MAX_BYTES:
+        raise _bad_material(f"it is {len(plaintext)} bytes, 1 to {data_key_rules.MAX_BYTES} are possible")
     return len(plaintext)
 
 
@@ -202,7 +203,7 @@ def _bad_material(reason: str) -> KmsToolError:
 
 def _free_name(call: Call, owner: str | None) -> str:
     name: str = call.params.get("DataKeyName", "")
-    if not data_keys.is_name(name):
+    if not data_key_rules.is_name(name):
         raise refuse("InvalidParameterValue.InvalidDataKeyName", f"the data key name {name!r} is malformed or reserved")
     found = call.db.execute("SELECT data_key_id FROM data_key WHERE region = ? AND name = ?", (call.region.name, name))
     row = found.fetchone()
@@ -214,10 +215,10 @@ def _free_name(call: Call, owner: str | None) -> str:
 
 
 def _check_limit(call: Call) -> None:
-    if rows.count(call) >= data_keys.LIMIT:
+    if rows.count(call) >= data_key_rules.LIMIT:
         raise refuse(
             "LimitExceeded.DataKeyLimitExceeded",
-            f"the region has {data_keys.LIMIT:,} data keys, the most there can be",
+            f"the region has {data_key_rules.LIMIT:,} data keys, the most there can be",
         )
 
 

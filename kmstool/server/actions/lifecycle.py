@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from kmstool.server import cmks, identifiers, lifecycle
+from kmstool.server import due, identifiers
 from kmstool.server.actions.keys import key_ids
 from kmstool.server.call import Action, Call, refuse
+from kmstool.server.tables import cmks
 
 DELETION_DAYS = range(7, 31)
 ROTATION_DAYS = range(7, 366)
@@ -88,7 +89,7 @@ def rotate_key(call: Call) -> dict[str, Any]:
         raise refuse("UnsupportedOperation.RotateNotSupported", f"rotation of the key {cmk.key_id} is off")
     if 0 <= call.now - cmk.last_rotation < cmks.DAY:
         raise refuse("RequestLimitExceeded.RotateRateLimited", f"the key {cmk.key_id} was rotated within 24 hours")
-    lifecycle.rotate(call, cmk, call.now)
+    due.rotate(call, cmk, call.now)
     return {"TaskId": identifiers.new(call.now)}
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from kmstool import material, protocol
+from kmstool import byok
+from kmstool.api import protocol
 from kmstool.errors import InputError
-from kmstool.server import cmks, imports, lifecycle, materials
+from kmstool.server import due, materials
 from kmstool.server.call import Call, binary, refuse
+from kmstool.server.tables import cmks, imports
 
 
 def get_parameters(call: Call) -> dict[str, Any]:
     """Give out a wrapping key and a token for 24 hours; those given out before are void from now on."""
     cmk = cmks.usable(call, call.params["KeyId"])
-    if call.params["WrappingKeySpec"] != material.WRAPPING_KEY_SPEC:
-        raise refuse("InvalidParameter", f"WrappingKeySpec can only be {material.WRAPPING_KEY_SPEC}")
-    for algorithm in material.ALGORITHMS:
+    if call.params["WrappingKeySpec"] != byok.WRAPPING_KEY_SPEC:
+        raise refuse("InvalidParameter", f"WrappingKeySpec can only be {byok.WRAPPING_KEY_SPEC}")
+    for algorithm in byok.ALGORITHMS:
         if algorithm == call.params["WrappingAlgorithm"]:
             issued = imports.issue(call, cmk, algorithm)
             return {
@@ -46,7 +48,7 @@ def import_material(call: Call) -> dict[str, Any]:
 
 def delete_material(call: Call) -> dict[str, Any]:
     """Destroy the imported material of a key, which waits for its import again."""
-    lifecycle.lose_material(call, cmks.usable(call, call.params["KeyId"]))
+    due.lose_material(call, cmks.usable(call, call.params["KeyId"]))
     return {}
 
 
@@ -54,7 +56,7 @@ def _valid_to(call: Call) -> int:
     valid_to: int = call.params.get("ValidTo", 0)
     if valid_to:
         try:
-            material.check_valid_to(valid_to, call.now)
+            byok.check_valid_to(valid_to, call.now)
         except InputError as error:
             raise refuse("InvalidParameter", error.message) from error
     return valid_to

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from kmstool import data_keys, keys
-from kmstool.server import data_keys as rows
+from kmstool.api import cmk_rules, data_key_rules
 from kmstool.server import materials
 from kmstool.server.actions.keys import CMK_LIMIT
 from kmstool.server.call import Call
 from kmstool.server.regions import REGIONS
+from kmstool.server.tables import data_keys as rows
 from kmstool.signing import SIGNING_USAGES
 
 
@@ -30,7 +30,7 @@ def get_service_status(call: Call) -> dict[str, Any]:
         "CmkLimit": CMK_LIMIT,
         "ExclusiveHSMList": [],
         "IsAllowedDataKeyHosted": True,
-        "DataKeyLimit": data_keys.LIMIT,
+        "DataKeyLimit": data_key_rules.LIMIT,
         "FreeDataKeyLimit": 0,
         "DataKeyUsedCount": rows.count(call),
         "SyncTaskList": [],
@@ -56,7 +56,7 @@ def list_algorithms(call: Call) -> dict[str, Any]:
     signing = {usage: name for usage, name in offered.items() if usage in SIGNING_USAGES}
     decrypting = {usage: name for usage, name in offered.items() if usage not in SIGNING_USAGES}
     return {
-        "SymmetricAlgorithms": _listed({keys.SYMMETRIC: call.region.algorithm}),
+        "SymmetricAlgorithms": _listed({cmk_rules.SYMMETRIC: call.region.algorithm}),
         "AsymmetricAlgorithms": _listed(decrypting),
         "AsymmetricSignVerifyAlgorithms": _listed(signing),
     }

@@ -5,21 +5,22 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from kmstool import keys, protocol
+from kmstool.api import cmk_rules, protocol
 from kmstool.crypto.aead import KEY_BYTES
 from kmstool.crypto.cbc import BLOCK_BYTES
 from kmstool.errors import InputError
-from kmstool.server import identifiers, whitebox_keys
-from kmstool.server import tags as tag_rows
+from kmstool.server import identifiers
 from kmstool.server.actions.keys import MAX_DESCRIPTION_BYTES, MAX_PAGE, description, key_ids, new_alias, tagged, tags
 from kmstool.server.call import Action, Call, binary, invalid, refuse
 from kmstool.server.regions import WHITE_BOX
-from kmstool.server.whitebox_keys import Device, WhiteBoxKey
+from kmstool.server.tables import tags as tag_rows
+from kmstool.server.tables import white_box_keys
+from kmstool.server.tables.white_box_keys import Device, WhiteBoxKey
 from kmstool.whitebox import binding
 
 MAX_KEY_IDS = 50
 
-_STATUS_FILTER = {None: keys.WHITE_BOX_STATES, 0: ("Disabled",), 1: ("Enabled",)}
+_STATUS_FILTER = {None: cmk_rules.WHITE_BOX_STATES, 0: ("Disabled",), 1: ("Enabled",)}
 
 
 def _offered(run: Action) -> Action:
@@ -39,24 +40,24 @@ def create_key(call: Call) -> dict[str, Any]:
     algorithm = next((name for name in KEY_BYTES if name == call.params["Algorithm"]), None)
     if algorithm is None:
         raise invalid(call, f"the algorithm {call.params['Algorithm']!r} is not one of {', '.join(KEY_BYTES)}")
-    there = whitebox_keys.newest_first(call)
+    there = white_box_keys.newest_first(call)
     alias, text, given = new_alias(call), description(call, MAX_DESCRIPTION_BYTES), tags(call)
     for key in there:
         if key.alias == alias:
             raise refuse("InvalidParameterValue.AliasAlreadyExists", f"the alias {alias!r} is taken by {key.key_id}")
-    if len(there) >= whitebox_keys.LIMIT:
+    if len(there) >= white_box_keys.LIMIT:
         raise refuse(
             "LimitExceeded.KeyLimitExceeded", f"the region has {len(there)} white-box keys, the most there are"
         )
     place, key_id = call.region.name, identifiers.new(call.now)
-    wrapped = whitebox_keys.wrap(call, place, key_id, algorithm, whitebox_keys.new_secret(algorithm))
+    wrapped = white_box_keys.wrap(call, place, key_id, algorithm, white_box_keys.new_secret(algorithm))
     digest = tag_rows.digest(given)
     key = WhiteBoxKey(place, key_id, alias, text, "Enabled", algorithm, call.now, wrapped, digest)
-    whitebox_keys.insert(call, key)
+    white_box_keys.insert(call, key)
     tag_rows.insert(call.db, key_id, given)
     return {
-        "EncryptKey": protocol.encode(whitebox_keys.encrypt_key(call, key)),
-        "DecryptKey": protocol.encode(whitebox_keys.decrypt_key(call, key)),
+        "EncryptKey": protocol.encode(white_box_keys.encrypt_key(call, key)),
+        "DecryptKey": protocol.encode(white_box_keys.decrypt_key(call, key)),
         "KeyId": key_id,
         "TagCode": 0,
         "TagMsg": "ok",
@@ -66,7 +67,7 @@ def create_key(call: Call) -> dict[str, Any]:
 @_offered
 def describe_key(call: Call) -> dict[str, Any]:
     """Tell all about one white-box key."""
-    return {"KeyInfo": whitebox_keys.info(call, whitebox_keys.usable(call, call.params["KeyId"]))}
+    return {"KeyInfo": white_box_keys.info(call, white_box_keys.usable(call, call.params["KeyId"]))}
 
 
 @_offered
@@ -81,25 +82,25 @@ def describe_details(call: Call) -> dict[str, Any]:
     states = _STATUS_FILTER[status]
     found = [
         key
-        for key in whitebox_keys.newest_first(call)
+        for key in white_box_keys.newest_first(call)
         if key.state in states and tagged(call, key.key_id, key.tags_digest)
     ]
     shown = found[offset : offset + limit if limit else None]
-    return {"KeyInfos": [whitebox_keys.info(call, key) for key in shown], "TotalCount": len(found)}
+    return {"KeyInfos": [white_box_keys.info(call, key) for key in shown], "TotalCount": len(found)}
 
 
 @_offered
 def describe_decrypt_key(call: Call) -> dict[str, Any]:
     """Give away the decrypt key, sealed for the devices that the key is bound to now."""
-    key = whitebox_keys.usable(call, call.params["KeyId"])
-    return {"DecryptKey": protocol.encode(whitebox_keys.decrypt_key(call, key))}
+    key = white_box_keys.usable(call, call.params["KeyId"])
+    return {"DecryptKey": protocol.encode(white_box_keys.decrypt_key(call, key))}
 
 
 def _set_state(state: str) -> Action:
     """Return what brings one white-box key into a state."""
 
     def run(call: Call) -> dict[str, Any]:
-        whitebox_keys.set_state(call, whitebox_keys.usable(call, call.params["KeyId"]), state)
+        white_box_keys.set_state(call, white_box_keys.usable(call, call.params["KeyId"]), state)
         return {}
 
     return run
@@ -112,8 +113,8 @@ def _set_states(state: str) -> Action:
         ids = key_ids(call)
         if len(ids) > MAX_KEY_IDS:
             raise invalid(call, f"KeyIds has {len(ids)} entries, 1 to {MAX_KEY_IDS} are possible")
-        for key in [whitebox_keys.usable(call, key_id) for key_id in ids]:
-            whitebox_keys.set_state(call, key, state)
+        for key in [white_box_keys.usable(call, key_id) for key_id in ids]:
+            white_box_keys.set_state(call, key, state)
         return {}
 
     return run
@@ -128,14 +129,14 @@ disable_several = _offered(_set_states("Disabled"))
 @_offered
 def delete_key(call: Call) -> dict[str, Any]:
     """Destroy a disabled white-box key at once; there is no window."""
-    whitebox_keys.destroy(call, whitebox_keys.usable(call, call.params["KeyId"]))
+    white_box_keys.destroy(call, white_box_keys.usable(call, call.params["KeyId"]))
     return {}
 
 
 @_offered
 def encrypt(call: Call) -> dict[str, Any]:
     """Encrypt 1 to 4,096 bytes in CBC, under the IV of the request or a random one."""
-    key = whitebox_keys.usable(call, call.params["KeyId"])
+    key = white_box_keys.usable(call, call.params["KeyId"])
     plaintext = binary(call, "PlainText")
     if not 1 <= len(plaintext) <= protocol.MAX_PLAINTEXT_BYTES:
         raise invalid(
@@ -146,14 +147,14 @@ def encrypt(call: Call) -> dict[str, Any]:
     iv = binary(call, "InitializationVector") if given else secrets.token_bytes(BLOCK_BYTES)
     if len(iv) != BLOCK_BYTES:
         raise invalid(call, f"the IV has {len(iv)} bytes, not {BLOCK_BYTES}")
-    ciphertext = whitebox_keys.encrypt(call, key, iv, plaintext)
+    ciphertext = white_box_keys.encrypt(call, key, iv, plaintext)
     return {"InitializationVector": protocol.encode(iv), "CipherText": protocol.encode(ciphertext)}
 
 
 @_offered
 def overwrite_devices(call: Call) -> dict[str, Any]:
     """Bind a white-box key to up to 200 devices and no others; decrypt keys that were taken before stay as they are."""
-    key = whitebox_keys.usable(call, call.params["KeyId"])
+    key = white_box_keys.usable(call, call.params["KeyId"])
     given = call.params.get("DeviceFingerprints", [])
     if len(given) > binding.MAX_DEVICES:
         raise refuse(
@@ -163,14 +164,14 @@ def overwrite_devices(call: Call) -> dict[str, Any]:
     devices = [_device(call, item) for item in given]
     if len({device.fingerprint for device in devices}) != len(devices):
         raise invalid(call, "a device fingerprint is given twice")
-    whitebox_keys.bind(call, key, devices)
+    white_box_keys.bind(call, key, devices)
     return {}
 
 
 @_offered
 def describe_devices(call: Call) -> dict[str, Any]:
     """List the devices that a white-box key is bound to."""
-    devices = whitebox_keys.devices(call, whitebox_keys.usable(call, call.params["KeyId"]))
+    devices = white_box_keys.devices(call, white_box_keys.usable(call, call.params["KeyId"]))
     return {
         "DeviceFingerprints": [
             {"Identity": device.fingerprint, "Description": device.description} for device in devices

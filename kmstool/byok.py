@@ -1,0 +1,241 @@
+"""Bring your own key: which bytes may become key material, and how they travel to KMS, wrapped under a key of KMS.
+
+Parameters and wrapped material can be written down as documents, so that wrapping can
+happen on a machine without a network (API pages of GetParametersForImport and
+ImportKeyMaterial). Nothing here reads, writes or asks.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import get_args
+
+from kmstool import documents
+from kmstool.api import cmk_rules, protocol
+from kmstool.crypto import rsa
+from kmstool.errors import InputError
+
+ALGORITHMS: tuple[rsa.EncryptionAlgorithm, ...] = get_args(rsa.EncryptionAlgorithm)
+WRAPPING_KEY_SPEC = "RSA_2048"
+TOKEN_SECONDS = 86_400
+LATEST_VALID_TO_UNIX = 2_147_443_200
+"""2038-01-19 00:00 in Beijing."""
+
+SIZES = {4: 16, 2: 32}
+"""Bytes of key material by `KeyMetadata.Type`: SM4 in regions of the Chinese profile, AES-256 in those of FIPS."""
+
+ENCODINGS = ("raw", "hex", "base64")
+
+# The year 9999: far from where dates end.
+_LATEST_UNIX = 253_402_300_799
+_PARAMETERS = "kmstool-import-parameters-1"
+_WRAPPED = "kmstool-wrapped-material-1"
+_PARAMETER_KINDS: Mapping[str, type] = {
+    "key_id": str, "region": str, "algorithm": str, "material_bytes": int, "wrapping_key": bytes, "token": bytes,
+    "valid_to": int, "received": int,
+}  # fmt: skip
+_WRAPPED_KINDS: Mapping[str, type] = {
+    "key_id": str, "algorithm": str, "wrapping_key_sha256": str, "wrapped": bytes,
+}  # fmt: skip
+# No random bytes look like that: the chance is below 10^-33.
+_HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{32}")
+_NEW_PARAMETERS = "get them anew: kmstool material params --key KEY -o DIR"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What KMS gave out for one import: a wrapping key, and the token that goes with it; for 24 hours."""
+
+    key_id: str
+    region: str
+    algorithm: rsa.EncryptionAlgorithm
+    material_bytes: int
+    """16 or 32; 0 where KMS did not let us know."""
+    wrapping_key: bytes
+    """RSA, SubjectPublicKeyInfo in DER."""
+    token: bytes = field(repr=False)
+    valid_to_unix: int
+    """By the clock of KMS."""
+    received_unix: int
+    """By the clock of the machine that asked."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the wrapping key in hexadecimal, by which wrapped material names it."""
+        return hashlib.sha256(self.wrapping_key).hexdigest()
+
+    def kms_time(self, now_unix: int) -> int:
+        """Return what the clock of KMS shows when that of the machine which asked shows `now_unix`."""
+        return self.valid_to_unix - TOKEN_SECONDS + now_unix - self.received_unix
+
+    def check_valid(self, now_unix: int) -> None:
+        """Raise `InputError` if KMS no longer takes the token, as far as is known here."""
+        if self.kms_time(now_unix) >= self.valid_to_unix:
+            raise InputError("the import parameters are over 24 hours old", hint=_NEW_PARAMETERS)
+
+    def write(self) -> bytes:
+        """Return the document that `read` reads."""
+        return documents.write(
+            _PARAMETERS,
+            key_id=self.key_id,
+            region=self.region,
+            algorithm=self.algorithm,
+            material_bytes=self.material_bytes,
+            wrapping_key=self.wrapping_key,
+            token=self.token,
+            valid_to=self.valid_to_unix,
+            received=self.received_unix,
+        )
+
+    @classmethod
+    def read(cls, data: bytes, what: str) -> Parameters:
+        """Read a document; raise `InputError`, in which `what` names it, for anything malformed."""
+        fields = documents.read(_PARAMETERS, _PARAMETER_KINDS, data, what, _NEW_PARAMETERS)
+        good = (
+            cmk_rules.is_key_id(fields["key_id"])
+            and fields["material_bytes"] in (0, *SIZES.values())
+            and 0 < fields["valid_to"] <= _LATEST_UNIX
+            and 0 < fields["received"] <= _LATEST_UNIX
+        )
+        if not good:
+            raise InputError(f"{what} holds values that no answer of KMS has", hint=_NEW_PARAMETERS)
+        check_wrapping_key(fields["wrapping_key"])
+        return cls(
+            fields["key_id"], fields["region"], algorithm(fields["algorithm"]), fields["material_bytes"],
+            fields["wrapping_key"], fields["token"], fields["valid_to"], fields["received"],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """Key material under a wrapping key, and which key and wrapping key that is for."""
+
+    key_id: str
+    algorithm: rsa.EncryptionAlgorithm
+    fingerprint: str
+    wrapped: bytes
+
+    def write(self) -> bytes:
+        """Return the document that `read` reads."""
+        return documents.write(
+            _WRAPPED,
+            key_id=self.key_id,
+            algorithm=self.algorithm,
+            wrapping_key_sha256=self.fingerprint,
+            wrapped=self.wrapped,
+        )
+
+    @classmethod
+    def read(cls, data: bytes, parameters: Parameters, what: str) -> Wrapped:
+        """Read a document, or the bare bytes that another program wrapped; `what` names them in errors.
+
+        Raises `InputError` for whatever cannot be meant for these parameters.
+        """
+        size = rsa.load_public_key(parameters.wrapping_key).key_size // 8
+        if len(data) == size:
+            return cls(parameters.key_id, parameters.algorithm, parameters.fingerprint, data)
+        hint = f"give what kmstool material wrap made, or the {size} bytes that another program wrapped"
+        fields = documents.read(_WRAPPED, _WRAPPED_KINDS, data, what, hint)
+        found = cls(fields["key_id"], algorithm(fields["algorithm"]), fields["wrapping_key_sha256"], fields["wrapped"])
+        again = "wrap the material again with these parameters: kmstool material wrap"
+        if found.key_id != parameters.key_id:
+            raise InputError(f"{what} is for the key {found.key_id}, not {parameters.key_id}", hint=again)
+        if (found.fingerprint, found.algorithm) != (parameters.fingerprint, parameters.algorithm):
+            raise InputError(f"{what} was wrapped with other parameters than these", hint=again)
+        if len(found.wrapped) != size:
+            raise InputError(f"{what} holds {len(found.wrapped)} wrapped bytes, not {size}", hint=again)
+        return found
+
+
+def wrap(parameters: Parameters, material: bytes) -> Wrapped:
+    """Encrypt key material under the wrapping key; raise `InputError` for material of another length."""
+    check(material, parameters.material_bytes)
+    key = rsa.load_public_key(parameters.wrapping_key)
+    wrapped = rsa.encrypt(key, parameters.algorithm, material)
+    return Wrapped(parameters.key_id, parameters.algorithm, parameters.fingerprint, wrapped)
+
+
+def check_wrapping_key(encoded: bytes) -> None:
+    """Raise `InputError` for anything but an RSA key of 2048 bits or more (SubjectPublicKeyInfo in DER)."""
+    rsa.load_public_key(encoded)
+
+
+def algorithm(name: str) -> rsa.EncryptionAlgorithm:
+    """Return a wrapping algorithm by its API name; raise `InputError` for another name."""
+    for known in ALGORITHMS:
+        if known == name:
+            return known
+    raise InputError(f"the wrapping algorithm {name!r} is not known")
+
+
+def check(material: bytes, size: int) -> None:
+    """Raise `InputError` unless the material has `size` bytes, or 16 or 32 where `size` is 0."""
+    sizes = (size,) if size else tuple(SIZES.values())
+    if len(material) in sizes:
+        return
+    wanted = " or ".join(str(known) for known in sizes)
+    raise InputError(
+        f"the key material has {len(material)} bytes; this key takes {wanted}",
+        hint=f"openssl rand -out FILE {sizes[0]} makes some; in hex or base64 it needs --encoding",
+    )
+
+
+def decode(data: bytes, encoding: str, size: int) -> bytes:
+    """Return key material from raw bytes, hex or base64; a newline may end the last two.
+
+    Raises `InputError` for text that is not in the encoding, and for another length than
+    `size`, as `check` does; where the bytes would be material in another encoding it says which.
+    """
+    try:
+        material = _DECODERS[encoding](data)
+    except ValueError:
+        # The cause would show a part of the material.
+        raise InputError(f"the key material is not {encoding}") from None
+    try:
+        check(material, size)
+    except InputError as error:
+        other = _encoding_of(data, size)
+        if other is None:
+            raise
+        raise InputError(error.message, hint=f"it looks like {other}: add --encoding {other}") from None
+    if encoding == "raw" and _HEXADECIMAL.fullmatch(material):
+        raise InputError(
+            "the key material is text: 32 hexadecimal digits, which stand for 16 bytes and not for 32",
+            hint="openssl rand -out FILE 32 makes material of 32 bytes",
+        )
+    return material
+
+
+def check_valid_to(valid_to_unix: int, now_unix: int) -> None:
+    """Raise `InputError` unless the time is after now (by the clock of KMS) and not after 2038-01-18T16:00:00Z."""
+    if not now_unix < valid_to_unix <= LATEST_VALID_TO_UNIX:
+        raise InputError(
+            f"key material cannot be valid to {valid_to_unix}: it must be after {now_unix} (now) and at most "
+            f"{LATEST_VALID_TO_UNIX}",
+            hint="for example --valid-to 365d, or leave it out: valid for ever",
+        )
+
+
+def _encoding_of(data: bytes, size: int) -> str | None:
+    for encoding, decoder in _DECODERS.items():
+        try:
+            check(decoder(data), size)
+        except (ValueError, InputError):
+            continue
+        return encoding
+    return None
+
+
+def _from_hex(data: bytes) -> bytes:
+    return binascii.unhexlify(data.removesuffix(b"\n"))
+
+
+def _from_base64(data: bytes) -> bytes:
+    return protocol.decode(data.removesuffix(b"\n").decode("ascii"))
+
+
+_DECODERS: Mapping[str, Callable[[bytes], bytes]] = {"raw": bytes, "hex": _from_hex, "base64": _from_base64}

@@ -1,0 +1,67 @@
+"""`kmstool api`: every action of the API, also those without a command of their own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.io import files, output
+from kmstool.cli.session.session import Session, pass_session
+
+MAX_PARAMS_BYTES = 10 * 2**20
+
+
+@click.command(cls=options.Command, example="kmstool api GenerateRandom --params '{\"NumberOfBytes\": 16}'")
+@click.argument("action")
+@click.option("--params", default="{}", metavar="JSON|@FILE|-", help="The request; - reads stdin. Default: empty.")
+@pass_session
+def api(session: Session, action: str, params: str) -> None:
+    """Call any action of the KMS API.
+
+    ACTION and its parameters are spelled as in the API, KeyId takes a key id.
+    A plaintext or other secret comes from a file or stdin only. Prints the answer as
+    JSON.
+    """
+    request = _request(params)
+    _refuse_unknown(action)
+    answer = session.transport().call(action, request)
+    output.answer(session, answer, lambda: output.print_json(answer))
+
+
+def _request(params: str) -> dict[str, Any]:
+    from kmstool.api import protocol
+    from kmstool.errors import InputError, UsageError
+
+    text: str | bytes = params
+    if params == files.STDIN or params.startswith("@"):
+        name = files.STDIN if params == files.STDIN else params[1:]
+        text = files.read(name, MAX_PARAMS_BYTES, "the request is {size} bytes; the API takes 10 MiB", "").data
+    try:
+        request = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"--params is not JSON: {error}", hint="for example --params '{\"Limit\": 5}'") from error
+    if not isinstance(request, dict):
+        raise InputError("--params is not a JSON object")
+    if text is params and (secret := protocol.secrets_of(request)):
+        raise UsageError(
+            f"{', '.join(secret)} is a secret, and others see what is on a command line",
+            hint="put the request into a file, --params @FILE, or into a pipe, --params -",
+        )
+    return request
+
+
+def _refuse_unknown(action: str) -> None:
+    import difflib
+
+    from kmstool.api import protocol
+    from kmstool.errors import UsageError
+
+    if action not in protocol.actions():
+        names = {name.lower(): name for name in protocol.actions()}
+        near = [names[name] for name in difflib.get_close_matches(action.lower(), names, n=3)]
+        raise UsageError(
+            f"the API has no action {action!r}", hint=f"did you mean {' or '.join(near)}?" if near else None
+        )

@@ -1,0 +1,156 @@
+"""`kmstool doctor`: what works on this machine, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool import __version__
+from kmstool.cli.io import output
+from kmstool.cli.options import Command
+from kmstool.cli.session import connect
+from kmstool.cli.session.session import Session, pass_session
+from kmstool.errors import AccessError, KmsToolError
+
+if TYPE_CHECKING:
+    from kmstool.kms.profiles import Profile
+
+MAX_SKEW_SECONDS = 240
+
+GOOD, BAD, NOTE = "ok", "FAIL", "note"
+Finding = tuple[str, str]
+
+
+@click.command(cls=Command, example="kmstool doctor --profile local")
+@pass_session
+def doctor(session: Session) -> None:
+    """Check this machine, the credentials and the way to KMS.
+
+    Exits with the code of the first fault. Nothing is changed; a test entry goes into
+    the keyring and an empty file into the folders of kmstool, and both are taken out
+    again.
+    """
+    checks: dict[str, Callable[[Session], Finding]] = {
+        "versions": _versions,
+        "keyring": _keyring,
+        "profile": _profile,
+        "endpoint": _endpoint,
+        "clock": _clock,
+        "permissions": _permissions,
+        "files": _files,
+        "file system": _file_system,
+        "leftovers": _leftovers,
+    }
+    results, failures = [], []
+    for name, check in checks.items():
+        try:
+            verdict, text = check(session)
+        except KmsToolError as error:
+            failures.append(error)
+            verdict, text = BAD, error.message + (f"; {error.hint}" if error.hint else "")
+        results.append((name, verdict, text))
+    answer = {"Checks": [{"Name": name, "Verdict": verdict, "Text": text} for name, verdict, text in results]}
+    output.answer(session, answer, lambda: output.table(session, ("CHECK", "", "FINDING"), results))
+    if failures:
+        failed = ", ".join(name for name, verdict, _ in results if verdict == BAD)
+        raise type(failures[0])(f"{len(failures)} of {len(results)} checks failed: {failed}")
+
+
+def _versions(session: Session) -> Finding:
+    from importlib.metadata import version
+
+    names = ("certifi", "click", "cryptography", "keyring")
+    found = ", ".join(f"{name} {version(name)}" for name in names)
+    return GOOD, f"kmstool {__version__}, Python {sys.version.split()[0]}, {found}"
+
+
+def _keyring(session: Session) -> Finding:
+    from kmstool.system import keychain
+
+    if session.settings.dry_run:
+        return NOTE, "not tried in a dry run"
+    try:
+        return GOOD, f"{keychain.probe()} keeps and gives back a secret"
+    except AccessError as error:
+        return NOTE, f"{error.message}; kmstool auth login --store file does without"
+
+
+def _profile(session: Session) -> Finding:
+    profile = session.profile()
+    if _in_process(session, profile):
+        return GOOD, f"{profile.name}: the embedded KMS, in process, store {session.local_folder}"
+    provider = connect.provider(session, profile)
+    return GOOD, f"{profile.name}: {provider.get().masked_id} from {provider.source}"
+
+
+def _endpoint(session: Session) -> Finding:
+    profile = session.profile()
+    if _in_process(session, profile):
+        return GOOD, "none needed"
+    from kmstool.kms.transport import probe
+
+    found = probe.probe(session.endpoint(profile), session.settings.timeout)
+    return GOOD, f"{found.host} answers in {found.milliseconds:.0f} ms"
+
+
+def _clock(session: Session) -> Finding:
+    profile = session.profile()
+    if _in_process(session, profile):
+        return GOOD, "none needed"
+    from kmstool.kms.transport import probe
+
+    skew = probe.probe(session.endpoint(profile), session.settings.timeout).skew_seconds
+    if skew is None:
+        return NOTE, "the service does not tell its time"
+    if abs(skew) > MAX_SKEW_SECONDS:
+        raise AccessError(
+            f"the clock of this machine is {skew:+.0f} s off; signatures are accepted within 300 s",
+            hint="set the clock",
+        )
+    return GOOD, f"{skew:+.0f} s off"
+
+
+def _permissions(session: Session) -> Finding:
+    session.transport().call("ListKeyDetail", {"Limit": 1})
+    if _in_process(session, session.profile()):
+        with session.local_kms().request("DescribeKey", {}, write=False) as call:
+            call.vault()
+        return GOOD, "keys may be listed, and the root key opens the store"
+    return GOOD, "keys may be listed"
+
+
+def _files(session: Session) -> Finding:
+    from kmstool.cli import file_checks
+
+    return GOOD, file_checks.owners(session)
+
+
+def _file_system(session: Session) -> Finding:
+    from kmstool.cli import file_checks
+
+    if session.settings.dry_run:
+        return NOTE, "not tried in a dry run"
+    return GOOD, file_checks.links(session)
+
+
+def _leftovers(session: Session) -> Finding:
+    from kmstool.cli import file_checks
+
+    folder = session.home / ".tccli"
+    found = [str(path) for path in sorted(folder.glob("*.credential"))]
+    log = folder / "log" / "tccli.log"
+    if log.exists():
+        found.append(f"{log} (every command line of tccli, secrets included)")
+    notes = ["secrets in clear: " + ", ".join(found)] if found else []
+    if left := file_checks.left(session):
+        notes.append("of commands that were killed, removed by the next that writes there: " + ", ".join(left))
+    if not notes:
+        return GOOD, "no secrets of tccli lie in clear in this home, and no command left temporary files"
+    return NOTE, "; ".join(notes)
+
+
+def _in_process(session: Session, profile: Profile) -> bool:
+    return profile.is_local and not session.endpoint(profile)

@@ -1,0 +1,107 @@
+"""`kmstool import-material`: bring your own key (BYOK), all steps at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kmstool.cli import material_files, material_jobs, options
+from kmstool.cli.io import output
+from kmstool.cli.session import passphrases
+from kmstool.cli.session.session import Session, pass_session
+from kmstool.errors import KeyStateError, UsageError
+
+if TYPE_CHECKING:
+    from kmstool.kms.calls.answers import Key
+
+
+@click.command("import-material", cls=options.Command, example="kmstool import-material --key own material.bin")
+@options.key_option
+@material_jobs.algorithm_option
+@material_jobs.valid_to_option
+@click.option("--generate", is_flag=True, help="Make the material here, in place of FILE.")
+@click.option("--backup", metavar="FILE", help="With --generate: where to keep it; never over another file.")
+@click.option(
+    "--encrypt-backup", is_flag=True, help="With --generate: keep it under a passphrase. Implied by --passphrase-file."
+)
+@material_files.passphrase_option
+@passphrases.weak_option
+@material_files.encoding_option
+@material_jobs.check_option
+@options.context_option
+@options.input_argument
+@pass_session
+def import_material(
+    session: Session,
+    key: str | None,
+    algorithm: str,
+    valid_to: str | None,
+    blob: str | None,
+    context: tuple[str, ...],
+    **source: Any,
+) -> None:
+    """Bring your own key: give a key its material.
+
+    FILE holds the 16 bytes of a key in an SM region or the 32 of one in a FIPS region, or
+    is a backup of --generate. KMS never gives material back, and takes no other for this
+    key: without a copy, all that the key encrypted is lost when KMS loses the material.
+    """
+    from kmstool.byok import wrap
+
+    _check_source(**source, weak=session.weak)
+    old = material_jobs.check(blob, context)
+    client, key_id = session.key(key)
+    found = client.describe_key(key_id)
+    made = _source(session, found, **source)
+    parameters, _ = material_jobs.ask(session, client, found, key, algorithm)
+    valid_to_unix = material_jobs.until(valid_to, parameters)
+    # Only now is anything written, and nothing is sent before it is safe on disk.
+    encrypted = wrap(parameters, made()).wrapped
+    answer = client.import_material(key_id, parameters.token, encrypted, valid_to_unix)
+    material_jobs.finish(session, client, parameters, valid_to_unix, old)
+    output.answer(session, answer, lambda: None)
+
+
+def _check_source(
+    generate: bool, backup: str | None, encrypt_backup: bool, file: str | None, weak: bool, **_: Any
+) -> None:
+    if generate != (backup is not None):
+        raise UsageError("--generate and --backup FILE go together", hint="the backup may be the only copy of the key")
+    if generate and file is not None:
+        raise UsageError("give FILE, or --generate to have the material made")
+    if encrypt_backup and not generate:
+        raise UsageError("--encrypt-backup goes with --generate")
+    if weak and not generate:
+        raise UsageError("--weak goes with --generate", hint="the passphrase of a backup that exists is what it is")
+
+
+def _source(
+    session: Session,
+    found: Key,
+    generate: bool,
+    backup: str | None,
+    encrypt_backup: bool,
+    file: str | None,
+    passphrase_file: str | None,
+    encoding: str,
+) -> Callable[[], bytes]:
+    """Return what gives the material: read and checked now, or made and backed up when it is called."""
+    from kmstool.byok import SIZES
+
+    size = SIZES.get(found.type, 0)
+    if backup is None:
+        given = material_files.read_material(session, file, encoding, passphrase_file, size).data
+        return lambda: given
+    if not size:
+        raise UsageError("KMS does not say how long the material of this key must be", hint="make 16 or 32 bytes: FILE")
+    if found.origin == "EXTERNAL" and found.state != "PendingImport":
+        raise KeyStateError(
+            f"the key {found.key_id} is {found.state} and does not wait for new material",
+            hint="give the FILE with its material to import that again",
+        )
+    material_files.check_new(backup)
+    encrypted = encrypt_backup or passphrase_file is not None
+    passphrase = session.new_passphrase(passphrase_file) if encrypted else None
+    return lambda: material_files.generate(session, backup, size, passphrase)

@@ -1,0 +1,61 @@
+"""`kmstool init`: the first run."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli.options import Command
+from kmstool.cli.session import connect
+from kmstool.cli.session.session import Session, pass_session
+
+ALIAS = "default"
+
+
+@click.command(cls=Command, example="kmstool init --local")
+@click.option("--local", is_flag=True, help="Use the embedded KMS of this machine.")
+@pass_session
+def init(session: Session, local: bool) -> None:
+    """Set up kmstool on this machine.
+
+    With --local it makes a store for the embedded KMS, a key with the alias
+    "default" in it, and the profile "local" that uses both from now on. Without, it
+    asks which KMS to use, and for Tencent Cloud logs in. Nothing that exists is
+    changed, but --region sets the region of the profile.
+    """
+    from kmstool.errors import UsageError
+    from kmstool.kms.profiles import LOCAL
+
+    if not local and not session.interactive:
+        raise UsageError("which KMS is to be used?", hint="kmstool init --local, or kmstool auth login")
+    if local or click.confirm("Use the embedded KMS of this machine? It needs no account", default=True, err=True):
+        session.settings.profile = LOCAL
+        _make_default(session)
+        session.note(f"the profile {LOCAL} is in use; its store is {session.local_folder}")
+        connect.warn_if_overruled(session, LOCAL)
+        return
+    from kmstool.cli.commands.auth import login
+
+    click.get_current_context().invoke(
+        login, secret_id=None, store="keyring", passphrase_file=None, whitebox=None, no_verify=False
+    )
+    if click.confirm(f'Make a key with the alias "{ALIAS}"? Tencent Cloud bills keys', default=False, err=True):
+        _make_default(session)
+
+
+def _make_default(session: Session) -> None:
+    """Make the default key of the profile in use unless it is there, and put the profile to use."""
+    from dataclasses import replace
+
+    from kmstool.api.cmk_rules import SYMMETRIC
+    from kmstool.errors import DryRunDone
+
+    profile = session.profile()
+    region = session.region(profile)
+    client = session.client()
+    if not any(key.alias == ALIAS for key in client.list_keys(SearchKeyAlias=ALIAS)):
+        created = client.create_key(ALIAS, usage=SYMMETRIC)
+        session.note(f"created the key {created.key_id} with the alias {ALIAS} in {region}")
+    if session.settings.dry_run:
+        raise DryRunDone
+    session.profiles.put(replace(profile, region=region, key=profile.key or f"alias/{ALIAS}"))
+    session.profiles.use(profile.name)

@@ -1,0 +1,210 @@
+"""The man pages, and the one command that writes them and the completions: `python -m kmstool.cli.generated.man [DIR]`.
+
+Both come from the click tree that runs, and hold no date, so that the same tree always
+gives the same bytes. Nothing here is imported when kmstool starts.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from kmstool import __version__, errors
+from kmstool.cli import main
+from kmstool.cli.generated import completion
+from kmstool.cli.options import GLOBAL
+
+ENVIRONMENT = {
+    "KMSTOOL_PROFILE": "The profile to use where --profile is not given.",
+    "KMSTOOL_REGION": "The region where --region is not given; it wins over the profile's.",
+    "KMSTOOL_ENDPOINT": "Host or URL of KMS where --endpoint is not given; it wins over the profile's.",
+    "KMSTOOL_PASSPHRASE_FILE": "A file with the passphrase that is asked for otherwise.",
+    "KMSTOOL_HOME": "The folder of the profiles and, unless KMSTOOL_LOCAL_HOME is set, of the embedded KMS.",
+    "KMSTOOL_LOCAL_HOME": "The folder with the store of the embedded KMS.",
+    "KMSTOOL_DEVICE_SECRET": "What makes this the device that white-box keys are bound to, in place of the machine's id.",
+    "KMSTOOL_SDK_LIB": "Tencent's white-box library, where --sdk-lib is not given.",
+    "TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY": "An API key, used where no profile is named.",
+    "TENCENTCLOUD_TOKEN": "The token of that API key, if it is a temporary one.",
+    "TENCENTCLOUD_REGION": "The region where no profile sets one.",
+    "NO_COLOR": "With any value but the empty one, no colours are used.",
+}
+SIGNALS = {
+    main.HANGUP: "Ended by a hang-up (SIGHUP).",
+    main.INTERRUPTED: "Interrupted (SIGINT), or a question was left without an answer.",
+    main.CLOSED_PIPE: "The reader of the output went away; no message is printed.",
+    main.TERMINATED: "Asked to end (SIGTERM).",
+}
+
+_SPECIAL = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", '"': r"\(dq"}
+
+
+def render(root: click.Command = main.root) -> dict[str, str]:
+    """Return the text of every completion file and man page by its path below the project."""
+    found = list(_walk("kmstool", root, None))
+    return {**completion.files(found), **{f"man/{_page(ctx)}.1": _man(ctx) for ctx in found}}
+
+
+def write(folder: Path) -> None:
+    """Write everything that `render` returns below the folder, and remove the pages of commands that are gone."""
+    texts = render()
+    for path in sorted((folder / "man").glob("kmstool*.1")):
+        if f"man/{path.name}" not in texts:
+            path.unlink()
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _walk(name: str, command: click.Command, parent: click.Context | None) -> Iterator[click.Context]:
+    """Yield a context for the command and each below it that is not hidden, depth first by name."""
+    ctx = command.context_class(command, info_name=name, parent=parent, **command.context_settings)
+    yield ctx
+    for below, child in completion.commands(command).items():
+        yield from _walk(below, child, ctx)
+
+
+def _page(ctx: click.Context) -> str:
+    return ctx.command_path.replace(" ", "-")
+
+
+def _summary(command: click.Command) -> str:
+    return command.get_short_help_str(limit=1000).rstrip(".")
+
+
+def _man(ctx: click.Context) -> str:
+    command, root = ctx.command, ctx.find_root()
+    summary = _summary(command)
+    # A name such as KMS keeps its capitals.
+    summary = summary if summary[1:2].isupper() else summary[:1].lower() + summary[1:]
+    lines = [
+        f'.TH {_roff(_page(ctx).upper())} 1 "" "kmstool {__version__}" "kmstool"',
+        # Neither hyphens nor wide spaces in what readers copy.
+        ".nh",
+        ".ad l",
+        ".SH NAME",
+        f"{_roff(_page(ctx))} \\- {_roff(summary)}",
+        ".SH SYNOPSIS",
+        f".B {_roff(ctx.command_path)}",
+        " ".join(_roff(piece) for piece in _synopsis(ctx)),
+        ".SH DESCRIPTION",
+        *_paragraphs(command.help or ""),
+        ".SH OPTIONS",
+        *_options(ctx),
+    ]
+    if isinstance(command, click.Group):
+        lines += [".SH COMMANDS", *_commands(ctx)]
+    if example := getattr(command, "example", ""):
+        lines += [".SH EXAMPLE", ".RS 4", ".nf", _line(example), ".fi", ".RE"]
+    if ctx is root:
+        lines += [".SH EXIT STATUS", *_exit_status(), ".SH ENVIRONMENT"]
+        for name, text in ENVIRONMENT.items():
+            lines += [".TP", f".B {_roff(name)}", _line(text)]
+    else:
+        lines += [".SH EXIT STATUS", "0 on success; every other code is explained in", f".BR {_roff(_page(root))} (1)."]
+    return "\n".join([*lines, ".SH SEE ALSO", *_see_also(ctx)]) + "\n"
+
+
+def _synopsis(ctx: click.Context) -> list[str]:
+    own = [param for param in ctx.command.get_params(ctx) if isinstance(param, click.Argument)]
+    required = [
+        f"{param.opts[-1]} {_metavar(param, ctx)}"
+        for param in ctx.command.get_params(ctx)
+        if isinstance(param, click.Option) and param.required and not param.hidden
+    ]
+    pieces = [*required, "[OPTIONS]", *(param.make_metavar(ctx) for param in own)]
+    return [*pieces, "COMMAND [ARGUMENTS]..."] if isinstance(ctx.command, click.Group) else pieces
+
+
+def _options(ctx: click.Context) -> Iterator[str]:
+    for param in ctx.command.get_params(ctx):
+        if isinstance(param, click.Option) and not param.hidden and (ctx.parent is None or param not in GLOBAL):
+            yield ".TP"
+            names = ", ".join(f"\\fB{_roff(name)}\\fR" for name in completion.spellings(param))
+            metavar = _metavar(param, ctx)
+            yield f"{names} \\fI{_roff(metavar)}\\fR" if metavar else names
+            yield _line(" ".join(_option_text(param, ctx)))
+    if ctx.parent is not None:
+        yield ".PP"
+        yield "The global options are accepted too; see"
+        yield f".BR {_roff(_page(ctx.find_root()))} (1)."
+
+
+def _metavar(option: click.Option, ctx: click.Context) -> str:
+    if option.is_flag or option.count:
+        return ""
+    if isinstance(option.type, click.Choice):
+        # The metavar of a choice lists its words in one piece, too long for a line.
+        return str(option.name).upper()
+    return option.make_metavar(ctx)
+
+
+def _option_text(option: click.Option, ctx: click.Context) -> Iterator[str]:
+    yield option.help or ""
+    if isinstance(option.type, click.Choice):
+        yield f"One of: {', '.join(map(str, option.type.choices))}."
+    extra = option.get_help_extra(ctx)
+    if "default" in extra:
+        yield f"Default: {extra['default']}."
+    if "range" in extra:
+        yield f"Range: {extra['range']}."
+    if "required" in extra:
+        yield "Required."
+
+
+def _commands(ctx: click.Context) -> Iterator[str]:
+    for name, below in completion.commands(ctx.command).items():
+        yield ".TP"
+        yield f".BR {_roff(f'{_page(ctx)}-{name}')} (1)"
+        yield _line(f"{_summary(below)}.")
+
+
+def _exit_status() -> Iterator[str]:
+    texts = {0: ["Success, or a dry run that showed what would be done."]}
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, errors.KmsToolError):
+            texts.setdefault(kind.exit_code, []).append(inspect.cleandoc(kind.__doc__ or "").partition("\n")[0])
+    texts |= {code: [text] for code, text in SIGNALS.items()}
+    for code in sorted(texts):
+        yield ".TP"
+        yield f".B {code}"
+        yield from map(_line, texts[code])
+
+
+def _see_also(ctx: click.Context) -> Iterator[str]:
+    above = [ctx.parent] if ctx.parent else []
+    above = [ctx.find_root(), *above] if ctx.parent and ctx.parent.parent else above
+    pages = [*map(_page, above), *(f"{_page(ctx)}-{name}" for name in completion.commands(ctx.command))]
+    for page in pages:
+        yield f".BR {_roff(page)} (1)" + ("" if page == pages[-1] else ",")
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """Write a docstring as click reads it: blank lines part paragraphs, and one behind a backspace keeps its lines."""
+    cleaned = inspect.cleandoc(text).partition("\f")[0].strip()
+    for number, paragraph in enumerate(re.split(r"\n\s*\n", cleaned)):
+        if number:
+            yield ".PP"
+        if paragraph.startswith("\b"):
+            yield from (".nf", *map(_line, paragraph.removeprefix("\b").strip("\n").split("\n")), ".fi")
+        else:
+            yield _line(" ".join(paragraph.split()))
+
+
+def _line(text: str) -> str:
+    """Return a line of text that roff does not take for a request."""
+    return f"\\&{_roff(text)}" if text.startswith(".") else _roff(text)
+
+
+def _roff(text: str) -> str:
+    """Return text in which nothing is markup: dashes stay ASCII and quotes straight, so that examples can be copied."""
+    return "".join(_SPECIAL.get(char) or (char if char.isascii() else f"\\[u{ord(char):04X}]") for char in text)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1] if sys.argv[1:] else "."))

@@ -1,0 +1,218 @@
+"""How commands read their input and write their output: files, pipes and terminals."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from kmstool.cli.session.session import Session
+from kmstool.errors import InputError, OutputError, UsageError
+
+STDIN = "-"
+# The names of what is open already.
+_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What was read, and from where."""
+
+    data: bytes = field(repr=False)
+    piped: bool
+    inode: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A file or stdin that is read in pieces."""
+
+    file: BinaryIO
+    inode: tuple[int, int]
+
+
+@contextmanager
+def opened(name: str | None) -> Iterator[int]:
+    """Open FILE, or stdin for None and `-`, and give the descriptor.
+
+    Raises `InputError` for what cannot be opened; `UsageError` for an empty name, and rather
+    than wait for a terminal that nobody named.
+    """
+    if name == "":
+        raise UsageError("an empty name is no file", hint="is a variable not set? - means stdin")
+    if name is None and sys.stdin.isatty():
+        raise UsageError(
+            "no FILE was named and stdin is a terminal", hint="name a file, pipe data in, or say - to type"
+        )
+    with _readable(name):
+        descriptor = os.dup(0) if name in (None, STDIN) else os.open(str(name), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def read(name: str | None, limit: int, too_long: str, hint: str, *, secret: bool = False, wait: bool = True) -> Input:
+    """Read FILE, or stdin for None and `-`, up to `limit` bytes.
+
+    Raises as `opened` does, and `InputError` for what cannot be read, with `too_long` and `hint` for
+    more bytes, and without `wait` for a named pipe or device: there may never be anything in it. For
+    a key or a passphrase, which is `secret`, it raises `AccessError` where others may read or write the file.
+    """
+    if not wait:
+        _refuse_special(name)
+    with opened(name) as descriptor, _readable(name):
+        found = os.fstat(descriptor)
+        if secret:
+            _check_secret(name, found)
+        data = _read_up_to(descriptor, limit + 1)
+    if len(data) > limit:
+        size = f"{found.st_size:,}" if found.st_size > limit else f"over {limit:,}"
+        raise InputError(too_long.format(size=size), hint=hint)
+    return Input(data, name in (None, STDIN), (found.st_dev, found.st_ino))
+
+
+def _check_secret(name: str | None, found: os.stat_result) -> None:
+    """Raise `AccessError` for a file that others may use, see `ownership.check`; a descriptor is taken as it was given.
+
+    Of a pipe under a name it is asked whose it is, not who may read it.
+    """
+    if name in (None, STDIN) or str(name).startswith(_DESCRIPTORS) or stat.S_ISCHR(found.st_mode):
+        return
+    from kmstool.system import ownership
+
+    path = Path(str(name))
+    ownership.way(path)
+    ownership.check(found, path, secret=stat.S_ISREG(found.st_mode))
+
+
+def _refuse_special(name: str | None) -> None:
+    # What the shell makes of <(command) is open at its other end.
+    if not name or name == STDIN or name.startswith(_DESCRIPTORS):
+        return
+    with _readable(name):
+        mode = os.stat(name).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InputError(f"{name} is not a regular file", hint="- means stdin")
+
+
+@contextmanager
+def stream(name: str | None) -> Iterator[Stream]:
+    """Open FILE, or stdin for None and `-`, as `opened` does; raise `InputError` too for faults of reading in the block."""
+    with opened(name) as descriptor, _readable(name), open(descriptor, "rb", closefd=False) as file:
+        found = os.fstat(descriptor)
+        yield Stream(file, (found.st_dev, found.st_ino))
+
+
+def unreadable(name: str | None, error: OSError) -> InputError:
+    """Make the error for a file that cannot be read; None is stdin."""
+    return InputError(f"cannot read {name or 'stdin'}: {(error.strerror or '').lower()}")
+
+
+@contextmanager
+def _readable(name: str | None) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise unreadable(name, error) from error
+
+
+def _read_up_to(descriptor: int, limit: int) -> bytes:
+    # Not a buffered file, whose read can miss a signal that comes together with the data.
+    data = io.BytesIO()
+    while data.tell() < limit and (piece := os.read(descriptor, min(limit - data.tell(), 2**20))):
+        data.write(piece)
+    return data.getvalue()
+
+
+def write(data: bytes, out: str | None, *, force: bool = False, source: Input | Stream | None = None) -> None:
+    """Write to the file `out` (0600, all or nothing), or to stdout for None and `-`.
+
+    Raises `OutputError` for a file that exists and was not to be replaced, for every fault
+    of the file system, and for binary data on a terminal unless `-` was said.
+    """
+    if out is not None and out != STDIN:
+        refuse_same(out, source.inode if source else None)
+        with created(out, force=force) as file:
+            file.write(data)
+        return
+    if out is None and sys.stdout.isatty() and not is_text(data):
+        raise not_for_terminals()
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+@contextmanager
+def created(out: str, *, force: bool = False, durable: bool = True) -> Iterator[BinaryIO]:
+    """Open the file `out` (0600) for what the block makes: refused before that, there only after it.
+
+    With `--dry-run` it is never there; see `atomic.create` for the rest.
+    """
+    from kmstool.system import atomic
+
+    ctx = click.get_current_context(silent=True)
+    session = ctx.find_object(Session) if ctx else None
+    dry_run = session is not None and session.settings.dry_run
+    with atomic.create(Path(out), replace=force, durable=durable, publish=not dry_run) as file:
+        yield file
+    if session and dry_run:
+        session.note(f"dry run: {out} would be written")
+
+
+def refuse_same(out: str, inode: tuple[int, int] | None) -> None:
+    """Raise `UsageError` for an output that is the input, given by device and inode, and for one without a name."""
+    if out == "":
+        raise UsageError("an empty name is no file", hint="is a variable not set? - means stdout")
+    try:
+        found = os.stat(out)
+    except OSError:
+        return
+    if inode == (found.st_dev, found.st_ino):
+        raise UsageError(f"{out} is input and output", hint="write to another file and rename it afterwards")
+
+
+def spare(out: str | None, *names: str) -> None:
+    """Raise `UsageError` for an output that is one of the files to work with, such as keys: they may be the only copies.
+
+    `-` among the names is stdin; an output to stdout replaces nothing.
+    """
+    if out is None or out == STDIN:
+        return
+    for name in names:
+        with suppress(OSError):
+            found = os.stat(0 if name == STDIN else name)
+            refuse_same(out, (found.st_dev, found.st_ino))
+
+
+def not_for_terminals(ways: str = "a pipe") -> OutputError:
+    """Make the error for binary data on a terminal; `ways` are those round it besides `-o`."""
+    return OutputError("binary data is not written to a terminal", hint=f"use -o FILE, {ways}, or -o - to force it")
+
+
+def is_text(data: bytes) -> bool:
+    """Tell whether a terminal can show the bytes as they are."""
+    try:
+        return all(char.isprintable() or char in "\t\r\n" for char in data.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def secret(name: str) -> bytes:
+    """Return the content of a file without its last newline; raise `InputError` for none or an empty one.
+
+    `AccessError` for one that others may read or write.
+    """
+    found = read(name, 1024, "a passphrase of {size} bytes is too long", "use at most 1,024 bytes", secret=True).data
+    found = found.removesuffix(b"\n").removesuffix(b"\r")
+    if not found:
+        raise InputError(f"{name} holds no passphrase")
+    return found

@@ -1,0 +1,55 @@
+"""Typed methods of asymmetric keys: public keys, signatures, decryption."""
+
+from __future__ import annotations
+
+from kmstool.api import protocol
+from kmstool.errors import InputError, ServiceError
+from kmstool.kms.calls import answers
+from kmstool.kms.calls.answers import Caller, Decrypted, PublicKeyAnswer, Signed
+
+
+class AsymmetricActions(Caller):
+    """Public keys, signatures and decryption."""
+
+    def public_key(self, key_id: str) -> PublicKeyAnswer:
+        """Return the public key of an asymmetric CMK.
+
+        Built from `PublicKey` (DER): published samples of `PublicKeyPem` hold base64 twice.
+        """
+        from kmstool.crypto import keys  # noqa: PLC0415 - 20 ms that every other action saves
+
+        answer = self._call("GetPublicKey", {"KeyId": key_id})
+        try:
+            key = keys.from_spki(answers.binary(answer, "PublicKey"))
+        except InputError as error:
+            raise ServiceError(f"KMS answered with a public key that is none: {error.message}") from error
+        return PublicKeyAnswer(answers.same_key(answer, key_id), key, answer)
+
+    def sign(self, key_id: str, algorithm: str, message: bytes, *, is_digest: bool) -> Signed:
+        """Sign a message of at most 4,096 bytes, or a digest."""
+        answer = self._call("SignByAsymmetricKey", _message(key_id, algorithm, message, is_digest=is_digest))
+        return Signed(answers.binary(answer, "Signature"), answer)
+
+    def verify(self, key_id: str, algorithm: str, message: bytes, signature: bytes, *, is_digest: bool) -> bool:
+        """Tell whether KMS finds a signature good."""
+        params = _message(key_id, algorithm, message, is_digest=is_digest)
+        answer = self._call("VerifyByAsymmetricKey", params | {"SignatureValue": protocol.encode(signature)})
+        return answers.boolean(answer, "SignatureValid")
+
+    def rsa_decrypt(self, key_id: str, algorithm: str, ciphertext: bytes) -> Decrypted:
+        """Decrypt an RSA ciphertext."""
+        params = {"KeyId": key_id, "Algorithm": algorithm, "Ciphertext": protocol.encode(ciphertext)}
+        return self._decrypted("AsymmetricRsaDecrypt", params)
+
+    def sm2_decrypt(self, key_id: str, ciphertext: bytes) -> Decrypted:
+        """Decrypt an SM2 ciphertext in ASN.1, at most 256 bytes."""
+        return self._decrypted("AsymmetricSm2Decrypt", {"KeyId": key_id, "Ciphertext": protocol.encode(ciphertext)})
+
+    def _decrypted(self, action: str, params: dict[str, str]) -> Decrypted:
+        answer = self._call(action, params)
+        return Decrypted(answers.same_key(answer, params["KeyId"]), answers.binary(answer, "Plaintext"), answer)
+
+
+def _message(key_id: str, algorithm: str, message: bytes, *, is_digest: bool) -> dict[str, str]:
+    kind = "DIGEST" if is_digest else "RAW"
+    return {"KeyId": key_id, "Algorithm": algorithm, "Message": protocol.encode(message), "MessageType": kind}

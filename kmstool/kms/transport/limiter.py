@@ -1,0 +1,162 @@
+"""How fast a job of many calls may ask: under the published rate of each action, slower when KMS says that it is too fast.
+
+Several processes need no coordinator. Each goes down to what it got when it is refused, then lower, and up
+again little by little (additive increase, multiplicative decrease), so that together they settle under the quota.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from kmstool.api import protocol
+from kmstool.errors import KmsToolError
+from kmstool.kms.transport.port import Transport
+
+THROTTLED = "RequestLimitExceeded"
+
+_OF_QUOTA = 0.8
+_FEWER = 0.7
+# Of the whole rate, in a second. Of sixteen processes each gets about a sixteenth of the quota: were one to raise
+# its rate by several calls, all of them together would be over it again within the second.
+_MORE = 0.01
+_LEAST = 0.5
+# A command of a few calls waits for nothing, and reads no table of quotas.
+_FREE_CALLS = 8
+# Calls that may come at once after a pause, in seconds of the rate.
+_BURST_SECONDS = 0.1
+_BETWEEN_CUTS_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What a job allows itself: calls of each action in a second, None for 80 % of its quota, and its share of them.
+
+    A job that runs N times at once, on machines that know nothing of each other, has the share 1/N.
+    """
+
+    per_second: float | None = None
+    share: float = 1.0
+
+    def of(self, action: str) -> float:
+        """Return the calls of an action in a second."""
+        whole = self.per_second
+        if whole is None:
+            model = protocol.actions().get(action)
+            whole = _OF_QUOTA * (model.qps if model else 100)
+        return max(_LEAST, whole * self.share)
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """The calls of one action that are saved up, negative where they are lent; moments are of the clock."""
+
+    most: float
+    rate: float
+    tokens: float
+    filled_at: float
+    cut_at: float | None = None
+    """When KMS refused last; until it does the rate is the whole one."""
+    second: int = 0
+    done: int = 0
+    """Calls that were performed in this second of the clock, and in the one before."""
+    done_before: int = 0
+
+    def turn(self, second: int) -> None:
+        """Begin to count anew in another second."""
+        if second != self.second:
+            self.done_before = self.done if second == self.second + 1 else 0
+            self.second, self.done = second, 0
+
+
+class Limiter:
+    """One budget for all threads of a job; `clock` and `sleep` are there for tests."""
+
+    def __init__(
+        self,
+        rate: Rate | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._rate = rate or Rate()
+        self._clock = clock
+        self._sleep = sleep
+        self._buckets: dict[str, _Bucket] = {}
+        self._free: dict[str, int] = {}
+        self._lock = Lock()
+
+    def acquire(self, action: str) -> None:
+        """Wait until a call of an action may be made."""
+        pause = self.reserve(action)
+        if pause > 0:
+            self._sleep(pause)
+
+    def reserve(self, action: str) -> float:
+        """Take the next call of an action, and return the seconds until it may be made."""
+        with self._lock:
+            free = self._free.setdefault(action, _FREE_CALLS)
+            if free > 0 and action not in self._buckets:
+                self._free[action] = free - 1
+                return 0
+            bucket = self._filled(action)
+            bucket.tokens -= 1
+            return max(0.0, -bucket.tokens / bucket.rate)
+
+    def performed(self, action: str) -> None:
+        """Take note of a call that KMS performed."""
+        with self._lock:
+            if action in self._buckets:
+                self._filled(action).done += 1
+
+    def throttled(self, action: str) -> None:
+        """Ask less from now on: KMS refused a call. Once a second, however many calls were on their way."""
+        with self._lock:
+            bucket = self._filled(action)
+            bucket.tokens = min(bucket.tokens, 0.0)
+            if bucket.cut_at is None:
+                bucket.rate = min(bucket.rate, max(bucket.done, bucket.done_before))
+            elif bucket.filled_at - bucket.cut_at < _BETWEEN_CUTS_SECONDS:
+                return
+            bucket.rate = max(min(_LEAST, bucket.most), bucket.rate * _FEWER)
+            bucket.cut_at = bucket.filled_at
+
+    def rate(self, action: str) -> float:
+        """Return the calls of an action in a second, as they are allowed now."""
+        with self._lock:
+            return self._filled(action).rate
+
+    def _filled(self, action: str) -> _Bucket:
+        now, bucket = self._clock(), self._buckets.get(action)
+        if bucket is None:
+            most = self._rate.of(action)
+            bucket = self._buckets[action] = _Bucket(most, most, 1.0, now, second=int(now))
+        passed, bucket.filled_at = now - bucket.filled_at, now
+        bucket.tokens = min(max(1.0, bucket.rate * _BURST_SECONDS), bucket.tokens + bucket.rate * passed)
+        bucket.turn(int(now))
+        if bucket.cut_at is not None:
+            bucket.rate = min(bucket.most, bucket.rate + bucket.most * _MORE * passed)
+        return bucket
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """A transport that keeps to a limiter, for each attempt: it belongs beneath the one that tries again."""
+
+    inner: Transport
+    limiter: Limiter
+
+    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Perform an action when there is room for it."""
+        self.limiter.acquire(action)
+        try:
+            answer = self.inner.call(action, params)
+        except KmsToolError as error:
+            if error.kms_code and error.kms_code.split(".")[0] == THROTTLED:
+                self.limiter.throttled(action)
+            raise
+        self.limiter.performed(action)
+        return answer

@@ -1,0 +1,229 @@
+"""Did it take effect? For actions that must not be repeated blindly, how to look up what became of them.
+
+Each look-up returns the answer that was lost, or None if the action has not happened and may be
+asked for again. It raises `UnknownOutcomeError` where what is there may be somebody else's work:
+a success is told only of what the request itself brought about, or of a state that is there.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kmstool.api import cmk_rules
+from kmstool.errors import IntegrityError, NotFoundError, UnknownOutcomeError
+from kmstool.kms.calls import answers
+from kmstool.kms.calls.crypt import KEY_SPECS
+from kmstool.kms.transport.port import Transport
+
+Lookup = Callable[[Transport, Mapping[str, Any], int], dict[str, Any] | None]
+
+# Clocks of client and service may differ by as much as a signature allows.
+_SKEW_SECONDS = 300
+# Those that are kept right differ by less than this, of which rounding is a part.
+_SAME_SECONDS = 2
+_DAY_SECONDS = 86400
+_RAW_BYTES = "2"
+_EXTERNAL = "2"
+
+
+def created_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+    """Find the key that CreateKey made: it has the alias, which is unique, and is as the request says, and new."""
+    wanted = {
+        "Alias": params["Alias"],
+        "KeyUsage": params.get("KeyUsage") or cmk_rules.SYMMETRIC,
+        "Origin": "EXTERNAL" if str(params.get("Type")) == _EXTERNAL else "TENCENT_KMS",
+        "Description": params.get("Description") or "",
+    }
+    request = {"KeyUsage": "ALL", "SearchKeyAlias": params["Alias"], "Offset": 0, "Limit": 200}
+    found = _new(transport, ("ListKeyDetail", request, "KeyMetadatas"), wanted, params, since_unix)
+    if found is None:
+        return None
+    fields = ("KeyId", "Alias", "CreateTime", "Description", "KeyState", "KeyUsage", "RequestId")
+    return {**{name: found[name] for name in fields}, "TagCode": 0, "TagMsg": ""}
+
+
+def imported_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+    """Find the data key that ImportDataKey made: it has the bytes that were sent, or those in the blob.
+
+    Who believes another's key of that name to be a copy of his own may throw away the only one.
+    """
+    found = _new_data_key(transport, params, since_unix)
+    if found is None:
+        return None
+    kept = transport.call("GetDataKeyPlaintext", {"DataKeyId": found["DataKeyId"]})["Plaintext"]
+    sent = params["ImportKeyMaterial"]
+    if str(params["ImportType"]) != _RAW_BYTES:
+        sent = transport.call("Decrypt", {"CiphertextBlob": sent})["Plaintext"]
+    return found if hmac.compare_digest(kept.encode(), sent.encode()) else None
+
+
+def hosted_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+    """Find the data key that GenerateDataKey made and KMS keeps, and let it be handed out again.
+
+    Only a request that hosts the data key comes here. One that was made under another
+    context is another's. The plaintext is wrapped if the request wanted that.
+    """
+    found = _new_data_key(transport, params, since_unix)
+    if found is None:
+        return None
+    named = {"DataKeyId": found["DataKeyId"]}
+    wish = {name: params[name] for name in ("EncryptionPublicKey", "EncryptionAlgorithm") if name in params}
+    blob = transport.call("GetDataKeyCiphertextBlob", named)["CiphertextBlob"]
+    context = {name: params[name] for name in ("EncryptionContext",) if name in params}
+    try:
+        transport.call("Decrypt", {"CiphertextBlob": blob} | context | wish)
+    except IntegrityError:
+        return None
+    plaintext = transport.call("GetDataKeyPlaintext", named | wish)["Plaintext"]
+    return found | {"Plaintext": plaintext, "CiphertextBlob": blob}
+
+
+def created_white_box_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+    """Find the key that CreateWhiteBoxKey made, as `created_key` does."""
+    wanted = {name: params.get(name) or "" for name in ("Alias", "Algorithm", "Description")}
+    found = _new(transport, ("DescribeWhiteBoxKeyDetails", {}, "KeyInfos"), wanted, params, since_unix)
+    if found is None:
+        return None
+    fields = ("KeyId", "EncryptKey", "DecryptKey", "RequestId")
+    return {**{name: found[name] for name in fields}, "TagCode": 0, "TagMsg": ""}
+
+
+def deleted_white_box_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+    """See whether the white-box key is gone."""
+    try:
+        transport.call("DescribeWhiteBoxKey", {"KeyId": params["KeyId"]})
+    except NotFoundError as error:
+        return {"RequestId": error.request_id}
+    return None
+
+
+def scheduled_deletion(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+    """See whether the key awaits its deletion at the time that was asked for, which may be put off to the day's end."""
+    key, request_id = _describe(transport, params)
+    if key["KeyState"] != "PendingDelete":
+        return None
+    days = (key["DeletionDate"] - since_unix) / _DAY_SECONDS - int(params["PendingWindowInDays"])
+    if not 0 <= days + _SKEW_SECONDS / _DAY_SECONDS <= 1 + 2 * _SKEW_SECONDS / _DAY_SECONDS:
+        raise UnknownOutcomeError("it awaits its deletion, at another time than was asked for")
+    return {"DeletionDate": key["DeletionDate"], **_named(params), "RequestId": request_id}
+
+
+def cancelled_deletion(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+    """See whether the key no longer awaits its deletion."""
+    key, request_id = _describe(transport, params)
+    return None if key["KeyState"] == "PendingDelete" else {**_named(params), "RequestId": request_id}
+
+
+def rotated_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+    """See that the key was not rotated since; whose a rotation is, KMS does not tell."""
+    key, _ = _describe(transport, params)
+    if (key.get("LastRotateTime") or 0) >= since_unix - _SKEW_SECONDS:
+        raise UnknownOutcomeError("it was rotated just now, by this request or by another one")
+    return None
+
+
+def renamed(name: str) -> Lookup:
+    """Return a look-up that sees whether the key has its new name, under the parameter and field `name`."""
+
+    def lookup(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+        key, request_id = _describe(transport, params)
+        return {"RequestId": request_id} if key[name] == params[name] else None
+
+    return lookup
+
+
+def in_state(state: str) -> Lookup:
+    """Return a look-up that sees whether the key is in a state."""
+
+    def lookup(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+        key, request_id = _describe(transport, params)
+        return {"RequestId": request_id} if key["KeyState"] == state else None
+
+    return lookup
+
+
+LOOKUPS: Mapping[str, Lookup] = {
+    "CreateKey": created_key,
+    "GenerateDataKey": hosted_data_key,
+    "ImportDataKey": imported_data_key,
+    "CreateWhiteBoxKey": created_white_box_key,
+    "DeleteWhiteBoxKey": deleted_white_box_key,
+    "ScheduleKeyDeletion": scheduled_deletion,
+    "ScheduleDataKeyDeletion": scheduled_deletion,
+    "CancelKeyDeletion": cancelled_deletion,
+    "CancelDataKeyDeletion": cancelled_deletion,
+    "RotateKey": rotated_key,
+    "UpdateAlias": renamed("Alias"),
+    "UpdateDataKeyName": renamed("DataKeyName"),
+    "ArchiveKey": in_state("Archived"),
+    "CancelKeyArchive": in_state("Enabled"),
+    "DeleteImportedKeyMaterial": in_state("PendingImport"),
+}
+
+
+def _named(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the id of the key or data key that a request is about."""
+    return {name: params[name] for name in ("DataKeyId", "KeyId") if name in params}
+
+
+def _new_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+    """Find a data key with the name, which is unique, that is as the request says, and new."""
+    name = params["DataKeyName"]
+    wanted = {"DataKeyName": name, "Description": params.get("Description") or ""}
+    if params.get("KeyId"):
+        wanted["KeyId"] = params["KeyId"]
+    if size := params.get("NumberOfBytes") or KEY_SPECS.get(str(params.get("KeySpec"))):
+        wanted["NumberOfBytes"] = int(size)
+    request = {"SearchKeyAlias": name, "Offset": 0, "Limit": 200}
+    found = _new(transport, ("ListDataKeyDetail", request, "DataKeyMetadatas"), wanted, params, since_unix)
+    if found is None:
+        return None
+    return {**{name: found[name] for name in ("KeyId", "DataKeyId", "RequestId")}, "TagCode": 0, "TagMsg": ""}
+
+
+def _new(
+    transport: Transport,
+    listing: tuple[str, Mapping[str, Any], str],
+    wanted: Mapping[str, Any],
+    params: Mapping[str, Any],
+    since_unix: int,
+) -> dict[str, Any] | None:
+    """Find what a listing (action, request, field) has with the wanted fields and the tags of a request, if it is new.
+
+    Who made it shows nowhere: raises `UnknownOutcomeError` for what may be older than the request,
+    and for what is as it should be but for the tags.
+    """
+    found = _listed(transport, listing, wanted, {})
+    if found is None or found["CreateTime"] < since_unix - _SKEW_SECONDS:
+        return None
+    if found["CreateTime"] < since_unix - _SAME_SECONDS:
+        raise UnknownOutcomeError("there is one like it, made a little earlier")
+    if params.get("Tags"):
+        tags = [{"TagKey": tag["TagKey"], "TagValue": [tag["TagValue"]]} for tag in params["Tags"]]
+        if _listed(transport, listing, wanted, {"TagFilters": tags}) is None:
+            raise UnknownOutcomeError("there is one like it, without its tags")
+    return found
+
+
+def _listed(
+    transport: Transport,
+    listing: tuple[str, Mapping[str, Any], str],
+    wanted: Mapping[str, Any],
+    filters: Mapping[str, Any],
+) -> dict[str, Any] | None:
+    action, request, field = listing
+    answer = transport.call(action, {**request, **filters})
+    for item in answers.objects(answer, field):
+        if all((item.get(name) or "") == value for name, value in wanted.items()):
+            return {**item, "RequestId": answer["RequestId"]}
+    return None
+
+
+def _describe(transport: Transport, params: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    kind = "DataKey" if "DataKeyId" in params else "Key"
+    answer = transport.call(f"Describe{kind}", _named(params))
+    found = answer[f"{kind}Metadata"]
+    answers.same(found, f"{kind}Id", params[f"{kind}Id"])
+    return found, answer["RequestId"]

@@ -1,0 +1,63 @@
+"""The one joint between the client and a KMS, whichever it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kmstool.api import protocol
+from kmstool.errors import DryRunDone, KmsToolError
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Hosts that may be spoken to in clear, and never through a proxy."""
+
+
+class Transport(Protocol):
+    """A KMS in one region: the embedded one in process, or the cloud."""
+
+    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Perform one action and return the inner `Response` object, RequestId included.
+
+        Raises `AccessError`, `IntegrityError` or `ServiceError` for what KMS refuses (with
+        `kms_code` and `request_id`), `UnreachableError` if nothing was sent and `NetworkError`
+        if the answer was lost.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """A transport that lets through what only reads, and shows the first change instead of making it."""
+
+    inner: Transport
+    show: Callable[[str, Mapping[str, Any]], None]
+
+    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Perform a reading action; hand a changing one without its secrets to `show` and raise `DryRunDone`."""
+        if not protocol.changes(action, params):
+            return self.inner.call(action, params)
+        self.show(action, protocol.without_secrets(params))
+        raise DryRunDone
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A transport that reports each action, its duration in milliseconds and its end; never parameters."""
+
+    inner: Transport
+    report: Callable[[str], None]
+
+    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Perform the action and report it."""
+        start, outcome = time.monotonic(), "failed"
+        try:
+            answer = self.inner.call(action, params)
+            outcome = f"ok, request id {answer.get('RequestId')}"
+        except KmsToolError as error:
+            outcome = f"{error.kms_code or type(error).__name__}, request id {error.request_id}"
+            raise
+        finally:
+            self.report(f"{action}: {(time.monotonic() - start) * 1000:.0f} ms, {outcome}")
+        return answer

@@ -1,0 +1,49 @@
+"""Secrets in a file under a passphrase: a document with the parameters of scrypt and the sealed secret.
+
+scrypt (RFC 7914) makes a key from the passphrase, AES-256-GCM seals the secret with the
+other fields and a name as associated data.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+
+from kmstool import documents
+from kmstool.api import protocol
+from kmstool.crypto import aead, kdf
+from kmstool.errors import AccessError, InputError, IntegrityError
+
+Passphrase = Callable[[], bytes]
+
+_KINDS = {"n": int, "r": int, "p": int, "salt": bytes, "sealed": bytes}
+
+
+def seal(form: str, name: str, secret: bytes, passphrase: bytes) -> bytes:
+    """Return a document of the format `form`, which opens under the same name and passphrase only."""
+    salt = secrets.token_bytes(kdf.SALT_BYTES)
+    sealed = aead.seal("AES_256", kdf.stretch(passphrase, salt), secret, _associated(form, name, salt))
+    return documents.write(form, **kdf.SCRYPT, salt=salt, sealed=sealed)
+
+
+def unseal(form: str, name: str, data: bytes, passphrase: Passphrase, what: str, hint: str) -> bytes:
+    """Undo `seal`; `what` names the file in errors, and `hint` says how to come by a good one.
+
+    Raises `InputError` for anything but such a document, before the passphrase is asked for,
+    and `AccessError` if it does not open.
+    """
+    fields = documents.read(form, _KINDS, data, what, hint)
+    salt, sealed = fields.pop("salt"), fields.pop("sealed")
+    # Only what was once written here: other numbers could keep a command busy for hours.
+    if fields != kdf.SCRYPT:
+        raise InputError(f"{what} has unknown parameters of scrypt", hint=hint)
+    try:
+        return aead.unseal("AES_256", kdf.stretch(passphrase(), salt), sealed, _associated(form, name, salt))
+    except IntegrityError as error:
+        raise AccessError(f"the passphrase for {what} is wrong, or the file was altered", hint="try again") from error
+
+
+def _associated(form: str, name: str, salt: bytes) -> bytes:
+    parameters = {"format": form, **kdf.SCRYPT, "salt": protocol.encode(salt)}
+    return aead.encode_parts(json.dumps(parameters, sort_keys=True).encode(), name.encode())

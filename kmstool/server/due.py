@@ -1,0 +1,68 @@
+"""What happens to keys by the mere passing of time: deletion, rotation, expiry of imported material.
+
+Looked at before every action; nothing runs in the background.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kmstool.server.call import Call
+from kmstool.server.tables import cmks, data_keys
+from kmstool.server.tables.cmks import Cmk
+
+_DUE = {
+    "deletion": "SELECT * FROM cmk WHERE deletion_date > 0 AND deletion_date <= ?",
+    "rotation": "SELECT * FROM cmk WHERE next_rotation > 0 AND next_rotation <= ?",
+    "data keys": "SELECT * FROM data_key WHERE deletion_date > 0 AND deletion_date <= ?",
+    # A cloud product that uses a key suspends the expiry of its material.
+    "expiry": "SELECT * FROM cmk WHERE valid_to > 0 AND valid_to <= ?"
+    " AND NOT EXISTS (SELECT 1 FROM binding WHERE binding.key_id = cmk.key_id)",
+}
+
+
+def is_due(call: Call) -> bool:
+    """Tell whether anything is due, in any region."""
+    return any(call.db.execute(query + " LIMIT 1", (call.now,)).fetchone() for query in _DUE.values())
+
+
+def settle(call: Call) -> None:
+    """Do all that is due, inside a writing transaction."""
+    for row in call.db.execute(_DUE["data keys"], (call.now,)).fetchall():
+        data_keys.destroy(call, data_keys.from_row(call, row).data_key_id)
+    for cmk in _due(call, "deletion"):
+        # No data key can be opened without its CMK.
+        for data_key_id in data_keys.of_cmk(call, cmk.key_id):
+            data_keys.destroy(call, data_key_id)
+        cmks.destroy(call, cmk.key_id)
+    for cmk in _due(call, "expiry"):
+        lose_material(call, cmk)
+    for cmk in _due(call, "rotation"):
+        _rotate_by_time(call, cmk)
+
+
+def rotate(call: Call, cmk: Cmk, now: int) -> Cmk:
+    """Give a key a new version and count its cycle from `now`; old blobs stay readable."""
+    cycle = replace(cmk, last_rotation=now, next_rotation=now + cmk.rotate_days * cmks.DAY)
+    return cmks.add_version(call, cycle)
+
+
+def lose_material(call: Call, cmk: Cmk) -> None:
+    """Take the imported material from a key; a key that awaits its deletion goes on awaiting it."""
+    cmks.forget_material(call, cmk.key_id)
+    state = cmk.state if cmk.state == "PendingDelete" else "PendingImport"
+    cmks.update(call, replace(cmk, state=state, valid_to=0))
+
+
+def _due(call: Call, what: str) -> list[Cmk]:
+    return [cmks.from_row(call, row) for row in call.db.execute(_DUE[what], (call.now,))]
+
+
+def _rotate_by_time(call: Call, cmk: Cmk) -> None:
+    while cmk.next_rotation <= call.now:
+        if cmk.state == "Enabled":
+            cmk = rotate(call, cmk, cmk.next_rotation)
+        else:
+            # The cloud skips keys that are not in use; the cycle goes on.
+            cmk = replace(cmk, next_rotation=cmk.next_rotation + cmk.rotate_days * cmks.DAY)
+    cmks.update(call, cmk)

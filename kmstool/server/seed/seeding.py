@@ -1,0 +1,157 @@
+"""Keys from a text file and back: fixed ids, versions, aliases and states, for tests that repeat.
+
+The file is TOML, one `[[key]]` or `[[white-box-key]]` table a key (docs/local-kms.md shows every field). With its
+material the file is a secret in clear; that is what a fixture is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from kmstool.api import cmk_rules, protocol
+from kmstool.errors import InputError
+from kmstool.server import identifiers, materials
+from kmstool.server.app import EmbeddedKms
+from kmstool.server.call import Call
+from kmstool.server.regions import DEFAULT, REGIONS
+from kmstool.server.seed import tables, toml, white_box
+from kmstool.server.tables import cmks, imports, tags
+from kmstool.server.tables.cmks import Cmk
+from kmstool.server.tables.white_box_keys import WhiteBoxKey
+
+_FIELDS: dict[str, type] = {
+    "region": str, "id": str, "alias": str, "description": str, "state": str, "usage": str, "origin": str,
+    "owner": str, "created": int, "deletion-date": int, "valid-to": int, "rotate-days": int, "next-rotation": int,
+    "last-rotation": int, "tags": dict, "bindings": list, "versions": list,
+}  # fmt: skip
+
+# How many versions an imported key can have in states that do not need one.
+_IMPORTED_VERSIONS = {"PendingImport": (0,), "PendingDelete": (0, 1)}
+
+
+def apply(kms: EmbeddedKms, text: str) -> list[Cmk | WhiteBoxKey]:
+    """Add the keys of a seed file, all or none, and return them.
+
+    Raises `InputError` that names the key and the rule for anything malformed, and for an
+    id or alias that the store has already.
+    """
+    document = toml.parse(text)
+    if any(
+        name not in _KINDS or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables)
+        for name, tables in document.items()
+    ):
+        raise InputError("the seed file must hold [[key]] and [[white-box-key]] tables and nothing else")
+    with kms.request("CreateKey", {}, write=True) as call:
+        return [
+            add(call, table, f"{name} {number}")
+            for name, add in _KINDS.items()
+            for number, table in enumerate(document.get(name, []), 1)
+        ]
+
+
+def export(kms: EmbeddedKms, *, plaintext: bool) -> str:
+    """Return all keys of all regions as a seed file; with `plaintext` their material too, in clear."""
+    with kms.request("DescribeKey", {}, write=False) as call:
+        rows = [cmks.from_row(call, row) for row in call.db.execute("SELECT * FROM cmk ORDER BY rowid")]
+        tables = [_table(call, cmk, plaintext=plaintext) for cmk in rows]
+        return "\n".join(tables + white_box.export(call, plaintext=plaintext))
+
+
+def _add(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
+    tables.check_types(table, _FIELDS, where)
+    cmk = _cmk(call, table, where)
+    if call.db.execute(
+        "SELECT key_id FROM cmk WHERE key_id = ?1 OR (region = ?2 AND alias = ?3)"
+        " UNION SELECT key_id FROM white_box_key WHERE key_id = ?1",
+        (cmk.key_id, cmk.region, cmk.alias),
+    ).fetchone():
+        raise InputError(f"{where}: the store has the id {cmk.key_id} or the alias {cmk.alias!r} already")
+    versions = [_material(cmk, text, where) for text in tables.strings(table, "versions", where)]
+    bindings = tables.strings(table, "bindings", where)
+    if len(set(bindings)) != len(bindings):
+        raise InputError(f"{where}: bindings names a resource twice")
+    if cmk.origin == "EXTERNAL" and len(versions) not in _IMPORTED_VERSIONS.get(cmk.state, (1,)):
+        raise InputError(f"{where}: versions must hold the imported material, or state be PendingImport")
+    cmks.insert(call, cmk)
+    for material in versions:
+        cmk = cmks.add_version(call, cmk, material)
+        if cmk.origin == "EXTERNAL":
+            cmk = imports.remember(call, cmk, material)
+    if not versions and cmk.origin != "EXTERNAL":
+        cmk = cmks.add_version(call, cmk)
+    tags.insert(call.db, cmk.key_id, table.get("tags", {}))
+    users = [(product, resource) for product, _, resource in (binding.partition(" ") for binding in bindings)]
+    return cmks.bind(call, cmk, users) if users else cmk
+
+
+def _cmk(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
+    cmk = Cmk(
+        region=table.get("region", DEFAULT),
+        key_id=table.get("id") or identifiers.new(call.now),
+        alias=table.get("alias", ""),
+        description=table.get("description", ""),
+        state=table.get("state", "Enabled"),
+        usage=table.get("usage", cmk_rules.SYMMETRIC),
+        origin=table.get("origin", "TENCENT_KMS"),
+        owner=table.get("owner", "user"),
+        created=table.get("created", call.now),
+        version=0,
+        deletion_date=table.get("deletion-date", 0),
+        rotate_days=table.get("rotate-days", 0),
+        next_rotation=table.get("next-rotation", 0),
+        last_rotation=table.get("last-rotation", 0),
+        valid_to=table.get("valid-to", 0),
+        tags_digest=tags.digest(table.get("tags", {})),
+    )
+    rules: tables.Rules = {
+        "region": (cmk.region, REGIONS.__contains__),
+        "id": (cmk.key_id, cmk_rules.is_key_id),
+        "alias": (cmk.alias, cmk_rules.is_alias),
+        "state": (cmk.state, cmk_rules.STATES.__contains__),
+        "usage": (cmk.usage, (cmk_rules.SYMMETRIC, *materials.ASYMMETRIC).__contains__),
+        "origin": (cmk.origin, ("TENCENT_KMS", "EXTERNAL").__contains__),
+        "rotate-days": (
+            cmk.rotate_days,
+            (0,).__contains__ if cmk.origin == "EXTERNAL" else (0, *range(7, 366)).__contains__,
+        ),
+        "next-rotation": (cmk.next_rotation, lambda date: date == 0 or cmk.rotate_days > 0),
+        "deletion-date": (cmk.deletion_date, lambda date: (date > 0) == (cmk.state == "PendingDelete")),
+    }
+    tables.check_values(rules, where)
+    if cmk.rotate_days and not cmk.next_rotation:
+        return replace(cmk, next_rotation=call.now + cmk.rotate_days * cmks.DAY)
+    return cmk
+
+
+def _material(cmk: Cmk, text: str, where: str) -> bytes:
+    algorithm = materials.algorithm_of(cmk.usage, REGIONS[cmk.region])
+    material = tables.binary(text, "versions", where)
+    if not materials.is_material(algorithm, material):
+        raise InputError(f"{where}: a version of {len(material)} bytes is no material for {algorithm} in {cmk.region}")
+    return material
+
+
+def _table(call: Call, cmk: Cmk, *, plaintext: bool) -> str:
+    if cmk.origin == "EXTERNAL" and not plaintext and cmk.state != "PendingDelete":
+        # Without its material it can only wait for its import.
+        cmk = replace(cmk, state="PendingImport", valid_to=0)
+    fields: dict[str, Any] = {
+        "region": cmk.region, "id": cmk.key_id, "alias": cmk.alias, "description": cmk.description,
+        "state": cmk.state, "usage": cmk.usage, "origin": cmk.origin, "owner": cmk.owner, "created": cmk.created,
+        "deletion-date": cmk.deletion_date, "valid-to": cmk.valid_to, "rotate-days": cmk.rotate_days,
+        "next-rotation": cmk.next_rotation, "last-rotation": cmk.last_rotation,
+        "bindings": [f"{product} {resource}" for product, resource in cmks.bindings(call, cmk)],
+    }  # fmt: skip
+    if plaintext and cmks.has_material(call, cmk):
+        fields["versions"] = [
+            protocol.encode(cmks.material(call, cmk, version)[1]) for version in range(1, cmk.version + 1)
+        ]
+    return tables.written("key", fields, tags.load(call.db, cmk.key_id, cmk.tags_digest))
+
+
+_KINDS: dict[str, Callable[[Call, Mapping[str, Any], str], Cmk | WhiteBoxKey]] = {
+    "key": _add,
+    "white-box-key": white_box.add,
+}

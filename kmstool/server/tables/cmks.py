@@ -1,0 +1,256 @@
+"""The rows of customer master keys and their material: load, check, change, show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field, fields, replace
+from typing import Any
+
+from kmstool.api import cmk_rules
+from kmstool.errors import IntegrityError
+from kmstool.server import blobs, materials
+from kmstool.server.call import Call, refuse
+from kmstool.server.regions import REGIONS
+from kmstool.server.tables import seals
+
+UIN = 100000000001
+"""The one account of the embedded KMS."""
+
+DAY = 86400
+_DEFAULT_ROTATE_DAYS = 365
+
+
+@dataclass(frozen=True, slots=True)
+class Cmk:
+    """One row, in the order of the table; times are Unix seconds, 0 = not set.
+
+    `version` counts the versions of the material, 0 before an import; `rotate_days` is 0
+    while rotation is off. The digests are those of the tags and bindings; `first_material`
+    is the fingerprint of the first imported material, empty if there was none.
+    """
+
+    region: str
+    key_id: str
+    alias: str
+    description: str
+    state: str
+    usage: str
+    origin: str
+    owner: str
+    created: int
+    version: int
+    deletion_date: int = 0
+    rotate_days: int = 0
+    next_rotation: int = 0
+    last_rotation: int = 0
+    valid_to: int = 0
+    tags_digest: bytes = b""
+    bindings_digest: bytes = b""
+    first_material: bytes = field(default=b"", repr=False)
+
+
+def from_row(call: Call, row: tuple[Any, ...]) -> Cmk:
+    """Return a row of the table; raise `IntegrityError` for one that was altered."""
+    return call.vault().seals.opened("cmk", row, _checked)
+
+
+def _checked(*values: Any) -> Cmk:
+    cmk = Cmk(*values)
+    if any(type(getattr(cmk, field.name)).__name__ != field.type for field in fields(cmk)):
+        raise damaged(cmk)
+    if cmk.state not in cmk_rules.STATES or cmk.region not in REGIONS or cmk.usage not in cmk_rules.USAGES.values():
+        raise damaged(cmk)
+    return cmk
+
+
+def insert(call: Call, cmk: Cmk) -> None:
+    """Add a key."""
+    marks = ", ".join("?" * len(fields(cmk)))
+    call.db.execute(f"INSERT INTO cmk VALUES ({marks}, ?)", _sealed(call, cmk))  # noqa: S608 - marks alone
+
+
+def load(call: Call, key_id: str) -> Cmk:
+    """Return the key of this region, or refuse with `InvalidKeyId` or `CmkNotFound`."""
+    if not cmk_rules.is_key_id(key_id):
+        raise refuse("InvalidParameterValue.InvalidKeyId", f"the key id {key_id!r} is no UUID")
+    found = call.db.execute("SELECT * FROM cmk WHERE key_id = ? AND region = ?", (key_id, call.region.name))
+    row = found.fetchone()
+    if row is None:
+        raise refuse("ResourceUnavailable.CmkNotFound", f"there is no key {key_id} in {call.region.name}")
+    return from_row(call, row)
+
+
+def usable(call: Call, key_id: str, action: str | None = None) -> Cmk:
+    """Return the key if `action`, by default the one that was called, is allowed on it (the table in `cmk_rules`)."""
+    cmk = load(call, key_id)
+    action = action or call.action
+    code = cmk_rules.refusal(
+        action, cmk.state, usage=cmk.usage, origin=cmk.origin, owner=cmk.owner, bound=bool(bindings(call, cmk))
+    )
+    if code is not None:
+        raise refuse(code, f"{action} is not possible with the key {key_id} ({cmk.alias}): {_facts(call, cmk)}")
+    return cmk
+
+
+def newest_first(call: Call) -> list[Cmk]:
+    """Return all keys of this region."""
+    rows = call.db.execute("SELECT * FROM cmk WHERE region = ? ORDER BY created DESC, rowid DESC", (call.region.name,))
+    return [from_row(call, row) for row in rows]
+
+
+def update(call: Call, cmk: Cmk) -> None:
+    """Write a key as it has become."""
+    columns = ", ".join(field.name for field in fields(cmk))
+    marks = ", ".join("?" * len(fields(cmk)))
+    # S608: the columns are the fields of our own class.
+    query = f"UPDATE cmk SET ({columns}, seal) = ({marks}, ?) WHERE key_id = ?"  # noqa: S608
+    call.db.execute(query, (*_sealed(call, cmk), cmk.key_id))
+
+
+def add_version(call: Call, cmk: Cmk, material: bytes | None = None) -> Cmk:
+    """Give a key the next version of its material, fresh unless given, and return the key with it."""
+    algorithm = materials.algorithm_of(cmk.usage, REGIONS[cmk.region])
+    cmk = replace(cmk, version=cmk.version + 1)
+    fresh = materials.make(algorithm) if material is None else material
+    wrapped = call.vault().wrap(_identity(cmk, cmk.version, algorithm), fresh)
+    call.db.execute("INSERT INTO material VALUES (?, ?, ?, ?)", (cmk.key_id, cmk.version, algorithm, wrapped))
+    update(call, cmk)
+    return cmk
+
+
+def material(call: Call, cmk: Cmk, version: int) -> tuple[str, bytes]:
+    """Return algorithm and material of a version that there must be; raise `IntegrityError` for a damaged store."""
+    row = call.db.execute(
+        "SELECT algorithm, wrapped FROM material WHERE key_id = ? AND version = ?", (cmk.key_id, version)
+    ).fetchone()
+    if row is None:
+        raise damaged(cmk)
+    algorithm, wrapped = row
+    if algorithm != materials.algorithm_of(cmk.usage, REGIONS[cmk.region]):
+        raise damaged(cmk)
+    plain = call.vault().unwrap(_identity(cmk, version, algorithm), wrapped)
+    # The vault has authenticated it, and nothing gets in there unchecked.
+    if not materials.is_material(algorithm, plain, trusted=True):
+        raise damaged(cmk)
+    return algorithm, plain
+
+
+def seal(call: Call, cmk: Cmk, plaintext: bytes, context: str) -> str:
+    """Encrypt under the newest version of a symmetric key of this region and return the blob."""
+    return blobs.seal(_blob_key(call, cmk, cmk.version), plaintext, context)
+
+
+def unseal(call: Call, cmk: Cmk, blob: blobs.Blob, context: str) -> bytes:
+    """Return what is in a blob under a key of this region; refuse with `InvalidCiphertext` what does not open."""
+    if not 1 <= blob.version <= cmk.version:
+        raise refuse("InvalidParameterValue.InvalidCiphertext", f"the key {cmk.key_id} has no version {blob.version}")
+    return blobs.unseal(_blob_key(call, cmk, blob.version), blob.sealed, context)
+
+
+def has_material(call: Call, cmk: Cmk) -> bool:
+    """Tell whether there is any version; an imported key may have lost its only one."""
+    return call.db.execute("SELECT 1 FROM material WHERE key_id = ?", (cmk.key_id,)).fetchone() is not None
+
+
+def forget_material(call: Call, key_id: str) -> None:
+    """Destroy all material of a key; SQLite overwrites the bytes (`secure_delete`)."""
+    call.db.execute("DELETE FROM material WHERE key_id = ?", (key_id,))
+
+
+def destroy(call: Call, key_id: str) -> None:
+    """Destroy a key and all that belongs to it."""
+    forget_material(call, key_id)
+    call.db.execute("DELETE FROM import_parameters WHERE key_id = ?", (key_id,))
+    call.db.execute("DELETE FROM tag WHERE key_id = ?", (key_id,))
+    call.db.execute("DELETE FROM binding WHERE key_id = ?", (key_id,))
+    call.db.execute("DELETE FROM cmk WHERE key_id = ?", (key_id,))
+
+
+def bindings(call: Call, cmk: Cmk) -> list[tuple[str, str]]:
+    """Return (product, resource) of every cloud resource that uses a key; raise `IntegrityError` for altered ones."""
+    query = "SELECT product, resource FROM binding WHERE key_id = ?"
+    found: list[tuple[str, str]] = call.db.execute(query, (cmk.key_id,)).fetchall()
+    if (found or cmk.bindings_digest) and seals.digest(found) != cmk.bindings_digest:
+        raise damaged(cmk)
+    return found
+
+
+def bind(call: Call, cmk: Cmk, resources: Sequence[tuple[str, str]]) -> Cmk:
+    """Note that these cloud resources (product, resource) use a key and no others do; return the key with them."""
+    call.db.execute("DELETE FROM binding WHERE key_id = ?", (cmk.key_id,))
+    call.db.executemany("INSERT INTO binding VALUES (?, ?, ?)", [(cmk.key_id, *resource) for resource in resources])
+    cmk = replace(cmk, bindings_digest=seals.digest(resources))
+    update(call, cmk)
+    return cmk
+
+
+def metadata(call: Call, cmk: Cmk) -> dict[str, Any]:
+    """Return the API's KeyMetadata with every field, as clients that diff states need it."""
+    return {
+        "KeyId": cmk.key_id,
+        "Alias": cmk.alias,
+        "CreateTime": cmk.created,
+        "Description": cmk.description,
+        "KeyState": cmk.state,
+        "KeyUsage": cmk.usage,
+        "Type": call.region.type,
+        "KeyRotationEnabled": cmk.rotate_days > 0,
+        "Owner": cmk.owner,
+        # The cloud shows creation + 365 days here even while rotation is off.
+        "NextRotateTime": cmk.next_rotation or cmk.created + _DEFAULT_ROTATE_DAYS * DAY,
+        "DeletionDate": cmk.deletion_date,
+        "Origin": cmk.origin,
+        "ValidTo": cmk.valid_to,
+        "RotateDays": cmk.rotate_days or _DEFAULT_ROTATE_DAYS,
+        "LastRotateTime": cmk.last_rotation,
+        **account_fields(cmk.key_id),
+    }
+
+
+def account_fields(key_id: str) -> dict[str, Any]:
+    """Return what is the same in the metadata of all keys, data keys too: the account, and that nothing is replicated."""
+    return {
+        "CreatorUin": UIN,
+        "ResourceId": f"creatorUin/{UIN}/{key_id}",
+        "HsmClusterId": "",
+        "IsSyncReplica": 0,
+        "SourceRegion": "",
+        "SyncStatus": 0,
+        "SyncMessages": "",
+        "SyncStartTime": 0,
+        "SyncEndTime": 0,
+        "SourceHsmClusterId": "",
+        "AccountAppId": 0,
+        "AccountUin": UIN,
+        "AccountName": "",
+        "CreatorUinString": str(UIN),
+    }
+
+
+def damaged(cmk: Cmk) -> IntegrityError:
+    """Make the error for rows of a key that hold what none of ours does."""
+    return seals.damaged(f"the row of the key {cmk.key_id!r}")
+
+
+def _sealed(call: Call, cmk: Cmk) -> tuple[Any, ...]:
+    values = astuple(cmk)
+    return (*values, call.vault().seals.make("cmk", values))
+
+
+def _blob_key(call: Call, cmk: Cmk, version: int) -> blobs.BlobKey:
+    return blobs.BlobKey(cmk.key_id, version, call.region.algorithm, material(call, cmk, version)[1])
+
+
+def identity(region: str, key_id: str, version: int, algorithm: str) -> tuple[str, ...]:
+    """Return what the vault binds a version of the material to."""
+    return region, key_id, str(version), algorithm
+
+
+def _identity(cmk: Cmk, version: int, algorithm: str) -> tuple[str, ...]:
+    return identity(cmk.region, cmk.key_id, version, algorithm)
+
+
+def _facts(call: Call, cmk: Cmk) -> str:
+    facts = f"state {cmk.state}, usage {cmk.usage}, origin {cmk.origin}, owner {cmk.owner}"
+    users = ", ".join(f"{product} {resource}" for product, resource in bindings(call, cmk))
+    return f"{facts}, used by {users}" if users else facts

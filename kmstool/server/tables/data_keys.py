@@ -1,0 +1,173 @@
+"""The rows of hosted data keys: load, check, change, show, open.
+
+A row holds the ciphertext blob, as KMS gave or took it, and the context that it was made
+with; the plaintext is never stored. So whatever the CMK of a data key cannot open is
+closed here too, and with the CMK's material its data keys are lost. The blob is wrapped
+once more by the vault together with the row's identity, so that rows cannot be exchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, field, fields
+from typing import Any
+
+from kmstool.api import cmk_rules, data_key_rules
+from kmstool.errors import IntegrityError
+from kmstool.server import blobs
+from kmstool.server.call import Call, refuse
+from kmstool.server.regions import REGIONS
+from kmstool.server.tables import cmks, seals
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """One row, in the order of the table; times are Unix seconds, 0 = not set."""
+
+    region: str
+    data_key_id: str
+    key_id: str
+    name: str
+    description: str
+    state: str
+    origin: str
+    byte_count: int
+    created: int
+    deletion_date: int
+    context: str
+    wrapped: bytes = field(repr=False)
+    tags_digest: bytes = b""
+
+
+def from_row(call: Call, row: tuple[Any, ...]) -> DataKey:
+    """Return a row of the table; raise `IntegrityError` for one that was altered."""
+    return call.vault().seals.opened("data_key", row, _checked)
+
+
+def _checked(*values: Any) -> DataKey:
+    data_key = DataKey(*values)
+    typed = all(type(getattr(data_key, field.name)).__name__ == field.type for field in fields(data_key))
+    if not typed or data_key.state not in data_key_rules.STATES or data_key.region not in REGIONS:
+        raise _damaged(data_key)
+    return data_key
+
+
+def identity(region: str, data_key_id: str, key_id: str) -> tuple[str, ...]:
+    """Return what the vault binds a blob to."""
+    return "data key", region, data_key_id, key_id
+
+
+def insert(call: Call, data_key: DataKey) -> None:
+    """Add a data key."""
+    query = "INSERT INTO data_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    call.db.execute(query, (*astuple(data_key), _seal(call, data_key)))
+
+
+def load(call: Call, data_key_id: str) -> DataKey:
+    """Return the data key of this region, or refuse with `InvalidDataKeyId` or `DataKeyNotFound`."""
+    if not cmk_rules.is_key_id(data_key_id):
+        raise refuse("InvalidParameterValue.InvalidDataKeyId", f"the data key id {data_key_id!r} is no UUID")
+    found = call.db.execute(
+        "SELECT * FROM data_key WHERE data_key_id = ? AND region = ?", (data_key_id, call.region.name)
+    )
+    row = found.fetchone()
+    if row is None:
+        raise refuse("ResourceUnavailable.DataKeyNotFound", f"there is no data key {data_key_id} in {call.region.name}")
+    return from_row(call, row)
+
+
+def usable(call: Call, data_key_id: str) -> DataKey:
+    """Return the data key if the action that was called is allowed on it and its CMK (the table in `data_key_rules`)."""
+    data_key = load(call, data_key_id)
+    cmk = cmk_of(call, data_key)
+    code = data_key_rules.refusal(call.action, data_key.state, cmk.state)
+    if code is not None:
+        facts = f"state {data_key.state}, under the key {cmk.key_id} ({cmk.alias}) of state {cmk.state}"
+        raise refuse(code, f"{call.action} is not possible with the data key {data_key_id} ({data_key.name}): {facts}")
+    return data_key
+
+
+def cmk_of(call: Call, data_key: DataKey) -> cmks.Cmk:
+    """Return the CMK that a data key is under. Raises `IntegrityError` if it is gone, for they go together."""
+    row = call.db.execute("SELECT * FROM cmk WHERE key_id = ?", (data_key.key_id,)).fetchone()
+    if row is None:
+        raise _damaged(data_key)
+    return cmks.from_row(call, row)
+
+
+def newest_first(call: Call) -> list[DataKey]:
+    """Return all data keys of this region."""
+    query = "SELECT * FROM data_key WHERE region = ? ORDER BY created DESC, rowid DESC"
+    return [from_row(call, row) for row in call.db.execute(query, (call.region.name,))]
+
+
+def count(call: Call) -> int:
+    """Return how many data keys there are in this region."""
+    found: int = call.db.execute("SELECT count(*) FROM data_key WHERE region = ?", (call.region.name,)).fetchone()[0]
+    return found
+
+
+def update(call: Call, data_key: DataKey) -> None:
+    """Write what may change of a data key."""
+    call.db.execute(
+        "UPDATE data_key SET name = ?, description = ?, state = ?, deletion_date = ?, seal = ? WHERE data_key_id = ?",
+        (
+            data_key.name,
+            data_key.description,
+            data_key.state,
+            data_key.deletion_date,
+            _seal(call, data_key),
+            data_key.data_key_id,
+        ),
+    )
+
+
+def destroy(call: Call, data_key_id: str) -> None:
+    """Destroy a data key and its tags; SQLite overwrites the bytes (`secure_delete`)."""
+    call.db.execute("DELETE FROM tag WHERE key_id = ?", (data_key_id,))
+    call.db.execute("DELETE FROM data_key WHERE data_key_id = ?", (data_key_id,))
+
+
+def of_cmk(call: Call, key_id: str) -> list[str]:
+    """Return the ids of the data keys under a CMK."""
+    return [row[0] for row in call.db.execute("SELECT data_key_id FROM data_key WHERE key_id = ?", (key_id,))]
+
+
+def blob(call: Call, data_key: DataKey) -> str:
+    """Return the ciphertext blob, which Decrypt opens. Raises `IntegrityError` for a row that was altered."""
+    row = identity(data_key.region, data_key.data_key_id, data_key.key_id)
+    return call.vault().unwrap(row, data_key.wrapped).decode()
+
+
+def plaintext(call: Call, data_key: DataKey) -> bytes:
+    """Open the blob by the CMK, under the context that it was made with."""
+    sealed = blobs.parse(blob(call, data_key))
+    opened = cmks.unseal(call, cmk_of(call, data_key), sealed, data_key.context)
+    if len(opened) != data_key.byte_count:
+        raise _damaged(data_key)
+    return opened
+
+
+def metadata(call: Call, data_key: DataKey) -> dict[str, Any]:
+    """Return the API's DataKeyMetadata with every field."""
+    return {
+        "DataKeyId": data_key.data_key_id,
+        "KeyId": data_key.key_id,
+        "KeyName": cmk_of(call, data_key).alias,
+        "DataKeyName": data_key.name,
+        "NumberOfBytes": data_key.byte_count,
+        "CreateTime": data_key.created,
+        "Description": data_key.description,
+        "KeyState": data_key.state,
+        "Owner": "user",
+        "DeletionDate": data_key.deletion_date,
+        "Origin": data_key.origin,
+        **cmks.account_fields(data_key.data_key_id),
+    }
+
+
+def _seal(call: Call, data_key: DataKey) -> bytes:
+    return call.vault().seals.make("data_key", astuple(data_key))
+
+
+def _damaged(data_key: DataKey) -> IntegrityError:
+    return seals.damaged(f"the row of the data key {data_key.data_key_id!r}")

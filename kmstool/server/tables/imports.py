@@ -1,0 +1,113 @@
+"""The rows of imports: the wrapping key and token that KMS gave out last, and what the first material of a key was.
+
+A key has one row of parameters, so that newer ones void the older. The fingerprint of the
+first material outlives the material: a key never takes any other, or its blobs would be dead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import uuid
+from dataclasses import dataclass, field, replace
+
+from kmstool import byok
+from kmstool.crypto import rsa
+from kmstool.errors import InputError, IntegrityError
+from kmstool.server.call import Call, refuse
+from kmstool.server.tables import cmks
+from kmstool.server.tables.cmks import Cmk
+
+TOKEN_BYTES = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What a client needs to wrap material: a public key (SubjectPublicKeyInfo in DER), and the token that goes with it."""
+
+    public_key: bytes
+    token: bytes = field(repr=False)
+    valid_to: int
+
+
+def issue(call: Call, cmk: Cmk, algorithm: rsa.EncryptionAlgorithm) -> Issued:
+    """Make a wrapping key and token for a key, valid for 24 hours; those that were made before are void."""
+    key = rsa.generate(2048)
+    token = uuid.UUID(cmk.key_id).bytes
+    token += secrets.token_bytes(TOKEN_BYTES - len(token))
+    valid_to = call.now + byok.TOKEN_SECONDS
+    wrapped = call.vault().wrap(identity(cmk.region, cmk.key_id, algorithm, _digest(token)), rsa.to_pkcs8(key))
+    # Wrapping keys that are no longer of use are not kept for whoever recorded what they wrapped.
+    call.db.execute("DELETE FROM import_parameters WHERE valid_to <= ?", (call.now,))
+    row = (cmk.key_id, algorithm, wrapped, _digest(token), valid_to)
+    sealed = (*row, call.vault().seals.make("import_parameters", row))
+    call.db.execute("INSERT OR REPLACE INTO import_parameters VALUES (?, ?, ?, ?, ?, ?)", sealed)
+    return Issued(rsa.to_spki(key.public_key()), token, valid_to)
+
+
+def unwrap(call: Call, cmk: Cmk, token: bytes, encrypted: bytes) -> bytes:
+    """Return what was encrypted under the wrapping key that belongs to a token.
+
+    Refuses with `InvalidParameter` a token that is none or of another key, with `TokenExpired` one
+    that is over 24 hours old or not the newest, and with `DecryptMaterialError` all that does not decrypt.
+    """
+    if len(token) != TOKEN_BYTES or token[:16] != uuid.UUID(cmk.key_id).bytes:
+        raise refuse("InvalidParameter", f"the import token is not one of the key {cmk.key_id}")
+    row = call.db.execute("SELECT * FROM import_parameters WHERE key_id = ?", (cmk.key_id,)).fetchone()
+    if row is not None:
+        if [type(value) for value in row] != [str, str, bytes, bytes, int, bytes]:
+            raise cmks.damaged(cmk)
+        call.vault().seals.check("import_parameters", row)
+    _, name, wrapped, digest, valid_to, _ = row or ("", "", b"", b"", 0, b"")
+    if not hmac.compare_digest(digest, _digest(token)) or valid_to <= call.now:
+        # Rows that are over go when the next key asks, so the one is not always told from the other.
+        message = "the import token is over 24 hours old, or a newer one was asked for"
+        raise refuse("ResourceUnavailable.TokenExpired", message)
+    key = rsa.load_private_key(call.vault().unwrap(identity(cmk.region, cmk.key_id, name, digest), wrapped))
+    try:
+        return rsa.decrypt(key, byok.algorithm(name), encrypted)
+    except (InputError, IntegrityError) as error:
+        raise refuse("InvalidParameter.DecryptMaterialError", "the key material cannot be unwrapped") from error
+
+
+def put_material(call: Call, cmk: Cmk, brought: bytes) -> Cmk:
+    """Give a key its material, as version 1 always, and return the key with it.
+
+    Refuses other material than its first with `MaterialNotMatch`.
+    """
+    first = _first(call, cmk)
+    if first and not hmac.compare_digest(first, _fingerprint(call, cmk, brought)):
+        raise refuse("InvalidParameterValue.MaterialNotMatch", "this is other key material than the key had first")
+    cmk = remember(call, cmk, brought)
+    # Blobs name the version, so that those from before a loss open again.
+    return cmk if cmks.has_material(call, cmk) else cmks.add_version(call, replace(cmk, version=0), brought)
+
+
+def remember(call: Call, cmk: Cmk, first: bytes) -> Cmk:
+    """Note what the first material of a key is, and return the key that knows it."""
+    if not cmk.first_material:
+        cmk = replace(cmk, first_material=_fingerprint(call, cmk, first))
+        cmks.update(call, cmk)
+    return cmk
+
+
+def _first(call: Call, cmk: Cmk) -> bytes:
+    """Return the fingerprint of a key's first material, empty if it never had any."""
+    if cmk.first_material or not cmks.has_material(call, cmk):
+        return cmk.first_material
+    # Stores of before format 4 did not note it, and could only be seeded with such material.
+    return _fingerprint(call, cmk, cmks.material(call, cmk, 1)[1])
+
+
+def _fingerprint(call: Call, cmk: Cmk, brought: bytes) -> bytes:
+    return call.vault().fingerprint(("first material", cmk.key_id), brought)
+
+
+def _digest(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()
+
+
+def identity(region: str, key_id: str, algorithm: str, token_digest: bytes) -> tuple[str, ...]:
+    """Return what the vault binds a wrapping key to."""
+    return "import", region, key_id, algorithm, token_digest.hex()

@@ -1,0 +1,254 @@
+"""The database of the embedded KMS: one SQLite file that several processes may use at once.
+
+A rollback journal and not WAL, because SQLite before 3.51.3 can corrupt a WAL database
+that two processes write; `synchronous=EXTRA` and `BEGIN IMMEDIATE`, so that what was
+acknowledged survives a kill and no update is lost. It knows nothing of keys.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from kmstool.errors import DryRunDone, InputError, IntegrityError, KmsToolError, OutputError, UnknownOutcomeError
+from kmstool.server.tables import schema
+from kmstool.system import atomic, ownership
+
+DATABASE = "kms.sqlite3"
+APPLICATION_ID = 0x6B6D7374
+
+_HEADER_BYTES = 100
+_WAIT_SECONDS = 20
+_LOCAL = "the store of the local KMS"
+
+Result = TypeVar("Result")
+
+
+class Store:
+    """The open database in `folder`, which is made on first use (0700, files 0600, whatever the umask).
+
+    `fresh` gives the content of a new one, and is called alone in the folder. In a dry run nothing
+    is made or written: what would do that raises `DryRunDone`.
+    """
+
+    def __init__(self, folder: Path, fresh: Callable[[], bytes] | None = None, *, dry_run: bool = False) -> None:
+        self.folder = folder
+        self.path = folder / DATABASE
+        self.dry_run = dry_run
+        if dry_run and not self.path.exists():
+            raise DryRunDone
+        _make_folder(folder)
+        if fresh and not self.path.exists():
+            with atomic.locked(folder):
+                _make_file(self.path, fresh)
+        # Not opened here: closing it would drop the locks that this process holds on it.
+        ownership.check_path(self.path, secret=True)
+        try:
+            with _translated(self.path):
+                self._db = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
+                self._inode = os.stat(self.path).st_ino
+                self.version = _patiently(self._prepare)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Release the database; a second call does nothing."""
+        if hasattr(self, "_db"):
+            self._db.close()
+
+    @contextmanager
+    def transaction(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
+        """Run the block in one transaction: committed and on disk after it, undone by any exception."""
+        if write and self.dry_run:
+            raise DryRunDone
+        with _translated(self.path):
+            _patiently(lambda: self._begin(write=write))
+            try:
+                self._refuse_replaced()
+                yield self._db
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+            self._commit()
+
+    def upgrade(self, db: sqlite3.Connection) -> None:
+        """Bring the tables to the newest format, inside a writing transaction; an old store is copied first."""
+        version: int = db.execute("PRAGMA user_version").fetchone()[0]
+        if version == schema.VERSION:
+            return
+        if version > 0:
+            # Not by reading the file: closing it would drop the locks that this process holds on it.
+            atomic.write(self.folder / f"{DATABASE}.format-{version}", db.serialize(), replace=True)
+        bring_up(db)
+
+    def data_version(self) -> int:
+        """Return a number that changes when another connection, of any process, has changed the database."""
+        with _translated(self.path):
+            version: int = _patiently(lambda: self._db.execute("PRAGMA data_version").fetchone())[0]
+            return version
+
+    def save(self) -> bytes:
+        """Return the whole database as bytes, as it is between two changes."""
+        with self.transaction() as db:
+            return db.serialize()
+
+    def _prepare(self) -> int:
+        # The journal mode of a rollback journal is not stored; DELETE is SQLite's default.
+        for setting in ("synchronous=EXTRA", "secure_delete=ON", "trusted_schema=OFF", "cell_size_check=ON"):
+            self._db.execute(f"PRAGMA {setting}")
+        if os.stat(self.path).st_size < _HEADER_BYTES:
+            raise _damaged(self.path, "it is cut short")
+        version = check_version(self._db, self.path)
+        if version == 0:
+            raise _damaged(self.path, "it is empty")
+        return version
+
+    def _begin(self, *, write: bool) -> None:
+        """Begin a transaction and take the lock that it needs, so that nothing in it has to wait."""
+        self._db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+        try:
+            self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        except sqlite3.Error:
+            self._db.execute("ROLLBACK")
+            raise
+
+    def _commit(self) -> None:
+        try:
+            _patiently(lambda: self._db.execute("COMMIT"))
+        except sqlite3.Error as error:
+            # The journal rolls back what the failed sync left, or a reader does it later; when even
+            # that fails the rows may be there all the same, so "not done" would be a guess.
+            if (error.sqlite_errorcode or 0) & 0xFF != sqlite3.SQLITE_IOERR:
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+            raise UnknownOutcomeError(
+                f"a disk fault ({error.sqlite_errorname}) hit the commit: whether the change was made is not known",
+                hint="look before you repeat it: kmstool key list",
+            ) from error
+
+    def _refuse_replaced(self) -> None:
+        # After a reset by another process this connection would write to a file without a name.
+        try:
+            same = os.stat(self.path).st_ino == self._inode
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise OutputError(f"{self.path} was replaced meanwhile", hint="run the command again")
+
+
+def bring_up(db: sqlite3.Connection, to: int = schema.VERSION) -> None:
+    """Give a database the tables of a format, the newest one unless another is named."""
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    for statement in schema.statements(version, to):
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version={to}")
+
+
+def check_version(db: sqlite3.Connection, path: Path) -> int:
+    """Return the format of a database, 0 for an empty one; raise `InputError` for a foreign or newer one."""
+    # In one statement, so that another process that makes the store is seen before or after, not at it.
+    version: int
+    application, version, tables = db.execute(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)"
+        " FROM pragma_application_id, pragma_user_version"
+    ).fetchone()
+    if application == version == tables == 0:
+        return 0
+    if application != APPLICATION_ID:
+        raise InputError(f"{path} is not {_LOCAL}", hint="point KMSTOOL_LOCAL_HOME at an empty folder or the right one")
+    if version > schema.VERSION:
+        raise InputError(
+            f"{path} has format {version}, this kmstool knows up to {schema.VERSION}",
+            hint="install the newer kmstool that wrote it",
+        )
+    return version
+
+
+def _patiently(action: Callable[[], Result]) -> Result:
+    """Try until no other process is in the way, for some time.
+
+    SQLite can wait by itself, but then Ctrl-C has to wait too.
+    """
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            return action()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(random.uniform(0.0005, 0.008))  # noqa: S311 - no secret; it keeps rivals apart
+
+
+def remove(folder: Path) -> None:
+    """Delete the database, readable or not; its journal first, which the next one must not get."""
+    ownership.check_path(folder, secret=False)
+    for name in (f"{DATABASE}-journal", DATABASE):
+        path = folder / name
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise atomic.fault(path, error) from error
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        ownership.make_folder(folder)
+        ownership.check_path(folder, secret=False)
+    except OSError as error:
+        raise atomic.fault(folder, error) from error
+
+
+def _make_file(path: Path, fresh: Callable[[], bytes]) -> None:
+    # Whole or not at all: so an empty database is never one that is being made, but always damage.
+    if not os.path.lexists(path):
+        # What is left of a former database must not be rolled back into this one.
+        atomic.remove(path.with_name(f"{DATABASE}-journal"))
+        atomic.write(path, fresh())
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _error(path, error) from error
+    except UnicodeDecodeError as error:
+        # SQLite's own message quotes what it found in the file.
+        raise _damaged(path, "its text is garbled") from error
+
+
+def _damaged(path: Path, reason: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path} is damaged: {reason}",
+        hint="move it away and restore a copy: kmstool local restore FILE; or begin anew: kmstool local reset",
+    )
+
+
+def _error(path: Path, error: sqlite3.Error) -> KmsToolError:
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    # Our statements are tested, so an error in one means that the file's tables are not those we made.
+    # Text that is no UTF-8 has no code at all.
+    if code in (0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return _damaged(path, str(error))
+    if code == sqlite3.SQLITE_FULL:
+        return atomic.fault(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return OutputError(
+            f"{path} was in use by other processes for over {_WAIT_SECONDS} s", hint="run the command again"
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR):
+        return OutputError(
+            f"cannot use {path}: {error}", hint="check the folder's permissions and the disk, or set KMSTOOL_LOCAL_HOME"
+        )
+    return KmsToolError(f"the database answered {error}")

@@ -1,0 +1,52 @@
+"""The store's own row: how its root key is kept, its keys under that, its clock."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+from kmstool.errors import IntegrityError
+from kmstool.server.tables import seals
+
+_FEWEST = 5
+_TYPES = [bytes, str, bytes, bytes, int, str, int, bytes, str, bytes]
+
+
+class StoreRow(NamedTuple):
+    """The row in the order of the table; `created` is in Unix seconds, `clock_offset` in seconds.
+
+    `former` is the protection whose root key may still lie about, empty if none does. The seal
+    is empty in stores of before format 8, which had none.
+    """
+
+    store_id: bytes
+    protection: str
+    canary: bytes
+    store_key: bytes
+    created: int
+    parameters: str = ""
+    clock_offset: int = 0
+    fingerprint_key: bytes = b""
+    former: str = ""
+    seal: bytes = b""
+
+
+def read(db: sqlite3.Connection, known: StoreRow | None = None) -> StoreRow:
+    """Return the row as it stands, unchecked but for its types; raise `IntegrityError` if there is none.
+
+    If it is still the one that is `known`, that is returned.
+    """
+    found = db.execute("SELECT * FROM store").fetchone()
+    if known is not None and found == known:
+        return known
+    if found is None:
+        raise IntegrityError("the store of the local KMS has lost its own row", hint="begin anew: kmstool local reset")
+    if len(found) < _FEWEST or [type(value) for value in found] != _TYPES[: len(found)]:
+        raise seals.damaged("the store's own row")
+    return StoreRow(*found)
+
+
+def write(db: sqlite3.Connection, row: StoreRow) -> None:
+    """Put a row in the place of the one that there is, inside a writing transaction."""
+    db.execute("DELETE FROM store")
+    db.execute("INSERT INTO store VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)

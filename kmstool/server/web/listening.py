@@ -1,0 +1,139 @@
+"""Runs the served KMS: one server a store, where it is written down for others of its user, and a graceful end."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from kmstool.errors import KmsToolError, NetworkError, OutputError
+from kmstool.server.web import unix_sockets
+from kmstool.server.web.gateway import Gateway
+from kmstool.server.web.http_server import HttpServer
+from kmstool.system import atomic, ownership
+
+_LOCK = "serve.lock"
+_MAX_LOCK_BYTES = 8192
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a running server tells its own user: host:port, the secret path of the metadata service, and the rest.
+
+    `metadata` and `socket` are empty where there is none.
+    """
+
+    address: str
+    metadata: str = field(repr=False, default="")
+    web_identity: bool = False
+    socket: str = ""
+
+
+def serve(
+    gateway: Gateway, folder: Path, host: str, port: int, ready: Callable[[int], None], *, unix: Path | None = None
+) -> None:
+    """Listen on a loopback address until SIGINT or SIGTERM, and on a Unix socket too; `ready` gets the port.
+
+    Raises `OutputError` if the store is served already, `NetworkError` for an address that
+    cannot be had, and what `unix_sockets.listening` raises.
+    """
+    with _only_server(folder) as lock, ExitStack() as stack:
+        listener = stack.enter_context(unix_sockets.listening(unix)) if unix else None
+
+        def announce(actual: int) -> None:
+            stubs = gateway.stubs
+            name = os.path.abspath(unix) if unix else ""
+            served = Served(f"{bracketed(host)}:{actual}", stubs.metadata, stubs.web_identity, name)
+            os.pwrite(lock, json.dumps(asdict(served)).encode(), 0)
+            ready(actual)
+
+        try:
+            asyncio.run(_until_stopped(HttpServer(gateway.handle, gateway.admit), host, port, announce, listener))
+        except OSError as error:
+            raise NetworkError(
+                f"cannot listen on {host}:{port}: {(error.strerror or '').lower()}", hint="choose another --port, or 0"
+            ) from error
+
+
+def served(folder: Path) -> Served | None:
+    """Return what the server of this store tells, None if none is running."""
+    path = folder / _LOCK
+    ownership.check_path(folder, secret=False)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        # Who writes it says where credentials and requests go.
+        ownership.check(os.fstat(descriptor), path, secret=True)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        found = os.pread(descriptor, _MAX_LOCK_BYTES, 0)
+        # Empty while the server starts.
+        return Served(**json.loads(found)) if found else None
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def running(folder: Path) -> Served:
+    """Return what the server of this store tells; raise `NetworkError` if none is running."""
+    found = served(folder)
+    if found is None:
+        raise _not_running()
+    return found
+
+
+def refuse_served(folder: Path) -> None:
+    """Raise `OutputError` if this store is served: its server would go on without it."""
+    found = served(folder)
+    if found:
+        raise OutputError(f"the store in {folder} is served at {found.address}", hint="stop kmstool local serve first")
+
+
+def bracketed(host: str) -> str:
+    """Return a host as it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
+
+
+async def _until_stopped(
+    server: HttpServer, host: str, port: int, ready: Callable[[int], None], unix: socket.socket | None
+) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await server.serve(host, port, ready, stop, unix=unix)
+
+
+@contextmanager
+def _only_server(folder: Path) -> Iterator[int]:
+    path = folder / _LOCK
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise atomic.fault(path, error) from error
+    try:
+        ownership.check(os.fstat(descriptor), path, secret=True)
+        os.fchmod(descriptor, 0o600)
+        ownership.adopt(descriptor, folder)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        yield descriptor
+    except BlockingIOError as error:
+        raise OutputError(
+            f"the store in {folder} is served already", hint="see where: kmstool local env; or set KMSTOOL_LOCAL_HOME"
+        ) from error
+    finally:
+        os.close(descriptor)
+
+
+def _not_running() -> KmsToolError:
+    return NetworkError("no server is running for this store", hint="start it: kmstool local serve")

@@ -1,0 +1,116 @@
+"""Stubs of STS (version 2018-08-13) and of a machine's metadata service, so that temporary credentials work offline.
+
+Any role may be assumed: there is one account here. Web identities and the metadata service
+are served only where the owner asked for it, to who knows a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from kmstool.server.app import EmbeddedKms
+from kmstool.server.call import refuse
+from kmstool.server.tables import credentials
+from kmstool.server.tables.credentials import ServedCredential
+from kmstool.server.vault import Vault
+
+VERSION = "2018-08-13"
+WEB_IDENTITY = "AssumeRoleWithWebIdentity"
+METADATA_PATH = "/latest/meta-data/cam/security-credentials/"
+ROLE = "kmstool-local"
+PARAMETERS = {
+    "AssumeRole": (
+        "RoleArn", "RoleSessionName", "DurationSeconds", "Policy", "ExternalId", "Tags", "SourceIdentity",
+        "SerialNumber", "TokenCode",
+    ),
+    WEB_IDENTITY: ("ProviderId", "WebIdentityToken", "RoleArn", "RoleSessionName", "DurationSeconds"),
+}  # fmt: skip
+"""The parameters of each action, of which some mean nothing here."""
+
+_DEFAULT_SECONDS = 7200
+_MAX_SECONDS = 43200
+_REQUIRED = {
+    "AssumeRole": ("RoleArn", "RoleSessionName"),
+    WEB_IDENTITY: ("ProviderId", "WebIdentityToken", "RoleArn", "RoleSessionName"),
+}
+_KINDS = {"AssumeRole": credentials.ROLE, WEB_IDENTITY: credentials.WEB_IDENTITY}
+
+
+def call(kms: EmbeddedKms, action: str, params: Mapping[str, Any], signer: str) -> dict[str, Any]:
+    """Serve an action; the answer holds Credentials and ExpiredTime.
+
+    `signer` is the id of the API key that signed, or of the web identity token: the new key
+    comes from that, and ends with it.
+    """
+    if action not in PARAMETERS:
+        raise refuse("InvalidAction", f"the STS stub has no action {action!r}")
+    for name in _REQUIRED[action]:
+        if not params.get(name):
+            raise refuse("MissingParameter", f"the parameter {name} is missing")
+    try:
+        seconds = int(params.get("DurationSeconds") or _DEFAULT_SECONDS)
+    except (TypeError, ValueError) as error:
+        raise refuse("InvalidParameter", "DurationSeconds is not a number") from error
+    if not 0 < seconds <= _MAX_SECONDS:
+        raise refuse("InvalidParameter", f"DurationSeconds is {seconds}, 1 to {_MAX_SECONDS} are possible")
+    with kms.request("DescribeKey", {}, write=True) as request:
+        credentials.remove_expired(request.db)
+        made = credentials.derive(request.db, request.vault(), _KINDS[action], signer, seconds)
+    return {
+        "Credentials": {"Token": made.token, "TmpSecretId": made.secret_id, "TmpSecretKey": made.secret_key},
+        "ExpiredTime": made.expires_unix,
+        "Expiration": _expiration(made),
+        "RequestId": str(uuid.uuid4()),
+    }
+
+
+def identity(kms: EmbeddedKms, params: Mapping[str, Any]) -> str:
+    """Return the id of the web identity token of a request; raise the API's error unless this server issued it."""
+    if not params.get("WebIdentityToken"):
+        raise refuse("MissingParameter", "the parameter WebIdentityToken is missing")
+    with kms.request("DescribeKey", {}, write=False) as request:
+        found = credentials.find_bearer(request.db, request.vault(), params["WebIdentityToken"])
+    if found is None:
+        raise refuse("InvalidParameter.WebIdentityTokenError", "the token was not issued here, or has expired")
+    return found.secret_id
+
+
+def metadata(kms: EmbeddedKms, path: str) -> bytes | None:
+    """Answer a path of the metadata service: the role's name, or its credentials as JSON; None for others.
+
+    As in the cloud, the same credentials are given until half of their time is over.
+    """
+    if path == METADATA_PATH:
+        return ROLE.encode()
+    if path != METADATA_PATH + ROLE:
+        return None
+    with kms.request("DescribeKey", {}, write=True) as request:
+        lasting = credentials.all_lasting(request.db, request.vault())
+        if not lasting:
+            return None
+        made = _of_the_machine(request.db, request.vault(), lasting[0].secret_id)
+    return json.dumps(
+        {
+            "TmpSecretId": made.secret_id,
+            "TmpSecretKey": made.secret_key,
+            "Token": made.token,
+            "ExpiredTime": made.expires_unix,
+            "Expiration": _expiration(made),
+            "Code": "Success",
+        }
+    ).encode()
+
+
+def _of_the_machine(db: sqlite3.Connection, vault: Vault, parent_id: str) -> ServedCredential:
+    credentials.remove_expired(db)
+    kept = credentials.latest(db, vault, credentials.METADATA, parent_id, _DEFAULT_SECONDS // 2)
+    return kept or credentials.derive(db, vault, credentials.METADATA, parent_id, _DEFAULT_SECONDS)
+
+
+def _expiration(made: ServedCredential) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(made.expires_unix))

@@ -1,0 +1,229 @@
+"""Files that are either old or complete.
+
+Nothing appears under the final name before its last byte is on disk; a failure or a
+kill leaves the former file as it was. Where the file system can do it, the bytes have
+no name at all until then, so that a kill leaves no plaintext behind. What a kill does
+leave has a temporary name, and the next write in that folder removes it (kmstool/system/leftovers.py).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from kmstool.errors import OutputError
+from kmstool.system import leftovers, ownership
+
+# What open(O_TMPFILE) or linkat from /proc answers where the kernel or the file system has neither.
+_NO_TMPFILE = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}
+
+
+def write(path: Path, data: bytes, *, replace: bool = False, mode: int = 0o600) -> None:
+    """Write `data` to `path` at once; see `create` for what is promised and raised."""
+    with create(path, replace=replace, mode=mode) as out:
+        out.write(data)
+
+
+@contextmanager
+def create(
+    path: Path,
+    *,
+    replace: bool = False,
+    mode: int = 0o600,
+    durable: bool = True,
+    publish: bool = True,
+    within: int | None = None,
+) -> Iterator[BinaryIO]:
+    """Give a file to write to that becomes `path` when the block ends without an exception.
+
+    A durable one is on disk by then; without that a crash of the machine soon after may
+    lose the new file, but never leaves half of it where the file system keeps order.
+    Without `publish` it is checked and written all the same, and then thrown away.
+    `within` is a descriptor of the folder, for those who opened it in a way of their own.
+
+    `mode` holds whatever the umask says, and in a user's home root makes files of that user.
+    A symbolic link under that name is replaced, never followed. Raises `OutputError` if the
+    name exists and `replace` is false, and for every fault of the file system.
+    """
+    _check_target(path, within, replace=replace)
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY) if within is None else os.dup(within)
+    except OSError as error:
+        raise fault(path, error) from error
+    name = leftovers.new_name()
+    # A signal raises after any call, and a second one never does: one of two removals is undisturbed. They stand
+    # in this frame, and the name is known before anything has it: so nothing is made that is not removed.
+    try:
+        try:
+            if publish:
+                leftovers.sweep(folder)
+            yield from _written(folder, name, path, replace=replace, mode=mode, durable=durable, publish=publish)
+        finally:
+            _forget(folder, name)
+    finally:
+        _forget(folder, name)
+        os.close(folder)
+
+
+def remove(path: Path) -> None:
+    """Take a file away, on disk too when this returns; one that is not there is no fault. Raises `OutputError`."""
+    try:
+        path.unlink(missing_ok=True)
+        _sync(path.parent)
+    except OSError as error:
+        raise fault(path, error) from error
+
+
+def rename(path: Path, name: str) -> None:
+    """Give a file another name in its folder, on disk too when this returns, over one that has that name.
+
+    One that is not there is no fault. Raises `OutputError`.
+    """
+    try:
+        path.replace(path.with_name(name))
+        _sync(path.parent)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise fault(path, error) from error
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make a folder (0700) if it is not there, and wait until no other process is in such a block of it.
+
+    So what the block reads there is what it changes. Raises `OutputError` for a folder that
+    cannot be made or locked.
+    """
+    with ExitStack() as stack:
+        try:
+            ownership.make_folder(folder)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise fault(folder, error) from error
+        yield
+
+
+def fault(path: Path, error: OSError) -> OutputError:
+    """Translate a fault of the file system into an error that names the file and the way out."""
+    hints = {
+        errno.EEXIST: "choose another name, or add --force to replace it",
+        errno.ENOSPC: "free some space first",
+        errno.EDQUOT: "free some space first",
+        errno.EACCES: "choose a folder that you may write to",
+        errno.EPERM: "choose a folder that you may write to",
+        errno.EROFS: "choose a folder that you may write to",
+        errno.ENOENT: "make the folder first",
+    }
+    reason = "it exists already" if error.errno == errno.EEXIST else (error.strerror or "unknown fault").lower()
+    return OutputError(f"cannot write {path}: {reason}", hint=hints.get(error.errno or 0))
+
+
+def _sync(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _check_target(path: Path, within: int | None, *, replace: bool) -> None:
+    try:
+        found = os.lstat(path) if within is None else os.stat(path.name, dir_fd=within, follow_symlinks=False)
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return
+        raise fault(path, error) from error
+    if not (stat.S_ISREG(found.st_mode) or _is_plain_link(path, found.st_mode)):
+        raise OutputError(f"cannot write {path}: it is not a regular file", hint="use - and a redirection instead")
+    if not replace:
+        raise fault(path, FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)))
+
+
+def _is_plain_link(path: Path, mode: int) -> bool:
+    """Tell whether it is a link that may be replaced: not /dev/stdout, nor one to a device, pipe or socket."""
+    if not stat.S_ISLNK(mode) or os.path.realpath(path.parent) == "/dev":
+        return False
+    try:
+        found = os.stat(path).st_mode
+    except OSError:
+        return True
+    return stat.S_ISREG(found) or stat.S_ISDIR(found)
+
+
+def _written(
+    folder: int, temporary: str, path: Path, *, replace: bool, mode: int, durable: bool, publish: bool
+) -> Iterator[BinaryIO]:
+    """Yield a new file, which may have the temporary name, and give it its own name when it is whole."""
+    try:
+        descriptor = _open_unnamed(folder)
+        source = temporary if descriptor is None else f"/proc/self/fd/{descriptor}"
+        if descriptor is None:
+            descriptor = _open_named(folder, temporary)
+        try:
+            leftovers.hold(descriptor)
+            os.fchmod(descriptor, mode)
+            ownership.adopt(descriptor, folder)
+            with os.fdopen(descriptor, "wb", closefd=False) as out:
+                yield out
+            if not publish:
+                return
+            if durable:
+                os.fsync(descriptor)
+            _publish(folder, source, temporary, path.name, replace=replace)
+            if durable:
+                os.fsync(folder)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise fault(path, error) from error
+
+
+def _forget(folder: int, name: str) -> None:
+    # What cannot be removed now is removed by a later write in the folder.
+    with suppress(OSError):
+        os.unlink(name, dir_fd=folder)
+
+
+def _open_named(folder: int, name: str) -> int:
+    while True:
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+        if leftovers.hold(descriptor):
+            return descriptor
+        os.close(descriptor)
+
+
+def _open_unnamed(folder: int) -> int | None:
+    if not hasattr(os, "O_TMPFILE") or not os.path.isdir("/proc/self/fd"):
+        return None
+    try:
+        return os.open(".", os.O_TMPFILE | os.O_RDWR, 0o600, dir_fd=folder)
+    except OSError as error:
+        if error.errno in _NO_TMPFILE:
+            return None
+        raise
+
+
+def _publish(folder: int, source: str, temporary: str, name: str, *, replace: bool) -> None:
+    """Give the finished file its name, in one step that cannot overwrite unless asked to."""
+    if not replace:
+        _link(source, name, folder)
+        return
+    if source != temporary:
+        # A file without a name can only be linked, never renamed over another one.
+        _link(source, temporary, folder)
+    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _link(source: str, name: str, folder: int) -> None:
+    # The descriptors are given for an absolute source too: without one CPython calls link(2),
+    # which does not follow the /proc link to the file.
+    os.link(source, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)

@@ -1,0 +1,248 @@
+"""Folders of files that belong together: their files are all old or all new.
+
+A new folder is written beside the old one and takes its place in one step, an exchange of
+the two names. So a reader that has opened the folder sees one state of it, and a fault or a
+kill leaves the old folder or the new one. Files of other names are kept: they are in both.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import hashlib
+import os
+import signal
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from kmstool.errors import OutputError
+from kmstool.system import atomic, leftovers, ownership
+
+_RENAME_EXCHANGE = 2
+_NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
+_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+_HINT = "choose a folder for these files alone"
+
+
+@contextmanager
+def changed(
+    folder: Path, names: Collection[str], *, replace: bool = False, room: int = 0
+) -> Iterator[dict[str, bytes]]:
+    """Give a dictionary for the contents of files; after the block the folder has these, and no others of `names`.
+
+    What can be refused is refused before the block: a file of `names` that is there and not to
+    be replaced, subfolders, the working folder, a mount point. With `room`, so many bytes on
+    disk are taken for each of the names by then. Files get the mode 0600 and a new folder 0700.
+
+    Raises `OutputError`, for faults of the file system too.
+    """
+    if unknown := set(names) - leftovers.OWN_FILES:
+        raise ValueError(f"a sweep would not know {unknown}")
+    place = Path(os.path.realpath(folder))
+    try:
+        parent = os.open(place.parent, _OPEN_FOLDER)
+    except OSError as error:
+        raise atomic.fault(folder, error) from error
+    temporary = leftovers.new_name()
+    # Twice, and in this frame, for the reasons that atomic.py gives.
+    try:
+        try:
+            yield from _changed(folder, place, parent, temporary, names, replace=replace, room=room)
+        finally:
+            leftovers.discard(parent, temporary, names)
+    finally:
+        leftovers.discard(parent, temporary, names)
+        os.close(parent)
+
+
+def recover(folder: Path) -> None:
+    """Give a folder its name back that a kill took, which can be only where the file system knows no exchange."""
+    place = Path(os.path.realpath(folder))
+    aside = place.with_name(_aside(place.name)) if place.name else place
+    with suppress(OSError), ExitStack() as stack:
+        descriptor = _open(stack, aside)
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            return
+        # A process that lives holds it.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.lexists(place):
+            leftovers.discard(_open(stack, place.parent), aside.name)
+        else:
+            os.rename(aside, place)
+
+
+def is_current(descriptor: int, folder: Path) -> bool:
+    """Tell whether an open folder is the one that has this name now."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(folder))
+    except FileNotFoundError:
+        return False
+
+
+def _changed(
+    folder: Path, place: Path, parent: int, temporary: str, names: Collection[str], *, replace: bool, room: int
+) -> Iterator[dict[str, bytes]]:
+    try:
+        with ExitStack() as stack:
+            leftovers.sweep(parent)
+            recover(place)
+            former = _former(stack, place)
+            if former is not None:
+                _check(folder, place, former, names, replace=replace)
+            new = _made(stack, parent, temporary)
+            ownership.adopt(new, parent)
+            if former is not None:
+                os.fchmod(new, stat.S_IMODE(os.fstat(former).st_mode))
+                _keep(former, new, names)
+            for name in names if room else ():
+                _write(new, name, bytes(room))
+            contents: dict[str, bytes] = {}
+            yield contents
+            with _undisturbed():
+                _fill(new, contents, names)
+                if former is None:
+                    # An empty folder that came up meanwhile is replaced, any other is a fault.
+                    os.rename(temporary, place.name, src_dir_fd=parent, dst_dir_fd=parent)
+                else:
+                    _exchange(parent, temporary, place.name)
+                    _keep_late(former, new, names)
+                os.fsync(parent)
+    except OSError as error:
+        raise atomic.fault(folder, error) from error
+
+
+def _open(stack: ExitStack, folder: Path) -> int:
+    descriptor = os.open(folder, _OPEN_FOLDER)
+    stack.callback(os.close, descriptor)
+    return descriptor
+
+
+def _former(stack: ExitStack, place: Path) -> int | None:
+    """Open the folder that is there, if one is, and wait until no other process changes it."""
+    while True:
+        try:
+            descriptor = _open(stack, place)
+        except FileNotFoundError:
+            return None
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if is_current(descriptor, place):
+            leftovers.sweep(descriptor)
+            return descriptor
+
+
+def _check(folder: Path, place: Path, former: int, names: Collection[str], *, replace: bool) -> None:
+    # Whoever stands in it would stay in the old folder, which is removed.
+    if is_current(former, Path()):
+        raise OutputError(f"cannot write {folder}: it is the working folder, and is replaced as a whole", hint=_HINT)
+    if os.path.ismount(place):
+        raise OutputError(f"cannot write {folder}: something is mounted there", hint="choose a folder in it")
+    for name in sorted(os.listdir(former)):
+        mode = os.lstat(name, dir_fd=former).st_mode
+        if name in names and not replace:
+            raise atomic.fault(folder / name, FileExistsError(errno.EEXIST, "exists"))
+        if name in names and not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+            raise OutputError(f"cannot write {folder / name}: it is not a regular file", hint=_HINT)
+        if stat.S_ISDIR(mode):
+            raise OutputError(f"cannot write {folder}: it is replaced as a whole, and has a folder {name}", hint=_HINT)
+
+
+def _made(stack: ExitStack, parent: int, name: str) -> int:
+    """Make a folder that this process holds, and open it."""
+    while True:
+        os.mkdir(name, 0o700, dir_fd=parent)
+        # Whatever the umask says.
+        os.chmod(name, 0o700, dir_fd=parent)
+        descriptor = os.open(name, _OPEN_FOLDER, dir_fd=parent)
+        stack.callback(os.close, descriptor)
+        if leftovers.hold(descriptor):
+            return descriptor
+
+
+def _keep(former: int, new: int, names: Collection[str]) -> None:
+    """Give the other files of a folder a second name in the new one; those that have it stay as they are."""
+    for name in set(os.listdir(former)) - set(names):
+        if not leftovers.is_temporary(name):
+            with suppress(FileExistsError):
+                os.link(name, name, src_dir_fd=former, dst_dir_fd=new, follow_symlinks=False)
+
+
+def _keep_late(former: int, new: int, names: Collection[str]) -> None:
+    """Keep what came up before the exchange; what cannot be kept stays where it is, and the former folder with it."""
+    with suppress(OSError):
+        _keep(former, new, names)
+
+
+def _fill(folder: int, contents: Mapping[str, bytes], names: Collection[str]) -> None:
+    for name in names:
+        if name in contents:
+            _write(folder, name, contents[name])
+        else:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
+    os.fsync(folder)
+
+
+def _write(folder: int, name: str, data: bytes) -> None:
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    try:
+        os.fchmod(descriptor, 0o600)
+        ownership.adopt(descriptor, folder)
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.write(data)
+        # Not before: the room that is taken would be given back.
+        os.ftruncate(descriptor, len(data))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _exchange(parent: int, first: str, second: str) -> None:
+    """Exchange two names in a folder, in one step where the file system can do that."""
+    # Python has no function for it.
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None:
+        number = errno.ENOSYS
+    else:
+        renameat2.argtypes = ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint
+        names = parent, os.fsencode(first), parent, os.fsencode(second)
+        number = ctypes.get_errno() if renameat2(*names, _RENAME_EXCHANGE) else 0
+    if number in _NO_EXCHANGE:
+        _exchange_by_steps(parent, first, second)
+    elif number:
+        raise OSError(number, os.strerror(number))
+
+
+def _exchange_by_steps(parent: int, first: str, second: str) -> None:
+    """Exchange two names; a kill in between takes the second one away, until `recover`."""
+
+    def rename(before: str, after: str) -> None:
+        os.rename(before, after, src_dir_fd=parent, dst_dir_fd=parent)
+
+    aside = _aside(second)
+    rename(second, aside)
+    try:
+        rename(first, second)
+    except OSError:
+        rename(aside, second)
+        raise
+    rename(aside, first)
+
+
+def _aside(name: str) -> str:
+    """Return the name that a folder has while the new one gets its own; it tells which one it was."""
+    return f".kmstool-old-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let the signals that end a command wait until the block has ended."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
