@@ -1,7 +1,10 @@
 """A damaged rule is damage of the store, for the commands and for the served KMS, and no unexpected error."""
 
+import contextlib
 import os
+import sqlite3
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from kmstool.server.app import EmbeddedKms
 from kmstool.server.web import faults
 from kmstool.server.web.faults import FaultRule
 from tests.conftest import PROGRAM
+from tests.served import serving
 
 DAMAGED = [
     "", "{", "[]", "[1]", "null", "1", '"text"', "NaN", "{}}", "[" * 100_000, '{"number": 7}', '{"unknown": 1}',
@@ -70,3 +74,23 @@ def _fields(rule: FaultRule) -> dict[str, Any]:
     from dataclasses import asdict
 
     return asdict(rule)
+
+
+def test_the_served_kms_answers_and_goes_on(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        environ = {**served.environ, **served.variables}
+        command = [*PROGRAM, "--endpoint", served.endpoint, "--retries", "0", "key", "list"]
+
+        def ask() -> "subprocess.CompletedProcess[str]":
+            return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+
+        assert ask().returncode == 0
+        with contextlib.closing(sqlite3.connect(tmp_path / "store" / "kms.sqlite3")) as db:
+            db.execute("INSERT INTO fault (rule) VALUES ('{')")
+            db.commit()
+        for _ in range(2):
+            refused = ask()
+            assert (refused.returncode, refused.stdout) == (6, ""), refused
+            assert "InternalError" in refused.stderr
+        served.run("local", "faults", "clear")
+        assert ask().returncode == 0
