@@ -1,5 +1,6 @@
 """What kmstool trusts was made by this user or root, and nobody else can change it; a secret, nobody else can read."""
 
+import contextlib
 import json
 import os
 import stat
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from kmstool.errors import AccessError, InputError
-from kmstool.system import ownership
+from kmstool.errors import AccessError, InputError, OutputError
+from kmstool.server.web import listening
+from kmstool.system import folders, ownership
 from tests.conftest import PROGRAM, need, unable
 
 USER, STRANGER = 65534, 65533
@@ -243,6 +245,48 @@ def test_in_a_sandbox_the_systems_folders_are_nobodys(tmp_path: Path, run: Run) 
     home.mkdir()
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HOME": str(home)}, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@contextlib.contextmanager
+def made_by_root(folder: Path) -> Iterator[None]:
+    ownership.make_folder(folder)
+    yield
+
+
+@pytest.mark.parametrize("of_bundle", [False, True])
+def test_a_name_that_a_user_exchanges_leads_root_nowhere(
+    users_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of_bundle: bool
+) -> None:
+    """In a user's home that user can put a link in the place of a folder that root makes just now."""
+    roots = tmp_path / "roots"
+    roots.mkdir()
+    roots.chmod(0o755)
+    make = os.mkdir
+
+    def exchanged(name: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
+        make(name, mode, dir_fd=dir_fd)
+        os.rename(name, f"{name} moved", src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+        os.symlink(roots, name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "mkdir", exchanged)
+    folder = users_home / "folder"
+    with pytest.raises((OSError, OutputError)), folders.changed(folder, ()) if of_bundle else made_by_root(folder):
+        pass
+    found = roots.stat()
+    assert (stat.S_IMODE(found.st_mode), found.st_uid) == (0o755, 0)
+
+
+def test_root_gives_a_user_no_file_that_it_did_not_make(users_home: Path, run: Run) -> None:
+    """A file of root's in the home can be moved by the home's owner to where root looks for its own."""
+    run("init", "--local", user=True)
+    lock = store(users_home) / "serve.lock"
+    lock.write_text("of root")
+    lock.chmod(0o600)
+    with listening._only_server(lock.parent):
+        assert lock.stat().st_uid == 0
+    lock.unlink()
+    with listening._only_server(lock.parent):
+        assert lock.stat().st_uid == USER
 
 
 KEPT = ("passphrase", "identity.pem", "library.so")

@@ -164,6 +164,14 @@ def test_a_folder_that_others_can_change_is_refused(folder: Path, mode: int) -> 
     assert list(folder.iterdir()) == []
 
 
+def test_nobody_is_told_to_close_a_folder_that_is_there_for_all(folder: Path) -> None:
+    """`chmod 700 /tmp`, which root could do, would stop other programs of the machine."""
+    folder.chmod(0o1777)
+    with pytest.raises(AccessError) as caught, unix_sockets.listening(folder / "kms"):
+        pass
+    assert caught.value.hint == "use a folder of your own"
+
+
 def test_a_folder_above_that_others_can_change_is_refused(folder: Path) -> None:
     folder.parent.chmod(0o777)
     with pytest.raises(AccessError, match="others may exchange"), unix_sockets.listening(folder / "kms"):

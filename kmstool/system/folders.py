@@ -94,7 +94,6 @@ def _changed(
             if former is not None:
                 _check(folder, place, former, names, replace=replace)
             new = _made(stack, parent, temporary)
-            ownership.adopt(new, parent)
             if former is not None:
                 os.fchmod(new, stat.S_IMODE(os.fstat(former).st_mode))
                 _keep(former, new, names)
@@ -153,13 +152,12 @@ def _check(folder: Path, place: Path, former: int, names: Collection[str], *, re
 def _made(stack: ExitStack, parent: int, name: str) -> int:
     """Make a folder that this process holds, and open it."""
     while True:
-        os.mkdir(name, 0o700, dir_fd=parent)
-        # Whatever the umask says.
-        os.chmod(name, 0o700, dir_fd=parent)
-        descriptor = os.open(name, _OPEN_FOLDER, dir_fd=parent)
-        stack.callback(os.close, descriptor)
-        if leftovers.hold(descriptor):
-            return descriptor
+        # Before it is held, the sweep of another process may take it for a leftover.
+        with suppress(FileNotFoundError):
+            descriptor = ownership.new_folder(name, parent)
+            stack.callback(os.close, descriptor)
+            if leftovers.hold(descriptor):
+                return descriptor
 
 
 def _keep(former: int, new: int, names: Collection[str]) -> None:

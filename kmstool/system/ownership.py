@@ -19,6 +19,7 @@ from kmstool.errors import AccessError, InputError
 _MAX_LINKS = 40
 _OVERFLOW_USER = 65534
 _WRITE = stat.S_IWGRP | stat.S_IWOTH
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -64,7 +65,10 @@ def check(found: os.stat_result, path: Path, *, secret: bool) -> None:
     if found.st_mode & _WRITE or (secret and found.st_mode & closed_to):
         what = "write" if found.st_mode & _WRITE else "read"
         mode = "700" if stat.S_ISDIR(found.st_mode) else "600"
-        raise AccessError(f"others may {what} {path}", hint=f"close it: chmod {mode} {_quoted(path)}")
+        # A folder that is there for all, such as /tmp, must stay open.
+        shared = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
+        hint = "use a folder of your own" if shared else f"close it: chmod {mode} {_quoted(path)}"
+        raise AccessError(f"others may {what} {path}", hint=hint)
 
 
 def check_path(path: Path, *, secret: bool) -> None:
@@ -84,20 +88,43 @@ def make_folder(folder: Path) -> None:
     """
     missing = []
     while not folder.is_dir():
-        missing.append(folder)
+        missing.append(folder.name)
         folder = folder.parent
-    for path in reversed(missing):
-        try:
-            path.mkdir(mode=0o700)
-        except FileExistsError:
-            # Another process was faster, or it is no folder.
-            if not path.is_dir():
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
-            continue
-        path.chmod(0o700)
-        heir = _heir(os.stat(path.parent))
-        if heir is not None:
-            os.chown(path, *heir, follow_symlinks=False)
+    if not missing:
+        return
+    here = os.open(folder, _FOLDER)
+    try:
+        for name in reversed(missing):
+            try:
+                below = new_folder(name, here)
+            except FileExistsError:
+                # Another process was faster, or it is no folder.
+                below = os.open(name, _FOLDER, dir_fd=here)
+            os.close(here)
+            here = below
+    finally:
+        os.close(here)
+
+
+def new_folder(name: str, within: int) -> int:
+    """Make a folder in an open one, 0700 whatever the umask says, and return its descriptor. Raises `OSError`.
+
+    By that alone it is changed: where root works in a user's home, its name may be another thing's at any moment.
+    """
+    os.mkdir(name, 0o700, dir_fd=within)
+    try:
+        descriptor = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=within)
+    except PermissionError:
+        # A umask closed it to its own user, which never keeps root out.
+        os.chmod(name, 0o700, dir_fd=within)
+        descriptor = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=within)
+    try:
+        os.fchmod(descriptor, 0o700)
+        adopt(descriptor, within)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def adopt(descriptor: int, folder: int | Path) -> None:

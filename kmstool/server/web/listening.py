@@ -78,7 +78,7 @@ def served(folder: Path) -> Served | None:
     except BlockingIOError:
         found = os.pread(descriptor, _MAX_LOCK_BYTES, 0)
         # Empty while the server starts.
-        return Served(**json.loads(found)) if found else None
+        return _told(found, folder) if found else None
     finally:
         os.close(descriptor)
     return None
@@ -117,13 +117,11 @@ async def _until_stopped(
 def _only_server(folder: Path) -> Iterator[int]:
     path = folder / _LOCK
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = _lock_file(folder)
     except OSError as error:
         raise atomic.fault(path, error) from error
     try:
         ownership.check(os.fstat(descriptor), path, secret=True)
-        os.fchmod(descriptor, 0o600)
-        ownership.adopt(descriptor, folder)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(descriptor, 0)
         yield descriptor
@@ -133,6 +131,28 @@ def _only_server(folder: Path) -> Iterator[int]:
         ) from error
     finally:
         os.close(descriptor)
+
+
+def _told(text: bytes, folder: Path) -> Served:
+    try:
+        return Served(**json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise OutputError(
+            f"the store in {folder} is served by another version of kmstool", hint="stop that server first"
+        ) from error
+
+
+def _lock_file(folder: Path) -> int:
+    """Open the file that a server locks; a new one is closed to others, and the home's owner gets it."""
+    path, flags = folder / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        # Root leaves a user nothing that the user put under this name: it may be root's own.
+        return os.open(path, flags)
+    os.fchmod(descriptor, 0o600)
+    ownership.adopt(descriptor, folder)
+    return descriptor
 
 
 def _not_running() -> KmsToolError:
