@@ -17,7 +17,7 @@ import pytest
 from kmstool.errors import InputError, IntegrityError, KmsToolError, OutputError
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
-from kmstool.server.tables import store
+from kmstool.server.tables import schema, store
 from tests.conftest import need, small_disk
 
 DATABASE = "kms.sqlite3"
@@ -742,6 +742,9 @@ def test_a_reset_removes_everything_whatever_its_state(folder: Path, content: by
     if content is not None:
         (folder / DATABASE).write_bytes(content)
         (folder / f"{DATABASE}-journal").write_bytes(content)
+    # What an upgrade kept opens with the passphrase, if there is one.
+    (folder / f"{DATABASE}.format-1").touch()
+    (folder / f"{DATABASE}.format-{schema.VERSION - 1}").touch()
     admin.reset(folder)
     assert list(folder.iterdir()) == []
     admin.reset(folder)

@@ -87,7 +87,7 @@ class Store:
             return
         if version > 0:
             # Not by reading the file: closing it would drop the locks that this process holds on it.
-            atomic.write(self.folder / f"{DATABASE}.format-{version}", db.serialize(), replace=True)
+            atomic.write(self.folder / _copy_of_format(version), db.serialize(), replace=True)
         bring_up(db)
 
     def data_version(self) -> int:
@@ -191,14 +191,21 @@ def _patiently(action: Callable[[], Result]) -> Result:
 
 
 def remove(folder: Path) -> None:
-    """Delete the database, readable or not; its journal first, which the next one must not get."""
+    """Delete the database, readable or not; its journal first, which the next one must not get.
+
+    With it go the copies of former formats, which a passphrase would still open.
+    """
     ownership.check_path(folder, secret=False)
-    for name in (f"{DATABASE}-journal", DATABASE):
+    for name in (f"{DATABASE}-journal", *map(_copy_of_format, range(1, schema.VERSION)), DATABASE):
         path = folder / name
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise atomic.fault(path, error) from error
+
+
+def _copy_of_format(version: int) -> str:
+    return f"{DATABASE}.format-{version}"
 
 
 def _make_folder(folder: Path) -> None:
