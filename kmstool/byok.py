@@ -12,14 +12,13 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import get_args
 
-from kmstool import documents
+from kmstool import documents, words
 from kmstool.api import cmk_rules, protocol
 from kmstool.crypto import rsa
 from kmstool.errors import InputError
 
-ALGORITHMS: tuple[rsa.EncryptionAlgorithm, ...] = get_args(rsa.EncryptionAlgorithm)
+ALGORITHMS: tuple[words.EncryptionAlgorithm, ...] = words.RSA_ALGORITHMS
 WRAPPING_KEY_SPEC = "RSA_2048"
 TOKEN_SECONDS = 86_400
 LATEST_VALID_TO_UNIX = 2_147_443_200
@@ -52,7 +51,7 @@ class Parameters:
 
     key_id: str
     region: str
-    algorithm: rsa.EncryptionAlgorithm
+    algorithm: words.EncryptionAlgorithm
     material_bytes: int
     """16 or 32; 0 where KMS did not let us know."""
     wrapping_key: bytes
@@ -115,7 +114,7 @@ class Wrapped:
     """Key material under a wrapping key, and which key and wrapping key that is for."""
 
     key_id: str
-    algorithm: rsa.EncryptionAlgorithm
+    algorithm: words.EncryptionAlgorithm
     fingerprint: str
     wrapped: bytes
 
@@ -164,7 +163,7 @@ def check_wrapping_key(encoded: bytes) -> None:
     rsa.load_public_key(encoded)
 
 
-def algorithm(name: str) -> rsa.EncryptionAlgorithm:
+def algorithm(name: str) -> words.EncryptionAlgorithm:
     """Return a wrapping algorithm by its API name; raise `InputError` for another name."""
     for known in ALGORITHMS:
         if known == name:

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from kmstool import words
 from kmstool.api import protocol
 from kmstool.crypto import rsa
 from kmstool.server.app import EmbeddedKms
 
-ALGORITHM: rsa.EncryptionAlgorithm = "RSAES_OAEP_SHA_256"
+ALGORITHM: words.EncryptionAlgorithm = "RSAES_OAEP_SHA_256"
 
 
 def parameters(kms: EmbeddedKms, key_id: str, algorithm: str = ALGORITHM) -> dict[str, Any]:
@@ -16,7 +17,9 @@ def parameters(kms: EmbeddedKms, key_id: str, algorithm: str = ALGORITHM) -> dic
     )
 
 
-def wrapped(issued: dict[str, Any], material: bytes, algorithm: rsa.EncryptionAlgorithm = ALGORITHM) -> dict[str, Any]:
+def wrapped(
+    issued: dict[str, Any], material: bytes, algorithm: words.EncryptionAlgorithm = ALGORITHM
+) -> dict[str, Any]:
     """Return a request of ImportKeyMaterial for parameters and material."""
     encrypted = rsa.encrypt(rsa.load_public_key(protocol.decode(issued["PublicKey"])), algorithm, material)
     return {

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kmstool import words
 from kmstool.api import protocol
 from kmstool.crypto import formats, keys, pem, rsa
 from kmstool.crypto.sm2 import encryption
@@ -25,7 +26,7 @@ CONTEXT = '{"key1":"value1"}'
 PLAINTEXT = protocol.encode(b"test\n")
 SIGNED = {"Algorithm": "SM2DSA", "Message": PLAINTEXT, "MessageType": "RAW"}
 DEVICES = [{"Identity": "a1" + "0" * 6 + ("-" + "0" * 14) * 3 + "-" + "0" * 16, "Description": "laptop"}]
-RSA_ALGORITHM: rsa.EncryptionAlgorithm = "RSAES_OAEP_SHA_256"
+RSA_ALGORITHM: words.EncryptionAlgorithm = "RSAES_OAEP_SHA_256"
 
 
 def request(action: str, call: Call) -> Params:

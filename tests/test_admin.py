@@ -70,7 +70,8 @@ RESTORE = """
 import json, sys
 from pathlib import Path
 from kmstool.errors import KmsToolError
-from kmstool.server import admin, store
+from kmstool.server import admin
+from kmstool.server.tables import store
 from kmstool.server.app import EmbeddedKms
 
 # What waits for another process should do so for a second only here.

@@ -73,11 +73,12 @@ def test_every_answer_and_every_refusal_has_a_request_id(kms: EmbeddedKms) -> No
 SERVES = """
 import sys
 from pathlib import Path
-from kmstool.crypto import asymmetric, pem
-from kmstool.server import gateway, key_pairs, protection
+from kmstool.crypto import keys, pem
+from kmstool.server import key_pairs, protection
+from kmstool.server.web import gateway
 server = gateway.Gateway(Path(sys.argv[1]), protection.no_passphrase, quota=False, report=print)
 loaded = set(sys.modules)
-public_key = pem.write_public_key(asymmetric.from_pkcs8(key_pairs.make("SM2")).public_key)
+public_key = pem.write_public_key(keys.from_pkcs8(key_pairs.make("SM2")).public_key)
 kms = server._writer
 for usage in ("ENCRYPT_DECRYPT", "ASYMMETRIC_SIGN_VERIFY_SM2", "ASYMMETRIC_DECRYPT_RSA_2048"):
     key_id = kms.call("CreateKey", {"Alias": usage, "KeyUsage": usage})["KeyId"]

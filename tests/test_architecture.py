@@ -19,8 +19,8 @@ import click
 import pytest
 
 import kmstool
-from kmstool import errors
-from kmstool.api import cmk_rules, data_key_rules
+from kmstool import errors, words
+from kmstool.api import data_key_rules
 from kmstool.cli import main, options
 from tests.conftest import unable
 
@@ -235,12 +235,17 @@ def test_an_example_is_run(path: str) -> None:
     assert any(f"{run} ".startswith(f"{line} ") for run in shown()), f"no session shows $ {line}"
 
 
-def test_the_words_of_options_are_those_of_keys() -> None:
-    """They are written twice, because `--help` must not import the domain."""
-    assert tuple(cmk_rules.USAGES) == options.USAGES
-    assert tuple(re.sub(r"(?<!^)(?=[A-Z])", "-", state).lower() for state in cmk_rules.STATES) == options.STATES
-    assert options.STATES[: len(data_key_rules.STATES)] == options.DATA_KEY_STATES
-    assert cmk_rules.STATES[: len(data_key_rules.STATES)] == data_key_rules.STATES
+def test_the_states_of_options_are_those_of_the_api() -> None:
+    assert options.STATES == ("enabled", "disabled", "pending-delete", "pending-import", "archived")
+    assert words.STATES[: len(data_key_rules.STATES)] == data_key_rules.STATES
+
+
+def test_the_literals_of_all_layers_cost_nothing_to_import() -> None:
+    """Options take them from there, and `--help` imports the options."""
+    tree = ast.parse(Path(str(words.__file__)).read_text("utf-8"))
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported == {"__future__", "typing"}
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
 
 
 def test_the_readme_lists_the_exit_codes() -> None:

@@ -8,15 +8,15 @@ import hashlib
 import os
 import secrets
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from kmstool import signing
+from kmstool import signing, words
 from kmstool.api import protocol
 from kmstool.cli.main import root
 from kmstool.cli.session.session import Session
-from kmstool.crypto import formats, keys, pem, rsa
+from kmstool.crypto import formats, keys, pem
 from kmstool.crypto.keys import RsaPrivateKey, RsaPublicKey, Sm2PrivateKey, Sm2PublicKey
 from kmstool.crypto.sm2 import encryption, signatures
 from kmstool.errors import KmsToolError
@@ -434,7 +434,7 @@ def test_what_is_encrypted_here_is_decrypted_there(work: dict[str, str], usage: 
     assert Path("one").read_bytes() != Path("two").read_bytes()
 
 
-@pytest.mark.parametrize("padding", get_args(rsa.EncryptionAlgorithm))
+@pytest.mark.parametrize("padding", words.RSA_ALGORITHMS)
 def test_the_paddings_of_the_commands(work: dict[str, str], material: dict[str, bytes], padding: str) -> None:
     Path("plain").write_bytes(bytes(CAPACITY[padding]))
     Path("long").write_bytes(bytes(CAPACITY[padding] + 1))

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kmstool import errors
+from kmstool import errors, words
 from kmstool.api import cmk_rules
 from kmstool.errors import IntegrityError, KmsToolError, NotFoundError, ServiceError
 from kmstool.server import blobs
@@ -522,7 +522,7 @@ def use(kms: EmbeddedKms, action: str, key_id: str, blob: str) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("state", cmk_rules.STATES)
+@pytest.mark.parametrize("state", words.STATES)
 @pytest.mark.parametrize("action", STATES)
 def test_what_works_in_which_state(kms: EmbeddedKms, tmp_path: Path, action: str, state: str) -> None:
     key_id = create(kms)
@@ -535,7 +535,7 @@ def test_what_works_in_which_state(kms: EmbeddedKms, tmp_path: Path, action: str
     assert use(kms, action, key_id, blob) is None
 
 
-@pytest.mark.parametrize("state", cmk_rules.STATES)
+@pytest.mark.parametrize("state", words.STATES)
 def test_re_encrypt_decrypts_with_one_key_and_encrypts_with_the_other(
     kms: EmbeddedKms, tmp_path: Path, state: str
 ) -> None:

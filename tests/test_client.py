@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from kmstool.api import protocol
-from kmstool.api.cmk_rules import USAGES
 from kmstool.errors import InputError, IntegrityError, KeyStateError, NotFoundError, ServiceError
 from kmstool.kms.client import KmsClient
 from kmstool.server.app import EmbeddedKms
+from kmstool.words import USAGES
 from tests.stores import reseal_folder
 
 SYMMETRIC = USAGES["symmetric"]

@@ -52,7 +52,7 @@ from kmstool.errors import (
     UnreachableError,
 )
 from kmstool.kms.client import KmsClient
-from kmstool.kms.credentials.provider import Credential, Fixed
+from kmstool.kms.provider import Credential, Fixed
 from kmstool.kms.transport import probe
 from kmstool.kms.transport.cloud import CloudTransport
 from tests.conftest import PROGRAM, need

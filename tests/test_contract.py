@@ -19,9 +19,9 @@ from kmstool import whitebox
 from kmstool.api import protocol
 from kmstool.cli.session.session import Session
 from kmstool.errors import IntegrityError, KeyStateError, KmsToolError, NotFoundError, ServiceError
-from kmstool.kms.credentials.provider import Credential, Fixed
+from kmstool.kms.port import Transport
+from kmstool.kms.provider import Credential, Fixed
 from kmstool.kms.transport.cloud import CloudTransport
-from kmstool.kms.transport.port import Transport
 from kmstool.kms.transport.retry import Retrying
 from kmstool.server.app import EmbeddedKms
 from kmstool.whitebox import binding, key_file

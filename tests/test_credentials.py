@@ -24,8 +24,8 @@ import pytest
 
 from kmstool.errors import AccessError, InputError, KmsToolError, NetworkError
 from kmstool.kms.credentials import roles, store
-from kmstool.kms.credentials.provider import Credential, Fixed, Provider, Renewed, checked, from_environment
 from kmstool.kms.credentials.tool_files import INI_FILES, from_ini, from_tccli
+from kmstool.kms.provider import Credential, Fixed, Provider, Renewed, checked, from_environment
 from kmstool.kms.transport.cloud import CloudTransport
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables import credentials as served_credentials

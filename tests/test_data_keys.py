@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kmstool import words
 from kmstool.api import cmk_rules, data_key_rules, protocol
 from kmstool.cli.commands.data_keys import data_key
 from kmstool.cli.session.session import Session
@@ -24,7 +25,7 @@ from kmstool.crypto.keys import Sm2PublicKey
 from kmstool.crypto.sm2 import encryption, keys
 from kmstool.errors import InputError, IntegrityError, KmsToolError, ServiceError
 from kmstool.kms.client import KmsClient
-from kmstool.kms.transport.port import Transport
+from kmstool.kms.port import Transport
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables import schema
@@ -79,7 +80,7 @@ CLOUD: dict[str, tuple[tuple[str | None, ...], tuple[str | None, ...]]] = {
     "GetDataKeyPlaintext": ((None, DISABLED, PENDING), (CMK_DISABLED, CMK_STATE, CMK_STATE, CMK_STATE)),
     "GetDataKeyCiphertextBlob": ((None, STATE, STATE), (None, None, None, None)),
 }
-MATRIX = list(itertools.product(data_key_rules.RULES, data_key_rules.STATES, cmk_rules.STATES))
+MATRIX = list(itertools.product(data_key_rules.RULES, data_key_rules.STATES, words.STATES))
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +155,7 @@ def test_the_table_says_what_the_cloud_says(action: str) -> None:
     own, by_cmk = CLOUD[action]
     assert tuple(data_key_rules.refusal(action, state, "Enabled") for state in data_key_rules.STATES) == own
     best = data_key_rules.STATES[own.index(None)]
-    assert tuple(data_key_rules.refusal(action, best, state) for state in cmk_rules.STATES[1:]) == by_cmk
+    assert tuple(data_key_rules.refusal(action, best, state) for state in words.STATES[1:]) == by_cmk
 
 
 def test_the_table_has_all_actions_on_a_data_key_and_codes_of_the_api() -> None:
@@ -172,7 +173,7 @@ def test_the_table_has_all_actions_on_a_data_key_and_codes_of_the_api() -> None:
 @pytest.fixture(scope="module")
 def matrix(shared: EmbeddedKms) -> dict[tuple[str, str, str], str]:
     """Make a data key for every cell of the table, under a CMK for each of the CMK's states."""
-    cmks = {state: create(shared) for state in cmk_rules.STATES}
+    cmks = {state: create(shared) for state in words.STATES}
     cells = {cell: str(generate(shared, cmks[cell[2]])["DataKeyId"]) for cell in MATRIX}
     later = now(shared) + 30 * DAY
     for (_, state, _), data_key_id in cells.items():
@@ -208,7 +209,7 @@ def test_the_documented_table_is_the_one_of_the_code() -> None:
     def cell(code: str | None) -> str:
         return "yes" if code is None else f"`{code.rpartition('.')[2]}`"
 
-    headings = ["action", *data_key_rules.STATES, *(f"CMK {state}" for state in cmk_rules.STATES)]
+    headings = ["action", *data_key_rules.STATES, *(f"CMK {state}" for state in words.STATES)]
     lines = [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
     for action, rule in data_key_rules.RULES.items():
         lines.append(f"| {' | '.join([action, *map(cell, (*rule.states, *rule.cmk))])} |")

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from kmstool.api.cmk_rules import USAGES, KeyAddress
+from kmstool.api.cmk_rules import KeyAddress
 from kmstool.errors import NotFoundError, UsageError
 from kmstool.kms import names
 from kmstool.kms.client import KmsClient
 from kmstool.server.app import EmbeddedKms
+from kmstool.words import USAGES
 
 SOME_ID = "0b1c2d3e-1111-11ee-8000-525400abcdef"
 

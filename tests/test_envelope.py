@@ -433,7 +433,9 @@ def test_what_is_no_range(span: str, large_envelope: str) -> None:
         opened = sealing.open_envelope(sealing.Source.of(open_file.fileno()))
         found = envelope_files.Found(opened, lambda: opened, ())
         with pytest.raises(UsageError, match="is no range"):
-            envelope_files.write_range(found, Floe.start(AES_256_GCM, bytes(32), b""), span, "opened", force=False)
+            envelope_files.write_range(
+                Session({}), found, Floe.start(AES_256_GCM, bytes(32), b""), span, "opened", force=False
+            )
     assert not Path("opened").exists()
 
 

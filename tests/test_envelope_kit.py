@@ -17,7 +17,7 @@ from kmstool.envelope import engine, sealing, workers
 from kmstool.envelope.recipients import unlock
 from kmstool.envelope.sealing import Opened, Source
 from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, UsageError
-from kmstool.kms.calls.answers import Decrypted
+from kmstool.kms.answers import Decrypted
 from kmstool.kms.cmk_recipients import CmkIdentity
 from tests import envelope_kit
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmstool.errors import InputError, NotFoundError, ServiceError
-from kmstool.kms.calls import fingerprints
+from kmstool.kms import fingerprints
 from kmstool.kms.calls.white_box import DeviceFingerprint
 from kmstool.kms.client import KmsClient
 from kmstool.server.app import EmbeddedKms

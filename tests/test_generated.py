@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import pytest
 
-from kmstool import __version__, errors
+from kmstool import __version__, errors, words
 from kmstool.cli import main, options
 from kmstool.cli.generated import completion, man
 from tests.conftest import need
@@ -220,7 +220,7 @@ def test_the_word_at_the_cursor_is_completed(shell: Shell, tmp_path: Path) -> No
         "kmstool key list --state=e": {"enabled"},
         "kmstool key list --format json --state e": {"enabled"},
         "kmstool key list --format=json --state=e": {"enabled"},
-        "kmstool key create --usage ": set(options.USAGES),
+        "kmstool key create --usage ": set(words.USAGES),
         "kmstool --format ": {"text", "json"},
         "kmstool encrypt --format j": {"json"},
         "kmstool encrypt sec": {FILE},

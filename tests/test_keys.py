@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool import errors
+from kmstool import errors, words
 from kmstool.api import cmk_rules, protocol
 from kmstool.api.cmk_rules import KeyAddress
 from kmstool.errors import KmsToolError, UsageError
@@ -236,8 +236,8 @@ def test_a_usage_or_type_that_there_is_not_is_refused(kms: EmbeddedKms, more: di
 def test_a_usage_is_served_or_refused_as_not_offered(kms: EmbeddedKms) -> None:
     listed = kms.call("ListAlgorithms", {})
     offered = {entry["KeyUsage"] for kind in listed.values() if isinstance(kind, list) for entry in kind}
-    assert {SYMMETRIC} <= offered <= set(cmk_rules.USAGES.values())
-    for number, usage in enumerate(cmk_rules.USAGES.values()):
+    assert {SYMMETRIC} <= offered <= set(words.USAGES.values())
+    for number, usage in enumerate(words.USAGES.values()):
         params = {"Alias": f"demo-{number}", "KeyUsage": usage}
         if usage in offered:
             key_id = kms.call("CreateKey", params)["KeyId"]
@@ -363,7 +363,7 @@ def test_a_list_comes_in_pages(kms: EmbeddedKms, folder: Path, action: str) -> N
 
 def test_list_keys_hides_what_cannot_be_used(kms: EmbeddedKms, folder: Path) -> None:
     ids = {}
-    for state in cmk_rules.STATES:
+    for state in words.STATES:
         ids[state] = create(kms, state)
         set_column(folder, ids[state], "state", state)
     answer = kms.call("ListKeys", {})
@@ -372,12 +372,12 @@ def test_list_keys_hides_what_cannot_be_used(kms: EmbeddedKms, folder: Path) -> 
 
 
 def test_all_states_are_described_and_listed_in_detail(kms: EmbeddedKms, folder: Path) -> None:
-    for state in cmk_rules.STATES:
+    for state in words.STATES:
         set_column(folder, create(kms, state), "state", state)
-    assert sorted(details(kms)) == sorted(cmk_rules.STATES)
+    assert sorted(details(kms)) == sorted(words.STATES)
     numbers = {0: None, 1: "Enabled", 2: "Disabled", 3: "PendingDelete", 4: "PendingImport", 5: "Archived"}
     for number, only in numbers.items():
-        assert sorted(details(kms, KeyState=number)) == (sorted(cmk_rules.STATES) if only is None else [only])
+        assert sorted(details(kms, KeyState=number)) == (sorted(words.STATES) if only is None else [only])
     for key in kms.call("ListKeyDetail", {})["KeyMetadatas"]:
         assert key["KeyState"] == key["Alias"]
         assert describe(kms, key["KeyId"]) == key
@@ -423,7 +423,7 @@ def test_the_usage_is_a_filter_and_without_it_only_symmetric_keys_are_listed(kms
     assert details(kms) == details(kms, KeyUsage="") == details(kms, KeyUsage=SYMMETRIC) == ["symmetric"]
     assert details(kms, KeyUsage="ASYMMETRIC_SIGN_VERIFY_SM2") == ["signing"]
     assert sorted(details(kms, KeyUsage="ALL")) == ["signing", "symmetric"]
-    for usage in cmk_rules.USAGES.values():
+    for usage in words.USAGES.values():
         details(kms, KeyUsage=usage)
 
 
@@ -503,7 +503,7 @@ def test_a_tag_given_twice_is_refused(kms: EmbeddedKms) -> None:
     assert details(kms) == []
 
 
-@pytest.mark.parametrize("state", cmk_rules.STATES)
+@pytest.mark.parametrize("state", words.STATES)
 @pytest.mark.parametrize(
     ("action", "params"), [("UpdateAlias", {"Alias": "other"}), ("UpdateKeyDescription", {"Description": "other"})]
 )
@@ -673,7 +673,7 @@ def test_an_alias_is_of_letters_digits_and_two_signs(text: str) -> None:
 
 
 def test_usages_have_a_short_name_and_the_apis(kms: EmbeddedKms) -> None:
-    for short, usage in cmk_rules.USAGES.items():
+    for short, usage in words.USAGES.items():
         assert cmk_rules.usage_of(short) == cmk_rules.usage_of(short.upper()) == cmk_rules.usage_of(usage) == usage
         assert re.fullmatch(r"[a-z0-9-]+", short)
     for name in ("", "encrypt_decrypt", "ALL", "rsa", "symmetric "):

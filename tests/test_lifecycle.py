@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kmstool import signing
+from kmstool import signing, words
 from kmstool.api import cmk_rules, protocol
 from kmstool.crypto import formats, keys, rsa
 from kmstool.crypto.sm2 import encryption
@@ -177,7 +177,7 @@ CLOUD_REASONS: list[tuple[str, str, dict[str, Any], set[str | None]]] = [
 CLOUD_REASONS += [
     (action, state, {"usage": usage}, {NOT_EXTERNAL})
     for action in IMPORTS
-    for state in cmk_rules.STATES
+    for state in words.STATES
     for usage in (SYMMETRIC, ASYMMETRIC)
 ]
 CLOUD_REASONS += [
@@ -204,7 +204,7 @@ class Condition:
 def conditions(rule: cmk_rules.Rule) -> Iterator[Condition]:
     """Yield every state and usage, and the other columns where a rule tells them apart."""
     for fields in itertools.product(
-        cmk_rules.STATES,
+        words.STATES,
         (SYMMETRIC, *materials.ASYMMETRIC) if rule.usages or rule.symmetric else (SYMMETRIC, ASYMMETRIC),
         ("TENCENT_KMS", "EXTERNAL") if rule.external or rule.generated else ("TENCENT_KMS",),
         ("user", "ssm") if rule.product else ("user",),
@@ -402,7 +402,7 @@ def test_every_action_on_every_kind_of_key(
         assert after == before, "a refused action changed the key"
 
 
-@pytest.mark.parametrize("state", cmk_rules.STATES)
+@pytest.mark.parametrize("state", words.STATES)
 @pytest.mark.parametrize("action", CLOUD)
 def test_the_table_says_what_the_cloud_says_of_states(action: str, state: str) -> None:
     origin = "EXTERNAL" if state == "PendingImport" or action in IMPORTS else "TENCENT_KMS"
@@ -437,7 +437,7 @@ def written_table() -> str:
 
     headings = [
         "action",
-        *cmk_rules.STATES,
+        *words.STATES,
         "symmetric",
         "asymmetric",
         "imported",
@@ -460,8 +460,8 @@ def test_the_documented_table_is_the_one_of_the_code() -> None:
     )
 
 
-@pytest.mark.parametrize("source", cmk_rules.STATES)
-@pytest.mark.parametrize("destination", cmk_rules.STATES)
+@pytest.mark.parametrize("source", words.STATES)
+@pytest.mark.parametrize("destination", words.STATES)
 def test_moving_a_blob_needs_a_key_that_decrypts_and_one_that_encrypts(
     shared: EmbeddedKms, source: str, destination: str
 ) -> None:
@@ -472,7 +472,7 @@ def test_moving_a_blob_needs_a_key_that_decrypts_and_one_that_encrypts(
 
 
 def test_keys_that_await_deletion_or_are_archived_are_not_in_the_short_list(kms: EmbeddedKms) -> None:
-    made = {state: key_in(kms, Condition(state))[0] for state in cmk_rules.STATES}
+    made = {state: key_in(kms, Condition(state))[0] for state in words.STATES}
     key_in(kms, Condition(owner="ssm"))
     answer = kms.call("ListKeys", {})
     listed = {found["KeyId"] for found in answer["Keys"]}

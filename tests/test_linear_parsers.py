@@ -20,13 +20,12 @@ import pytest
 
 from kmstool import byok, documents
 from kmstool.api import cmk_rules, context, protocol, tc3
-from kmstool.cli import options
-from kmstool.cli.io import messages, replace_process, times
+from kmstool.cli import messages, options
+from kmstool.cli.io import replace_process, times
 from kmstool.crypto import der, formats, keys, pem
 from kmstool.envelope import armor, header, manifest, stanzas
 from kmstool.errors import InputError, KmsToolError
-from kmstool.kms import ini
-from kmstool.kms.calls import fingerprints
+from kmstool.kms import fingerprints, ini
 from kmstool.kms.credentials import tool_files
 from kmstool.kms.transport import cloud, endpoint
 from kmstool.server import blobs, requests
@@ -386,7 +385,7 @@ CALLS = {
     "kms/transport/cloud.py": "answers of KMS",
     "kms/credentials/tool_files.py": "credential files of tccli",
     "kms/credentials/store.py": "what was decrypted and authenticated",
-    "kms/calls/fingerprints.py": "lists of fingerprints",
+    "kms/fingerprints.py": "lists of fingerprints",
     "kms/ini.py": "INI files",
     "kms/credentials/roles.py": "the metadata service's answer, read as those of KMS are",
     "api/protocol.py": "a file of the package",

@@ -17,11 +17,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool import byok
+from kmstool import byok, words
 from kmstool.api import protocol
 from kmstool.byok import Parameters, Wrapped
 from kmstool.cli import material_files, material_jobs
-from kmstool.cli.commands import asymmetric as cli_asymmetric
 from kmstool.cli.commands import import_material
 from kmstool.cli.session.session import Session
 from kmstool.crypto import rsa
@@ -97,7 +96,7 @@ def test_what_is_given_out_for_an_import(kms: EmbeddedKms) -> None:
 
 
 @pytest.mark.parametrize("algorithm", byok.ALGORITHMS)
-def test_material_is_taken_and_the_token_stays_good(kms: EmbeddedKms, algorithm: rsa.EncryptionAlgorithm) -> None:
+def test_material_is_taken_and_the_token_stays_good(kms: EmbeddedKms, algorithm: words.EncryptionAlgorithm) -> None:
     key_id = external(kms)
     issued = import_requests.parameters(kms, key_id, algorithm)
     kms.call("ImportKeyMaterial", import_requests.wrapped(issued, FIRST, algorithm))
@@ -203,7 +202,7 @@ def test_a_region_takes_material_of_one_length(kms: EmbeddedKms, region: str, si
 @pytest.mark.parametrize("announced", ["RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"])
 @pytest.mark.parametrize("used", byok.ALGORITHMS)
 def test_another_padding_than_was_announced_is_refused(
-    kms: EmbeddedKms, announced: str, used: rsa.EncryptionAlgorithm
+    kms: EmbeddedKms, announced: str, used: words.EncryptionAlgorithm
 ) -> None:
     key_id = external(kms)
     request = import_requests.wrapped(import_requests.parameters(kms, key_id, announced), FIRST, used)
@@ -525,7 +524,7 @@ def test_any_bytes_are_material_or_an_input_error(data: bytes, encoding: str, si
 
 
 def test_the_words_of_options_are_those_of_the_domain() -> None:
-    assert set(cli_asymmetric.RSA_ALGORITHMS) == set(byok.ALGORITHMS)
+    assert set(words.RSA_ALGORITHMS) == set(byok.ALGORITHMS)
     assert material_files.ENCODINGS == byok.ENCODINGS
 
 

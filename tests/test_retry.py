@@ -29,7 +29,7 @@ from kmstool.errors import (
     UnreachableError,
 )
 from kmstool.kms.client import KmsClient
-from kmstool.kms.credentials.provider import Credential, Fixed
+from kmstool.kms.provider import Credential, Fixed
 from kmstool.kms.transport.cloud import CloudTransport
 from kmstool.kms.transport.deadline import Deadline
 from kmstool.kms.transport.outcomes import LOOKUPS

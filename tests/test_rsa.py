@@ -12,18 +12,19 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kmstool import words
 from kmstool.crypto import der, rsa
 from kmstool.errors import InputError, IntegrityError
 from tests.foreign import openssl, wycheproof
 
-ENCRYPTION: tuple[rsa.EncryptionAlgorithm, ...] = get_args(rsa.EncryptionAlgorithm)
+ENCRYPTION: tuple[words.EncryptionAlgorithm, ...] = words.RSA_ALGORITHMS
 SIGNATURES: tuple[rsa.SignatureAlgorithm, ...] = get_args(rsa.SignatureAlgorithm)
-LIMITS: dict[rsa.EncryptionAlgorithm, tuple[int, int]] = {
+LIMITS: dict[words.EncryptionAlgorithm, tuple[int, int]] = {
     "RSAES_PKCS1_V1_5": (245, 373),
     "RSAES_OAEP_SHA_1": (214, 342),
     "RSAES_OAEP_SHA_256": (190, 318),
 }
-OPENSSL_ENCRYPTION: dict[rsa.EncryptionAlgorithm, list[str]] = {
+OPENSSL_ENCRYPTION: dict[words.EncryptionAlgorithm, list[str]] = {
     "RSAES_PKCS1_V1_5": ["rsa_padding_mode:pkcs1"],
     "RSAES_OAEP_SHA_1": ["rsa_padding_mode:oaep"],
     "RSAES_OAEP_SHA_256": ["rsa_padding_mode:oaep", "rsa_oaep_md:sha256", "rsa_mgf1_md:sha256"],
@@ -60,7 +61,7 @@ def key_files(key: RSAPrivateKey, tmp_path: Path) -> tuple[Path, Path]:
 
 @pytest.mark.parametrize("algorithm", ENCRYPTION)
 def test_what_fits_is_said_and_checked_first(
-    key: RSAPrivateKey, large_key: RSAPrivateKey, algorithm: rsa.EncryptionAlgorithm
+    key: RSAPrivateKey, large_key: RSAPrivateKey, algorithm: words.EncryptionAlgorithm
 ) -> None:
     for one, limit, bits in zip((key, large_key), LIMITS[algorithm], (2048, 3072), strict=True):
         assert rsa.max_plaintext_bytes(one.public_key(), algorithm) == limit
@@ -74,7 +75,7 @@ def test_what_fits_is_said_and_checked_first(
 
 @pytest.mark.parametrize("algorithm", ENCRYPTION)
 def test_every_failure_to_decrypt_reads_the_same(
-    key: RSAPrivateKey, large_key: RSAPrivateKey, algorithm: rsa.EncryptionAlgorithm
+    key: RSAPrivateKey, large_key: RSAPrivateKey, algorithm: words.EncryptionAlgorithm
 ) -> None:
     """With PKCS#1 v1.5, bad padding is answered with random bytes instead, if the OpenSSL is 3.2 or later."""
     ciphertext = rsa.encrypt(key.public_key(), algorithm, b"plaintext")
@@ -284,7 +285,7 @@ def test_there_are_keys_of_2048_and_3072_bits_only() -> None:
 
 @pytest.mark.parametrize("algorithm", ENCRYPTION)
 def test_the_openssl_program_encrypts_and_decrypts_the_same(
-    key: RSAPrivateKey, key_files: tuple[Path, Path], tmp_path: Path, algorithm: rsa.EncryptionAlgorithm
+    key: RSAPrivateKey, key_files: tuple[Path, Path], tmp_path: Path, algorithm: words.EncryptionAlgorithm
 ) -> None:
     private, public = key_files
     options = [part for option in OPENSSL_ENCRYPTION[algorithm] for part in ("-pkeyopt", option)]
@@ -331,7 +332,7 @@ def test_pkcs1_signature_vectors_of_wycheproof() -> None:
 @pytest.mark.parametrize(
     ("algorithm", "hash_name", "count"), [("RSAES_OAEP_SHA_1", "sha1", 36), ("RSAES_OAEP_SHA_256", "sha256", 37)]
 )
-def test_oaep_vectors_of_wycheproof(algorithm: rsa.EncryptionAlgorithm, hash_name: str, count: int) -> None:
+def test_oaep_vectors_of_wycheproof(algorithm: words.EncryptionAlgorithm, hash_name: str, count: int) -> None:
     """What was encrypted with a label is for another scheme than ours, and to be refused."""
     tests = wycheproof(f"rsa_oaep_2048_{hash_name}_mgf1{hash_name}_test.json")
     assert len(tests) >= count

@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmstool.errors import IntegrityError
-from kmstool.server import admin
+from kmstool.server import admin, seals
 from kmstool.server.app import EmbeddedKms
-from kmstool.server.tables import seals
-from kmstool.server.tables.seals import Seals
+from kmstool.server.seals import Seals
 from tests import import_requests
 from tests.conftest import PROGRAM
 from tests.stores import age

@@ -35,8 +35,9 @@ COMMANDS = {
 PAIRS = """
 import json, os, random, sys, time
 from kmstool.__main__ import run
-from kmstool.cli import local
-from kmstool.server import admin, copies, founding, renewal, seed
+from kmstool.cli.commands import local
+from kmstool.server import admin, copies, founding, renewal
+from kmstool.server.seed import seeding
 
 for line in sys.stdin:
     home, pair, delay = json.loads(line)

@@ -10,24 +10,7 @@ import re
 from dataclasses import dataclass
 
 from kmstool.errors import UsageError
-
-SYMMETRIC = "ENCRYPT_DECRYPT"
-
-# The short names of the command line and the API's spelling of each.
-USAGES = {
-    "symmetric": SYMMETRIC,
-    "rsa-2048": "ASYMMETRIC_DECRYPT_RSA_2048",
-    "sm2": "ASYMMETRIC_DECRYPT_SM2",
-    "sign-sm2": "ASYMMETRIC_SIGN_VERIFY_SM2",
-    "sign-rsa-2048": "ASYMMETRIC_SIGN_VERIFY_RSA_2048",
-    "sign-rsa-3072": "ASYMMETRIC_SIGN_VERIFY_RSA_3072",
-    "sign-ecc": "ASYMMETRIC_SIGN_VERIFY_ECC",
-    "sign-ecc-p384": "ASYMMETRIC_SIGN_VERIFY_ECDSA384",
-    "kyber": "ASYMMETRIC_Encrypt_Decrypt_Kyber_AES",
-    "dilithium": "ASYMMETRIC_SIGN_VERIFY_DILITHIUM",
-}
-
-STATES = ("Enabled", "Disabled", "PendingDelete", "PendingImport", "Archived")
+from kmstool.words import STATES, SYMMETRIC, USAGES
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _ALIAS = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,59}")

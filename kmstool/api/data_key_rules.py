@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kmstool import words
 from kmstool.api import cmk_rules
 
 STATES = ("Enabled", "Disabled", "PendingDelete")
@@ -33,7 +34,7 @@ class Rule:
 
     states: tuple[str | None, ...] = (_OK,) * len(STATES)
     """In the order of STATES."""
-    cmk: tuple[str | None, ...] = (_OK,) * len(cmk_rules.STATES)
+    cmk: tuple[str | None, ...] = (_OK,) * len(words.STATES)
     """By the state of the CMK, in the order of `keys.STATES`."""
 
 
@@ -65,7 +66,7 @@ def refusal(action: str, state: str, cmk_state: str) -> str | None:
     The data key's own state counts before that of its CMK.
     """
     rule = RULES[action]
-    return rule.states[STATES.index(state)] or rule.cmk[cmk_rules.STATES.index(cmk_state)]
+    return rule.states[STATES.index(state)] or rule.cmk[words.STATES.index(cmk_state)]
 
 
 def is_name(text: str) -> bool:

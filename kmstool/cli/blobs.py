@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from kmstool.cli.io import files
+from kmstool.cli.io import inputs
 from kmstool.errors import InputError, IntegrityError
 
 MAX_BYTES = 65536
 
 
-def read(name: str | None) -> tuple[files.Input, str]:
+def read(name: str | None) -> tuple[inputs.Input, str]:
     """Read a ciphertext blob from FILE or stdin and return it without white space around it, with where it came from.
 
     Raises `InputError` for what is no blob, `IntegrityError` for one with bytes that no blob has.
     """
     hint = "give the text that kmstool encrypt printed"
-    source = files.read(name, MAX_BYTES, "{size} bytes are no ciphertext blob", hint)
+    source = inputs.read(name, MAX_BYTES, "{size} bytes are no ciphertext blob", hint)
     data = source.data.strip(b" \t\r\n")
     if b"-k-" not in data:
         raise InputError("the input is no ciphertext blob", hint=hint)

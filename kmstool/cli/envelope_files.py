@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kmstool.cli import recipients
-from kmstool.cli.io import files, progress
+from kmstool.cli.io import inputs, outputs, progress
 from kmstool.cli.session.session import Session
 from kmstool.errors import IntegrityError, KmsToolError, UsageError
 
@@ -83,16 +83,16 @@ def decrypt(session: Session, found: Found, floe: Floe, target: str | None, *, f
 
     envelope = found.envelope
     with progress.bar(session, "decrypting", envelope.plaintext_bytes) as advance:
-        if target is None or target == files.STDIN:
+        if target is None or target == inputs.STDIN:
             with _verified_stdout(target) as write:
                 sealing.unseal_stream(envelope, floe, write, advance)
             return
         refuse_same(target, *found.inputs)
-        with files.created(target, force=force, durable=False) as file:
+        with outputs.created(session, target, force=force, durable=False) as file:
             sealing.unseal(envelope, floe, file.fileno(), advance)
 
 
-def write_range(found: Found, floe: Floe, span: str, target: str | None, *, force: bool) -> None:
+def write_range(session: Session, found: Found, floe: Floe, span: str, target: str | None, *, force: bool) -> None:
     """Decrypt the bytes A-B, as `decrypt` does all of them."""
     from kmstool.envelope import engine, sealing
 
@@ -100,18 +100,18 @@ def write_range(found: Found, floe: Floe, span: str, target: str | None, *, forc
     if not numbers:
         raise UsageError(f"{span!r} is no range", hint="for example --range 0-1023")
     first, last = int(numbers[1]), int(numbers[2])
-    if target is None or target == files.STDIN:
+    if target is None or target == inputs.STDIN:
         with _verified_stdout(target) as write:
             sealing.unseal_range(found.envelope, floe, first, last, write)
         return
     refuse_same(target, *found.inputs)
-    with files.created(target, force=force, durable=False) as file:
+    with outputs.created(session, target, force=force, durable=False) as file:
         sealing.unseal_range(found.envelope, floe, first, last, engine.writer(file.fileno()))
 
 
 def decrypted_name(name: str | None, out: str | None) -> str | None:
     """Return where the plaintext goes: X for X.kte unless something else was said; None for stdout."""
-    if out is not None or name in (None, files.STDIN):
+    if out is not None or name in (None, inputs.STDIN):
         return out
     if not str(name).endswith(SUFFIX) or not is_name(os.path.basename(str(name)).removesuffix(SUFFIX)):
         raise UsageError(
@@ -129,7 +129,7 @@ def refuse_same(target: str, *sources: Source) -> None:
     """Raise `UsageError` for an output that is one of the sources, and for one without a name."""
     for source in sources:
         here = os.fstat(source.descriptor) if source.descriptor is not None else None
-        files.refuse_same(target, (here.st_dev, here.st_ino) if here else None)
+        inputs.refuse_same(target, (here.st_dev, here.st_ino) if here else None)
 
 
 @contextmanager
@@ -137,7 +137,7 @@ def source_of(name: str | None) -> Iterator[Source]:
     """Open FILE, or stdin for None and `-`; raise as `files.opened` does, and `UsageError` for a folder."""
     from kmstool.envelope.sealing import Source
 
-    with files.opened(name) as descriptor:
+    with inputs.opened(name) as descriptor:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             raise UsageError(f"{name} is a folder", hint="envelope encrypt and decrypt take folders, with --recursive")
         yield Source.of(descriptor)
@@ -209,8 +209,8 @@ def _verified_stdout(target: str | None) -> Iterator[Write]:
 
     def guarded(data: memoryview) -> None:
         nonlocal begun
-        if text_only and not files.is_text(bytes(data)):
-            raise files.not_for_terminals()
+        if text_only and not inputs.is_text(bytes(data)):
+            raise inputs.not_for_terminals()
         begun = begun or len(data) > 0
         write(data)
 

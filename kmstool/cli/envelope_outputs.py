@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from kmstool.cli import envelope_files
 from kmstool.cli.envelope_jobs import EncryptJob
-from kmstool.cli.io import files, progress
+from kmstool.cli.io import inputs, outputs, progress
 from kmstool.cli.session.session import Session
 from kmstool.errors import UsageError
 
@@ -35,9 +35,9 @@ def encrypt(
 
     Raises `UsageError` for an output that would replace the input or one of the `spared` files.
     """
-    target = out if out is not None else (None if name in (None, files.STDIN) else f"{name}{envelope_files.SUFFIX}")
+    target = out if out is not None else (None if name in (None, inputs.STDIN) else f"{name}{envelope_files.SUFFIX}")
     for output in (target, detached):
-        files.spare(output, *spared)
+        inputs.spare(output, *spared)
     with envelope_files.source_of(name) as source:
         encrypt_source(session, make, source, target, detached, force=force)
 
@@ -58,13 +58,13 @@ def encrypt_source(
     """
     with ExitStack() as stack:
         # The stack closes them in reverse.
-        header = _header_file(stack, source, target, detached, force=force)
-        if target is None or target == files.STDIN:
+        header = _header_file(session, stack, source, target, detached, force=force)
+        if target is None or target == inputs.STDIN:
             head = _encrypt_to_stdout(session, make(), source, named=target is not None)
             payload = None
         else:
             envelope_files.refuse_same(target, source)
-            payload = stack.enter_context(files.created(target, force=force, durable=header is not None))
+            payload = stack.enter_context(outputs.created(session, target, force=force, durable=header is not None))
             head = _encrypt_to_file(session, make(), source, payload)
         if header is not None:
             header.write(head.encode())
@@ -74,16 +74,16 @@ def encrypt_source(
 
 
 def _header_file(
-    stack: ExitStack, source: Source, target: str | None, detached: str | None, *, force: bool
+    session: Session, stack: ExitStack, source: Source, target: str | None, detached: str | None, *, force: bool
 ) -> BinaryIO | None:
     if detached is None:
         return None
-    if detached == files.STDIN:
+    if detached == inputs.STDIN:
         raise UsageError("the header is written to a file, not to stdout", hint="./- is a file of that name")
     envelope_files.refuse_same(detached, source)
     if target is not None and os.path.realpath(target) == os.path.realpath(detached):
         raise UsageError(f"{target} is to be the header and the payload", hint="give them two names")
-    return stack.enter_context(files.created(detached, force=force))
+    return stack.enter_context(outputs.created(session, detached, force=force))
 
 
 def _complete(header: BinaryIO, payload: BinaryIO, replaced: Path | None) -> None:
@@ -103,7 +103,7 @@ def _complete(header: BinaryIO, payload: BinaryIO, replaced: Path | None) -> Non
 
 def _encrypt_to_stdout(session: Session, job: EncryptJob, source: Source, *, named: bool) -> Header:
     if not named and not job.armor and sys.stdout.isatty():
-        raise files.not_for_terminals("a pipe, --armor")
+        raise inputs.not_for_terminals("a pipe, --armor")
     return _encrypt_in_order(session, job, source, envelope_files.stdout_writer())
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar
 from kmstool.cli import recipients
 from kmstool.cli.envelope_files import SUFFIX
 from kmstool.cli.envelope_jobs import EncryptJob
-from kmstool.cli.io import files
+from kmstool.cli.io import inputs
 from kmstool.cli.processes import Outcome
 from kmstool.cli.session.session import Session
 from kmstool.errors import AccessError, InputError, KmsToolError, OutputError, UsageError
@@ -69,11 +69,11 @@ class Sealer:
 
         if path == NAME:
             raise InputError("its name is that of the manifest, which is made anew")
-        files.spare(str(self.target.root / (path + SUFFIX)), *self.spared)
+        inputs.spare(str(self.target.root / (path + SUFFIX)), *self.spared)
         try:
             descriptor = self.source.open(path)
         except OSError as error:
-            raise files.unreadable(str(self.source.root / path), error) from error
+            raise inputs.unreadable(str(self.source.root / path), error) from error
         try:
             kept = None if self.force else self._kept(descriptor, path)
             return Outcome(path, kept, self.KEPT) if kept else Outcome(path, self._made(descriptor, path))
@@ -91,7 +91,7 @@ class Sealer:
             if {**former.files, **listed} == former.files:
                 return
             listed = {**former.files, **listed}
-        files.spare(str(self.target.root / (NAME + SUFFIX)), *self.spared)
+        inputs.spare(str(self.target.root / (NAME + SUFFIX)), *self.spared)
         data = Manifest(listed).encode()
         head = self.job.header(len(data), to_file=True, facts={**self.job.facts, PATH: NAME})
         with created(self.target, NAME + SUFFIX, replace=True) as out:
@@ -182,7 +182,7 @@ def manifest_of(folder: Beneath, identities: Sequence[Identity]) -> Manifest | N
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise files.unreadable(str(folder.root / (NAME + SUFFIX)), error) from error
+        raise inputs.unreadable(str(folder.root / (NAME + SUFFIX)), error) from error
     try:
         return opened(Source.of(descriptor), identities)
     except KmsToolError as error:

@@ -15,9 +15,10 @@ from typing import NoReturn
 import click
 
 from kmstool import __version__
-from kmstool.cli.io.messages import say
+from kmstool.cli.console import LOCAL_NOTE
 from kmstool.cli.lazy import LazyGroup
-from kmstool.cli.session.session import LOCAL_NOTE, Session
+from kmstool.cli.messages import say
+from kmstool.cli.session.session import Session
 from kmstool.errors import DryRunDone, InputError, KmsToolError, OutputError, UsageError
 
 COMMANDS = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
-from kmstool.cli.io import files
+from kmstool.cli.io import inputs
 from kmstool.cli.session.session import Session
 from kmstool.errors import IntegrityError, OutputError, UsageError
 
@@ -37,7 +37,7 @@ passphrase_option = options.file_option(
 
 def read_material(
     session: Session, name: str | None, encoding: str, passphrase_file: str | None, size: int
-) -> files.Input:
+) -> inputs.Input:
     """Return the key material in a file, which may be an encrypted backup.
 
     Raises `InputError` for none of `size` bytes, `UsageError` for a passphrase where nothing is encrypted.
@@ -45,14 +45,14 @@ def read_material(
     from kmstool import byok, documents
     from kmstool.passphrase_file import unseal
 
-    found = files.read(name, _MAX_BYTES, "{size} bytes are no key material", "give a file with 16 or 32 bytes")
+    found = inputs.read(name, _MAX_BYTES, "{size} bytes are no key material", "give a file with 16 or 32 bytes")
     if not documents.is_a(_BACKUP, found.data):
         if passphrase_file is not None:
             raise UsageError(f"--passphrase-file goes with an encrypted backup, and {name or 'stdin'} is none")
         return replace(found, data=byok.decode(found.data, encoding, size))
 
     def passphrase() -> bytes:
-        return files.secret(passphrase_file) if passphrase_file is not None else session.passphrase_of(what)
+        return inputs.secret(passphrase_file) if passphrase_file is not None else session.passphrase_of(what)
 
     what = f"the backup {name}"
     secret = unseal(_BACKUP, "", found.data, passphrase, what, "use another copy of it")
@@ -62,7 +62,7 @@ def read_material(
 
 def check_new(name: str) -> None:
     """Raise `OutputError` if a file is there already, `UsageError` for stdout, which nothing can be read back from."""
-    if name in ("", files.STDIN):
+    if name in ("", inputs.STDIN):
         raise UsageError(f"{name!r} is no file for a backup", hint="name a new file")
     if os.path.lexists(name):
         raise OutputError(
@@ -85,7 +85,7 @@ def generate(session: Session, backup: str, size: int, passphrase: bytes | None)
     secret = secrets.token_bytes(size)
     content = secret if passphrase is None else passphrase_file.seal(_BACKUP, "", secret, passphrase)
     atomic.write(Path(backup), content)
-    kept = files.read(backup, _MAX_BYTES, "the backup has grown to {size} bytes", "is the disk sound?").data
+    kept = inputs.read(backup, _MAX_BYTES, "the backup has grown to {size} bytes", "is the disk sound?").data
     if passphrase is not None:
         kept = passphrase_file.unseal(
             _BACKUP, "", kept, lambda: passphrase, f"the backup {backup}", "is the disk sound?"
@@ -145,7 +145,7 @@ def read_parameters(folder: str) -> Parameters:
 
     folders.recover(Path(folder))
     path = str(Path(folder) / PARAMETERS)
-    found = files.read(path, _MAX_BYTES, "{size} bytes are no import parameters", "kmstool material params makes them")
+    found = inputs.read(path, _MAX_BYTES, "{size} bytes are no import parameters", "kmstool material params makes them")
     return Parameters.read(found.data, path)
 
 
@@ -153,5 +153,5 @@ def read_wrapped(name: str | None, parameters: Parameters) -> Wrapped:
     """Return wrapped material that fits the parameters; raise `InputError` for any other."""
     from kmstool.byok import Wrapped
 
-    found = files.read(name, _MAX_BYTES, "{size} bytes are no wrapped material", "kmstool material wrap makes it")
+    found = inputs.read(name, _MAX_BYTES, "{size} bytes are no wrapped material", "kmstool material wrap makes it")
     return Wrapped.read(found.data, parameters, name or "stdin")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmstool.cli import blobs
-from kmstool.cli.commands.asymmetric import RSA_ALGORITHMS
 from kmstool.cli.io import times
 from kmstool.cli.session.session import Session
 from kmstool.errors import IntegrityError, UsageError
+from kmstool.words import RSA_ALGORITHMS
 
 if TYPE_CHECKING:
     from kmstool.byok import Parameters
-    from kmstool.kms.calls.answers import Key
+    from kmstool.kms.answers import Key
     from kmstool.kms.client import KmsClient
 
 algorithm_option = click.option(

@@ -7,28 +7,25 @@ the later one wins where both are given.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from functools import partial, update_wrapper
 from typing import Any, TypeVar
 
 import click
 
-from kmstool.cli.io.messages import quoted
+from kmstool import words
+from kmstool.cli.messages import quoted
 from kmstool.errors import UsageError
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-# The short names of `kmstool.api.cmk_rules.USAGES`, written out so that `--help` need not import it.
-USAGES = (
-    "symmetric", "rsa-2048", "sm2", "sign-sm2", "sign-rsa-2048", "sign-rsa-3072", "sign-ecc", "sign-ecc-p384",
-    "kyber", "dilithium",
-)  # fmt: skip
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """The settings of every command."""
 OWN_ARGUMENTS = {**CONTEXT, "allow_interspersed_args": False}
 """Those of a command that runs another one: what comes after that is its own."""
 
-STATES = ("enabled", "disabled", "pending-delete", "pending-import", "archived")
+STATES = tuple(re.sub("(?<=[a-z])(?=[A-Z])", "-", state).lower() for state in words.STATES)
 DATA_KEY_STATES = STATES[:3]
 
 

@@ -11,7 +11,7 @@ from kmstool.cli import recipients, whole_folders
 from kmstool.cli.envelope_files import SUFFIX, is_name, unarmored
 from kmstool.cli.envelope_jobs import EncryptJob
 from kmstool.cli.folder_sealing import Sealer, created, manifest_of
-from kmstool.cli.io import files
+from kmstool.cli.io import inputs
 from kmstool.cli.processes import Outcome, in_order, in_processes, no_client
 from kmstool.cli.session.session import Session
 from kmstool.cli.whole_folders import Found, Report
@@ -121,11 +121,11 @@ class _Opener:
         if not is_name(os.path.basename(path).removesuffix(SUFFIX)):
             raise InputError(f"nothing is left of its name without {SUFFIX}")
         if self.target is not None:
-            files.spare(str(self.target.root / path.removesuffix(SUFFIX)), *self.spared)
+            inputs.spare(str(self.target.root / path.removesuffix(SUFFIX)), *self.spared)
         try:
             descriptor = self.source.open(path)
         except OSError as error:
-            raise files.unreadable(str(self.source.root / path), error) from error
+            raise inputs.unreadable(str(self.source.root / path), error) from error
         try:
             return self._opened(path, Source.of(descriptor))
         finally:

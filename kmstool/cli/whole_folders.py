@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kmstool.cli.io import files
+from kmstool.cli.io import inputs
 from kmstool.cli.processes import Outcome
 from kmstool.cli.session.session import Session
 from kmstool.errors import PartialError, UsageError
@@ -20,7 +20,7 @@ def named(name: str | None, hint: str = "kmstool envelope encrypt -r DIR -o OUT"
     """Return the folder of a name; raise `UsageError` for what is none."""
     if name == "":
         raise UsageError("an empty name is no folder", hint="is a variable not set? . means the working folder")
-    if name == files.STDIN:
+    if name == inputs.STDIN:
         raise UsageError("no folder goes to stdout or comes from stdin", hint="a folder of that name is ./-")
     if name is None or not Path(name).is_dir():
         raise UsageError("--recursive needs a folder", hint=hint)
@@ -30,7 +30,7 @@ def named(name: str | None, hint: str = "kmstool envelope encrypt -r DIR -o OUT"
 def pair(name: str | None, out: str | None) -> tuple[Path, Path]:
     """Return the folders of two names, which do not lie within each other; raise `UsageError`."""
     for one in (name, out):
-        if one in ("", files.STDIN):
+        if one in ("", inputs.STDIN):
             named(one)
     if name is None or out is None or not Path(name).is_dir():
         raise UsageError(
@@ -60,7 +60,7 @@ def walk(session: Session, folder: Path, suffix: str = "") -> Found:
     unread: list[Outcome] = []
 
     def unreadable(error: OSError) -> None:
-        fault, path = files.unreadable(error.filename, error), os.path.relpath(error.filename, folder)
+        fault, path = inputs.unreadable(error.filename, error), os.path.relpath(error.filename, folder)
         if path == os.curdir:
             raise fault from error
         unread.append(Outcome(path, fault=fault.message))

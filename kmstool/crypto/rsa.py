@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from kmstool.crypto import der, interruptible
 from kmstool.errors import InputError, IntegrityError
+from kmstool.words import EncryptionAlgorithm
 
 Bits = Literal[2048, 3072]
-EncryptionAlgorithm = Literal["RSAES_PKCS1_V1_5", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"]
 SignatureAlgorithm = Literal["RSA_PKCS1_SHA_256", "RSA_PSS_SHA_256"]
 
 DIGEST_BYTES = 32

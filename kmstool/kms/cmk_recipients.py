@@ -23,9 +23,9 @@ from kmstool.envelope.stanzas import (
     Stanza,
 )
 from kmstool.errors import InputError, IntegrityError
-from kmstool.kms.calls.answers import Decrypted
-from kmstool.kms.calls.crypt import KEY_SPECS
+from kmstool.kms.answers import Decrypted
 from kmstool.kms.client import KmsClient
+from kmstool.words import KEY_SPECS
 
 MAX_CACHED = 1024
 MAX_CACHED_SECONDS = 600

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from kmstool.errors import DryRunDone, InputError, KmsToolError, OutputError
-from kmstool.server import clock, protection, renewal, root_key
+from kmstool.server import clock, protection, renewal, root_key, store_row
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.copies import backup, restore
 from kmstool.server.protection import Passphrase
-from kmstool.server.tables import credentials, store, store_row
+from kmstool.server.tables import credentials, store
 from kmstool.server.tables.credentials import ServedCredential
 
 __all__ = ["backup", "describe", "lasting_credential", "move_clock", "protect", "reset", "restore"]

@@ -15,14 +15,14 @@ from typing import Any
 
 from kmstool.api import protocol
 from kmstool.errors import DryRunDone, KmsToolError
-from kmstool.server import clock, due, protection, requests, root_key
+from kmstool.server import clock, due, protection, requests, root_key, store_row
 from kmstool.server.call import Call, refuse
 from kmstool.server.handlers import ACTIONS
 from kmstool.server.protection import Passphrase
 from kmstool.server.regions import DEFAULT, Region, region
-from kmstool.server.tables import schema, store_row
+from kmstool.server.store_row import StoreRow
+from kmstool.server.tables import schema
 from kmstool.server.tables.store import Store
-from kmstool.server.tables.store_row import StoreRow
 from kmstool.server.vault import Vault
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from kmstool.errors import InputError, IntegrityError, UsageError
-from kmstool.server import renewal, root_key
+from kmstool.server import renewal, root_key, store_row
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.protection import Passphrase, RootKey
-from kmstool.server.tables import schema, store, store_row
-from kmstool.server.tables.store_row import StoreRow
+from kmstool.server.store_row import StoreRow
+from kmstool.server.tables import schema, store
 from kmstool.server.vault import Vault
 from kmstool.system import atomic
 

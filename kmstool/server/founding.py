@@ -7,9 +7,9 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from kmstool.server import root_key
-from kmstool.server.tables import store, store_row
-from kmstool.server.tables.store_row import StoreRow
+from kmstool.server import root_key, store_row
+from kmstool.server.store_row import StoreRow
+from kmstool.server.tables import store
 from kmstool.server.vault import Vault
 
 

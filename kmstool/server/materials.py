@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 
-from kmstool.api.cmk_rules import SYMMETRIC
 from kmstool.crypto.aead import KEY_BYTES
 from kmstool.server.regions import Region
+from kmstool.words import SYMMETRIC
 
 _BYTES = {"AES_256": KEY_BYTES["AES_256"], "SM4": KEY_BYTES["SM4"]}
 

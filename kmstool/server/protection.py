@@ -15,7 +15,7 @@ from pathlib import Path
 from kmstool.api import protocol
 from kmstool.crypto import kdf
 from kmstool.errors import AccessError, IntegrityError
-from kmstool.server.tables.store_row import StoreRow
+from kmstool.server.store_row import StoreRow
 from kmstool.system import keychain, ownership
 
 MODES = {

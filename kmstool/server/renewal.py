@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from kmstool.errors import IntegrityError
-from kmstool.server import root_key
+from kmstool.server import root_key, seals, store_row
 from kmstool.server.protection import Passphrase
-from kmstool.server.tables import cmks, credentials, data_keys, imports, seals, store_row, white_box_keys
+from kmstool.server.tables import cmks, credentials, data_keys, imports, white_box_keys
 from kmstool.server.tables.store import Store
 from kmstool.server.vault import Vault
 

@@ -14,11 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from kmstool.errors import AccessError, IntegrityError, KmsToolError, OutputError
-from kmstool.server import protection
+from kmstool.server import protection, store_row
 from kmstool.server.protection import FORMER_FILE, NEXT_FILE, ROOT_KEY_FILE, SPARE_FILES, Passphrase, RootKey
-from kmstool.server.tables import store_row
+from kmstool.server.store_row import StoreRow
 from kmstool.server.tables.store import Store
-from kmstool.server.tables.store_row import StoreRow
 from kmstool.server.vault import Vault, fits, wrong_root_key
 from kmstool.system import atomic
 

@@ -12,8 +12,8 @@ import uuid
 
 from kmstool.crypto import aead, kdf
 from kmstool.errors import AccessError, IntegrityError
-from kmstool.server.tables.seals import Seals, damaged
-from kmstool.server.tables.store_row import StoreRow
+from kmstool.server.seals import Seals, damaged
+from kmstool.server.store_row import StoreRow
 
 KEY_BYTES = 32
 

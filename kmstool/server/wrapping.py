@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
+from kmstool import words
 from kmstool.api import protocol
 from kmstool.errors import InputError, KmsToolError
 from kmstool.server.call import Call, refuse
@@ -36,7 +35,7 @@ def _wrapped(public_key: str, algorithm: str, plaintext: bytes) -> bytes:
         if _SM2_FORMS[algorithm] == "der":
             return formats.write_ciphertext(ciphertext, "der")
         return formats.write_ciphertext(ciphertext, "c1c3c2").removeprefix(b"\x04")
-    for name in get_args(rsa.EncryptionAlgorithm):
+    for name in words.RSA_ALGORITHMS:
         if algorithm == name and isinstance(key, keys.RsaPublicKey):
             return rsa.encrypt(key.key, name, plaintext)
     raise InputError(f"the algorithm {algorithm or 'SM2'!r} does not fit the public key, which is {key.kind}")

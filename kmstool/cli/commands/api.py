@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from kmstool.cli import options
-from kmstool.cli.io import files, output
+from kmstool.cli.io import inputs, outputs
+from kmstool.cli.messages import print_json
 from kmstool.cli.session.session import Session, pass_session
 
 MAX_PARAMS_BYTES = 10 * 2**20
@@ -28,7 +29,7 @@ def api(session: Session, action: str, params: str) -> None:
     request = _request(params)
     _refuse_unknown(action)
     answer = session.transport().call(action, request)
-    output.answer(session, answer, lambda: output.print_json(answer))
+    outputs.answer(session, answer, lambda: print_json(answer))
 
 
 def _request(params: str) -> dict[str, Any]:
@@ -36,9 +37,9 @@ def _request(params: str) -> dict[str, Any]:
     from kmstool.errors import InputError, UsageError
 
     text: str | bytes = params
-    if params == files.STDIN or params.startswith("@"):
-        name = files.STDIN if params == files.STDIN else params[1:]
-        text = files.read(name, MAX_PARAMS_BYTES, "the request is {size} bytes; the API takes 10 MiB", "").data
+    if params == inputs.STDIN or params.startswith("@"):
+        name = inputs.STDIN if params == inputs.STDIN else params[1:]
+        text = inputs.read(name, MAX_PARAMS_BYTES, "the request is {size} bytes; the API takes 10 MiB", "").data
     try:
         request = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli.io import output, times
+from kmstool.cli.io import outputs, times
 from kmstool.cli.options import Group, not_empty
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import UsageError
@@ -38,8 +38,8 @@ def list_credentials(session: Session) -> None:
         ]
     }
     rows = [(item.secret_id, item.kind, times.shown(item.expires_unix), item.parent or "-") for item in found]
-    output.answer(
-        session, answer, lambda: output.table(session, ("SECRET ID", "KIND", "EXPIRES", "PARENT'S SECRET ID"), rows)
+    outputs.answer(
+        session, answer, lambda: outputs.table(session, ("SECRET ID", "KIND", "EXPIRES", "PARENT'S SECRET ID"), rows)
     )
 
 
@@ -66,7 +66,7 @@ def create(session: Session, lifetime: str | None) -> None:
     answer = {"SecretId": made.secret_id, "SecretKey": made.secret_key}
     if made.token:
         answer |= {"Token": made.token, "Expires": times.shown(made.expires_unix)}
-    output.answer(session, answer, lambda: output.fields(answer))
+    outputs.answer(session, answer, lambda: outputs.fields(answer))
 
 
 @credentials.command(example="kmstool local credentials token --lifetime 12h > token")
@@ -84,7 +84,7 @@ def token(session: Session, lifetime: str) -> None:
 
     made = _derived(session, served.TOKEN, lifetime)
     answer = {"SecretId": made.secret_id, "Token": made.bearer, "Expires": times.shown(made.expires_unix)}
-    output.answer(session, answer, lambda: print(made.bearer))
+    outputs.answer(session, answer, lambda: print(made.bearer))
 
 
 @credentials.command(example="kmstool local credentials delete AKIDexample --yes")

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import key_files, options
-from kmstool.cli.io import files, output
+from kmstool.cli.io import inputs, outputs
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import InputError, UsageError
+from kmstool.words import RSA_ALGORITHMS
 
 if TYPE_CHECKING:
     from kmstool.crypto.formats import CiphertextFormat
     from kmstool.crypto.keys import PublicKey
-    from kmstool.crypto.rsa import EncryptionAlgorithm
+    from kmstool.words import EncryptionAlgorithm
 
-RSA_ALGORITHMS: tuple[EncryptionAlgorithm, ...] = ("RSAES_OAEP_SHA_256", "RSAES_OAEP_SHA_1", "RSAES_PKCS1_V1_5")
 MAX_SM2_PLAINTEXT_BYTES = 146
 MAX_INPUT_BYTES = 65536
 
@@ -57,7 +57,7 @@ def public_key(session: Session, key_name: str, encoding: str, out: str | None, 
         "der": der,
         "base64": base64.b64encode(der) + b"\n",
     }
-    output.result(session, found.answer, forms[encoding], out, force=force)
+    outputs.result(session, found.answer, forms[encoding], out, force=force)
 
 
 @click.command(cls=options.Command, example="kmstool asymmetric encrypt --public-key pub.pem secret.txt > secret.enc")
@@ -85,9 +85,9 @@ def encrypt(
     if public_key is not None and key is not None:
         raise UsageError("give --public-key or --key", hint="get it: kmstool public-key KEY > pub.pem")
     known = key_files.public_key(public_key) if public_key is not None else _public_key(session, key)
-    source = files.read(file, MAX_INPUT_BYTES, "the plaintext is {size} bytes, far over the limit", "use an envelope")
+    source = inputs.read(file, MAX_INPUT_BYTES, "the plaintext is {size} bytes, far over the limit", "use an envelope")
     ciphertext = _encrypted(known, algorithm, source.data)
-    files.write(ciphertext if raw else base64.b64encode(ciphertext) + b"\n", out, force=force, source=source)
+    outputs.write(session, ciphertext if raw else base64.b64encode(ciphertext) + b"\n", out, force=force, source=source)
 
 
 @click.command(cls=options.Command, example="kmstool asymmetric decrypt --key receiver secret.enc")
@@ -110,7 +110,7 @@ def decrypt(
     file: str | None,
 ) -> None:
     """Decrypt with a private key in KMS."""
-    source = files.read(file, MAX_INPUT_BYTES, "a ciphertext of {size} bytes is none", "")
+    source = inputs.read(file, MAX_INPUT_BYTES, "a ciphertext of {size} bytes is none", "")
     ciphertext = source.data if raw else _from_base64(source.data)
     client, key_id = session.key(key)
     kind = client.public_key(key_id).public_key.kind
@@ -120,7 +120,7 @@ def decrypt(
         decrypted = client.rsa_decrypt(key_id, algorithm or RSA_ALGORITHMS[0], ciphertext)
     else:
         decrypted = client.sm2_decrypt(key_id, _as_der(ciphertext, ciphertext_format))
-    output.result(session, decrypted.answer, decrypted.plaintext, out, force=force, source=source)
+    outputs.result(session, decrypted.answer, decrypted.plaintext, out, force=force, source=source)
 
 
 def _public_key(session: Session, key: str | None) -> PublicKey:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
-from kmstool.cli.io import output, times
+from kmstool.cli.io import outputs, times
 from kmstool.cli.session import connect, passphrases
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import AccessError, InputError, UsageError
 
 if TYPE_CHECKING:
-    from kmstool.kms.credentials.provider import Credential
     from kmstool.kms.profiles import Profile
+    from kmstool.kms.provider import Credential
 
 STORES = ("keyring", "file")
 WHITE_BOX = "whitebox"
@@ -117,7 +117,9 @@ def status(session: Session) -> None:
             "Source": provider.source,
             "Expires": times.shown(credential.expires_unix) if credential.expires_unix else "never",
         }
-    output.answer(session, answer, lambda: output.fields({name.lower(): str(value) for name, value in answer.items()}))
+    outputs.answer(
+        session, answer, lambda: outputs.fields({name.lower(): str(value) for name, value in answer.items()})
+    )
 
 
 @auth.command(example="kmstool auth logout --profile work --yes")
@@ -208,7 +210,7 @@ def _asked_id(session: Session) -> str:
 
 
 def _asked(session: Session, secret_id: str | None) -> Credential:
-    from kmstool.kms.credentials.provider import checked
+    from kmstool.kms.provider import checked
 
     if session.interactive:
         secret_id = secret_id or str(click.prompt("SecretId", err=True))
@@ -272,7 +274,7 @@ def _put(session: Session, profile: Profile, credential: Credential, place: str)
 
 
 def _verify(session: Session, profile: Profile, credential: Credential) -> None:
-    from kmstool.kms.credentials.provider import Fixed
+    from kmstool.kms.provider import Fixed
 
     kms = connect.cloud(session, profile, profile.region, Fixed(credential, "the input"))
     try:

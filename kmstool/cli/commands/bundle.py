@@ -10,7 +10,7 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.commands.whitebox import ALGORITHMS, key_option, read_plaintext
-from kmstool.cli.io import files, output, replace_process
+from kmstool.cli.io import inputs, outputs, replace_process
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import DryRunDone, UsageError
 
@@ -48,7 +48,7 @@ def download_key(session: Session, key_name: str, out: str, force: bool) -> None
     nothing about a file that exists.
     """
     client, key_id = session.white_box_key(key_name)
-    files.write(_decrypt_key(session, client, key_id), out, force=force)
+    outputs.write(session, _decrypt_key(session, client, key_id), out, force=force)
 
 
 @click.command(cls=options.Command, example="kmstool whitebox bundle --key app secret.txt -o app-secret")
@@ -111,11 +111,11 @@ def decrypt(
     """
     source = None
     if folder is not None and not (key_file or iv or raw or file):
-        files.spare(out, *_files_of(folder))
+        inputs.spare(out, *_files_of(folder))
         found = _read_bundle(session, folder, require_mac=require_mac)
     elif folder is None and key_file and iv and not require_mac:
-        files.spare(out, key_file, *([iv[1:]] if iv.startswith("@") else []))
-        source = files.read(file, MAX_TEXT_BYTES, "the ciphertext has {size} bytes; KMS makes none of so many", "")
+        inputs.spare(out, key_file, *([iv[1:]] if iv.startswith("@") else []))
+        source = inputs.read(file, MAX_TEXT_BYTES, "the ciphertext has {size} bytes; KMS makes none of so many", "")
         found = _put_together(key_file, iv, source.data, raw=raw)
         session.note("IV and ciphertext are not authenticated: it cannot be told whether they were altered")
     else:
@@ -156,7 +156,9 @@ def execute(
     replace_process.check_variable(name)
     found = _read_bundle(session, folder, require_mac=require_mac)
     secret = found.decrypt(session.environ, library=Path(sdk_lib) if sdk_lib else None)
-    replace_process.become(session, command, {name: secret}, "kmstool whitebox decrypt writes it to a pipe", keep)
+    replace_process.become(
+        session, session.environ, command, {name: secret}, "kmstool whitebox decrypt writes it to a pipe", keep
+    )
 
 
 def _decrypt_key(session: Session, client: KmsClient, key_id: str) -> bytes:
@@ -206,18 +208,24 @@ def _read_bundle(session: Session, folder: str, *, require_mac: bool) -> Bundle:
 
 
 def _write_plaintext(
-    session: Session, plaintext: bytes, out: str | None, *, force: bool, source: files.Input | None, authenticated: bool
+    session: Session,
+    plaintext: bytes,
+    out: str | None,
+    *,
+    force: bool,
+    source: inputs.Input | None,
+    authenticated: bool,
 ) -> None:
     from kmstool.api import protocol
 
     answer: dict[str, object] = {"Authenticated": authenticated}
     if out is None:
         answer = {"Plaintext": protocol.encode(plaintext), **answer}
-        output.answer(session, answer, lambda: files.write(plaintext, None))
+        outputs.answer(session, answer, lambda: outputs.write(session, plaintext, None))
         return
-    files.write(plaintext, out, force=force, source=source)
-    if out != files.STDIN:
-        output.answer(session, answer, lambda: None)
+    outputs.write(session, plaintext, out, force=force, source=source)
+    if out != inputs.STDIN:
+        outputs.answer(session, answer, lambda: None)
 
 
 def _put_together(key_file: str, iv: str, ciphertext: bytes, *, raw: bool) -> Bundle:
@@ -225,9 +233,11 @@ def _put_together(key_file: str, iv: str, ciphertext: bytes, *, raw: bool) -> Bu
 
     iv_text = os.fsencode(iv)
     if iv.startswith("@"):
-        iv_text = files.read(iv[1:], MAX_TEXT_BYTES, "an IV of {size} bytes is none", "it has 16 bytes, in base64").data
+        iv_text = inputs.read(
+            iv[1:], MAX_TEXT_BYTES, "an IV of {size} bytes is none", "it has 16 bytes, in base64"
+        ).data
     if not raw:
         ciphertext = bundles.from_base64(ciphertext, "the ciphertext")
     too_long = f"the key file has {{size}} bytes; none has more than {bundles.MAX_KEY_BYTES:,}"
-    data = files.read(key_file, bundles.MAX_KEY_BYTES, too_long, "", secret=True).data
+    data = inputs.read(key_file, bundles.MAX_KEY_BYTES, too_long, "", secret=True).data
     return bundles.Bundle(Path(key_file), bundles.from_base64(iv_text, "the IV"), ciphertext, data)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import click
 
 from kmstool.cli import blobs, options
-from kmstool.cli.io import files, output
+from kmstool.cli.io import inputs, outputs
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import UsageError
 
@@ -45,7 +45,7 @@ def encrypt(
     from kmstool.api.context import from_options
 
     encryption_context = from_options(context)
-    source = files.read(
+    source = inputs.read(
         file,
         MAX_PLAINTEXT_BYTES,
         "the plaintext is {size} bytes; KMS encrypts at most 4,096",
@@ -55,7 +55,7 @@ def encrypt(
     client, key_id = session.key(key)
     encrypted = client.encrypt(key_id, plaintext, encryption_context)
     blob = encrypted.ciphertext_blob.encode() + b"\n"
-    output.result(session, encrypted.answer, blob, out, force=force, source=source)
+    outputs.result(session, encrypted.answer, blob, out, force=force, source=source)
 
 
 @click.command(cls=options.Command, example="kmstool decrypt secret.blob")
@@ -75,7 +75,7 @@ def decrypt(session: Session, context: tuple[str, ...], out: str | None, force: 
     encryption_context = from_options(context)
     source, blob = blobs.read(file)
     decrypted = session.client().decrypt(blob, encryption_context)
-    output.result(session, decrypted.answer, decrypted.plaintext, out, force=force, source=source)
+    outputs.result(session, decrypted.answer, decrypted.plaintext, out, force=force, source=source)
 
 
 @click.command(cls=options.Command, example="kmstool reencrypt --to demo secret.blob -o secret.new")
@@ -110,7 +110,7 @@ def reencrypt(
     moved = client.re_encrypt(blob, to_key_id=to_key_id, source_context=before, destination_context=after)
     if not moved.changed:
         session.note(f"nothing to do: the blob is on the newest version of {moved.key_id}")
-    output.result(session, moved.answer, moved.ciphertext_blob.encode() + b"\n", out, force=force, source=source)
+    outputs.result(session, moved.answer, moved.ciphertext_blob.encode() + b"\n", out, force=force, source=source)
 
 
 @click.command(cls=options.Command, example="kmstool random 32")
@@ -126,10 +126,10 @@ def random(session: Session, count: int, encoding: str | None, out: str | None, 
     if encoding is not None and out is None and (session.settings.query or session.settings.format == "json"):
         raise UsageError("--encoding goes with text output or -o", hint="in the API's answer the bytes are in base64")
     made = session.client().random(count)
-    output.result(session, made.answer, _ENCODINGS[encoding or "hex"](made.plaintext), out, force=force)
+    outputs.result(session, made.answer, _ENCODINGS[encoding or "hex"](made.plaintext), out, force=force)
 
 
-def without_newline(session: Session, source: files.Input, trim: bool) -> bytes:
+def without_newline(session: Session, source: inputs.Input, trim: bool) -> bytes:
     """Return what was read, with `trim` without one newline; tell who piped a line that its newline is data."""
     data = source.data
     if trim:

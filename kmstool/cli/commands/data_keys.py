@@ -9,7 +9,7 @@ import click
 
 from kmstool.cli import blobs, options
 from kmstool.cli.commands.ciphers import without_newline
-from kmstool.cli.io import files, output, times
+from kmstool.cli.io import inputs, outputs, times
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import UsageError
@@ -91,11 +91,11 @@ def generate(
     from kmstool.api.context import from_options
 
     encryption_context, pairs = from_options(context), options.pairs(tags, "tag")
-    if out in ("", files.STDIN):
+    if out in ("", inputs.STDIN):
         raise UsageError(f"{out!r} is no file", hint="stdout is for the answer; name a file")
     client, key_id = session.key(key)
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(files.created(out, force=force)) if out is not None else None
+        file = stack.enter_context(outputs.created(session, out, force=force)) if out is not None else None
         made = client.host_data_key(key_id, name, byte_count, encryption_context, description=description, tags=pairs)
         if file:
             file.write(made.plaintext or b"")
@@ -136,7 +136,7 @@ def import_data_key(
         made = client.import_blob(key_id, name, text, **more)
     else:
         hint = "data of any size goes into an envelope: kmstool envelope encrypt"
-        source = files.read(file, MAX_BYTES, "a data key of {size} bytes is too long; KMS keeps 1 to 1,024", hint)
+        source = inputs.read(file, MAX_BYTES, "a data key of {size} bytes is too long; KMS keeps 1 to 1,024", hint)
         material = without_newline(session, source, trim_newline)
         client, key_id = session.key(key)
         made = client.import_data_key(key_id, name, material, **more)
@@ -167,7 +167,7 @@ def list_data_keys(
         (item.name, item.state, str(item.byte_count), item.key_alias or item.key_id, item.data_key_id) for item in found
     ]
     headings = ("NAME", "STATE", "BYTES", "KEY", "DATA KEY ID")
-    output.answer(session, answer, lambda: output.table(session, headings, rows))
+    outputs.answer(session, answer, lambda: outputs.table(session, headings, rows))
 
 
 @click.command(cls=options.Command, example="kmstool data-key show user-17")
@@ -177,7 +177,7 @@ def show(session: Session, name: str) -> None:
     """Show all that KMS says of a data key."""
     client, data_key_id = session.data_key(name)
     found = client.describe_data_key(data_key_id)
-    output.answer(session, {"DataKeyMetadata": dict(found.answer)}, lambda: output.fields(_fields(found)))
+    outputs.answer(session, {"DataKeyMetadata": dict(found.answer)}, lambda: outputs.fields(_fields(found)))
 
 
 @click.command(cls=options.Command, example="kmstool data-key plaintext user-17 -o user-17.key")
@@ -193,7 +193,7 @@ def plaintext(session: Session, name: str, out: str | None, force: bool) -> None
     """
     client, data_key_id = session.data_key(name)
     found = client.data_key_plaintext(data_key_id)
-    output.result(session, found.answer, found.plaintext, out, force=force)
+    outputs.result(session, found.answer, found.plaintext, out, force=force)
 
 
 @click.command(cls=options.Command, example="kmstool data-key blob user-17 -o user-17.blob")
@@ -207,7 +207,7 @@ def blob(session: Session, name: str, out: str | None, force: bool) -> None:
     """
     client, data_key_id = session.data_key(name)
     answer = client.data_key_blob(data_key_id)
-    output.result(session, answer, answer["CiphertextBlob"].encode() + b"\n", out, force=force)
+    outputs.result(session, answer, answer["CiphertextBlob"].encode() + b"\n", out, force=force)
 
 
 @click.command(cls=options.Command, example="kmstool data-key rename user-17 user-18")
@@ -236,7 +236,7 @@ def _print_hosted(session: Session, made: Hosted) -> None:
     if made.tag_code:
         session.note(f"the data key is kept, but its tags were not set: {made.tag_message}")
     shown = {name: value for name, value in made.answer.items() if name != "Plaintext"}
-    output.answer(session, shown, lambda: print(made.data_key_id))
+    outputs.answer(session, shown, lambda: print(made.data_key_id))
 
 
 def _fields(found: HostedDataKey) -> dict[str, str]:

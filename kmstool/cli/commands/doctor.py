@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool import __version__
-from kmstool.cli.io import output
+from kmstool.cli.io import outputs
 from kmstool.cli.options import Command
 from kmstool.cli.session import connect
 from kmstool.cli.session.session import Session, pass_session
@@ -53,7 +53,7 @@ def doctor(session: Session) -> None:
             verdict, text = BAD, error.message + (f"; {error.hint}" if error.hint else "")
         results.append((name, verdict, text))
     answer = {"Checks": [{"Name": name, "Verdict": verdict, "Text": text} for name, verdict, text in results]}
-    output.answer(session, answer, lambda: output.table(session, ("CHECK", "", "FINDING"), results))
+    outputs.answer(session, answer, lambda: outputs.table(session, ("CHECK", "", "FINDING"), results))
     if failures:
         failed = ", ".join(name for name, verdict, _ in results if verdict == BAD)
         raise type(failures[0])(f"{len(failures)} of {len(results)} checks failed: {failed}")

@@ -9,7 +9,7 @@ import click
 
 from kmstool.cli import envelope_files, envelope_outputs, options, recipients
 from kmstool.cli.envelope_jobs import EncryptJob
-from kmstool.cli.io import files, output, progress, times
+from kmstool.cli.io import inputs, outputs, progress, times
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import IntegrityError, UsageError
@@ -148,14 +148,14 @@ def decrypt(session: Session, file: str | None, out: str | None, force: bool, **
         trees.decrypt(session, file, out, force=force, **choices, **tree)
         return
     target = envelope_files.decrypted_name(file, out) if choices["span"] is None else out
-    files.spare(target, *choices["private_keys"])
+    inputs.spare(target, *choices["private_keys"])
     with envelope_files.opened(session, file, choices["detached"]) as found:
         floe = envelope_files.unlocked(session, found, choices["keys"], choices["context"], choices["private_keys"])
         if choices["verify_first"]:
             _verify(session, found, floe)
             found.rewind()
         if choices["span"] is not None:
-            envelope_files.write_range(found, floe, choices["span"], target, force=force)
+            envelope_files.write_range(session, found, floe, choices["span"], target, force=force)
         else:
             envelope_files.decrypt(session, found, floe, target, force=force)
 
@@ -180,12 +180,12 @@ def verify(session: Session, file: str | None, **choices: Any) -> None:
         from kmstool.cli import trees
 
         count = trees.verify(session, file, **choices, **tree)
-        output.answer(session, {"Valid": True, "Files": count}, lambda: print(f"{count} envelopes valid"))
+        outputs.answer(session, {"Valid": True, "Files": count}, lambda: print(f"{count} envelopes valid"))
         return
     with envelope_files.opened(session, file, choices["detached"]) as found:
         floe = envelope_files.unlocked(session, found, choices["keys"], choices["context"], choices["private_keys"])
         _verify(session, found, floe)
-    output.answer(session, {"Valid": True}, lambda: print("envelope valid"))
+    outputs.answer(session, {"Valid": True}, lambda: print("envelope valid"))
 
 
 @click.command(cls=options.Command, example="kmstool envelope inspect big.tar.kte")
@@ -200,7 +200,7 @@ def inspect(session: Session, file: str | None, detached: str | None) -> None:
     """
     with envelope_files.opened(session, file, detached) as found:
         facts = _facts(found.envelope)
-    output.answer(session, facts, lambda: _print_facts(session, facts))
+    outputs.answer(session, facts, lambda: _print_facts(session, facts))
     if facts["LengthConsistent"] is False:
         raise IntegrityError("the file is cut short, or has something behind its payload")
 
@@ -244,7 +244,7 @@ def _print_facts(session: Session, facts: dict[str, Any]) -> None:
     size = "not stated" if facts["PlaintextBytes"] is None else f"{facts['PlaintextBytes']:,} bytes"
     segments = f"segments of {facts['SegmentBytes']:,} bytes" if facts["SegmentBytes"] else "payload elsewhere"
     room = "a rewrap in place is possible" if facts["Slots"] > 1 else "a rewrap makes a copy"
-    output.fields(
+    outputs.fields(
         {
             "format": f"{facts['Format']}, {facts['Suite']}, {segments}",
             "file id": facts["FileId"],
@@ -264,4 +264,4 @@ def _print_facts(session: Session, facts: dict[str, Any]) -> None:
         )
         for item in facts["Recipients"]
     ]
-    output.table(session, ("KIND", "REGION", "KEY ID", "WRAPPED"), rows)
+    outputs.table(session, ("KIND", "REGION", "KEY ID", "WRAPPED"), rows)

@@ -45,7 +45,7 @@ def execute(
     found = {name: blobs.read(file)[1] for name, file in _files(words).items()}
     client = session.client()
     secrets = {name: client.decrypt(blob, encryption_context).plaintext for name, blob in found.items()}
-    replace_process.become(session, command, secrets, "kmstool decrypt writes it to a pipe", keep)
+    replace_process.become(session, session.environ, command, secrets, "kmstool decrypt writes it to a pipe", keep)
 
 
 def _files(words: tuple[str, ...]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.commands.whitebox import key_option
-from kmstool.cli.io import files, output
+from kmstool.cli.io import inputs, outputs
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def show(session: Session) -> None:
     from kmstool.whitebox import binding
 
     identity = binding.fingerprint(device.origin(session.environ))
-    output.answer(session, {"Identity": identity}, lambda: print(identity))
+    outputs.answer(session, {"Identity": identity}, lambda: print(identity))
 
 
 @fingerprint.command(example='kmstool fingerprint bind --key app "$(kmstool fingerprint)" --description web-1 --yes')
@@ -57,7 +57,7 @@ def bind(session: Session, key_name: str, description: str, identities: tuple[st
 
     Those that are bound stay bound. At most 200 devices; the change is shown first.
     """
-    from kmstool.kms.calls import fingerprints
+    from kmstool.kms import fingerprints
     from kmstool.kms.calls.white_box import DeviceFingerprint
 
     new = [DeviceFingerprint(identity, description) for identity in identities]
@@ -73,7 +73,7 @@ def unbind(session: Session, key_name: str, identities: tuple[str, ...]) -> None
 
     The others stay bound. What was downloaded for a device goes on opening there.
     """
-    from kmstool.kms.calls import fingerprints
+    from kmstool.kms import fingerprints
 
     _change(session, key_name, lambda before: fingerprints.removed(before, identities))
 
@@ -87,7 +87,7 @@ def list_fingerprints(session: Session, key_name: str) -> None:
     found = client.fingerprints(key_id)
     answer = {"DeviceFingerprints": [{"Identity": item.identity, "Description": item.description} for item in found]}
     rows = [(item.identity, item.description) for item in found]
-    output.answer(session, answer, lambda: output.table(session, ("FINGERPRINT", "DESCRIPTION"), rows))
+    outputs.answer(session, answer, lambda: outputs.table(session, ("FINGERPRINT", "DESCRIPTION"), rows))
 
 
 @fingerprint.command("import", example="kmstool fingerprint import --key app devices.csv --yes")
@@ -100,9 +100,9 @@ def import_list(session: Session, key_name: str, replace: bool, file: str) -> No
 
     FILE has the form of Tencent's console; kmstool fingerprint template prints one.
     """
-    from kmstool.kms.calls import fingerprints
+    from kmstool.kms import fingerprints
 
-    source = files.read(file, MAX_LIST_BYTES, "a list of {size} bytes has more than 200 devices", "")
+    source = inputs.read(file, MAX_LIST_BYTES, "a list of {size} bytes has more than 200 devices", "")
     new = fingerprints.read_csv(source.data)
     _change(session, key_name, lambda before: fingerprints.added([] if replace else before, new))
 
@@ -115,20 +115,20 @@ def template(session: Session, key_name: str | None) -> None:
 
     Tencent's console and kmstool fingerprint import read it.
     """
-    from kmstool.kms.calls import fingerprints
+    from kmstool.kms import fingerprints
 
     found: Sequence[DeviceFingerprint] = ()
     if key_name is not None:
         client, key_id = session.white_box_key(key_name)
         found = client.fingerprints(key_id)
-    files.write(fingerprints.write_csv(found).encode("utf-8", "backslashreplace"), None)
+    outputs.write(session, fingerprints.write_csv(found).encode("utf-8", "backslashreplace"), None)
 
 
 def _change(
     session: Session, key_name: str, wanted: Callable[[Sequence[DeviceFingerprint]], list[DeviceFingerprint]]
 ) -> None:
     """Show what will change in the set of devices, ask, and replace it as a whole, as KMS wants it."""
-    from kmstool.kms.calls import fingerprints
+    from kmstool.kms import fingerprints
 
     client, key_id = session.white_box_key(key_name)
     before = client.fingerprints(key_id)
@@ -145,7 +145,7 @@ def _change(
     answer = fingerprints.overwrite(client, key_id, before, after)
     session.note(f"the white-box key {key_id} is bound to {_count(after)}")
     session.note("key files downloaded before stay as they are: download the key anew (kmstool whitebox download-key)")
-    output.answer(session, answer, lambda: None)
+    outputs.answer(session, answer, lambda: None)
 
 
 def _count(devices: Sequence[DeviceFingerprint]) -> str:

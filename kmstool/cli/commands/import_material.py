@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmstool.cli import material_files, material_jobs, options
-from kmstool.cli.io import output
+from kmstool.cli.io import outputs
 from kmstool.cli.session import passphrases
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import KeyStateError, UsageError
 
 if TYPE_CHECKING:
-    from kmstool.kms.calls.answers import Key
+    from kmstool.kms.answers import Key
 
 
 @click.command("import-material", cls=options.Command, example="kmstool import-material --key own material.bin")
@@ -61,7 +61,7 @@ def import_material(
     encrypted = wrap(parameters, made()).wrapped
     answer = client.import_material(key_id, parameters.token, encrypted, valid_to_unix)
     material_jobs.finish(session, client, parameters, valid_to_unix, old)
-    output.answer(session, answer, lambda: None)
+    outputs.answer(session, answer, lambda: None)
 
 
 def _check_source(

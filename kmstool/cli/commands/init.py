@@ -46,8 +46,8 @@ def _make_default(session: Session) -> None:
     """Make the default key of the profile in use unless it is there, and put the profile to use."""
     from dataclasses import replace
 
-    from kmstool.api.cmk_rules import SYMMETRIC
     from kmstool.errors import DryRunDone
+    from kmstool.words import SYMMETRIC
 
     profile = session.profile()
     region = session.region(profile)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmstool.cli import several
-from kmstool.cli.io import output, times
+from kmstool.cli.io import outputs, times
 from kmstool.cli.options import Command
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import UsageError
@@ -142,7 +142,7 @@ def rotation(session: Session, what: str, key_name: str, days: int | None) -> No
         "NextRotateTime": found.next_rotation_unix,
         "LastRotateTime": found.last_rotation_unix,
     }
-    output.answer(session, answer, lambda: output.fields(rows))
+    outputs.answer(session, answer, lambda: outputs.fields(rows))
 
 
 @click.command(cls=Command, example="kmstool key bind demo --product ssm --resource secret-1")
@@ -188,7 +188,7 @@ def together(
     for name, answer in done:
         for key_id in calls[name][1]:
             session.note(f"the {noun} {key_id} is {outcome}")
-        output.answer(session, answer, lambda: None)
+        outputs.answer(session, answer, lambda: None)
 
 
 def one_by_one(
@@ -211,4 +211,4 @@ def one_by_one(
 
 def _done(session: Session, answer: Mapping[str, Any], message: str) -> None:
     session.note(message)
-    output.answer(session, answer, lambda: None)
+    outputs.answer(session, answer, lambda: None)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
-from kmstool.cli.io import output, times
+from kmstool.cli.io import outputs, times
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
-    from kmstool.kms.calls.answers import Key
+    from kmstool.kms.answers import Key
 
 _ARGUMENT = click.argument("key_name", metavar="KEY")
 
@@ -21,7 +22,7 @@ class Usage(click.Choice[str]):
     """A key usage by its short name or in the API's spelling."""
 
     def __init__(self) -> None:
-        super().__init__(options.USAGES)
+        super().__init__(tuple(words.USAGES))
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the API's spelling."""
@@ -82,7 +83,7 @@ def create(session: Session, alias: str, usage: str, external: bool, description
     )
     if created.tag_code:
         session.note(f"the key was created, but its tags were not set: {created.tag_message}")
-    output.answer(session, created.answer, lambda: print(created.key_id))
+    outputs.answer(session, created.answer, lambda: print(created.key_id))
 
 
 @click.command("list", cls=options.Command, example="kmstool key list --state enabled")
@@ -99,7 +100,7 @@ def list_keys(session: Session, owner: str, **filters: Any) -> None:
     answer = {"TotalCount": len(found), "KeyMetadatas": [dict(key.answer) for key in found]}
     rows = [(key.alias, key.state, _usage_name(key.usage), key.key_id) for key in found]
     headings = ("ALIAS", "STATE", "USAGE", "KEY ID")
-    output.answer(session, answer, lambda: output.table(session, headings, rows))
+    outputs.answer(session, answer, lambda: outputs.table(session, headings, rows))
 
 
 @click.command(cls=options.Command, example="kmstool key show demo")
@@ -109,7 +110,7 @@ def show(session: Session, key_name: str) -> None:
     """Show all that KMS says of a key."""
     client, key_id = session.key(key_name)
     found = client.describe_key(key_id)
-    output.answer(session, {"KeyMetadata": dict(found.answer)}, lambda: output.fields(_fields(found)))
+    outputs.answer(session, {"KeyMetadata": dict(found.answer)}, lambda: outputs.fields(_fields(found)))
 
 
 @click.command(cls=options.Command, example="kmstool key rename demo demo-2")
@@ -146,7 +147,7 @@ def algorithms(session: Session) -> None:
         for group in ALGORITHM_GROUPS
         for item in answer[group]
     ]
-    output.answer(session, answer, lambda: output.table(session, ("USAGE", "ALGORITHM", "API NAME"), rows))
+    outputs.answer(session, answer, lambda: outputs.table(session, ("USAGE", "ALGORITHM", "API NAME"), rows))
 
 
 def _filters(state: str | None, usage: str | None, **rest: Any) -> dict[str, Any]:
@@ -159,7 +160,7 @@ def _filters(state: str | None, usage: str | None, **rest: Any) -> dict[str, Any
 
 
 def _usage_name(usage: str) -> str:
-    from kmstool.api.cmk_rules import USAGES
+    from kmstool.words import USAGES
 
     return next((name for name, spelling in USAGES.items() if spelling == usage), usage)
 

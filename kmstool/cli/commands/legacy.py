@@ -10,7 +10,7 @@ import click
 
 from kmstool.cli import blobs, envelope_outputs, options
 from kmstool.cli.envelope_jobs import EncryptJob
-from kmstool.cli.io import files, output
+from kmstool.cli.io import inputs, outputs
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import UsageError
 
@@ -45,21 +45,21 @@ def import_legacy(session: Session, file: str | None, out: str | None, force: bo
     from kmstool.envelope import legacy
 
     _refuse_without_effect(out, choices)
-    source = files.read(file, legacy.MAX_BYTES, "the data has {size} bytes; 1 GiB is possible", "split it")
+    source = inputs.read(file, legacy.MAX_BYTES, "the data has {size} bytes; 1 GiB is possible", "split it")
     data = source.data if choices["raw"] else legacy.decode(source.data)
     if choices["check"]:
         facts = _facts(data)
-        output.answer(session, facts, lambda: print(f"{facts['RepeatedBlocks']:,} blocks are equal to earlier ones"))
+        outputs.answer(session, facts, lambda: print(f"{facts['RepeatedBlocks']:,} blocks are equal to earlier ones"))
         return
     dek = _dek(session, choices["blob"], source, out)
     plaintext = legacy.decrypt(choices["cipher"], dek, data, choices["trailing_zeros"])
     session.warn("the source was not authenticated: kmstool cannot tell whether it was modified")
     if choices["to_plaintext"]:
-        files.write(plaintext, out, force=force)
+        outputs.write(session, plaintext, out, force=force)
         return
     _write(session, plaintext, hashlib.sha256(source.data).hexdigest(), choices, str(out), force=force)
-    if out != files.STDIN and (session.settings.query or session.settings.format == "json"):
-        output.answer(session, _facts(data), lambda: None)
+    if out != inputs.STDIN and (session.settings.query or session.settings.format == "json"):
+        outputs.answer(session, _facts(data), lambda: None)
 
 
 def _refuse_without_effect(out: str | None, choices: dict[str, Any]) -> None:
@@ -72,12 +72,12 @@ def _refuse_without_effect(out: str | None, choices: dict[str, Any]) -> None:
         raise UsageError("the new envelope needs a name", hint="add -o FILE, or -o - for stdout")
 
 
-def _dek(session: Session, blob_name: str, source: files.Input, out: str | None) -> bytes:
+def _dek(session: Session, blob_name: str, source: inputs.Input, out: str | None) -> bytes:
     """Let KMS open the blob of the data key, unless the output would replace it or the data."""
     blob_file, blob = blobs.read(blob_name)
-    if out is not None and out != files.STDIN:
-        files.refuse_same(out, source.inode)
-        files.refuse_same(out, blob_file.inode)
+    if out is not None and out != inputs.STDIN:
+        inputs.refuse_same(out, source.inode)
+        inputs.refuse_same(out, blob_file.inode)
     return session.client().decrypt(blob, {}).plaintext
 
 

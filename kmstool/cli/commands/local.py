@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
-from kmstool.cli.io import files, output, times
+from kmstool.cli.console import LOCAL_NOTE
+from kmstool.cli.io import inputs, outputs, times
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.session import passphrases
-from kmstool.cli.session.session import LOCAL_NOTE, Session, pass_session
+from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
     from kmstool.server.web.listening import Served
@@ -62,7 +63,7 @@ def status(session: Session) -> None:
     ]
 
     def text() -> None:
-        output.fields(
+        outputs.fields(
             {
                 "store": store["Folder"],
                 "purpose": LOCAL_NOTE,
@@ -74,7 +75,7 @@ def status(session: Session) -> None:
         )
         print()
         rows = [(item["Region"], item["Profile"], item["Algorithm"], str(item["Keys"])) for item in regions]
-        output.table(session, ("REGION", "PROFILE", "ALGORITHM", "KEYS"), rows)
+        outputs.table(session, ("REGION", "PROFILE", "ALGORITHM", "KEYS"), rows)
 
     answer = {**store, "Keys": sum(store["Keys"].values()), "Regions": regions, "Served": None}
     if served:
@@ -84,7 +85,7 @@ def status(session: Session) -> None:
             "Metadata": bool(served.metadata),
             "WebIdentity": served.web_identity,
         }
-    output.answer(session, answer, text)
+    outputs.answer(session, answer, text)
 
 
 @click.command(cls=options.Command, example="kmstool local clock advance 8d")
@@ -110,7 +111,7 @@ def clock(session: Session, what: str, value: str | None) -> None:
     elif what != "show":
         offset = times.moment(str(value)) - int(time.time()) if what == "set" else 0
     now = int(time.time()) + offset if what == "show" or session.settings.dry_run else admin.move_clock(kms, offset)
-    output.answer(session, {"Now": now, "ClockOffset": offset}, lambda: print(_clock(now, offset)))
+    outputs.answer(session, {"Now": now, "ClockOffset": offset}, lambda: print(_clock(now, offset)))
 
 
 @click.command(cls=options.Command, example="kmstool local protect passphrase --passphrase-file pass.txt")
@@ -189,7 +190,7 @@ def seed(session: Session, file: str | None) -> None:
     from kmstool.server.seed import seeding as seeds
 
     too_long = "the seed file is {size} bytes; 16 MiB are possible"
-    source = files.read(file, MAX_SEED_BYTES, too_long, "split it", wait=False)
+    source = inputs.read(file, MAX_SEED_BYTES, too_long, "split it", wait=False)
     try:
         text = source.data.decode()
     except UnicodeDecodeError as error:
@@ -197,7 +198,7 @@ def seed(session: Session, file: str | None) -> None:
     added = seeds.apply(session.local_kms(), text)
     answer = {"Keys": [{"KeyId": cmk.key_id, "Alias": cmk.alias, "Region": cmk.region} for cmk in added]}
     rows = [(cmk.alias, cmk.state, cmk.region, cmk.key_id) for cmk in added]
-    output.answer(session, answer, lambda: output.table(session, ("ALIAS", "STATE", "REGION", "KEY ID"), rows))
+    outputs.answer(session, answer, lambda: outputs.table(session, ("ALIAS", "STATE", "REGION", "KEY ID"), rows))
 
 
 @click.command(cls=options.Command, example="kmstool local export --plaintext -o seed.toml")
@@ -212,7 +213,7 @@ def export(session: Session, plaintext: bool, out: str | None, force: bool) -> N
     from kmstool.server.seed import seeding as seeds
 
     text = seeds.export(session.local_kms(), plaintext=plaintext)
-    files.write(text.encode(), out, force=force)
+    outputs.write(session, text.encode(), out, force=force)
     if plaintext:
         session.note("this holds every key in clear: anyone who reads it can decrypt")
 

@@ -7,7 +7,7 @@ import time
 import click
 
 from kmstool.cli import material_files, material_jobs, options
-from kmstool.cli.io import files, output, times
+from kmstool.cli.io import outputs, times
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.session.session import Session, pass_session
 
@@ -51,7 +51,7 @@ def params(session: Session, key: str | None, algorithm: str, out: str, force: b
         f"{times.shown(parameters.valid_to_unix)}; earlier parameters are void"
     )
     session.note(f"wrapping key {parameters.fingerprint}")
-    output.answer(session, answer, lambda: None)
+    outputs.answer(session, answer, lambda: None)
 
 
 @click.command(cls=options.Command, example="kmstool material wrap --params import material.bin -o wrapped.json")
@@ -82,7 +82,7 @@ def wrap(
     parameters = material_files.read_parameters(folder)
     found = material_files.read_material(session, file, encoding, passphrase_file, parameters.material_bytes)
     result = wrapped(parameters, found.data)
-    files.write(result.wrapped if raw else result.write(), out, force=force, source=found)
+    outputs.write(session, result.wrapped if raw else result.write(), out, force=force, source=found)
     session.note(f"for the key {result.key_id} in {parameters.region}, wrapping key {result.fingerprint}")
 
 
@@ -109,7 +109,7 @@ def upload(
     client = session.client(parameters.region)
     answer = client.import_material(parameters.key_id, parameters.token, encrypted, valid_to_unix)
     material_jobs.finish(session, client, parameters, valid_to_unix, old)
-    output.answer(session, answer, lambda: None)
+    outputs.answer(session, answer, lambda: None)
 
 
 @click.command(cls=options.Command, example="kmstool material delete --key own --yes")
@@ -128,4 +128,4 @@ def delete(session: Session, key: str | None) -> None:
     )
     answer = client.delete_material(key_id)
     session.note(f"the key {key_id} has no material and waits for its import; its blobs are dead until then")
-    output.answer(session, answer, lambda: None)
+    outputs.answer(session, answer, lambda: None)

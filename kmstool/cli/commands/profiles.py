@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
-from kmstool.cli.io import output
+from kmstool.cli.io import outputs
+from kmstool.cli.messages import print_json
 from kmstool.cli.session import connect
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import UsageError
@@ -35,7 +36,7 @@ def list_profiles(session: Session) -> None:
     rows = [
         (item.name, "in use" if item.name == current else "", item.region, item.credentials, item.key) for item in found
     ]
-    output.answer(session, answer, lambda: output.table(session, ("NAME", "", "REGION", "CREDENTIALS", "KEY"), rows))
+    outputs.answer(session, answer, lambda: outputs.table(session, ("NAME", "", "REGION", "CREDENTIALS", "KEY"), rows))
 
 
 @profile.command(example="kmstool profile show local")
@@ -46,7 +47,7 @@ def show(session: Session, name: str | None) -> None:
     chosen = session.profile(name)
     answer = _answer(chosen)
     rows = {name.lower(): str(value) or "-" for name, value in answer.items()} | {"file": str(session.profiles.path)}
-    output.answer(session, {**answer, "InUse": chosen.name == session.profiles.current}, lambda: output.fields(rows))
+    outputs.answer(session, {**answer, "InUse": chosen.name == session.profiles.current}, lambda: outputs.fields(rows))
 
 
 @profile.command(example="kmstool profile use local")
@@ -92,7 +93,7 @@ def set_profile(session: Session, name: str, key: str | None, credentials: str |
     given = {field: value for field, value in choices.items() if value is not None}
     if session.settings.dry_run:
         former = profiles.get(name) if name in profiles.names() else Profile(name)
-        output.print_json(_answer(replace(former, **given)))
+        print_json(_answer(replace(former, **given)))
         return
     profiles.change(name, **given)
     session.note(f"the profile {name} is set")

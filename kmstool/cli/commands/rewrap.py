@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from kmstool.cli import options, recipients, several
-from kmstool.cli.io import output
+from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import DryRunDone, InputError, OutputError, UsageError
 
@@ -70,7 +70,7 @@ def rewrap(session: Session, names: tuple[str, ...], **choices: Any) -> None:
         session.note(f"{name} {way}")
     if dry_run:
         raise DryRunDone
-    output.answer(session, {"Rewrapped": list(names)}, lambda: None)
+    outputs.answer(session, {"Rewrapped": list(names)}, lambda: None)
 
 
 def _refuse_without_effect(names: tuple[str, ...], choices: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from kmstool.cli.io import output, times
+from kmstool.cli.io import outputs, times
 from kmstool.cli.options import Command, Group, NumberRange, file_option, not_empty
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import OutputError, UsageError
@@ -127,7 +127,7 @@ def env(session: Session) -> None:
         # Each client looks for another form of the host here.
         "NO_PROXY": f"{host},localhost,{address},http://{address}",
     }
-    output.answer(
+    outputs.answer(
         session,
         variables,
         # Always in quotes, so that scripts can read the lines without a shell.
@@ -180,7 +180,7 @@ def list_faults(session: Session) -> None:
         effects = {name: value for name, value in asdict(rule).items() if value and name not in ("number", "action")}
         rows.append((str(rule.number), rule.action, ", ".join(f"{name}={value}" for name, value in effects.items())))
     answer = {"Faults": [asdict(rule) for rule in found]}
-    output.answer(session, answer, lambda: output.table(session, ("NUMBER", "ACTION", "RULE"), rows))
+    outputs.answer(session, answer, lambda: outputs.table(session, ("NUMBER", "ACTION", "RULE"), rows))
 
 
 @faults.command(example="kmstool local faults clear")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from kmstool.cli import key_files, options
-from kmstool.cli.io import files, output
+from kmstool.cli.io import inputs, outputs
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import InputError, IntegrityError, UsageError
 
@@ -74,7 +74,7 @@ def sign(
     client, key_id = session.key(key)
     public_key = client.public_key(key_id).public_key
     chosen = _algorithm(algorithm, public_key)
-    with files.stream(file) as source:
+    with inputs.stream(file) as source:
         message = source.file.read(MAX_MESSAGE_BYTES + 1)
         is_digest = message_type == "digest" or _is_digested(digesting, message, user_id)
         if message_type == "digest":
@@ -87,7 +87,7 @@ def sign(
         digest = message if is_digest else _digested(chosen, public_key, message, source.file, None)
     _check_answer(chosen, public_key, digest, signed.signature)
     written = signed.signature if raw or out is not None else base64.b64encode(signed.signature) + b"\n"
-    output.result(session, signed.answer, written, out, force=force, source=source)
+    outputs.result(session, signed.answer, written, out, force=force, source=source)
 
 
 @click.command(cls=options.Command, example="kmstool verify --key signer --signature release.sig release.tar")
@@ -128,7 +128,7 @@ def verify(
         client, key_id = session.key(key)
         known = client.public_key(key_id).public_key
     chosen = _algorithm(algorithm, known)
-    with files.stream(file) as source:
+    with inputs.stream(file) as source:
         if message_type == "digest":
             digest = source.file.read(MAX_MESSAGE_BYTES + 1)
             _check_digest(chosen, digest, user_id)
@@ -137,7 +137,7 @@ def verify(
     _check(chosen, known, digest, value, signature_format)
     if client is not None and not client.verify(key_id, chosen.name, digest, _kms_form(known, value), is_digest=True):
         raise IntegrityError("KMS does not accept the signature")
-    output.answer(session, {"SignatureValid": True}, lambda: print("signature valid"))
+    outputs.answer(session, {"SignatureValid": True}, lambda: print("signature valid"))
 
 
 @click.command(cls=options.Command, example="kmstool digest --algorithm sm3 release.tar")
@@ -170,7 +170,7 @@ def digest(
         raise UsageError("--public-key goes with --algorithm sm2 and only with it")
     if user_id is not None and public_key is None:
         raise UsageError("--id goes with --algorithm sm2 only")
-    with files.stream(file) as source:
+    with inputs.stream(file) as source:
         if public_key is not None:
             key = key_files.public_key(public_key)
             if key.kind != "SM2":
@@ -179,7 +179,7 @@ def digest(
         else:
             found = digests.of_file(DIGESTS[algorithm], source.file)
     text = found if raw else found.hex().encode() + b"\n"
-    output.result(session, {"Digest": found.hex()}, text, out, force=force, source=source)
+    outputs.result(session, {"Digest": found.hex()}, text, out, force=force, source=source)
 
 
 def _algorithm(name: str | None, public_key: PublicKey) -> Algorithm:
@@ -253,7 +253,7 @@ def _kms_form(key: PublicKey, value: bytes) -> bytes:
 def _read_signature(name: str) -> bytes:
     from kmstool.crypto import formats
 
-    data = files.read(name, MAX_SIGNATURE_BYTES, "a signature of {size} bytes is none", "").data
+    data = inputs.read(name, MAX_SIGNATURE_BYTES, "a signature of {size} bytes is none", "").data
     try:
         return formats.read_base64(data, "the signature") or data
     except InputError:

@@ -10,7 +10,7 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.commands import ciphers, key_states
-from kmstool.cli.io import files, output, times
+from kmstool.cli.io import inputs, outputs, times
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.session.session import Session, pass_session
 
@@ -77,7 +77,7 @@ def create(session: Session, alias: str, algorithm: str, description: str, tags:
     created = session.client().create_white_box_key(alias, algorithm, description, options.pairs(tags, "tag"))
     if created.tag_code:
         session.note(f"the key was created, but its tags were not set: {created.tag_message}")
-    output.answer(session, _without_keys(created.answer), lambda: print(created.key_id))
+    outputs.answer(session, _without_keys(created.answer), lambda: print(created.key_id))
 
 
 @click.command("list", cls=options.Command, example="kmstool whitebox list")
@@ -88,7 +88,7 @@ def list_keys(session: Session) -> None:
     answer = {"TotalCount": len(found), "KeyInfos": [_without_keys(key.answer) for key in found]}
     rows = [(key.alias, key.status, key.algorithm, "bound" if key.is_bound else "", key.key_id) for key in found]
     headings = ("ALIAS", "STATE", "ALGORITHM", "DEVICES", "KEY ID")
-    output.answer(session, answer, lambda: output.table(session, headings, rows))
+    outputs.answer(session, answer, lambda: outputs.table(session, headings, rows))
 
 
 @click.command(cls=options.Command, example="kmstool whitebox show app")
@@ -98,7 +98,7 @@ def show(session: Session, key_name: str) -> None:
     """Show what KMS says of a white-box key."""
     client, key_id = session.white_box_key(key_name)
     found = client.describe_white_box_key(key_id)
-    output.answer(session, {"KeyInfo": _without_keys(found.answer)}, lambda: output.fields(_fields(found)))
+    outputs.answer(session, {"KeyInfo": _without_keys(found.answer)}, lambda: outputs.fields(_fields(found)))
 
 
 @click.command(cls=options.Command, example="kmstool whitebox enable app")
@@ -139,7 +139,7 @@ def delete(session: Session, key_name: str) -> None:
     session.confirm(f"the white-box key {key_id} will be destroyed now, and its key file cannot be downloaded again")
     answer = client.delete_white_box_key(key_id)
     session.note(f"the white-box key {key_id} is gone; key files that were downloaded go on decrypting")
-    output.answer(session, answer, lambda: None)
+    outputs.answer(session, answer, lambda: None)
 
 
 @click.command(cls=options.Command, example="kmstool whitebox encrypt --key app secret.txt -o sealed")
@@ -175,12 +175,12 @@ def encrypt(
     if out:
         bundle.write(Path(out), encrypted.iv, encrypted.ciphertext, replace=force)
     else:
-        output.answer(session, encrypted.answer, lambda: None)
+        outputs.answer(session, encrypted.answer, lambda: None)
 
 
 def read_plaintext(session: Session, file: str | None, trim_newline: bool) -> bytes:
     """Return what is to be encrypted, from FILE or stdin."""
-    source = files.read(
+    source = inputs.read(
         file,
         ciphers.MAX_PLAINTEXT_BYTES,
         "the plaintext is {size} bytes; white-box keys encrypt at most 4,096",

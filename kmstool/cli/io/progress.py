@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kmstool.cli.session.session import Session
+    from kmstool.cli.console import Console
 
 _WAIT_SECONDS = 0.5
 
 
 @contextmanager
-def bar(session: Session, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def bar(console: Console, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Give a function to call with each number of bytes done; `total` is None where it is not known."""
-    if session.settings.quiet or not sys.stderr.isatty():
+    if console.settings.quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
-    shown = _Bar(title, total, no_color=session.settings.no_color)
+    shown = _Bar(title, total, no_color=console.settings.no_color)
     try:
         yield shown.advance
     finally:

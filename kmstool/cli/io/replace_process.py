@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import click
 
-from kmstool.cli.session.session import Session
+from kmstool.cli.console import Console
 from kmstool.errors import InputError, UsageError
 from kmstool.system import memory
 
@@ -52,7 +52,8 @@ def check_variable(name: str) -> None:
 
 
 def become(
-    session: Session,
+    console: Console,
+    environ: Mapping[str, str],
     command: tuple[str, ...],
     secrets: Mapping[str, bytes],
     other_way: str,
@@ -70,16 +71,16 @@ def become(
     program = shutil.which(command[0])
     if program is None:
         raise UsageError(f"cannot run {command[0]}: no such program", hint="is it in PATH, and may it be run?")
-    if session.settings.dry_run:
-        session.note(f"dry run: {program} would be run with {', '.join(secrets)} in its environment")
+    if console.settings.dry_run:
+        console.note(f"dry run: {program} would be run with {', '.join(secrets)} in its environment")
         return
     # Python ignores these two, and a program that is started would go on ignoring them.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
-    environ = _handed_on(session.environ, keep) | {name: os.fsdecode(secret) for name, secret in secrets.items()}
+    handed_on = _handed_on(environ, keep) | {name: os.fsdecode(secret) for name, secret in secrets.items()}
     memory.reopen_for_child()
     try:
-        os.execve(program, command, environ)  # noqa: S606 - without a shell, and what the user asked for
+        os.execve(program, command, handed_on)  # noqa: S606 - without a shell, and what the user asked for
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise UsageError(f"cannot run {command[0]}: {(reason or 'no such name').lower()}") from error

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kmstool.api import protocol
 from kmstool.errors import InputError, ServiceError
-from kmstool.kms.calls import answers
-from kmstool.kms.calls.answers import Caller, Decrypted, PublicKeyAnswer, Signed
+from kmstool.kms import answers
+from kmstool.kms.answers import Caller, Decrypted, PublicKeyAnswer, Signed
 
 
 class AsymmetricActions(Caller):

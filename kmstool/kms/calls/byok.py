@@ -7,8 +7,8 @@ from typing import Any
 
 from kmstool.api import protocol
 from kmstool.errors import InputError, ServiceError
-from kmstool.kms.calls import answers
-from kmstool.kms.calls.answers import Caller, ImportParameters
+from kmstool.kms import answers
+from kmstool.kms.answers import Caller, ImportParameters
 
 
 class MaterialActions(Caller):

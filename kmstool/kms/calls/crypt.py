@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 from kmstool.api import context, protocol
 from kmstool.errors import InputError, ServiceError
-from kmstool.kms.calls import answers
-from kmstool.kms.calls.answers import Caller, DataKey, Decrypted, Encrypted, ReEncrypted
-
-KEY_SPECS = {"AES_256": 32, "AES_128": 16}
+from kmstool.kms import answers
+from kmstool.kms.answers import Caller, DataKey, Decrypted, Encrypted, ReEncrypted
+from kmstool.words import KEY_SPECS
 
 Context = Mapping[str, str] | str
 """An encryption context as pairs, or the exact text that KMS got before."""

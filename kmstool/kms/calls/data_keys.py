@@ -8,8 +8,8 @@ from typing import Any
 
 from kmstool.api import data_key_rules, protocol
 from kmstool.errors import InputError, ServiceError
-from kmstool.kms.calls import answers
-from kmstool.kms.calls.answers import Caller, Decrypted
+from kmstool.kms import answers
+from kmstool.kms.answers import Caller, Decrypted
 from kmstool.kms.calls.crypt import Context, context_field
 
 

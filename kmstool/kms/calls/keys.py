@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kmstool.errors import ServiceError
-from kmstool.kms.calls import answers
-from kmstool.kms.calls.answers import Caller, Created, Key
+from kmstool.kms import answers
+from kmstool.kms.answers import Caller, Created, Key
 
 ALGORITHM_GROUPS = ("SymmetricAlgorithms", "AsymmetricAlgorithms", "AsymmetricSignVerifyAlgorithms")
 

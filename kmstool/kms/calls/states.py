@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kmstool.kms.calls import answers
-from kmstool.kms.calls.answers import Caller
+from kmstool.kms import answers
+from kmstool.kms.answers import Caller
 
 MAX_KEY_IDS = 100
 

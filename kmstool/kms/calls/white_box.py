@@ -11,8 +11,8 @@ from typing import Any
 
 from kmstool.api import protocol
 from kmstool.errors import InputError, ServiceError
-from kmstool.kms.calls import answers
-from kmstool.kms.calls.answers import Caller
+from kmstool.kms import answers
+from kmstool.kms.answers import Caller
 
 PAGE = 50
 """As many white-box keys as a region can have."""

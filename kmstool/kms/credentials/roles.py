@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from kmstool.errors import AccessError, NetworkError, ServiceError
-from kmstool.kms.credentials.provider import Credential, Provider, Renewed, checked
+from kmstool.kms.provider import Credential, Provider, Renewed, checked
 from kmstool.kms.transport.connection import Connection
 from kmstool.kms.transport.deadline import Deadline
 from kmstool.kms.transport.endpoint import Endpoint

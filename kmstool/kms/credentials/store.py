@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kmstool import passphrase_file
 from kmstool.errors import AccessError, InputError
-from kmstool.kms.credentials.provider import Credential, checked
+from kmstool.kms.provider import Credential, checked
 from kmstool.passphrase_file import Passphrase
 from kmstool.system import atomic, keychain, ownership
 

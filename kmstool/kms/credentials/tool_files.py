@@ -10,7 +10,7 @@ from typing import Any
 
 from kmstool.errors import AccessError, InputError
 from kmstool.kms import ini
-from kmstool.kms.credentials.provider import Fixed, Provider, checked
+from kmstool.kms.provider import Fixed, Provider, checked
 from kmstool.system import ownership
 
 _MAX_BYTES = 2**16

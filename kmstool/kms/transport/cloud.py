@@ -15,8 +15,8 @@ from typing import Any
 
 from kmstool.api import protocol, tc3
 from kmstool.errors import AccessError, KmsToolError, NetworkError, ServiceError, UnreachableError
-from kmstool.kms.calls.answers import missing
-from kmstool.kms.credentials.provider import Credential, Provider
+from kmstool.kms.answers import missing
+from kmstool.kms.provider import Credential, Provider
 from kmstool.kms.transport.connection import GATEWAY, Connection
 from kmstool.kms.transport.deadline import TIMEOUT_SECONDS, Deadline
 from kmstool.kms.transport.endpoint import Endpoint

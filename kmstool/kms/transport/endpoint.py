@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from kmstool.errors import InputError
-from kmstool.kms.transport.port import LOOPBACK
+from kmstool.kms.port import LOOPBACK
 
 _AUTHORITY = re.compile(r"(?:([0-9A-Za-z.-]{1,253})|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}))?", re.ASCII)
 _HASHED_CERTIFICATE = re.compile(r"[0-9a-f]{8}\.0")

@@ -14,7 +14,7 @@ from typing import Any
 
 from kmstool.api import protocol
 from kmstool.errors import KmsToolError
-from kmstool.kms.transport.port import Transport
+from kmstool.kms.port import Transport
 
 THROTTLED = "RequestLimitExceeded"
 

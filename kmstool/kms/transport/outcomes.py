@@ -11,11 +11,11 @@ import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kmstool.api import cmk_rules
+from kmstool import words
 from kmstool.errors import IntegrityError, NotFoundError, UnknownOutcomeError
-from kmstool.kms.calls import answers
-from kmstool.kms.calls.crypt import KEY_SPECS
-from kmstool.kms.transport.port import Transport
+from kmstool.kms import answers
+from kmstool.kms.port import Transport
+from kmstool.words import KEY_SPECS
 
 Lookup = Callable[[Transport, Mapping[str, Any], int], dict[str, Any] | None]
 
@@ -32,7 +32,7 @@ def created_key(transport: Transport, params: Mapping[str, Any], since_unix: int
     """Find the key that CreateKey made: it has the alias, which is unique, and is as the request says, and new."""
     wanted = {
         "Alias": params["Alias"],
-        "KeyUsage": params.get("KeyUsage") or cmk_rules.SYMMETRIC,
+        "KeyUsage": params.get("KeyUsage") or words.SYMMETRIC,
         "Origin": "EXTERNAL" if str(params.get("Type")) == _EXTERNAL else "TENCENT_KMS",
         "Description": params.get("Description") or "",
     }

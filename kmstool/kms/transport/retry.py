@@ -14,9 +14,9 @@ from typing import Any
 
 from kmstool.api import protocol
 from kmstool.errors import KmsToolError, NetworkError, ServiceError, UnknownOutcomeError, UnreachableError
+from kmstool.kms.port import Transport
 from kmstool.kms.transport.deadline import Deadline
 from kmstool.kms.transport.outcomes import LOOKUPS
-from kmstool.kms.transport.port import Transport
 
 RETRIES = 10
 

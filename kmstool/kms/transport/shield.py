@@ -14,7 +14,7 @@ from kmstool.crypto import formats, pem
 from kmstool.crypto.keys import Sm2PublicKey
 from kmstool.crypto.sm2 import encryption, keys
 from kmstool.errors import InputError, ServiceError
-from kmstool.kms.transport.port import Transport
+from kmstool.kms.port import Transport
 
 ACTIONS = ("Decrypt", "GenerateDataKey", "GetDataKeyPlaintext")
 _ALGORITHM = "SM2_C1C3C2_ASN1"

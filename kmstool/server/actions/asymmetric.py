@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
-from kmstool import signing
+from kmstool import signing, words
 from kmstool.api import protocol
 from kmstool.crypto import formats, keys, pem, rsa
 from kmstool.crypto.keys import RsaPrivateKey, Sm2PrivateKey
@@ -53,7 +53,7 @@ def rsa_decrypt(call: Call) -> dict[str, Any]:
     key = _private_key(call, cmk)
     name = call.params["Algorithm"]
     ciphertext = binary(call, "Ciphertext")
-    for algorithm in get_args(rsa.EncryptionAlgorithm):
+    for algorithm in words.RSA_ALGORITHMS:
         if algorithm == name and isinstance(key, RsaPrivateKey):
             try:
                 plaintext = rsa.decrypt(key.key, algorithm, ciphertext)

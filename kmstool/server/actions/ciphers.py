@@ -11,9 +11,9 @@ from kmstool.server import blobs, wrapping
 from kmstool.server.actions import data_keys, keys
 from kmstool.server.call import Call, refuse
 from kmstool.server.tables import cmks
+from kmstool.words import KEY_SPECS
 
 MAX_RANDOM_BYTES = 1024
-_KEY_SPECS = {"AES_128": 16, "AES_256": 32}
 
 
 def encrypt(call: Call) -> dict[str, Any]:
@@ -109,9 +109,9 @@ def _data_key_bytes(call: Call) -> int:
     if "NumberOfBytes" in call.params:
         return _random_bytes(call)
     spec = call.params.get("KeySpec", "")
-    if spec not in _KEY_SPECS:
+    if spec not in KEY_SPECS:
         raise refuse("InvalidParameter", f"KeySpec {spec!r} is not AES_128 or AES_256, and NumberOfBytes is not given")
-    return _KEY_SPECS[spec]
+    return KEY_SPECS[spec]
 
 
 def _random_bytes(call: Call) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from kmstool import words
 from kmstool.api import cmk_rules
 from kmstool.server import identifiers, materials
 from kmstool.server.call import Call, invalid, refuse
@@ -25,7 +26,7 @@ _ORIGINS = ("ALL", "TENCENT_KMS", "EXTERNAL")
 
 def create_key(call: Call) -> dict[str, Any]:
     """Make a key with fresh material, or one that waits for its import."""
-    usage = call.params.get("KeyUsage") or cmk_rules.SYMMETRIC
+    usage = call.params.get("KeyUsage") or words.SYMMETRIC
     kind = call.params.get("Type", 1)
     alias = _free_alias(call, None)
     text = description(call, MAX_DESCRIPTION_BYTES)
@@ -184,9 +185,9 @@ def _free_alias(call: Call, owner: str | None) -> str:
 
 
 def _check_offered(call: Call, usage: str, kind: int) -> None:
-    if usage not in cmk_rules.USAGES.values():
+    if usage not in words.USAGES.values():
         raise refuse("InvalidParameterValue.InvalidKeyUsage", f"there is no key usage {usage!r}")
-    if kind not in (1, _TYPE_EXTERNAL) or (kind == _TYPE_EXTERNAL and usage != cmk_rules.SYMMETRIC):
+    if kind not in (1, _TYPE_EXTERNAL) or (kind == _TYPE_EXTERNAL and usage != words.SYMMETRIC):
         raise refuse("InvalidParameterValue.InvalidType", f"Type {kind} is not possible for {usage}")
     if not materials.offered(usage, call.region):
         raise refuse(
@@ -198,13 +199,13 @@ def _filter(call: Call) -> Callable[[cmks.Cmk], bool]:
     params = call.params
     state: int = params.get("KeyState", 0)
     origin: str = params.get("Origin") or "ALL"
-    usage: str = params.get("KeyUsage") or cmk_rules.SYMMETRIC
+    usage: str = params.get("KeyUsage") or words.SYMMETRIC
     search: str = params.get("SearchKeyAlias", "").lower()
     if state >= len(_STATE_FILTER):
         raise refuse("InvalidParameter", f"KeyState {state} is not one of 0 to {len(_STATE_FILTER) - 1}")
     if origin not in _ORIGINS:
         raise refuse("InvalidParameter", f"Origin {origin!r} is not one of {', '.join(_ORIGINS)}")
-    if usage != "ALL" and usage not in cmk_rules.USAGES.values():
+    if usage != "ALL" and usage not in words.USAGES.values():
         raise refuse("InvalidParameter", f"there is no key usage {usage!r}")
 
     def wanted(cmk: cmks.Cmk) -> bool:

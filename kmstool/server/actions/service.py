@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kmstool.api import cmk_rules, data_key_rules
+from kmstool import words
+from kmstool.api import data_key_rules
 from kmstool.server import materials
 from kmstool.server.actions.keys import CMK_LIMIT
 from kmstool.server.call import Call
@@ -56,7 +57,7 @@ def list_algorithms(call: Call) -> dict[str, Any]:
     signing = {usage: name for usage, name in offered.items() if usage in SIGNING_USAGES}
     decrypting = {usage: name for usage, name in offered.items() if usage not in SIGNING_USAGES}
     return {
-        "SymmetricAlgorithms": _listed({cmk_rules.SYMMETRIC: call.region.algorithm}),
+        "SymmetricAlgorithms": _listed({words.SYMMETRIC: call.region.algorithm}),
         "AsymmetricAlgorithms": _listed(decrypting),
         "AsymmetricSignVerifyAlgorithms": _listed(signing),
     }

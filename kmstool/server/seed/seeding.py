@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from kmstool import words
 from kmstool.api import cmk_rules, protocol
 from kmstool.errors import InputError
 from kmstool.server import identifiers, materials
@@ -93,7 +94,7 @@ def _cmk(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
         alias=table.get("alias", ""),
         description=table.get("description", ""),
         state=table.get("state", "Enabled"),
-        usage=table.get("usage", cmk_rules.SYMMETRIC),
+        usage=table.get("usage", words.SYMMETRIC),
         origin=table.get("origin", "TENCENT_KMS"),
         owner=table.get("owner", "user"),
         created=table.get("created", call.now),
@@ -109,8 +110,8 @@ def _cmk(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
         "region": (cmk.region, REGIONS.__contains__),
         "id": (cmk.key_id, cmk_rules.is_key_id),
         "alias": (cmk.alias, cmk_rules.is_alias),
-        "state": (cmk.state, cmk_rules.STATES.__contains__),
-        "usage": (cmk.usage, (cmk_rules.SYMMETRIC, *materials.ASYMMETRIC).__contains__),
+        "state": (cmk.state, words.STATES.__contains__),
+        "usage": (cmk.usage, (words.SYMMETRIC, *materials.ASYMMETRIC).__contains__),
         "origin": (cmk.origin, ("TENCENT_KMS", "EXTERNAL").__contains__),
         "rotate-days": (
             cmk.rotate_days,

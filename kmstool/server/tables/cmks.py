@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, fields, replace
 from typing import Any
 
+from kmstool import words
 from kmstool.api import cmk_rules
 from kmstool.errors import IntegrityError
-from kmstool.server import blobs, materials
+from kmstool.server import blobs, materials, seals
 from kmstool.server.call import Call, refuse
 from kmstool.server.regions import REGIONS
-from kmstool.server.tables import seals
 
 UIN = 100000000001
 """The one account of the embedded KMS."""
@@ -58,7 +58,7 @@ def _checked(*values: Any) -> Cmk:
     cmk = Cmk(*values)
     if any(type(getattr(cmk, field.name)).__name__ != field.type for field in fields(cmk)):
         raise damaged(cmk)
-    if cmk.state not in cmk_rules.STATES or cmk.region not in REGIONS or cmk.usage not in cmk_rules.USAGES.values():
+    if cmk.state not in words.STATES or cmk.region not in REGIONS or cmk.usage not in words.USAGES.values():
         raise damaged(cmk)
     return cmk
 

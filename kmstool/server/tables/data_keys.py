@@ -13,10 +13,10 @@ from typing import Any
 
 from kmstool.api import cmk_rules, data_key_rules
 from kmstool.errors import IntegrityError
-from kmstool.server import blobs
+from kmstool.server import blobs, seals
 from kmstool.server.call import Call, refuse
 from kmstool.server.regions import REGIONS
-from kmstool.server.tables import cmks, seals
+from kmstool.server.tables import cmks
 
 
 @dataclass(frozen=True, slots=True)

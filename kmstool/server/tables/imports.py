@@ -12,7 +12,7 @@ import secrets
 import uuid
 from dataclasses import dataclass, field, replace
 
-from kmstool import byok
+from kmstool import byok, words
 from kmstool.crypto import rsa
 from kmstool.errors import InputError, IntegrityError
 from kmstool.server.call import Call, refuse
@@ -31,7 +31,7 @@ class Issued:
     valid_to: int
 
 
-def issue(call: Call, cmk: Cmk, algorithm: rsa.EncryptionAlgorithm) -> Issued:
+def issue(call: Call, cmk: Cmk, algorithm: words.EncryptionAlgorithm) -> Issued:
     """Make a wrapping key and token for a key, valid for 24 hours; those that were made before are void."""
     key = rsa.generate(2048)
     token = uuid.UUID(cmk.key_id).bytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from kmstool.server.tables import seals
+from kmstool.server import seals
 
 
 def digest(tags: dict[str, str]) -> bytes:

@@ -16,9 +16,10 @@ from kmstool.api import cmk_rules, protocol
 from kmstool.crypto import cbc
 from kmstool.crypto.aead import KEY_BYTES, Algorithm
 from kmstool.errors import InputError, IntegrityError
+from kmstool.server import seals
 from kmstool.server.call import Call, refuse
 from kmstool.server.regions import WHITE_BOX
-from kmstool.server.tables import cmks, seals
+from kmstool.server.tables import cmks
 from kmstool.whitebox import binding, generator, key_file
 from kmstool.whitebox.block_ciphers import Direction
 

@@ -6,7 +6,7 @@ import sqlite3
 from typing import NamedTuple
 
 from kmstool.errors import IntegrityError
-from kmstool.server.tables import seals
+from kmstool.server import seals
 
 _FEWEST = 5
 _TYPES = [bytes, str, bytes, bytes, int, str, int, bytes, str, bytes]

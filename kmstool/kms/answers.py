@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmstool.api import protocol
 from kmstool.errors import ServiceError
-from kmstool.kms.transport.port import Transport
+from kmstool.kms.port import Transport
 
 if TYPE_CHECKING:
     from kmstool.crypto.keys import PublicKey

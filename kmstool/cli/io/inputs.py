@@ -1,4 +1,4 @@
-"""How commands read their input and write their output: files, pipes and terminals."""
+"""How commands read their input: files, pipes and terminals; what is written, `outputs` knows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-import click
-
-from kmstool.cli.session.session import Session
 from kmstool.errors import InputError, OutputError, UsageError
 
 STDIN = "-"
@@ -131,41 +128,6 @@ def _read_up_to(descriptor: int, limit: int) -> bytes:
     while data.tell() < limit and (piece := os.read(descriptor, min(limit - data.tell(), 2**20))):
         data.write(piece)
     return data.getvalue()
-
-
-def write(data: bytes, out: str | None, *, force: bool = False, source: Input | Stream | None = None) -> None:
-    """Write to the file `out` (0600, all or nothing), or to stdout for None and `-`.
-
-    Raises `OutputError` for a file that exists and was not to be replaced, for every fault
-    of the file system, and for binary data on a terminal unless `-` was said.
-    """
-    if out is not None and out != STDIN:
-        refuse_same(out, source.inode if source else None)
-        with created(out, force=force) as file:
-            file.write(data)
-        return
-    if out is None and sys.stdout.isatty() and not is_text(data):
-        raise not_for_terminals()
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
-
-
-@contextmanager
-def created(out: str, *, force: bool = False, durable: bool = True) -> Iterator[BinaryIO]:
-    """Open the file `out` (0600) for what the block makes: refused before that, there only after it.
-
-    With `--dry-run` it is never there; see `atomic.create` for the rest.
-    """
-    from kmstool.system import atomic
-
-    ctx = click.get_current_context(silent=True)
-    session = ctx.find_object(Session) if ctx else None
-    dry_run = session is not None and session.settings.dry_run
-    with atomic.create(Path(out), replace=force, durable=durable, publish=not dry_run) as file:
-        yield file
-    if session and dry_run:
-        session.note(f"dry run: {out} would be written")
 
 
 def refuse_same(out: str, inode: tuple[int, int] | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from typing import Any
 
 _QUOTED_CHARACTERS = 200
 
@@ -28,3 +29,12 @@ def printable(text: str) -> str:
 def quoted(text: str) -> str:
     """Return what was typed, in quotes, as far as a message can show it."""
     return repr(text if len(text) <= _QUOTED_CHARACTERS else text[:_QUOTED_CHARACTERS] + "…")
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value."""
+    import json
+
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # JSON itself escapes only part of what can move a terminal's cursor or turn its text round.
+    print("".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text))

@@ -1,0 +1,132 @@
+"""Answers on stdout: text for people, or the API's own field names as JSON.
+
+Text from outside is never sent to a terminal with its control characters.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from kmstool.cli.io import inputs
+from kmstool.cli.messages import print_json, printable, quoted
+
+if TYPE_CHECKING:
+    from kmstool.cli.console import Console
+
+
+def answer(console: Console, fields: Mapping[str, Any], text: Callable[[], None]) -> None:
+    """Print an answer as the user asked for it: JSON, a selection, or by calling `text`."""
+    if console.settings.query:
+        _selection(console, fields)
+    elif console.settings.format == "json":
+        print_json(fields)
+    else:
+        text()
+
+
+def result(
+    console: Console,
+    fields: Mapping[str, Any],
+    data: bytes,
+    out: str | None,
+    *,
+    force: bool,
+    source: inputs.Input | inputs.Stream | None = None,
+) -> None:
+    """Write what a command is asked for to the file `out`; without one, print it as `answer` does."""
+    if out is not None:
+        write(console, data, out, force=force, source=source)
+    else:
+        answer(console, fields, lambda: write(console, data, None))
+
+
+def write(
+    console: Console,
+    data: bytes,
+    out: str | None,
+    *,
+    force: bool = False,
+    source: inputs.Input | inputs.Stream | None = None,
+) -> None:
+    """Write to the file `out` (0600, all or nothing), or to stdout for None and `-`.
+
+    Raises `OutputError` for a file that exists and was not to be replaced, for every fault
+    of the file system, and for binary data on a terminal unless `-` was said.
+    """
+    if out is not None and out != inputs.STDIN:
+        inputs.refuse_same(out, source.inode if source else None)
+        with created(console, out, force=force) as file:
+            file.write(data)
+        return
+    if out is None and sys.stdout.isatty() and not inputs.is_text(data):
+        raise inputs.not_for_terminals()
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+@contextmanager
+def created(console: Console, out: str, *, force: bool = False, durable: bool = True) -> Iterator[BinaryIO]:
+    """Open the file `out` (0600) for what the block makes: refused before that, there only after it.
+
+    With `--dry-run` it is never there; see `atomic.create` for the rest.
+    """
+    from kmstool.system import atomic
+
+    dry_run = console.settings.dry_run
+    with atomic.create(Path(out), replace=force, durable=durable, publish=not dry_run) as file:
+        yield file
+    if dry_run:
+        console.note(f"dry run: {out} would be written")
+
+
+def table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows: aligned and with headings on a terminal, tab-separated without them elsewhere."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join(printable(cell) for cell in row))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in headings:
+        # Ids are there to be copied; the other columns give way.
+        drawn.add_column(heading, overflow="fold", no_wrap=heading.endswith(" ID"))
+    for row in rows:
+        drawn.add_row(*(Text(printable(cell)) for cell in row))
+    Console(no_color=console.settings.no_color or None).print(drawn)
+
+
+def fields(rows: Mapping[str, str]) -> None:
+    """Print one thing as lines `name: value`, aligned."""
+    width = max(len(name) for name in rows) + 1
+    for name, value in rows.items():
+        print(f"{name + ':':<{width}} {printable(value)}".rstrip())
+
+
+def _selection(console: Console, fields: Mapping[str, Any]) -> None:
+    import jmespath
+    from jmespath.exceptions import JMESPathError
+
+    from kmstool.errors import UsageError
+
+    try:
+        selected = jmespath.search(console.settings.query, fields)
+    except (JMESPathError, RecursionError, TypeError, ValueError) as error:
+        # Its parser calls itself for every bracket, and it compares texts with numbers. What jmespath
+        # says of a wrong type holds the whole answer.
+        raise UsageError(
+            f"--query {quoted(console.settings.query or '')} is no JMESPath expression for this answer",
+            hint="see https://jmespath.org",
+        ) from error
+    if isinstance(selected, str) and console.settings.format != "json":
+        print(printable(selected))
+    else:
+        print_json(selected)
