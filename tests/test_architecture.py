@@ -248,6 +248,22 @@ def test_the_literals_of_all_layers_cost_nothing_to_import() -> None:
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
 
 
+def test_every_promise_names_its_attacks() -> None:
+    """A row of the threat model whose test is gone or renamed promises what nobody attacks."""
+    rows = re.findall(
+        r"^\| (P[0-9]+) \|.*\| ([^|]+) \|$", (ROOT / "docs" / "threat-model.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert [number for number, _ in rows] == [f"P{number}" for number in range(1, len(rows) + 1)]
+    assert len(rows) >= 50
+    for number, cell in rows:
+        tests = re.findall(r"`(test_[a-z_0-9]+\.py)::(test_[a-z_0-9]+)`", cell)
+        assert tests, number
+        for file, name in tests:
+            assert f"def {name}(" in (ROOT / "tests" / file).read_text("utf-8"), (number, file, name)
+    named = set(re.findall(r"\bP[0-9]+\b", (ROOT / "SECURITY.md").read_text("utf-8")))
+    assert named <= {number for number, _ in rows}
+
+
 def test_the_readme_lists_the_exit_codes() -> None:
     listed = [int(code) for code in re.findall(r"^\| `([0-9]+)` \|", README.read_text("utf-8"), re.MULTILINE)]
     assert sorted(listed) == sorted({failure.exit_code for failure in FAILURES} | ENDS)
