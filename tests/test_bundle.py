@@ -263,6 +263,9 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match="cannot write"):
         bundle.write(tmp_path / "file" / "folder", IV, IV)
+    # Nothing can be made there, for which the kernel says that the folder is missing.
+    with pytest.raises(OutputError, match="cannot write"):
+        bundle.write(Path("/proc/folder"), IV, IV)
 
 
 @pytest.mark.parametrize(

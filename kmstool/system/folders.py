@@ -152,12 +152,10 @@ def _check(folder: Path, place: Path, former: int, names: Collection[str], *, re
 def _made(stack: ExitStack, parent: int, name: str) -> int:
     """Make a folder that this process holds, and open it."""
     while True:
-        # Before it is held, the sweep of another process may take it for a leftover.
-        with suppress(FileNotFoundError):
-            descriptor = ownership.new_folder(name, parent)
-            stack.callback(os.close, descriptor)
-            if leftovers.hold(descriptor):
-                return descriptor
+        descriptor = ownership.new_folder(name, parent)
+        stack.callback(os.close, descriptor)
+        if leftovers.hold(descriptor):
+            return descriptor
 
 
 def _keep(former: int, new: int, names: Collection[str]) -> None:
