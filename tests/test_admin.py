@@ -852,3 +852,29 @@ def test_the_store_is_described(kms: EmbeddedKms, key_id: str) -> None:
     assert (told["Folder"], told["Protection"], told["ClockOffset"]) == (str(kms.store.folder), "file", 0)
     assert is_about(told["Now"], time.time())
     assert is_about(told["Created"], time.time())
+
+
+def test_a_restore_says_which_root_key_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be the only key to copies that were made before."""
+    folder = tmp_path / "store"
+    passphrase, copies = tmp_path / "passphrase", [str(tmp_path / name) for name in ("first", "second")]
+    passphrase.write_text("correct horse battery")
+    passphrase.chmod(0o600)
+    monkeypatch.setenv("KMSTOOL_PASSPHRASE_FILE", str(passphrase))
+    mode = ("passphrase", "--passphrase-file", str(passphrase))
+    for words in (
+        ("local", "protect", *mode), ("local", "backup", copies[0]), ("local", "protect", "file"),
+        ("key", "list"), ("local", "backup", copies[1]),
+    ):  # fmt: skip
+        assert kmstool(folder, *words, "--yes").returncode == 0
+    key = (folder / ROOT_KEY).read_bytes()
+    done = kmstool(folder, "local", "restore", copies[0], "--yes")
+    assert done.returncode == 0
+    assert "root.key.former goes with the next use" in done.stderr
+    assert kmstool(folder, "key", "list").returncode == 0
+    assert kmstool(folder, "local", "restore", copies[1], "--yes").returncode == 4
+    (folder / ROOT_KEY).write_bytes(key)
+    (folder / ROOT_KEY).chmod(0o600)
+    done = kmstool(folder, "local", "restore", copies[1], "--yes")
+    assert done.returncode == 0
+    assert "goes with" not in done.stderr
