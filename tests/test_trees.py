@@ -182,6 +182,18 @@ def test_not_too_many_names_are_named() -> None:
     assert "and 50 more: it is missing" in errors
 
 
+def test_a_folder_that_was_emptied_is_not_a_success(tree: dict[str, bytes]) -> None:
+    """Who takes all envelopes away takes the manifest too."""
+    shutil.rmtree("sealed")
+    Path("sealed").mkdir()
+    for line in (OPEN, ("verify", "-r", "sealed")):
+        fails(9, "neither an envelope nor a manifest", *line)
+    done(*OPEN, "--no-manifest")
+    Path("empty").mkdir()
+    done("encrypt", "-r", "empty", "-o", "sealed-2", "--key", "demo")
+    done("verify", "-r", "sealed-2")
+
+
 def test_a_manifest_that_is_lost_is_missed(tree: dict[str, bytes]) -> None:
     """Each file says that there is one; a folder of a former kmstool has none, which is said."""
     Path("sealed", MANIFEST).unlink()

@@ -210,6 +210,9 @@ def _tell_missing(opener: _Opener, found: Found, outcomes: Sequence[Outcome], re
         report.wrong.append(
             f"{NAME}{SUFFIX} is missing, which the files say there is: what else is missing is not known"
         )
+    elif listed is None and not found.paths:
+        # Who takes all away takes the manifest too; of a folder without files there would be one.
+        report.wrong.append(f"{opener.source.root} has neither an envelope nor a manifest")
     elif listed is None:
         report.session.warn("the folder has no manifest: files that are missing or extra are not noticed")
     elif opener.ignore_path:
