@@ -928,14 +928,14 @@ def test_a_stopped_program_ends_at_once() -> None:
 # Reaching the service.
 
 
-def probe(answer: Answer) -> probe.Reached:
+def reached(answer: Answer) -> probe.Reached:
     with stub(answer) as kms:
         return probe.probe(f"http://127.0.0.1:{kms.port}", 5)
 
 
 @pytest.mark.parametrize("status", [200, 400, 403, 404, 500])
 def test_any_answer_tells_the_time(status: int) -> None:
-    found = probe(Answer(status=status))
+    found = reached(Answer(status=status))
     assert found.skew_seconds is not None
     assert abs(found.skew_seconds) < 5
     assert found.milliseconds < 5000
@@ -946,7 +946,7 @@ def test_any_answer_tells_the_time(status: int) -> None:
 def test_no_answer_tells_nothing(closed_port: int) -> None:
     for answer in (Answer(raw=b""), Answer(raw=b"hello\r\n\r\n")):
         with pytest.raises(NetworkError):
-            probe(answer)
+            reached(answer)
     for endpoint in (f"http://127.0.0.1:{closed_port}", "nowhere.invalid", "http://127.0.0.1:99999"):
         with pytest.raises(NetworkError):
             probe.probe(endpoint, 1)
@@ -955,4 +955,4 @@ def test_no_answer_tells_nothing(closed_port: int) -> None:
 @pytest.mark.parametrize("date", ["", "yesterday", "Thu, 99 Foo 2026 99:99:99 GMT"])
 def test_an_answer_without_a_time(date: str) -> None:
     raw = f"HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
-    assert probe(Answer(raw=raw)).skew_seconds is None
+    assert reached(Answer(raw=raw)).skew_seconds is None

@@ -14,6 +14,7 @@ import pytest
 
 from kmstool.cli import envelope_files
 from kmstool.envelope import engine, sealing, workers
+from kmstool.envelope.floe import Floe
 from kmstool.envelope.recipients import unlock
 from kmstool.envelope.sealing import Opened, Source
 from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, UsageError
@@ -69,7 +70,7 @@ class Answers:
         return Decrypted(key_id=key_id, plaintext=dek, answer={})
 
 
-def unlocked(case: Case, opened: Opened) -> sealing.Floe:
+def unlocked(case: Case, opened: Opened) -> Floe:
     identity = CmkIdentity(lambda _: Answers(case))  # type: ignore[arg-type, return-value]
     return unlock(opened.header, opened.floe_header, [identity])[0]
 

@@ -276,8 +276,8 @@ def test_who_does_not_read_is_not_read_from() -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         most = 32 * MIB
         assert push(client, GET * 1000, most) < most
-        [connection] = server.server.shared.connections
-        assert connection.unread_bytes <= 2 * connection.MAX_UNREAD_BYTES
+        [client_side] = server.server.shared.connections
+        assert client_side.unread_bytes <= 2 * connection.MAX_UNREAD_BYTES
 
 
 def test_who_waits_for_an_answer_is_not_read_from() -> None:
@@ -490,12 +490,12 @@ def test_no_parser_takes_long(parse: Callable[[int], Callable[[], object]]) -> N
 
 def test_what_was_searched_for_the_end_of_a_head_is_not_searched_again() -> None:
     """A head that comes byte by byte is as quickly found complete as one that comes at once."""
-    incoming = Incoming(lambda _: None, Budget())
+    bytes_in = Incoming(lambda _: None, Budget())
     head = GET[:-4] + b"".join(b"\r\nX-%d: " % number + b"a" * 150 for number in range(99)) + b"\r\n\r\n"
     for place in range(len(head)):
-        assert incoming.take() is None
-        incoming.add(memoryview(head)[place : place + 1])
-    taken = incoming.take()
+        assert bytes_in.take() is None
+        bytes_in.add(memoryview(head)[place : place + 1])
+    taken = bytes_in.take()
     assert taken is not None
     assert len(taken.headers) == 100
-    assert not incoming
+    assert not bytes_in

@@ -291,9 +291,9 @@ def test_a_private_key_does_not_show_itself() -> None:
 
 
 def test_generated_keys_differ_and_work() -> None:
-    keys = [keys.PrivateKey.generate() for _ in range(20)]
-    assert len({key.scalar for key in keys}) == 20
-    for key in keys:
+    made = [keys.PrivateKey.generate() for _ in range(20)]
+    assert len({key.scalar for key in made}) == 20
+    for key in made:
         assert curve.contains(key.public_key.x, key.public_key.y)
 
 
@@ -541,8 +541,8 @@ def test_k_comes_from_the_operating_system_and_covers_the_whole_range(monkeypatc
 
 
 def test_no_k_is_used_twice() -> None:
-    signatures = [signatures.sign(KEY, E) for _ in range(100)]
-    assert len({r for r, _ in signatures}) == len({s for _, s in signatures}) == 100
+    made = [signatures.sign(KEY, E) for _ in range(100)]
+    assert len({r for r, _ in made}) == len({s for _, s in made}) == 100
     assert len({encryption.encrypt(PUBLIC, b"plaintext").x for _ in range(50)}) == 50
 
 

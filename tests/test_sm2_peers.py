@@ -291,10 +291,10 @@ def test_gmssl_agrees_once_its_key_is_whole(gmssl: Any) -> None:
 
 def test_gmssl_mangles_one_public_key_in_eight(gmssl: Any) -> None:
     """It strips the characters 0 and 4 where it means the prefix 04; the standard's own key is one of those."""
-    keys = [keys.PrivateKey(scalar).public_key for scalar in range(1, 801)]
-    mangled = [key for key in keys if len(gmssl.CryptSM2("", key.to_bytes().hex()).public_key) != 128]
+    public_keys = [keys.PrivateKey(scalar).public_key for scalar in range(1, 801)]
+    mangled = [key for key in public_keys if len(gmssl.CryptSM2("", key.to_bytes().hex()).public_key) != 128]
     assert {f"{key.x:064x}"[0] for key in mangled} == {"0", "4"}
-    assert 0.09 < len(mangled) / len(keys) < 0.16
+    assert 0.09 < len(mangled) / len(public_keys) < 0.16
     standards = "04" + "09f9df31" + "0" * 120
     assert gmssl.CryptSM2("", standards).public_key.startswith("9f9df31")
 
