@@ -24,6 +24,8 @@ import pytest
 from kmstool.errors import AccessError, IntegrityError
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
+from kmstool.server.tables import schema
+from kmstool.server.tables.store import DATABASE
 from tests import import_requests
 from tests.conftest import need
 
@@ -216,6 +218,15 @@ def wrapped(path: Path) -> set[bytes]:
     }  # fmt: skip
     with contextlib.closing(sqlite3.connect(path)) as db:
         return {row[0] for table, column in columns.items() for row in db.execute(f"SELECT {column} FROM {table}")}
+
+
+def test_what_a_former_passphrase_opens_does_not_stay(kms: EmbeddedKms) -> None:
+    """An upgrade keeps a copy of the database as it was; who changes a passphrase wants the former one to open nothing."""
+    copy = kms.store.folder / f"{DATABASE}.format-{schema.VERSION - 1}"
+    copy.write_bytes(kms.store.save())
+    admin.protect(kms, "passphrase", asked(RIGHT))
+    assert not copy.exists()
+    assert kms.store.path.exists()
 
 
 @pytest.mark.parametrize("mode", ["file", "passphrase"])

@@ -53,7 +53,8 @@ def protect(kms: EmbeddedKms, mode: str, passphrase: Passphrase) -> None:
     """Make new keys for the store and keep their root key in this way; `passphrase` gives the new one if it is that.
 
     All that was wrapped under the former keys is under the new ones then, so that an old copy of
-    the folder opens nothing that is made later. A kill leaves the former state or the new one.
+    the folder opens nothing that is made later. Copies of former formats go, since former
+    root keys still open them. A kill leaves the former state or the new one.
     """
     if kms.store.dry_run:
         raise DryRunDone
@@ -71,6 +72,7 @@ def protect(kms: EmbeddedKms, mode: str, passphrase: Passphrase) -> None:
             changed = row._replace(protection=mode, parameters=root.parameters, former=left)
             store_row.write(db, vault.put(changed, root.key))
         root_key.publish(folder, row.protection, staged=mode == "file")
+        store.remove_copies(folder)
     kms.adopt(vault)
 
 

@@ -196,12 +196,22 @@ def remove(folder: Path) -> None:
     With it go the copies of former formats, which a passphrase would still open.
     """
     ownership.check_path(folder, secret=False)
-    for name in (f"{DATABASE}-journal", *map(_copy_of_format, range(1, schema.VERSION)), DATABASE):
-        path = folder / name
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise atomic.fault(path, error) from error
+    _unlink(folder / f"{DATABASE}-journal")
+    remove_copies(folder)
+    _unlink(folder / DATABASE)
+
+
+def remove_copies(folder: Path) -> None:
+    """Delete the copies that upgrades kept of former formats: their keys are under former root keys."""
+    for version in range(1, schema.VERSION):
+        _unlink(folder / _copy_of_format(version))
+
+
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise atomic.fault(path, error) from error
 
 
 def _copy_of_format(version: int) -> str:
