@@ -18,6 +18,7 @@ from kmstool.errors import InputError, IntegrityError, KmsToolError, OutputError
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables import schema, store
+from kmstool.system import ownership
 from tests.conftest import need, small_disk
 
 DATABASE = "kms.sqlite3"
@@ -773,3 +774,23 @@ def test_after_a_reset_by_another_process_nothing_is_done_under_the_old_keys(
             create(folder, "demo")
         with pytest.raises(OutputError, match="replaced"):
             kms.call(action, {"CreateKey": {"Alias": "o"}, "Encrypt": {"KeyId": key_id, "Plaintext": "QUJD"}}[action])
+
+
+def test_a_database_that_is_removed_while_it_is_opened_is_not_made_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reset by another process comes between the look at it and SQLite's own; an empty file would be damage for ever."""
+    EmbeddedKms(folder).close()
+    check = ownership.check_path
+
+    def check_and_lose(path: Path, *, secret: bool) -> None:
+        check(path, secret=secret)
+        if path.name == DATABASE:
+            path.unlink()
+
+    monkeypatch.setattr(ownership, "check_path", check_and_lose)
+    with pytest.raises(OutputError, match="was replaced meanwhile"):
+        EmbeddedKms(folder)
+    monkeypatch.undo()
+    assert not (folder / DATABASE).exists()
+    EmbeddedKms(folder).close()

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from kmstool.errors import DryRunDone, InputError, IntegrityError, KmsToolError, OutputError, UnknownOutcomeError
 from kmstool.server.tables import schema
@@ -52,9 +53,12 @@ class Store:
         ownership.check_path(self.path, secret=True)
         try:
             with _translated(self.path):
-                self._db = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
+                self._db = _connect(self.path)
                 self._inode = os.stat(self.path).st_ino
                 self.version = _patiently(self._prepare)
+        except FileNotFoundError as error:
+            self.close()
+            raise _replaced(self.path) from error
         except BaseException:
             self.close()
             raise
@@ -143,7 +147,7 @@ class Store:
         except FileNotFoundError:
             same = False
         if not same:
-            raise OutputError(f"{self.path} was replaced meanwhile", hint="run the command again")
+            raise _replaced(self.path)
 
 
 def bring_up(db: sqlite3.Connection, to: int = schema.VERSION) -> None:
@@ -232,6 +236,23 @@ def _make_file(path: Path, fresh: Callable[[], bytes]) -> None:
         # What is left of a former database must not be rolled back into this one.
         atomic.remove(path.with_name(f"{DATABASE}-journal"))
         atomic.write(path, fresh())
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open the database; raise `FileNotFoundError` if another process has just removed it.
+
+    By its name alone SQLite would make an empty one then, which is damage to all who come after.
+    """
+    place = f"file:{quote(str(path.absolute()))}?mode=rw"
+    try:
+        return sqlite3.connect(place, timeout=0, isolation_level=None, check_same_thread=False, uri=True)
+    except sqlite3.OperationalError:
+        os.stat(path)
+        raise
+
+
+def _replaced(path: Path) -> OutputError:
+    return OutputError(f"{path} was replaced meanwhile", hint="run the command again")
 
 
 @contextmanager
