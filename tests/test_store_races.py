@@ -65,6 +65,8 @@ class Place:
         self.store = home / "store"
         home.mkdir()
         (home / "passphrase").write_bytes(PASSPHRASE)
+        # A file that others may read would be refused, and nothing would meet.
+        (home / "passphrase").chmod(0o600)
         with contextlib.closing(EmbeddedKms(self.store)) as kms:
             key_id = kms.call("CreateKey", {"Alias": "known"})["KeyId"]
             self.blob = kms.call("Encrypt", {"KeyId": key_id, "Plaintext": PLAINTEXT})["CiphertextBlob"]
@@ -131,6 +133,7 @@ def _meet(process: "subprocess.Popen[str]", original: Place, pair: tuple[str, st
         # Refused is what another process has made impossible, and an alias that is taken; nothing else may fail.
         assert set(codes) <= {0, 4, 8} | ({3} if pair == ("seed", "seed") else set()), (codes, said)
         assert "unexpected" not in "".join(said), said
+        assert "others may" not in "".join(said), said
         if "backup" in pair and "reset" not in pair:
             assert place.copy_opens()
         if not place.opens(place.store) and "reset" not in pair:
@@ -138,3 +141,7 @@ def _meet(process: "subprocess.Popen[str]", original: Place, pair: tuple[str, st
         shutil.rmtree(place.home)
     print(f"{' + '.join(pair)}: {ROUNDS} rounds, {len(lost)} keys lost, exit codes {dict(outcomes)}")
     assert lost == []
+    assert any(0 in codes for codes in outcomes)
+    # Two of a kind may stand in each other's way, and a reset in everybody's; all others get through.
+    if "reset" not in pair and len({name.split()[0] for name in pair}) > 1:
+        assert outcomes[(0, 0)] > 0
