@@ -36,8 +36,9 @@ from kmstool.whitebox import binding, key_file
 PACKAGE = Path(__file__).parent.parent / "kmstool"
 SIZES = (1_000, 10_000, 40_000, 100_000)
 LARGEST = 1_000_000
-# A linear reader takes a microsecond a character, and often far less; this is ten times that.
-SECONDS_A_CHARACTER = 10e-6
+# A linear reader takes a few microseconds a character (the slowest, jmespath, six); what is quadratic takes 75 and more
+# at the larger sizes.
+SECONDS_A_CHARACTER = 30e-6
 SECONDS_AT_ONCE = 0.1
 ATOMS = (
     "a",

@@ -617,7 +617,7 @@ def test_fifty_kills_lose_no_acknowledged_key(folder: Path) -> None:
 
 
 def test_a_kill_while_a_store_is_made_leaves_one_that_can_be_used(folder: Path) -> None:
-    acknowledged = kill(folder, 40, "store-{}", 0.02, "started")
+    acknowledged = kill(folder, 40, "store-{}", 0.1, "started")
     for path in folder.iterdir():
         turn = path.name.removeprefix("store-")
         found = keys_of(path)

@@ -7,7 +7,6 @@ the later one wins where both are given.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from functools import partial, update_wrapper
 from typing import Any, TypeVar
@@ -25,7 +24,10 @@ CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_w
 OWN_ARGUMENTS = {**CONTEXT, "allow_interspersed_args": False}
 """Those of a command that runs another one: what comes after that is its own."""
 
-STATES = tuple(re.sub("(?<=[a-z])(?=[A-Z])", "-", state).lower() for state in words.STATES)
+STATES = tuple(
+    "".join(f"-{char.lower()}" if char.isupper() else char for char in state).removeprefix("-")
+    for state in words.STATES
+)
 DATA_KEY_STATES = STATES[:3]
 
 

@@ -134,8 +134,10 @@ def all_lasting(db: sqlite3.Connection, vault: Vault) -> list[ServedCredential]:
 
 
 def all_live(db: sqlite3.Connection, vault: Vault) -> list[ServedCredential]:
-    """Return all that can be used now, the lasting ones first and then by age."""
-    rows = db.execute("SELECT secret_id FROM credential ORDER BY kind <> ?, created, secret_id", (LASTING,)).fetchall()
+    """Return all that can be used now, the lasting ones first, then by age and kind."""
+    rows = db.execute(
+        "SELECT secret_id FROM credential ORDER BY kind <> ?, created, kind, secret_id", (LASTING,)
+    ).fetchall()
     found = [find(db, vault, secret_id) for (secret_id,) in rows]
     return [item for item in found if item and not item.expired]
 
