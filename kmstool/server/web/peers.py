@@ -56,9 +56,10 @@ def _tcp_user(far: tuple[Any, ...], near: tuple[Any, ...]) -> int | None:
 
 def _lines(table: Path) -> Iterator[str]:
     try:
-        with table.open(encoding="ascii") as lines:
+        # As bytes: a codec would be imported now, and whose files can be read may have changed since the start.
+        with table.open("rb") as lines:
             next(lines, None)
-            yield from lines
+            yield from (line.decode("ascii") for line in lines)
     except FileNotFoundError:
         return
 
