@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmstool.api import protocol
-from kmstool.cli.commands import bundle as commands
+from kmstool.cli.commands.whitebox import decrypt_keys
 from kmstool.cli.session.session import Session
 from kmstool.crypto.aead import Algorithm
 from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, OutputError, UsageError
@@ -491,7 +491,7 @@ def test_where_a_key_file_opens_is_not_promised_too_early(
     client = KmsClient(kms)
     key_id = client.create_white_box_key("app", "SM4").key_id
     client.overwrite_fingerprints(key_id, before)
-    commands._decrypt_key(Session({}), KmsClient(Meddling(kms, after, key)), key_id)
+    decrypt_keys.fetch(Session({}), KmsClient(Meddling(kms, after, key)), key_id)
     assert said in capsys.readouterr().err
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from kmstool import words
 from kmstool.api import cmk_rules, data_key_rules, protocol
-from kmstool.cli.commands.data_keys import data_key
+from kmstool.cli.commands.data_key.group import data_key
 from kmstool.cli.session.session import Session
 from kmstool.crypto import formats, pem
 from kmstool.crypto.keys import Sm2PublicKey

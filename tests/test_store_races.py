@@ -35,7 +35,7 @@ COMMANDS = {
 PAIRS = """
 import json, os, random, sys, time
 from kmstool.__main__ import run
-from kmstool.cli.commands import local
+from kmstool.cli.commands.local import backup, protect, reset, restore, seed
 from kmstool.server import admin, copies, founding, renewal
 from kmstool.server.seed import seeding
 

@@ -49,9 +49,9 @@ class LazyGroup(Group):
     def __init__(self, *args: Any, table: Mapping[str, tuple[str, str]], **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.commands = LazyCommands(table)
-        self._summaries = {name: summary for name, (_, summary) in table.items()}
+        self.summaries = {name: summary for name, (_, summary) in table.items()}
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the table."""
         with formatter.section("Commands"):
-            formatter.write_dl(sorted(self._summaries.items()))
+            formatter.write_dl(sorted(self.summaries.items()))

@@ -23,17 +23,20 @@ from kmstool.errors import DryRunDone, InputError, KmsToolError, OutputError, Us
 
 COMMANDS = {
     "api": ("kmstool.cli.commands.api:api", "Call any action of the KMS API."),
-    "asymmetric": ("kmstool.cli.commands.asymmetric:asymmetric", "Encrypt under public keys, and decrypt in KMS."),
-    "auth": ("kmstool.cli.commands.auth:auth", "Log in to Tencent Cloud and out again."),
-    "data-key": ("kmstool.cli.commands.data_keys:data_key", "Keep data keys in KMS, by name."),
-    "decrypt": ("kmstool.cli.commands.ciphers:decrypt", "Decrypt a ciphertext blob."),
-    "digest": ("kmstool.cli.commands.signing:digest", "Print the digest of a file or stdin, as KMS signs it."),
+    "asymmetric": (
+        "kmstool.cli.commands.asymmetric.group:asymmetric",
+        "Encrypt under public keys, and decrypt in KMS.",
+    ),
+    "auth": ("kmstool.cli.commands.auth.group:auth", "Log in to Tencent Cloud and out again."),
+    "data-key": ("kmstool.cli.commands.data_key.group:data_key", "Keep data keys in KMS, by name."),
+    "decrypt": ("kmstool.cli.commands.decrypt:decrypt", "Decrypt a ciphertext blob."),
+    "digest": ("kmstool.cli.commands.digest:digest", "Print the digest of a file or stdin, as KMS signs it."),
     "doctor": ("kmstool.cli.commands.doctor:doctor", "Check this machine, the credentials and the way to KMS."),
-    "encrypt": ("kmstool.cli.commands.ciphers:encrypt", "Encrypt up to 4,096 bytes under a key."),
+    "encrypt": ("kmstool.cli.commands.encrypt:encrypt", "Encrypt up to 4,096 bytes under a key."),
     "envelope": ("kmstool.cli.commands.envelope:envelope", "Encrypt files and streams of any size."),
-    "exec": ("kmstool.cli.commands.execute:execute", "Run a command with secrets in its environment."),
+    "exec": ("kmstool.cli.commands.exec:exec_", "Run a command with secrets in its environment."),
     "fingerprint": (
-        "kmstool.cli.commands.fingerprint:fingerprint",
+        "kmstool.cli.commands.fingerprint.group:fingerprint",
         "Show this device's fingerprint, and bind keys to devices.",
     ),
     "import-material": (
@@ -41,16 +44,19 @@ COMMANDS = {
         "Bring your own key: give a key its material.",
     ),
     "init": ("kmstool.cli.commands.init:init", "Set up kmstool on this machine."),
-    "key": ("kmstool.cli.commands.keys:key", "Create, list, name, disable and rotate keys."),
-    "local": ("kmstool.cli.commands.local:local", "Look after the embedded KMS."),
-    "material": ("kmstool.cli.commands.material:material", "Bring your own key step by step."),
-    "profile": ("kmstool.cli.commands.profiles:profile", "Choose which KMS, region, key and credentials to use."),
-    "public-key": ("kmstool.cli.commands.asymmetric:public_key", "Print the public key of an asymmetric key."),
-    "random": ("kmstool.cli.commands.ciphers:random", "Print random bytes made by KMS."),
-    "reencrypt": ("kmstool.cli.commands.ciphers:reencrypt", "Move a blob to a newer or other key."),
-    "sign": ("kmstool.cli.commands.signing:sign", "Sign a file or stdin with a key in KMS."),
-    "verify": ("kmstool.cli.commands.signing:verify", "Check a signature over a file or stdin."),
-    "whitebox": ("kmstool.cli.commands.whitebox:whitebox", "Encrypt in KMS for programs that decrypt without it."),
+    "key": ("kmstool.cli.commands.key.group:key", "Create, list, name, disable and rotate keys."),
+    "local": ("kmstool.cli.commands.local.group:local", "Look after the embedded KMS."),
+    "material": ("kmstool.cli.commands.material.group:material", "Bring your own key step by step."),
+    "profile": ("kmstool.cli.commands.profile.group:profile", "Choose which KMS, region, key and credentials to use."),
+    "public-key": ("kmstool.cli.commands.public_key:public_key", "Print the public key of an asymmetric key."),
+    "random": ("kmstool.cli.commands.random:random", "Print random bytes made by KMS."),
+    "reencrypt": ("kmstool.cli.commands.reencrypt:reencrypt", "Move a blob to a newer or other key."),
+    "sign": ("kmstool.cli.commands.sign:sign", "Sign a file or stdin with a key in KMS."),
+    "verify": ("kmstool.cli.commands.verify:verify", "Check a signature over a file or stdin."),
+    "whitebox": (
+        "kmstool.cli.commands.whitebox.group:whitebox",
+        "Encrypt in KMS for programs that decrypt without it.",
+    ),
 }
 
 # What loaders of shared libraries say; no class or number tells it from a library that is damaged.

@@ -229,3 +229,13 @@ def pairs(words: tuple[str, ...], what: str) -> dict[str, str]:
             raise UsageError(f"{what} {word!r} is not of the form NAME=VALUE with a new name")
         found[name] = value
     return found
+
+
+def key_argument(function: Decorated) -> Decorated:
+    """Add KEY, for which the profile has no default."""
+    return click.argument("key_name", metavar="KEY")(function)
+
+
+def keys_argument(function: Decorated) -> Decorated:
+    """Add KEY..., one at least."""
+    return click.argument("key_names", metavar="KEY...", nargs=-1, required=True)(function)

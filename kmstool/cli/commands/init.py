@@ -33,7 +33,7 @@ def init(session: Session, local: bool) -> None:
         session.note(f"the profile {LOCAL} is in use; its store is {session.local_folder}")
         connect.warn_if_overruled(session, LOCAL)
         return
-    from kmstool.cli.commands.auth import login
+    from kmstool.cli.commands.auth.login import login
 
     click.get_current_context().invoke(
         login, secret_id=None, store="keyring", passphrase_file=None, whitebox=None, no_verify=False

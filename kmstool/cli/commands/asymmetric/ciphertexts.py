@@ -1,0 +1,13 @@
+"""What both directions take: a padding, and ciphertexts as bytes or base64."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.words import RSA_ALGORITHMS
+
+MAX_INPUT_BYTES = 65536
+algorithm_option = click.option(
+    "--algorithm", type=click.Choice(RSA_ALGORITHMS), help="Padding of RSA; OAEP SHA-256 if not said."
+)
+raw_option = click.option("--raw", is_flag=True, help="The ciphertext is bytes, not base64.")

@@ -1,0 +1,77 @@
+"""`kmstool asymmetric encrypt`: encrypt under a public key, on this machine."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import key_files, options
+from kmstool.cli.commands.asymmetric.ciphertexts import MAX_INPUT_BYTES, algorithm_option, raw_option
+from kmstool.cli.io import inputs, outputs
+from kmstool.cli.session.session import Session, pass_session
+from kmstool.errors import InputError, UsageError
+from kmstool.words import RSA_ALGORITHMS
+
+if TYPE_CHECKING:
+    from kmstool.crypto.keys import PublicKey
+    from kmstool.words import EncryptionAlgorithm
+
+MAX_SM2_PLAINTEXT_BYTES = 146
+
+
+@click.command(cls=options.Command, example="kmstool asymmetric encrypt --public-key pub.pem secret.txt > secret.enc")
+@options.key_option
+@click.option("--public-key", metavar="FILE", help="Public key; with it no KMS is needed.")
+@algorithm_option
+@raw_option
+@options.result_options
+@options.input_argument
+@pass_session
+def encrypt(
+    session: Session,
+    key: str | None,
+    public_key: str | None,
+    algorithm: EncryptionAlgorithm | None,
+    raw: bool,
+    out: str | None,
+    force: bool,
+    file: str | None,
+) -> None:
+    """Encrypt under a public key, on this machine.
+
+    RSA-2048 takes 190 bytes with OAEP SHA-256, SM2 146. The ciphertext is written in base64.
+    """
+    if public_key is not None and key is not None:
+        raise UsageError("give --public-key or --key", hint="get it: kmstool public-key KEY > pub.pem")
+    known = key_files.public_key(public_key) if public_key is not None else _public_key(session, key)
+    source = inputs.read(file, MAX_INPUT_BYTES, "the plaintext is {size} bytes, far over the limit", "use an envelope")
+    ciphertext = _encrypted(known, algorithm, source.data)
+    outputs.write(session, ciphertext if raw else base64.b64encode(ciphertext) + b"\n", out, force=force, source=source)
+
+
+def _public_key(session: Session, key: str | None) -> PublicKey:
+    client, key_id = session.key(key)
+    return client.public_key(key_id).public_key
+
+
+def _encrypted(key: PublicKey, algorithm: EncryptionAlgorithm | None, plaintext: bytes) -> bytes:
+    from kmstool.crypto import formats, rsa
+    from kmstool.crypto.keys import RsaPublicKey, Sm2PublicKey
+    from kmstool.crypto.sm2 import encryption
+
+    if not plaintext:
+        raise InputError("the plaintext is empty", hint="KMS does not decrypt what holds nothing")
+    if isinstance(key, RsaPublicKey):
+        return rsa.encrypt(key.key, algorithm or RSA_ALGORITHMS[0], plaintext)
+    if not isinstance(key, Sm2PublicKey) or algorithm:
+        raise UsageError(
+            f"a public key of the kind {key.kind} does not encrypt" + (f" with {algorithm}" if algorithm else "")
+        )
+    if len(plaintext) > MAX_SM2_PLAINTEXT_BYTES:
+        raise InputError(
+            f"the plaintext is {len(plaintext)} bytes; KMS decrypts 1 to {MAX_SM2_PLAINTEXT_BYTES} bytes with SM2",
+            hint="use an envelope for more",
+        )
+    return formats.write_ciphertext(encryption.encrypt(key.key, plaintext), "der")

@@ -1,0 +1,127 @@
+"""`kmstool auth login`: keep a SecretId and SecretKey for a profile."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.auth.keeping import (
+    STORES,
+    WHITE_BOX,
+    changed_profile,
+    keep,
+    no_verify_option,
+    passphrase_option,
+    probed,
+    profile_name,
+    put,
+    store_option,
+    try_credential,
+)
+from kmstool.cli.session import passphrases
+from kmstool.cli.session.session import Session, pass_session
+from kmstool.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from kmstool.kms.provider import Credential
+
+
+@click.command(cls=options.Command, example="kmstool auth login --profile work")
+@click.option(
+    "--secret-id",
+    metavar="ID",
+    callback=options.not_empty,
+    help="The SecretId; else asked for, or the first line of stdin.",
+)
+@store_option
+@passphrase_option
+@passphrases.weak_option
+@options.folder_option("--whitebox", help="Folder made by kmstool whitebox bundle with the SecretKey in it.")
+@no_verify_option
+@pass_session
+def login(
+    session: Session,
+    secret_id: str | None,
+    store: str,
+    passphrase_file: str | None,
+    whitebox: str | None,
+    no_verify: bool,
+) -> None:
+    """Keep a SecretId and SecretKey for a profile.
+
+    The SecretKey is asked for without showing it, or read from stdin as the next line. It
+    is tried on KMS before it is kept, and the profile is in use afterwards.
+
+    With --whitebox nothing is kept but the SecretId and the name of the folder. The
+    SecretKey is decrypted there whenever it is used, and exists in memory only. A folder
+    without mac.base64 gets one when KMS has accepted the SecretKey, and is refused with
+    --no-verify; afterwards it is used only as it was then.
+    """
+    if whitebox is not None:
+        if passphrase_file or session.weak or store != STORES[0]:
+            raise UsageError("the white-box ciphertext stays where it is", hint="give --whitebox without --store")
+        _login_white_box(session, secret_id, whitebox, verify=not no_verify)
+        return
+    profile = probed(session, store, passphrase_file)
+    credential = _asked(session, secret_id)
+    keep(session, credential, profile, store, passphrase_file, verify=not no_verify)
+
+
+def _login_white_box(session: Session, secret_id: str | None, folder: str, *, verify: bool) -> None:
+    from kmstool.kms.credentials import store
+    from kmstool.whitebox import bundle
+
+    secret_id = secret_id or _asked_id(session)
+    place = Path(folder).absolute()
+    changed = changed_profile(session, profile_name(session), WHITE_BOX)
+    profile = replace(changed, secret_id=secret_id, whitebox=str(place))
+    found = bundle.read(place)
+    credential = store.from_white_box(profile, found, session.environ)
+    if found.opens_anywhere:
+        session.warn(
+            f"the key file in {folder} is bound to no device: whoever can read the folder has the SecretKey; "
+            "bind this device (kmstool fingerprint), then make the folder anew"
+        )
+    if verify:
+        try_credential(session, profile, credential)
+    else:
+        # Nothing else would tell whether it is the SecretKey that was put there.
+        found.require_mac()
+    if found.mac is None and not session.settings.dry_run:
+        bundle.add_mac(found)
+    put(session, profile, credential, f"in {profile.whitebox}")
+
+
+def _asked_id(session: Session) -> str:
+    if session.interactive:
+        return str(click.prompt("SecretId", err=True))
+    if sys.stdin.isatty():
+        raise UsageError("the SecretId is needed", hint="give it with --secret-id, or pipe it in as a line")
+    return _line().strip()
+
+
+def _asked(session: Session, secret_id: str | None) -> Credential:
+    from kmstool.kms.provider import checked
+
+    if session.interactive:
+        secret_id = secret_id or str(click.prompt("SecretId", err=True))
+        secret_key = str(click.prompt("SecretKey", hide_input=True, err=True))
+    elif sys.stdin.isatty():
+        raise UsageError("the SecretKey is needed", hint="pipe it in as a line, after a line with the SecretId")
+    else:
+        secret_id, secret_key = secret_id or _line(), _line()
+    return checked(secret_id, secret_key, source="the input")
+
+
+def _line() -> str:
+    """Read a line of stdin, at most 8,192 bytes; raise `InputError` if it is not UTF-8, whatever the locale is."""
+    try:
+        return sys.stdin.buffer.readline(8192).decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        # Not chained, because the other error holds the line.
+        raise InputError("a line of stdin is not UTF-8 text") from None

@@ -1,0 +1,37 @@
+"""`kmstool auth logout`: forget the credential of a profile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.auth.keeping import WHITE_BOX
+from kmstool.cli.session.session import Session, pass_session
+from kmstool.errors import UsageError
+
+
+@click.command(cls=options.Command, example="kmstool auth logout --profile work --yes")
+@pass_session
+def logout(session: Session) -> None:
+    """Forget the credential of a profile."""
+    from kmstool.kms.credentials import store
+
+    profile = session.profile()
+    if profile.credentials not in (*store.STORES, WHITE_BOX):
+        source = profile.credentials or "nothing"
+        raise UsageError(f"the profile {profile.name} keeps no credential: it uses {source}")
+    if profile.credentials == WHITE_BOX and not profile.whitebox:
+        session.note(f"nothing to do: no credential is kept for the profile {profile.name}")
+        return
+    session.confirm(f"the credential of the profile {profile.name} will be forgotten")
+    if session.settings.dry_run:
+        session.note(f"dry run: the credential of the profile {profile.name} would be forgotten")
+        return
+    if profile.credentials == WHITE_BOX:
+        session.profiles.put(replace(profile, secret_id="", whitebox=""))
+        session.note(f"the files in {profile.whitebox} are left as they are")
+    else:
+        store.remove(profile.credentials, session.config_folder, profile.name)
+    session.note(f"the credential of the profile {profile.name} is gone")

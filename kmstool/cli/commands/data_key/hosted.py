@@ -1,0 +1,27 @@
+"""How commands name data keys, and what they print of a new one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli.io import outputs
+from kmstool.cli.session.session import Session
+
+if TYPE_CHECKING:
+    from kmstool.kms.calls.data_keys import Hosted
+
+MAX_BYTES = 1024
+name_argument = click.argument("name", metavar="NAME")
+name_option = click.option("--name", required=True, metavar="NAME", help="Its name: 1 to 60 letters, digits, - and _.")
+description_option = click.option("--description", default="", metavar="TEXT", help="Free text, at most 100 bytes.")
+tags_option = click.option("--tag", "tags", multiple=True, metavar="K=V", help="Tag of the data key; repeatable.")
+
+
+def print_hosted(session: Session, made: Hosted) -> None:
+    """Print the id of a data key that KMS keeps from now on; its bytes are shown in no format."""
+    if made.tag_code:
+        session.note(f"the data key is kept, but its tags were not set: {made.tag_message}")
+    shown = {name: value for name, value in made.answer.items() if name != "Plaintext"}
+    outputs.answer(session, shown, lambda: print(made.data_key_id))

@@ -1,0 +1,38 @@
+"""`kmstool data-key schedule-deletion`: let KMS destroy disabled data keys after some days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.data_key.states import NOUN, names_argument
+from kmstool.cli.io import times
+from kmstool.cli.key_changes import one_by_one
+from kmstool.cli.session.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from kmstool.kms.client import KmsClient
+
+
+@click.command(
+    "schedule-deletion", cls=options.Command, example="kmstool data-key schedule-deletion user-17 --days 7 --yes"
+)
+@names_argument
+@click.option("--days", required=True, type=click.IntRange(7, 30), help="Days until then: 7 to 30.")
+@pass_session
+def schedule_deletion(session: Session, names: tuple[str, ...], days: int) -> None:
+    """Let KMS destroy disabled data keys after some days.
+
+    Until the day comes cancel-deletion keeps them. What was encrypted with one can be
+    read afterwards only where there is a copy of its blob or of its bytes.
+    """
+    session.confirm(f"KMS will destroy its copy of {', '.join(names)} after {days} days")
+
+    def schedule(client: KmsClient, data_key_id: str) -> tuple[Mapping[str, Any], str]:
+        answer = client.schedule_data_key_deletion(data_key_id, days)
+        return answer, f"will be destroyed at {times.shown(answer['DeletionDate'])}; cancel-deletion keeps it"
+
+    one_by_one(session, names, session.data_key, schedule, NOUN)

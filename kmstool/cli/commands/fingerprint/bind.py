@@ -1,0 +1,34 @@
+"""`kmstool fingerprint bind`: bind a white-box key to more devices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.fingerprint.devices import change, identities_argument
+from kmstool.cli.commands.whitebox.keys import key_option
+from kmstool.cli.session.session import Session, pass_session
+
+if TYPE_CHECKING:
+    pass
+
+
+@click.command(
+    cls=options.Command, example='kmstool fingerprint bind --key app "$(kmstool fingerprint)" --description web-1 --yes'
+)
+@key_option
+@click.option("--description", default="", metavar="TEXT", help="What these devices are, at most 1,024 bytes.")
+@identities_argument
+@pass_session
+def bind(session: Session, key_name: str, description: str, identities: tuple[str, ...]) -> None:
+    """Bind a white-box key to more devices.
+
+    Those that are bound stay bound. At most 200 devices; the change is shown first.
+    """
+    from kmstool.kms import fingerprints
+    from kmstool.kms.calls.white_box import DeviceFingerprint
+
+    new = [DeviceFingerprint(identity, description) for identity in identities]
+    change(session, key_name, lambda before: fingerprints.added(before, new))

@@ -1,0 +1,47 @@
+"""The set of devices of a white-box key, which is shown, asked for and replaced as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli.io import outputs
+from kmstool.cli.session.session import Session
+
+if TYPE_CHECKING:
+    from kmstool.kms.calls.white_box import DeviceFingerprint
+
+identities_argument = click.argument("identities", metavar="FINGERPRINT...", nargs=-1, required=True)
+
+
+def change(
+    session: Session, key_name: str, wanted: Callable[[Sequence[DeviceFingerprint]], list[DeviceFingerprint]]
+) -> None:
+    """Show what will change in the set of devices, ask, and replace it as a whole, as KMS wants it."""
+    from kmstool.kms import fingerprints
+
+    client, key_id = session.white_box_key(key_name)
+    before = client.fingerprints(key_id)
+    after = wanted(before)
+    lines = fingerprints.differences(before, after)
+    if not lines:
+        session.note(f"nothing to do: the white-box key {key_id} is bound to these devices already")
+        return
+    # Whoever is asked has to see it, whatever the format.
+    tell = session.warn if session.interactive else session.note
+    for line in lines:
+        tell(line)
+    session.confirm(f"the white-box key {key_id} will be bound to {count(after)}, in place of {len(before)}")
+    answer = fingerprints.overwrite(client, key_id, before, after)
+    session.note(f"the white-box key {key_id} is bound to {count(after)}")
+    session.note("key files downloaded before stay as they are: download the key anew (kmstool whitebox download-key)")
+    outputs.answer(session, answer, lambda: None)
+
+
+def count(devices: Sequence[DeviceFingerprint]) -> str:
+    """Return in words on how many devices the key file is to open."""
+    if not devices:
+        return "no device, so that its key file opens anywhere"
+    return "1 device" if len(devices) == 1 else f"{len(devices)} devices"

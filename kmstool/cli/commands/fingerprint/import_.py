@@ -1,0 +1,30 @@
+"""`kmstool fingerprint import`: bind a white-box key to the devices of a CSV list."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.fingerprint.devices import change
+from kmstool.cli.commands.whitebox.keys import key_option
+from kmstool.cli.io import inputs
+from kmstool.cli.session.session import Session, pass_session
+
+MAX_LIST_BYTES = 2**20
+
+
+@click.command("import", cls=options.Command, example="kmstool fingerprint import --key app devices.csv --yes")
+@key_option
+@click.option("--replace", is_flag=True, help="Unbind the devices that are not in the list.")
+@click.argument("file", metavar="FILE")
+@pass_session
+def import_(session: Session, key_name: str, replace: bool, file: str) -> None:
+    """Bind a white-box key to the devices of a CSV list.
+
+    FILE has the form of Tencent's console; kmstool fingerprint template prints one.
+    """
+    from kmstool.kms import fingerprints
+
+    source = inputs.read(file, MAX_LIST_BYTES, "a list of {size} bytes has more than 200 devices", "")
+    new = fingerprints.read_csv(source.data)
+    change(session, key_name, lambda before: fingerprints.added([] if replace else before, new))

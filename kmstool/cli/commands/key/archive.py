@@ -1,0 +1,19 @@
+"""`kmstool key archive`: let a key decrypt, and encrypt nothing new."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.key_changes import done
+from kmstool.cli.session.session import Session, pass_session
+
+
+@click.command(cls=options.Command, example="kmstool key archive demo")
+@options.key_argument
+@pass_session
+def archive(session: Session, key_name: str) -> None:
+    """Let a key decrypt, and encrypt nothing new."""
+    client, key_id = session.key(key_name)
+    answer = client.archive_key(key_id)
+    done(session, answer, f"the key {key_id} only decrypts now; kmstool key unarchive takes that back")

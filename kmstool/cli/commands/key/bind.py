@@ -1,0 +1,25 @@
+"""`kmstool key bind`: note that a cloud product's resource uses a key."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.key.products import product_option, resource_option
+from kmstool.cli.key_changes import done
+from kmstool.cli.session.session import Session, pass_session
+
+
+@click.command(cls=options.Command, example="kmstool key bind demo --product ssm --resource secret-1")
+@options.key_argument
+@product_option
+@resource_option
+@pass_session
+def bind(session: Session, key_name: str, product: str, resource: str) -> None:
+    """Note that a cloud product's resource uses a key.
+
+    The key can then not be disabled, archived or deleted, and imported material does
+    not expire.
+    """
+    client, key_id = session.key(key_name)
+    done(session, client.bind(key_id, product, resource), f"the key {key_id} is in use by {product} {resource}")

@@ -1,0 +1,27 @@
+"""`kmstool key create`: create a key and print its id."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.key.usages import Usage
+from kmstool.cli.io import outputs
+from kmstool.cli.session.session import Session, pass_session
+
+
+@click.command(cls=options.Command, example="kmstool key create --alias demo")
+@click.option("--alias", required=True, metavar="NAME", help="Name of the key: 1 to 60 letters, digits, - and _.")
+@click.option("--usage", type=Usage(), default="symmetric", show_default=True, help="What the key is for.")
+@click.option("--external", is_flag=True, help="The key material will be imported.")
+@click.option("--description", default="", metavar="TEXT", help="Free text, at most 1,024 bytes.")
+@click.option("--tag", "tags", multiple=True, metavar="K=V", help="Tag of the key; repeatable.")
+@pass_session
+def create(session: Session, alias: str, usage: str, external: bool, description: str, tags: tuple[str, ...]) -> None:
+    """Create a key and print its id."""
+    created = session.client().create_key(
+        alias, usage=usage, external=external, description=description, tags=options.pairs(tags, "tag")
+    )
+    if created.tag_code:
+        session.note(f"the key was created, but its tags were not set: {created.tag_message}")
+    outputs.answer(session, created.answer, lambda: print(created.key_id))

@@ -1,0 +1,44 @@
+"""`kmstool key`: create, list, name, disable and rotate keys."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli.lazy import LazyGroup
+
+COMMANDS = {
+    "algorithms": ("kmstool.cli.commands.key.algorithms:algorithms", "List the key usages that the region offers."),
+    "archive": ("kmstool.cli.commands.key.archive:archive", "Let a key decrypt, and encrypt nothing new."),
+    "bind": ("kmstool.cli.commands.key.bind:bind", "Note that a cloud product's resource uses a key."),
+    "cancel-deletion": (
+        "kmstool.cli.commands.key.cancel_deletion:cancel_deletion",
+        "Keep keys that were to be destroyed; they stay disabled.",
+    ),
+    "create": ("kmstool.cli.commands.key.create:create", "Create a key and print its id."),
+    "describe": ("kmstool.cli.commands.key.describe:describe", "Replace the description of a key."),
+    "disable": ("kmstool.cli.commands.key.disable:disable", "Disable keys, so that nothing can be done with them."),
+    "enable": ("kmstool.cli.commands.key.enable:enable", "Enable keys."),
+    "list": ("kmstool.cli.commands.key.list:list_", "List all keys of the region."),
+    "rename": ("kmstool.cli.commands.key.rename:rename", "Give a key another alias."),
+    "rotate": ("kmstool.cli.commands.key.rotate:rotate", "Give a key new material now; older blobs stay readable."),
+    "rotation": (
+        "kmstool.cli.commands.key.rotation:rotation",
+        "Turn the yearly rotation of a key on or off, or show it.",
+    ),
+    "schedule-deletion": (
+        "kmstool.cli.commands.key.schedule_deletion:schedule_deletion",
+        "Let KMS destroy disabled keys after some days.",
+    ),
+    "show": ("kmstool.cli.commands.key.show:show", "Show all that KMS says of a key."),
+    "unarchive": ("kmstool.cli.commands.key.unarchive:unarchive", "Put an archived key to full use again."),
+    "unbind": ("kmstool.cli.commands.key.unbind:unbind", "Note that a cloud product's resource no longer uses a key."),
+}
+
+
+@click.group(cls=LazyGroup, table=COMMANDS)
+def key() -> None:
+    """Create, list, name, disable and rotate keys.
+
+    KEY is a key id, its first 8 or more characters, an alias, alias/NAME, or one
+    of these behind a region or a profile: REGION:NAME, profile/PROFILE/NAME.
+    """

@@ -1,0 +1,38 @@
+"""`kmstool key rotation`: turn the yearly rotation of a key on or off, or show it."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.io import outputs, times
+from kmstool.cli.session.session import Session, pass_session
+from kmstool.errors import UsageError
+
+YEAR_DAYS = 365
+
+
+@click.command(cls=options.Command, example="kmstool key rotation on demo --days 90")
+@click.argument("what", type=click.Choice(["on", "off", "status"]), metavar="on|off|status")
+@options.key_argument
+@click.option("--days", type=click.IntRange(7, 365), help="With on: the cycle in days; else 365.")
+@pass_session
+def rotation(session: Session, what: str, key_name: str, days: int | None) -> None:
+    """Turn the yearly rotation of a key on or off, or show it."""
+    if days is not None and what != "on":
+        raise UsageError(f"--days goes with on, not with {what}")
+    client, key_id = session.key(key_name)
+    if what == "on":
+        client.enable_rotation(key_id, days or YEAR_DAYS)
+    elif what == "off":
+        client.disable_rotation(key_id)
+    found = client.describe_key(key_id)
+    status = f"on, every {found.rotate_days} days, next {times.shown(found.next_rotation_unix)}"
+    rows = {"rotation": status if found.rotation_enabled else "off", "last": times.shown(found.last_rotation_unix)}
+    answer = {
+        "KeyRotationEnabled": found.rotation_enabled,
+        "RotateDays": found.rotate_days,
+        "NextRotateTime": found.next_rotation_unix,
+        "LastRotateTime": found.last_rotation_unix,
+    }
+    outputs.answer(session, answer, lambda: outputs.fields(rows))

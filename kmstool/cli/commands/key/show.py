@@ -1,0 +1,44 @@
+"""`kmstool key show`: show all that KMS says of a key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.key.usages import usage_name
+from kmstool.cli.io import outputs, times
+from kmstool.cli.session.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from kmstool.kms.answers import Key
+
+
+@click.command(cls=options.Command, example="kmstool key show demo")
+@options.key_argument
+@pass_session
+def show(session: Session, key_name: str) -> None:
+    """Show all that KMS says of a key."""
+    client, key_id = session.key(key_name)
+    found = client.describe_key(key_id)
+    outputs.answer(session, {"KeyMetadata": dict(found.answer)}, lambda: outputs.fields(_fields(found)))
+
+
+def _fields(key: Key) -> dict[str, str]:
+    rotation = f"every {key.rotate_days} days, next {times.shown(key.next_rotation_unix)}"
+    return {
+        "alias": key.alias,
+        "key id": key.key_id,
+        "state": key.state,
+        "usage": f"{usage_name(key.usage)} ({key.usage})",
+        "description": key.description or "-",
+        "created": times.shown(key.created_unix),
+        "origin": key.origin or "-",
+        "owner": key.owner or "-",
+        "rotation": rotation if key.rotation_enabled else "off",
+        "last rotated": times.shown(key.last_rotation_unix),
+        "deletion": times.shown(key.deletion_unix),
+        "valid to": times.shown(key.valid_to_unix),
+        "resource": key.resource_id or "-",
+    }

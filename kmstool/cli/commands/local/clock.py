@@ -1,0 +1,38 @@
+"""`kmstool local clock`: move the embedded KMS's clock."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.local.offsets import clock_text
+from kmstool.cli.io import outputs, times
+from kmstool.cli.session.session import Session, pass_session
+
+
+@click.command(cls=options.Command, example="kmstool local clock advance 8d")
+@click.argument("what", type=click.Choice(["show", "advance", "set", "reset"]), metavar="show|advance|set|reset")
+@click.argument("value", required=False)
+@pass_session
+def clock(session: Session, what: str, value: str | None) -> None:
+    """Move the embedded KMS's clock.
+
+    With "advance 8d" (s, m, h, d, w), "set 2027-01-31T08:00:00Z" or "reset". Deletion
+    windows, rotation and expiry go by this clock, and what falls due happens at once:
+    keys whose window ends are destroyed. Going back does not undo that.
+    """
+    from kmstool.errors import UsageError
+    from kmstool.server import admin
+
+    if (value is None) != (what in ("show", "reset")):
+        raise UsageError(f"clock {what} takes {'one value' if value is None else 'no value'}")
+    kms = session.local_kms()
+    offset = int(admin.describe(kms)["ClockOffset"])
+    if what == "advance":
+        offset += times.duration(str(value))
+    elif what != "show":
+        offset = times.moment(str(value)) - int(time.time()) if what == "set" else 0
+    now = int(time.time()) + offset if what == "show" or session.settings.dry_run else admin.move_clock(kms, offset)
+    outputs.answer(session, {"Now": now, "ClockOffset": offset}, lambda: print(clock_text(now, offset)))

@@ -1,0 +1,37 @@
+"""`kmstool local credentials create`: make an API key and print it."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.local.credentials.derived import derive
+from kmstool.cli.io import outputs, times
+from kmstool.cli.options import not_empty
+from kmstool.cli.session.session import Session, pass_session
+
+
+@click.command(cls=options.Command, example="kmstool local credentials create --lifetime 1h")
+@click.option(
+    "--lifetime",
+    metavar="DURATION",
+    callback=not_empty,
+    help="Make a temporary one with a token: 90s, 30m, 12h, 1d.",
+)
+@pass_session
+def create(session: Session, lifetime: str | None) -> None:
+    """Make an API key and print it.
+
+    A temporary one comes from the oldest lasting one, and ends with it.
+    """
+    from kmstool.server.tables import credentials as served
+
+    if lifetime is None:
+        with session.local_kms().request("DescribeKey", {}, write=True) as call:
+            made = served.create(call.db, call.vault())
+    else:
+        made = derive(session, served.TEMPORARY, lifetime)
+    answer = {"SecretId": made.secret_id, "SecretKey": made.secret_key}
+    if made.token:
+        answer |= {"Token": made.token, "Expires": times.shown(made.expires_unix)}
+    outputs.answer(session, answer, lambda: outputs.fields(answer))

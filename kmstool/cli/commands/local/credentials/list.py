@@ -1,0 +1,32 @@
+"""`kmstool local credentials list`: list the API keys and tokens that are good now."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.io import outputs, times
+from kmstool.cli.session.session import Session, pass_session
+
+
+@click.command("list", cls=options.Command, example="kmstool local credentials list")
+@pass_session
+def list_(session: Session) -> None:
+    """List the API keys and tokens that are good now.
+
+    With what each is, when it ends, and what it comes from: it ends with that.
+    """
+    from kmstool.server.tables import credentials as served
+
+    with session.local_kms().request("DescribeKey", {}, write=False) as call:
+        found = served.all_live(call.db, call.vault())
+    answer = {
+        "Credentials": [
+            {"SecretId": item.secret_id, "Kind": item.kind, "Expires": item.expires_unix, "Parent": item.parent}
+            for item in found
+        ]
+    }
+    rows = [(item.secret_id, item.kind, times.shown(item.expires_unix), item.parent or "-") for item in found]
+    outputs.answer(
+        session, answer, lambda: outputs.table(session, ("SECRET ID", "KIND", "EXPIRES", "PARENT'S SECRET ID"), rows)
+    )

@@ -1,0 +1,29 @@
+"""`kmstool local credentials token`: print a web identity token."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.local.credentials.derived import derive
+from kmstool.cli.io import outputs, times
+from kmstool.cli.options import not_empty
+from kmstool.cli.session.session import Session, pass_session
+
+
+@click.command(cls=options.Command, example="kmstool local credentials token --lifetime 12h > token")
+@click.option(
+    "--lifetime", metavar="DURATION", default="1h", show_default=True, callback=not_empty, help="How long it is good."
+)
+@pass_session
+def token(session: Session, lifetime: str) -> None:
+    """Print a web identity token.
+
+    What Kubernetes gives to a pod: AssumeRoleWithWebIdentity makes API keys of it, which
+    end with it. Only local serve --web-identity takes it.
+    """
+    from kmstool.server.tables import credentials as served
+
+    made = derive(session, served.TOKEN, lifetime)
+    answer = {"SecretId": made.secret_id, "Token": made.bearer, "Expires": times.shown(made.expires_unix)}
+    outputs.answer(session, answer, lambda: print(made.bearer))

@@ -1,0 +1,19 @@
+"""`kmstool local faults clear`: remove all rules."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.session.session import Session, pass_session
+
+
+@click.command(cls=options.Command, example="kmstool local faults clear")
+@pass_session
+def clear(session: Session) -> None:
+    """Remove all rules."""
+    from kmstool.server.web import faults as rules
+
+    with session.local_kms().request("DescribeKey", {}, write=True) as call:
+        rules.clear(call.db)
+    session.note("there are no fault rules")

@@ -1,0 +1,25 @@
+"""`kmstool local reset`: destroy the store and every key in it."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.session.session import Session, pass_session
+
+
+@click.command(cls=options.Command, example="kmstool local reset --yes")
+@pass_session
+def reset(session: Session) -> None:
+    """Destroy the store and every key in it."""
+    from kmstool.server import admin
+    from kmstool.server.web import listening
+
+    folder = session.local_folder
+    listening.refuse_served(folder)
+    session.confirm(f"every key in {folder} will be destroyed; what they encrypted can never be read again")
+    if session.settings.dry_run:
+        session.note(f"dry run: the store in {folder} would be destroyed")
+        return
+    admin.reset(folder)
+    session.note(f"the store in {folder} is gone")

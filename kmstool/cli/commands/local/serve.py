@@ -1,0 +1,100 @@
+"""`kmstool local serve`: serve the embedded KMS over HTTP on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.options import file_option, not_empty
+from kmstool.cli.session.session import Session, pass_session
+from kmstool.errors import OutputError, UsageError
+
+_PATH_BYTES = 24
+
+
+@click.command(cls=options.Command, example="kmstool local serve --port 0 --port-file kms.port")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port; 0 takes a free one.")
+@file_option("--port-file", help="Write the bare port number here once ready.")
+@click.option("--socket", metavar="PATH", callback=not_empty, help="Listen on a Unix socket too, for this user only.")
+@click.option("--quota", is_flag=True, help="Keep to the request rates that the cloud publishes.")
+@click.option("--metadata", is_flag=True, help="Be a CVM's metadata service too, at a secret place.")
+@click.option("--web-identity", is_flag=True, help="Give keys for the tokens of local credentials token.")
+@pass_session
+def serve(
+    session: Session,
+    host: str,
+    port: int,
+    port_file: str | None,
+    socket: str | None,
+    quota: bool,
+    metadata: bool,
+    web_identity: bool,
+) -> None:
+    """Serve the embedded KMS over HTTP on this machine.
+
+    tccli and every Tencent SDK can use it: kmstool local env tells them how. It ends
+    on Ctrl-C or SIGTERM, after the requests that have begun. Whoever has no API key of it gets
+    nothing; with --metadata and --web-identity this user's programs can get one.
+    """
+    from secrets import token_urlsafe
+
+    from kmstool.server.web import listening
+    from kmstool.server.web.gateway import Gateway, Stubs
+
+    if host not in listening.LOOPBACK:
+        raise UsageError(f"{host} is no loopback address", hint="one of: " + ", ".join(listening.LOOPBACK))
+    session.used_local = True
+    verbose = session.settings.verbose
+    gateway = Gateway(
+        session.local_folder,
+        session.passphrase,
+        quota=quota,
+        stubs=Stubs(f"/{token_urlsafe(_PATH_BYTES)}" if metadata else "", web_identity),
+        report=session.warn if verbose else lambda _: None,
+    )
+
+    def ready(actual: int) -> None:
+        if port_file is not None:
+            stack.enter_context(_port_file(Path(port_file), actual))
+        print(f"listening on http://{listening.bracketed(host)}:{actual}", flush=True)
+        if socket is not None:
+            session.note(f"listening on the Unix socket {socket} too")
+        for name, is_on in (("metadata service", metadata), ("web identities", web_identity)):
+            if is_on:
+                session.warn(f"{name}: programs of this user can get an API key without having one")
+
+    with ExitStack() as stack:
+        stack.callback(gateway.close)
+        unix = Path(socket) if socket is not None else None
+        listening.serve(gateway, session.local_folder, host, port, ready, unix=unix)
+    session.note("stopped")
+
+
+@contextmanager
+def _port_file(path: Path, port: int) -> Iterator[None]:
+    """Keep the port in a file (0600) during the block, and remove that unless its name is another file's by then.
+
+    Raises `OutputError` as `atomic.create` does, and for a symbolic link: in the end nothing
+    would be left of that.
+    """
+    from kmstool.system import atomic
+
+    if path.is_symlink():
+        raise OutputError(f"cannot write {path}: it is a symbolic link", hint="name a file of its own")
+    with ExitStack() as stack:
+        with atomic.create(path, replace=True) as out:
+            out.write(f"{port}\n".encode())
+            # While it is open, no other file gets its number.
+            written = stack.enter_context(open(os.dup(out.fileno()), "rb"))
+        try:
+            yield
+        finally:
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(written.fileno()), path.lstat()):
+                    path.unlink()

@@ -1,0 +1,28 @@
+"""`kmstool material delete`: let KMS destroy the imported material of a key."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.io import outputs
+from kmstool.cli.session.session import Session, pass_session
+
+
+@click.command(cls=options.Command, example="kmstool material delete --key own --yes")
+@options.key_option
+@pass_session
+def delete(session: Session, key: str | None) -> None:
+    """Let KMS destroy the imported material of a key.
+
+    All that the key encrypted can be read again only after the same material was
+    imported again.
+    """
+    client, key_id = session.key(key)
+    session.confirm(
+        f"all that {key or key_id} encrypted is dead until the same material is imported again, "
+        "and KMS does not give it back: keep your copy"
+    )
+    answer = client.delete_material(key_id)
+    session.note(f"the key {key_id} has no material and waits for its import; its blobs are dead until then")
+    outputs.answer(session, answer, lambda: None)

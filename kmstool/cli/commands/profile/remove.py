@@ -1,0 +1,25 @@
+"""`kmstool profile remove`: remove a profile and the credential that is kept for it."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.session.session import Session, pass_session
+
+
+@click.command(cls=options.Command, example="kmstool profile remove work --yes")
+@click.argument("name")
+@pass_session
+def remove(session: Session, name: str) -> None:
+    """Remove a profile and the credential that is kept for it."""
+    from kmstool.kms.credentials import store
+
+    found = session.profiles.get(name)
+    session.confirm(f"the profile {name} and its credential will be removed")
+    if session.settings.dry_run:
+        return
+    if found.credentials in store.STORES:
+        store.remove(found.credentials, session.config_folder, name)
+    session.profiles.remove(name)
+    session.note(f"the profile {name} is gone")

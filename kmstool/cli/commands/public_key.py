@@ -1,0 +1,33 @@
+"""`kmstool public-key`: print the public key of an asymmetric key."""
+
+from __future__ import annotations
+
+import base64
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.io import outputs
+from kmstool.cli.session.session import Session, pass_session
+
+
+@click.command("public-key", cls=options.Command, example="kmstool public-key signer > pub.pem")
+@click.argument("key_name", metavar="KEY")
+@click.option(
+    "--encoding", type=click.Choice(["pem", "der", "base64"]), default="pem", show_default=True, help="Output form."
+)
+@options.result_options
+@pass_session
+def public_key(session: Session, key_name: str, encoding: str, out: str | None, force: bool) -> None:
+    """Print the public key of an asymmetric key."""
+    from kmstool.crypto import pem
+
+    client, key_id = session.key(key_name)
+    found = client.public_key(key_id)
+    der = found.public_key.to_spki()
+    forms = {
+        "pem": pem.write_public_key(found.public_key).encode(),
+        "der": der,
+        "base64": base64.b64encode(der) + b"\n",
+    }
+    outputs.result(session, found.answer, forms[encoding], out, force=force)

@@ -1,0 +1,97 @@
+"""`kmstool sign`: sign a file or stdin with a key in KMS."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.io import inputs, outputs
+from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.signed_messages import (
+    MAX_MESSAGE_BYTES,
+    algorithm_option,
+    check_digest,
+    check_signature,
+    choose_algorithm,
+    digest_message,
+    id_option,
+    type_option,
+)
+from kmstool.errors import InputError, IntegrityError, UsageError
+
+if TYPE_CHECKING:
+    from kmstool.crypto.keys import PublicKey
+    from kmstool.signing import Algorithm
+
+
+@click.command(cls=options.Command, example="kmstool sign --key signer release.tar -o release.sig")
+@options.key_option
+@algorithm_option
+@click.option("--digest", "digesting", type=click.Choice(["auto", "never", "always"]),
+              help="Digest here; else auto, which does over 4,096 bytes.")  # fmt: skip
+@type_option
+@id_option
+@click.option("--raw", is_flag=True, help="Write bytes to stdout in place of base64.")
+@options.result_options
+@options.input_argument
+@pass_session
+def sign(
+    session: Session,
+    key: str | None,
+    algorithm: str | None,
+    digesting: str | None,
+    message_type: str,
+    user_id: str | None,
+    raw: bool,
+    out: str | None,
+    force: bool,
+    file: str | None,
+) -> None:
+    """Sign a file or stdin with a key in KMS.
+
+    A message over 4,096 bytes is digested here, in one pass; the signature is the same.
+    With -o the signature's bytes are written, else base64. A newline at the end of the
+    input is signed too.
+    """
+    if message_type == "digest" and digesting is not None:
+        raise UsageError("--digest goes with messages; a digest is signed as it is")
+    client, key_id = session.key(key)
+    public_key = client.public_key(key_id).public_key
+    chosen = choose_algorithm(algorithm, public_key)
+    with inputs.stream(file) as source:
+        message = source.file.read(MAX_MESSAGE_BYTES + 1)
+        is_digest = message_type == "digest" or _is_digested(digesting, message, user_id)
+        if message_type == "digest":
+            check_digest(chosen, message, user_id)
+        elif is_digest:
+            message = digest_message(chosen, public_key, message, source.file, user_id)
+        if not message:
+            raise InputError("the message is empty; KMS signs 1 byte and more", hint="sign its digest: --digest always")
+        signed = client.sign(key_id, chosen.name, message, is_digest=is_digest)
+        digest = message if is_digest else digest_message(chosen, public_key, message, source.file, None)
+    _check_answer(chosen, public_key, digest, signed.signature)
+    written = signed.signature if raw or out is not None else base64.b64encode(signed.signature) + b"\n"
+    outputs.result(session, signed.answer, written, out, force=force, source=source)
+
+
+def _is_digested(choice: str | None, message: bytes, user_id: str | None) -> bool:
+    long = len(message) > MAX_MESSAGE_BYTES
+    if choice == "never" and (long or user_id is not None):
+        raise InputError("the message is over 4,096 bytes, or has a user id: KMS signs its digest only",
+                         hint="leave out --digest never")  # fmt: skip
+    # KMS knows the usual user id only; another one goes into a digest that is made here.
+    return choice == "always" or long or user_id is not None
+
+
+def _check_answer(algorithm: Algorithm, key: PublicKey, message_digest: bytes, value: bytes) -> None:
+    """Raise `IntegrityError` for a signature by KMS that nobody could verify."""
+    try:
+        check_signature(algorithm, key, message_digest, value, "der")
+    except IntegrityError as error:
+        raise IntegrityError(
+            "KMS answered with a signature that the public key of its key does not verify",
+            hint="is there a gateway that rewrites answers on the way?",
+        ) from error

@@ -1,0 +1,41 @@
+"""`kmstool whitebox bundle`: encrypt for a service: key file, IV and ciphertext."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.whitebox.decrypt_keys import fetch
+from kmstool.cli.commands.whitebox.keys import key_option
+from kmstool.cli.commands.whitebox.plaintexts import read_plaintext
+from kmstool.cli.session.session import Session, pass_session
+from kmstool.errors import DryRunDone
+
+
+@click.command(cls=options.Command, example="kmstool whitebox bundle --key app secret.txt -o app-secret")
+@key_option
+@click.option("--trim-newline", is_flag=True, help="Drop exactly one newline at the end.")
+@options.folder_option("-o", "--out", required=True, help="Folder for the files.")
+@click.option("--force", is_flag=True, help="Replace these files, all at once.")
+@options.input_argument
+@pass_session
+def bundle(session: Session, key_name: str, trim_newline: bool, out: str, force: bool, file: str | None) -> None:
+    """Encrypt for a service: key file, IV and ciphertext.
+
+    Reads FILE or stdin and writes into DIR all that a bound device needs to decrypt it:
+    iv.base64, ciphertext.base64, decrypt_key_aes256.bin or decrypt_key_sm4.bin, and
+    mac.base64, by which it is told if one of them is altered. They change as one, and
+    other files in DIR are kept.
+    """
+    from kmstool.whitebox import bundle as bundles
+
+    plaintext = read_plaintext(session, file, trim_newline)
+    client, key_id = session.white_box_key(key_name)
+    algorithm = bundles.algorithm_of(client.describe_white_box_key(key_id).algorithm)
+    encrypted = client.encrypt_by_white_box(key_id, plaintext)
+    decrypt_key = (algorithm, fetch(session, client, key_id))
+    if session.settings.dry_run:
+        raise DryRunDone
+    bundles.write(Path(out), encrypted.iv, encrypted.ciphertext, decrypt_key, key_id=key_id, replace=force)

@@ -1,0 +1,117 @@
+"""`kmstool whitebox decrypt`: decrypt on this machine, without KMS."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.whitebox.bundles import read_bundle, require_mac_option, sdk_lib_option
+from kmstool.cli.commands.whitebox.keys import ALGORITHMS
+from kmstool.cli.io import inputs, outputs
+from kmstool.cli.session.session import Session, pass_session
+from kmstool.errors import UsageError
+
+if TYPE_CHECKING:
+    from kmstool.crypto.aead import Algorithm
+    from kmstool.whitebox.bundle import Bundle
+
+MAX_TEXT_BYTES = 65536
+_ALGORITHM = click.option(
+    "--algorithm",
+    type=click.Choice(ALGORITHMS),
+    help="With --sdk-lib, where the name of the key file does not tell it.",
+)
+_BUNDLE = options.folder_option("--bundle", "folder", help="Folder made by kmstool whitebox bundle.")
+
+
+@click.command(cls=options.Command, example="kmstool whitebox decrypt --bundle app-secret")
+@_BUNDLE
+@click.option("--key-file", metavar="FILE", help="Key file, as kmstool whitebox download-key writes it.")
+@click.option("--iv", metavar="B64|@FILE", help="With --key-file: the IV in base64.")
+@click.option("--raw", is_flag=True, help="With --key-file: the ciphertext is bytes, not base64.")
+@require_mac_option
+@sdk_lib_option
+@_ALGORITHM
+@options.result_options
+@options.input_argument
+@pass_session
+def decrypt(
+    session: Session,
+    folder: str | None,
+    key_file: str | None,
+    iv: str | None,
+    raw: bool,
+    require_mac: bool,
+    sdk_lib: str | None,
+    algorithm: Algorithm | None,
+    out: str | None,
+    force: bool,
+    file: str | None,
+) -> None:
+    """Decrypt on this machine, without KMS.
+
+    Takes a folder with all files, or key file and IV by themselves and the ciphertext
+    from FILE or stdin. Writes the plaintext and nothing else. Only a folder with
+    mac.base64 is authenticated: IV and ciphertext alone may have been altered to decrypt
+    to something else, which a note says, and Authenticated with --format json.
+    """
+    source = None
+    if folder is not None and not (key_file or iv or raw or file):
+        inputs.spare(out, *_files_of(folder))
+        found = read_bundle(session, folder, require_mac=require_mac)
+    elif folder is None and key_file and iv and not require_mac:
+        inputs.spare(out, key_file, *([iv[1:]] if iv.startswith("@") else []))
+        source = inputs.read(file, MAX_TEXT_BYTES, "the ciphertext has {size} bytes; KMS makes none of so many", "")
+        found = _put_together(key_file, iv, source.data, raw=raw)
+        session.note("IV and ciphertext are not authenticated: it cannot be told whether they were altered")
+    else:
+        raise UsageError("give --bundle DIR alone, or --key-file and --iv", hint="see kmstool whitebox decrypt --help")
+    library = Path(sdk_lib) if sdk_lib else None
+    plaintext = found.decrypt(session.environ, library=library, algorithm=algorithm)
+    _write_plaintext(session, plaintext, out, force=force, source=source, authenticated=found.mac is not None)
+
+
+def _files_of(folder: str) -> list[str]:
+    from kmstool.whitebox import bundle as bundles
+
+    return [os.path.join(folder, name) for name in bundles.FILES]
+
+
+def _write_plaintext(
+    session: Session,
+    plaintext: bytes,
+    out: str | None,
+    *,
+    force: bool,
+    source: inputs.Input | None,
+    authenticated: bool,
+) -> None:
+    from kmstool.api import protocol
+
+    answer: dict[str, object] = {"Authenticated": authenticated}
+    if out is None:
+        answer = {"Plaintext": protocol.encode(plaintext), **answer}
+        outputs.answer(session, answer, lambda: outputs.write(session, plaintext, None))
+        return
+    outputs.write(session, plaintext, out, force=force, source=source)
+    if out != inputs.STDIN:
+        outputs.answer(session, answer, lambda: None)
+
+
+def _put_together(key_file: str, iv: str, ciphertext: bytes, *, raw: bool) -> Bundle:
+    from kmstool.whitebox import bundle as bundles
+
+    iv_text = os.fsencode(iv)
+    if iv.startswith("@"):
+        iv_text = inputs.read(
+            iv[1:], MAX_TEXT_BYTES, "an IV of {size} bytes is none", "it has 16 bytes, in base64"
+        ).data
+    if not raw:
+        ciphertext = bundles.from_base64(ciphertext, "the ciphertext")
+    too_long = f"the key file has {{size}} bytes; none has more than {bundles.MAX_KEY_BYTES:,}"
+    data = inputs.read(key_file, bundles.MAX_KEY_BYTES, too_long, "", secret=True).data
+    return bundles.Bundle(Path(key_file), bundles.from_base64(iv_text, "the IV"), ciphertext, data)

@@ -1,0 +1,24 @@
+"""`kmstool whitebox delete`: destroy a disabled white-box key at once."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.io import outputs
+from kmstool.cli.session.session import Session, pass_session
+
+
+@click.command(cls=options.Command, example="kmstool whitebox delete app --yes")
+@options.key_argument
+@pass_session
+def delete(session: Session, key_name: str) -> None:
+    """Destroy a disabled white-box key at once.
+
+    There is no delay and no way back. Key files that were downloaded go on decrypting.
+    """
+    client, key_id = session.white_box_key(key_name)
+    session.confirm(f"the white-box key {key_id} will be destroyed now, and its key file cannot be downloaded again")
+    answer = client.delete_white_box_key(key_id)
+    session.note(f"the white-box key {key_id} is gone; key files that were downloaded go on decrypting")
+    outputs.answer(session, answer, lambda: None)

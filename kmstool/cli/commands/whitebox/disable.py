@@ -1,0 +1,26 @@
+"""`kmstool whitebox disable`: disable white-box keys, so that they encrypt no longer."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.key_changes import together
+from kmstool.cli.session.session import Session, pass_session
+
+
+@click.command(cls=options.Command, example="kmstool whitebox disable app --yes")
+@options.keys_argument
+@pass_session
+def disable(session: Session, key_names: tuple[str, ...]) -> None:
+    """Disable white-box keys, so that they encrypt no longer.
+
+    Whoever has the key file goes on decrypting. With several keys all are disabled or none.
+    """
+    session.confirm(f"nothing can be encrypted with {', '.join(key_names)} until it is enabled again")
+    together(
+        session,
+        map(session.white_box_key, key_names),
+        lambda client, ids: client.disable_white_box_keys(ids),
+        "disabled: it encrypts no longer; key files that were downloaded go on decrypting",
+    )

@@ -1,0 +1,49 @@
+"""`kmstool whitebox encrypt`: encrypt up to 4,096 bytes under a white-box key."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.whitebox.keys import key_option
+from kmstool.cli.commands.whitebox.plaintexts import read_plaintext
+from kmstool.cli.io import outputs
+from kmstool.cli.session.session import Session, pass_session
+
+
+@click.command(cls=options.Command, example="kmstool whitebox encrypt --key app secret.txt -o sealed")
+@key_option
+@click.option("--iv", metavar="B64", help="IV of 16 bytes in base64; else KMS draws one.")
+@click.option("--trim-newline", is_flag=True, help="Drop exactly one newline at the end.")
+@options.folder_option("-o", "--out", help="Write iv.base64 and ciphertext.base64 into this folder.")
+@click.option("--force", is_flag=True, help="Replace these files, all at once; a mac.base64 of them goes.")
+@options.input_argument
+@pass_session
+def encrypt(
+    session: Session, key_name: str, iv: str | None, trim_newline: bool, out: str | None, force: bool, file: str | None
+) -> None:
+    """Encrypt up to 4,096 bytes under a white-box key.
+
+    Reads FILE or stdin. IV and ciphertext are both needed to decrypt, so they go into a
+    folder together, or are printed with --format json. By themselves they are not
+    authenticated; kmstool whitebox bundle adds a MAC.
+    """
+    from pathlib import Path
+
+    from kmstool.errors import DryRunDone, UsageError
+    from kmstool.whitebox import bundle
+
+    if not out and not session.settings.query and session.settings.format != "json":
+        raise UsageError("where are IV and ciphertext to go?", hint="give a folder with -o DIR, or --format json")
+    given_iv = None if iv is None else bundle.from_base64(os.fsencode(iv), "the IV")
+    plaintext = read_plaintext(session, file, trim_newline)
+    client, key_id = session.white_box_key(key_name)
+    encrypted = client.encrypt_by_white_box(key_id, plaintext, given_iv)
+    if out and session.settings.dry_run:
+        raise DryRunDone
+    if out:
+        bundle.write(Path(out), encrypted.iv, encrypted.ciphertext, replace=force)
+    else:
+        outputs.answer(session, encrypted.answer, lambda: None)

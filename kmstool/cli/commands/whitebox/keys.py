@@ -1,0 +1,27 @@
+"""How commands name white-box keys, and what of them is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from kmstool.cli import options
+
+ALGORITHMS = ("AES_256", "SM4")
+# DecryptKey opens on every device when the answer is one of CreateWhiteBoxKey, and belongs into files of mode 0600
+# otherwise; `download-key` fetches it, and `kmstool api` shows whole answers.
+KEY_FIELDS = ("EncryptKey", "DecryptKey")
+
+
+def key_option(function: options.Decorated) -> options.Decorated:
+    """Add `--key` of a white-box key, which no profile has by default."""
+    return click.option("--key", "key_name", required=True, metavar="KEY", help="Id or alias of the white-box key.")(
+        function
+    )
+
+
+def without_keys(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an answer without the keys in it."""
+    return {name: value for name, value in answer.items() if name not in KEY_FIELDS}

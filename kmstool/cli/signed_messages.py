@@ -1,0 +1,81 @@
+"""Messages and digests that are signed, and the options that say how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from kmstool.errors import UsageError
+
+if TYPE_CHECKING:
+    from kmstool.crypto import digests
+    from kmstool.crypto.formats import SignatureFormat
+    from kmstool.crypto.keys import PublicKey
+    from kmstool.signing import Algorithm
+
+MAX_MESSAGE_BYTES = 4096
+DIGESTS: dict[str, digests.Name] = {"sha256": "SHA-256", "sha384": "SHA-384", "sm3": "SM3"}
+
+
+def _checked_id(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError as error:
+        raise click.BadParameter("it is not UTF-8 text", ctx, param) from error
+    return value
+
+
+algorithm_option = click.option("--algorithm", metavar="NAME", help="Signature algorithm; else the key's first.")
+type_option = click.option(
+    "--message-type", type=click.Choice(["raw", "digest"]), default="raw", help="What FILE holds."
+)
+id_option = click.option(
+    "--id", "user_id", metavar="ID", callback=_checked_id, help="User id of SM2, if it is not the usual one."
+)
+public_key_option = click.option(
+    "--public-key", metavar="FILE", help="Public key: PEM, DER, base64 or a bare SM2 point."
+)
+
+
+def choose_algorithm(name: str | None, public_key: PublicKey) -> Algorithm:
+    """Return the algorithm of that name, or the first of the key's kind; raise `UsageError` for one of another kind."""
+    from kmstool import signing
+
+    return signing.algorithm_of(name and name.upper(), public_key.kind)
+
+
+def digest_message(
+    algorithm: Algorithm, public_key: PublicKey, begun: bytes, stream: BinaryIO, user_id: str | None
+) -> bytes:
+    """Return the digest that is signed, of bytes that were read already and what follows in the stream."""
+    from kmstool import signing
+    from kmstool.crypto.digests import read_chunks
+    from kmstool.crypto.sm2.signatures import DEFAULT_ID
+
+    def chunks() -> Iterator[bytes]:
+        yield begun
+        yield from read_chunks(stream)
+
+    if user_id is not None and public_key.kind != "SM2":
+        raise UsageError("--id goes with SM2 keys only")
+    return signing.digest(algorithm, public_key, chunks(), DEFAULT_ID if user_id is None else user_id.encode())
+
+
+def check_digest(algorithm: Algorithm, digest: bytes, user_id: str | None) -> None:
+    """Raise `InputError` for a digest of another size than the algorithm's."""
+    from kmstool import signing
+
+    if user_id is not None:
+        raise UsageError("--id goes with messages; a digest was made with a user id already")
+    signing.check_digest(algorithm, digest)
+
+
+def check_signature(
+    algorithm: Algorithm, key: PublicKey, message_digest: bytes, value: bytes, written_as: SignatureFormat
+) -> None:
+    """Raise `IntegrityError` for a signature that the key does not verify."""
+    from kmstool import signing
+
+    signing.verify(algorithm, key, message_digest, value, written_as)
