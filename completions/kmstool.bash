@@ -289,7 +289,7 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool local serve')
-      options=(--host --port --port-file --socket --quota --metadata --web-identity -h --help)
+      options=(--host --port --port-file --socket --quota --lenient --metadata --web-identity -h --help)
       valued=(--host --port --port-file --socket)
       ;;
     'kmstool local status')

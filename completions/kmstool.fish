@@ -660,6 +660,7 @@ function __kmstool_command --no-scope-shadowing
                 '--port-file'\t'Write the bare port number here once ready.' \
                 '--socket'\t'Listen on a Unix socket too, for this user only.' \
                 '--quota'\t'Keep to the request rates that the cloud publishes.' \
+                '--lenient'\t'Take requests without a region, which the cloud refuses.' \
                 '--metadata'\t'Be a CVM\'s metadata service too, at a secret place.' \
                 '--web-identity'\t'Give keys for the tokens of local credentials token.' \
                 '-h'\t'Show this message and exit.' \

@@ -24,10 +24,11 @@ from kmstool.api import protocol, tc3
 from kmstool.errors import KmsToolError
 from kmstool.server import requests
 from kmstool.server.tables.credentials import ServedCredential
-from kmstool.server.web import authentication, connection, http, http_server, incoming
-from kmstool.server.web.authentication import authenticate, is_addressed_by_loopback, unflatten
+from kmstool.server.web import connection, http, http_server, incoming, parameters
+from kmstool.server.web.authentication import authenticate, is_addressed_by_loopback
 from kmstool.server.web.http import Answer, HttpAnswer, HttpError, HttpRequest, parse_head
 from kmstool.server.web.incoming import Budget, Incoming
+from kmstool.server.web.parameters import unflatten
 from tests.running import TIMEOUT_SECONDS, answers, connect, exchange, last, read_all, running
 from tests.served import Served, serving
 
@@ -61,6 +62,7 @@ def signed(server: Served, body: bytes = b'{"NumberOfBytes": 8}', *, key: str = 
         "x-tc-action": "GenerateRandom",
         "x-tc-version": protocol.VERSION,
         "x-tc-timestamp": str(now),
+        "x-tc-region": "ap-guangzhou",
         "content-length": str(len(body)),
         "connection": connection,
     }
@@ -402,7 +404,7 @@ def test_what_will_be_refused_is_not_kept_but_may_be_sent() -> None:
 LENGTH = 10**6
 PATTERNS: dict[str, re.Pattern[Any]] = {
     f"{module.__name__}.{name}": pattern
-    for module in (http, incoming, authentication, requests, tc3)
+    for module in (http, incoming, parameters, requests, tc3)
     for name, pattern in vars(module).items()
     if isinstance(pattern, re.Pattern)
 }

@@ -30,7 +30,7 @@ from kmstool.kms.credentials import tool_files
 from kmstool.kms.transport import cloud, endpoint
 from kmstool.server import blobs, requests
 from kmstool.server.seed import toml
-from kmstool.server.web import authentication, http
+from kmstool.server.web import http, parameters
 from kmstool.whitebox import binding, key_file
 
 PACKAGE = Path(__file__).parent.parent / "kmstool"
@@ -115,7 +115,7 @@ EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
     ("kms/transport/sockets.py", "_ACCEPTED"): Foreign(("HTTP/1.1 200 OK",)),
     ("system/leftovers.py", "_NAME"): Foreign((".kmstool-0123456789abcdef",)),
     ("byok.py", "_HEXADECIMAL"): Foreign(("0aB1" * 8,)),
-    ("server/web/authentication.py", "_INDEX"): Foreign(("12",)),
+    ("server/web/parameters.py", "_INDEX"): Foreign(("12",)),
     ("server/web/http.py", "_REQUEST_LINE"): Foreign(("POST / HTTP/1.1", "GET /a?b HTTP/1.0")),
     ("server/web/http.py", "_NAME"): Foreign(("X-TC-Action",)),
     ("server/web/http.py", "_VALUE"): Foreign(("application/json; charset=utf-8",)),
@@ -275,7 +275,7 @@ def _checked_query(text: str) -> object:
 
 
 def _unflattened(text: str) -> object:
-    return authentication.unflatten(authentication._form(text))
+    return parameters.unflatten(parameters.from_form(text))
 
 
 def _document(text: str) -> object:
@@ -399,7 +399,7 @@ CALLS = {
     "kms/credentials/roles.py": "the metadata service's answer, read as those of KMS are",
     "api/protocol.py": "a file of the package",
     "server/actions/ciphers.py": "a context of at most 1,024 characters",
-    "server/web/authentication.py": "a request whose signature was checked, up to 10 MiB",
+    "server/web/parameters.py": "a request whose signature was checked, up to 10 MiB",
     "server/tables/credentials.py": "what was decrypted and authenticated",
     "server/web/faults.py": "a row of the store's own",
     "server/web/listening.py": "a file of the server that only its user can write, cut at a bound",

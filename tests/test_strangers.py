@@ -176,7 +176,7 @@ def known_secrets(server: Served) -> list[Request]:
     path = server.variables["KMSTOOL_METADATA_ENDPOINT"].removeprefix(server.endpoint)
     head = {
         "x-tc-action": sts.WEB_IDENTITY, "x-tc-version": sts.VERSION, "x-tc-timestamp": str(int(time.time())),
-        "authorization": "SKIP", "content-type": "application/json",
+        "authorization": "SKIP", "x-tc-region": "ap-guangzhou", "content-type": "application/json",
     }  # fmt: skip
     return [
         ("GET", path + ROLE_PATH, {}, ""),

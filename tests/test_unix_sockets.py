@@ -60,6 +60,7 @@ def signed(server: Served, action: str, body: bytes) -> dict[str, str]:
         "x-tc-action": action,
         "x-tc-version": protocol.VERSION,
         "x-tc-timestamp": str(now),
+        "x-tc-region": "ap-guangzhou",
     }
 
 

@@ -44,6 +44,11 @@ REGIONS = {name: Region(name, "SM", "SM4", 4) for name in _SM} | {
     name: Region(name, "FIPS", "AES_256", 2) for name in _FIPS
 }
 
+ELSEWHERE = (
+    "ap-shanghai-fsi", "ap-shenzhen-fsi", "ap-beijing-fsi", "na-toronto", "eu-moscow", "me-saudi-arabia",
+)  # fmt: skip
+"""Regions of the cloud in which the embedded KMS does not serve."""
+
 WHITE_BOX = ("ap-guangzhou", "ap-shanghai", "ap-beijing", "ap-hongkong")
 """Where there are white-box keys (API page 573/43440)."""
 

@@ -26,13 +26,8 @@ from kmstool.server.regions import DEFAULT
 from kmstool.server.tables import credentials
 from kmstool.server.tables.credentials import ServedCredential
 from kmstool.server.web import sts
-from kmstool.server.web.authentication import (
-    SignedCall,
-    authenticate,
-    check_head,
-    is_addressed_by_loopback,
-    is_web_identity,
-)
+from kmstool.server.web.authentication import authenticate, check_head, is_addressed_by_loopback, is_web_identity
+from kmstool.server.web.claims import SignedCall
 from kmstool.server.web.faults import FaultRule, Faults
 from kmstool.server.web.http import Answer, HttpAnswer, HttpRequest
 from kmstool.server.web.quota import Quota
@@ -64,11 +59,19 @@ class Stubs:
 class Gateway:
     """The handler of an `HttpServer`; it reads in the event loop and writes in one thread of its own.
 
-    The two have a connection each, so that the disk never holds up requests that only read.
+    The two have a connection each, so that the disk never holds up requests that only read. A
+    `lenient` one takes requests that name no region for the default one, which the cloud refuses.
     """
 
     def __init__(
-        self, folder: Path, passphrase: Passphrase, *, quota: bool, report: Report, stubs: Stubs = Stubs()
+        self,
+        folder: Path,
+        passphrase: Passphrase,
+        *,
+        quota: bool,
+        report: Report,
+        stubs: Stubs = Stubs(),
+        lenient: bool = False,
     ) -> None:
         handlers.load_all()
         self._reader = EmbeddedKms(folder, DEFAULT, passphrase)
@@ -76,6 +79,7 @@ class Gateway:
         self._thread = ThreadPoolExecutor(1, "store")
         self._quota = Quota() if quota else None
         self.stubs = stubs
+        self._lenient = lenient
         self._faults = Faults()
         self._credentials: dict[str, ServedCredential | None] = {}
         self._secret_ids: frozenset[str] | None = None
@@ -95,7 +99,8 @@ class Gateway:
             if request.path != "/":
                 return self._metadata(request)
             self._refresh()
-            call = authenticate(request, self._credential, web_identity=self.stubs.web_identity)
+            web_identity, lenient = self.stubs.web_identity, self._lenient
+            call = authenticate(request, self._credential, web_identity=web_identity, lenient=lenient)
             if is_web_identity(call):
                 call = self._identified(request, call)
             answer = self._handle(call)
@@ -219,7 +224,7 @@ def _fields(kms: EmbeddedKms, call: SignedCall) -> Mapping[str, Any]:
     if call.version == sts.VERSION:
         return sts.call(kms, call.action, call.params, call.secret_id)
     if call.version == protocol.VERSION:
-        return kms.call(call.action, call.params, call.region or DEFAULT)
+        return kms.call(call.action, call.params, call.region)
     raise refuse("NoSuchVersion", f"there is no version {call.version!r}")
 
 

@@ -23,6 +23,7 @@ _PATH_BYTES = 24
 @file_option("--port-file", help="Write the bare port number here once ready.")
 @click.option("--socket", metavar="PATH", callback=not_empty, help="Listen on a Unix socket too, for this user only.")
 @click.option("--quota", is_flag=True, help="Keep to the request rates that the cloud publishes.")
+@click.option("--lenient", is_flag=True, help="Take requests without a region, which the cloud refuses.")
 @click.option("--metadata", is_flag=True, help="Be a CVM's metadata service too, at a secret place.")
 @click.option("--web-identity", is_flag=True, help="Give keys for the tokens of local credentials token.")
 @pass_session
@@ -33,6 +34,7 @@ def serve(
     port_file: str | None,
     socket: str | None,
     quota: bool,
+    lenient: bool,
     metadata: bool,
     web_identity: bool,
 ) -> None:
@@ -55,6 +57,7 @@ def serve(
         session.local_folder,
         session.passphrase,
         quota=quota,
+        lenient=lenient,
         stubs=Stubs(f"/{token_urlsafe(_PATH_BYTES)}" if metadata else "", web_identity),
         report=session.warn if verbose else lambda _: None,
     )
