@@ -34,8 +34,8 @@ class Keys:
 
     @contextmanager
     def writing(self) -> Iterator[tuple[sqlite3.Connection, Vault]]:
-        with self.kms.request("DescribeKey", {}, write=True) as call:
-            yield call.db, call.vault()
+        with self.kms.transaction(write=True) as call:
+            yield call.db, call.vault
 
     def derive(self, parent: str, seconds: int = HOUR, kind: str = TEMPORARY) -> ServedCredential:
         with self.writing() as (db, vault):

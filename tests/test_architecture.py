@@ -23,14 +23,16 @@ import pytest
 
 import kmstool
 from kmstool import errors, words
-from kmstool.api import data_key_rules
+from kmstool.api import data_key_rules, protocol
 from kmstool.cli import main, options
 from kmstool.cli.lazy import LazyGroup
 from tests.conftest import unable
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kmstool"
+CLI = PACKAGE / "cli"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+SOURCES = [*MODULES, *(path for name in ("tests", "benchmarks") for path in sorted((ROOT / name).rglob("*.py")))]
 README = ROOT / "README.md"
 SESSIONS = sorted((ROOT / "tests" / "sessions").glob("*.md"))
 
@@ -263,6 +265,33 @@ def test_the_literals_of_all_layers_cost_nothing_to_import() -> None:
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert imported == {"__future__", "typing"}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_no_request_is_made_up_for_its_transaction(path: Path) -> None:
+    """Whoever needs the rows of the embedded KMS asks for a `transaction(write=...)`; an action is a client's word."""
+    made_up = [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "request"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+        and node.args[0].value in protocol.actions()
+    ]
+    assert made_up == []
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if CLI in path.parents], ids=module_name)
+def test_no_command_reads_the_rows_of_the_store(path: Path) -> None:
+    """What the owner of an embedded KMS does to it is a function of `server.admin`; commands parse and print."""
+    rows = [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("db", "vault", "transaction")
+    ]
+    assert rows == []
 
 
 def test_every_promise_names_its_attacks() -> None:

@@ -86,9 +86,9 @@ class Server:
         """Make a temporary credential beside the server."""
         kms = EmbeddedKms(self.folder / "store")
         try:
-            with kms.request("DescribeKey", {}, write=True) as call:
+            with kms.transaction(write=True) as call:
                 kind = served_credentials.TEMPORARY
-                made = served_credentials.derive(call.db, call.vault(), kind, self.secret_id, lifetime)
+                made = served_credentials.derive(call.db, call.vault, kind, self.secret_id, lifetime)
         finally:
             kms.close()
         return Credential(made.secret_id, made.secret_key, made.token, made.expires_unix)

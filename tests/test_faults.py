@@ -11,8 +11,8 @@ import pytest
 
 from kmstool.errors import IntegrityError
 from kmstool.server.app import EmbeddedKms
-from kmstool.server.web import faults
-from kmstool.server.web.faults import FaultRule
+from kmstool.server.tables import faults
+from kmstool.server.tables.faults import FaultRule
 from tests.conftest import PROGRAM
 from tests.served import serving
 
@@ -32,7 +32,7 @@ def put(kms: EmbeddedKms, rule: object) -> None:
 
 def rules(kms: EmbeddedKms) -> list[FaultRule]:
     with kms.store.transaction() as db:
-        return faults.rules(db)
+        return faults.load(db)
 
 
 @pytest.mark.parametrize("rule", [*DAMAGED, b"{}", b"\xff", 7, 0.5], ids=lambda rule: repr(rule)[:30])

@@ -26,11 +26,10 @@ from hypothesis import strategies as st
 from kmstool.api import protocol, tc3
 from kmstool.errors import KmsToolError
 from kmstool.server import admin
-from kmstool.server.tables import credentials
+from kmstool.server.tables import credentials, faults
 from kmstool.server.tables.credentials import ServedCredential
-from kmstool.server.web import faults
+from kmstool.server.tables.faults import FaultRule
 from kmstool.server.web.authentication import authenticate
-from kmstool.server.web.faults import FaultRule
 from kmstool.server.web.http import HttpRequest
 from kmstool.server.web.parameters import unflatten
 from tests import served
@@ -468,9 +467,9 @@ def test_a_temporary_credential_needs_its_token(server: Server) -> None:
 
 
 def test_an_expired_credential_is_refused(server: Server) -> None:
-    with server.store() as kms, kms.request("DescribeKey", {}, write=True) as writing:
+    with server.store() as kms, kms.transaction(write=True) as writing:
         parent = server.variables["TENCENTCLOUD_SECRET_ID"]
-        made = credentials.derive(writing.db, writing.vault(), credentials.TEMPORARY, parent, 2)
+        made = credentials.derive(writing.db, writing.vault, credentials.TEMPORARY, parent, 2)
     ask = Ask(secret=(made.secret_id, made.secret_key), token=made.token)
     assert code(ask.send(server)) is None
     time.sleep(max(0, made.expires_unix - time.time()) + 0.1)

@@ -39,7 +39,7 @@ class Served:
 
     def material(self, key_id: str) -> bytes | None:
         """Return the material of a key that has it, and can be used."""
-        with self.kms.request("DescribeKey", {}, write=False) as call:
+        with self.kms.transaction(write=False) as call:
             cmk = cmks.load(call, key_id)
             assert cmk.state in ("Enabled", "PendingImport")
             return cmks.material(call, cmk, 1)[1] if cmk.state == "Enabled" else None

@@ -342,7 +342,7 @@ def set_clock(kms: EmbeddedKms, moment: str) -> int:
 
 def material_of(kms: EmbeddedKms, key_id: str) -> bytes:
     """Return the material of a key, or other material for one that has none."""
-    with kms.request("DescribeKey", {}, write=False) as call:
+    with kms.transaction(write=False) as call:
         cmk = cmks.load(call, key_id)
         return cmks.material(call, cmk, 1)[1] if cmks.has_material(call, cmk) else bytes(16)
 
@@ -358,7 +358,7 @@ def matrix(shared: EmbeddedKms) -> dict[tuple[str, Condition], tuple[str, str]]:
     """Make a key for every cell of the table; return its id and a blob from when it was enabled and symmetric."""
     added = seeding.apply(shared, "".join(f'[[key]]\nalias = "cell-{number}"\n' for number in range(len(MATRIX))))
     cells = {cell: (cmk.key_id, encrypt(shared, cmk.key_id)) for cell, cmk in zip(MATRIX, added, strict=True)}
-    with shared.request("CreateKey", {}, write=True) as call:
+    with shared.transaction(write=True) as call:
         for (_, condition), cmk in zip(MATRIX, added, strict=True):
             if condition.usage != SYMMETRIC:
                 cmks.forget_material(call, cmk.key_id)

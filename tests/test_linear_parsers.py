@@ -401,7 +401,7 @@ CALLS = {
     "server/actions/ciphers.py": "a context of at most 1,024 characters",
     "server/web/parameters.py": "a request whose signature was checked, up to 10 MiB",
     "server/tables/credentials.py": "what was decrypted and authenticated",
-    "server/web/faults.py": "a row of the store's own",
+    "server/tables/faults.py": "a row of the store's own",
     "server/web/listening.py": "a file of the server that only its user can write, cut at a bound",
     "server/seed/toml.py": "seeds",
 }

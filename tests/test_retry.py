@@ -37,8 +37,8 @@ from kmstool.kms.transport.retry import RETRIES, Retrying
 from kmstool.kms.transport.shield import Shielding
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
-from kmstool.server.web import faults
-from kmstool.server.web.faults import FaultRule
+from kmstool.server.tables import faults
+from kmstool.server.tables.faults import FaultRule
 from tests import import_requests
 from tests.conftest import PROGRAM
 from tests.served import serving

@@ -517,7 +517,7 @@ def test_material_cannot_be_moved_to_another_row(kms: EmbeddedKms, key_id: str) 
 
 
 def test_material_of_another_size_is_damaged(kms: EmbeddedKms, key_id: str) -> None:
-    with kms.request("DescribeWhiteBoxKey", {}, write=True) as call:
+    with kms.transaction(write=True) as call:
         wrapped = white_box_keys.wrap(call, "ap-guangzhou", key_id, "AES_256", bytes(63))
         call.db.execute("UPDATE white_box_key SET wrapped = ?", (wrapped,))
     reseal(kms)

@@ -12,10 +12,26 @@ from kmstool.server import clock, protection, renewal, root_key, store_row
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.copies import backup, restore
 from kmstool.server.protection import Passphrase
-from kmstool.server.tables import credentials, store
+from kmstool.server.tables import credentials, faults, store
 from kmstool.server.tables.credentials import ServedCredential
+from kmstool.server.tables.faults import FaultRule
 
-__all__ = ["backup", "describe", "lasting_credential", "move_clock", "protect", "reset", "restore"]
+__all__ = [
+    "add_fault",
+    "backup",
+    "clear_faults",
+    "create_credential",
+    "delete_credential",
+    "derive_credential",
+    "describe",
+    "lasting_credential",
+    "list_credentials",
+    "list_faults",
+    "move_clock",
+    "protect",
+    "reset",
+    "restore",
+]
 
 EARLIEST_UNIX, LATEST_UNIX = 946_684_800, 32_503_680_000
 """2000-01-01 and 3000-01-01: far from where times, ids and their sums end."""
@@ -45,8 +61,8 @@ def move_clock(kms: EmbeddedKms, offset: int) -> int:
         raise InputError("the clock can be set to the years 2000 to 2999", hint="see kmstool local clock --help")
     with kms.unlocked(write=True) as (db, vault, row):
         store_row.write(db, vault.sealed(row._replace(clock_offset=offset)))
-    with kms.request("DescribeKey", {}, write=False) as call:
-        return call.now
+    with kms.transaction(write=False) as opened:
+        return opened.now
 
 
 def protect(kms: EmbeddedKms, mode: str, passphrase: Passphrase) -> None:
@@ -78,13 +94,57 @@ def protect(kms: EmbeddedKms, mode: str, passphrase: Passphrase) -> None:
 
 def lasting_credential(kms: EmbeddedKms) -> ServedCredential:
     """Return the first API key of the store that does not expire, made now if there is none."""
-    with kms.request("DescribeKey", {}, write=False) as call:
-        if found := credentials.all_lasting(call.db, call.vault()):
-            return found[0]
-    with kms.request("DescribeKey", {}, write=True) as call:
+    with kms.transaction(write=False) as opened:
+        if lasting := credentials.all_lasting(opened.db, opened.vault):
+            return lasting[0]
+    with kms.transaction(write=True) as opened:
         # Another process may have made one meanwhile.
-        found = credentials.all_lasting(call.db, call.vault())
-        return found[0] if found else credentials.create(call.db, call.vault())
+        lasting = credentials.all_lasting(opened.db, opened.vault)
+        return lasting[0] if lasting else credentials.create(opened.db, opened.vault)
+
+
+def list_credentials(kms: EmbeddedKms) -> list[ServedCredential]:
+    """Return all API keys and tokens that can be used now, the lasting ones first."""
+    with kms.transaction(write=False) as opened:
+        return credentials.all_live(opened.db, opened.vault)
+
+
+def create_credential(kms: EmbeddedKms) -> ServedCredential:
+    """Make one more lasting API key."""
+    with kms.transaction(write=True) as opened:
+        return credentials.create(opened.db, opened.vault)
+
+
+def derive_credential(kms: EmbeddedKms, kind: str, lifetime_seconds: int) -> ServedCredential:
+    """Make a temporary API key or a token, which comes from the oldest lasting key and ends with it."""
+    parent = lasting_credential(kms)
+    with kms.transaction(write=True) as opened:
+        credentials.remove_expired(opened.db)
+        return credentials.derive(opened.db, opened.vault, kind, parent.secret_id, lifetime_seconds)
+
+
+def delete_credential(kms: EmbeddedKms, secret_id: str) -> int:
+    """Delete an API key or token with all that come from it; return how many that were, 0 if there is none."""
+    with kms.transaction(write=True) as opened:
+        return credentials.remove(opened.db, secret_id)
+
+
+def add_fault(kms: EmbeddedKms, rule: FaultRule) -> int:
+    """Add a fault rule, which holds from the next request on, and return its number."""
+    with kms.transaction(write=True) as opened:
+        return faults.add(opened.db, rule)
+
+
+def list_faults(kms: EmbeddedKms) -> list[FaultRule]:
+    """Return all fault rules, oldest first; raise `IntegrityError` for a damaged one."""
+    with kms.transaction(write=False) as opened:
+        return faults.load(opened.db)
+
+
+def clear_faults(kms: EmbeddedKms) -> None:
+    """Remove all fault rules, damaged ones too."""
+    with kms.transaction(write=True) as opened:
+        faults.clear(opened.db)
 
 
 def reset(folder: Path) -> None:

@@ -16,10 +16,10 @@ from typing import Any
 from kmstool.api import protocol
 from kmstool.errors import DryRunDone, KmsToolError
 from kmstool.server import clock, due, protection, requests, root_key, store_row
-from kmstool.server.call import Call, refuse
+from kmstool.server.call import Call, Transaction, refuse
 from kmstool.server.handlers import ACTIONS
 from kmstool.server.protection import Passphrase
-from kmstool.server.regions import DEFAULT, Region, region
+from kmstool.server.regions import DEFAULT, region
 from kmstool.server.store_row import StoreRow
 from kmstool.server.tables import schema
 from kmstool.server.tables.store import Store
@@ -77,30 +77,31 @@ class EmbeddedKms:
                 raise refuse("UnsupportedOperation", f"the embedded KMS does not serve {action} yet")
             # Before the transaction: its code may have to be imported first.
             run = handler.run
-            place = region(region_name) if region_name else self._region
-            with self.request(action, checked, place, write=writes(action, checked)) as call:
-                answer = run(call)
+            with self.transaction(region_name, write=writes(action, checked)) as opened:
+                answer = run(Call(opened.region, opened.db, opened.vault, opened.now, action, checked))
         except KmsToolError as error:
             error.request_id = error.request_id or request_id
             raise
         return {**answer, "RequestId": request_id}
 
     @contextmanager
-    def request(
-        self, action: str, params: Mapping[str, Any], place: Region | None = None, *, write: bool
-    ) -> Iterator[Call]:
-        """Open a transaction for one action; what time has made due is done before it begins."""
-        with self.unlocked() as opened:
-            call = self._call(action, params, place, *opened)
-            unsettled = not self.store.dry_run and due.is_due(call)
+    def transaction(self, region_name: str | None = None, *, write: bool) -> Iterator[Transaction]:
+        """Run the block in one transaction; what time has made due is done before it begins.
+
+        Refuses an unknown region with `UnsupportedRegion`; in a dry run one that writes raises `DryRunDone`.
+        """
+        chosen = region(region_name) if region_name else self._region
+        with self.unlocked() as (db, vault, row):
+            reading = Transaction(chosen, db, vault, clock.now(row.clock_offset))
+            unsettled = not self.store.dry_run and due.is_due(reading)
             if not unsettled and not write:
-                yield call
+                yield reading
                 return
         if unsettled:
-            with self.unlocked(write=True) as opened:
-                due.settle(self._call(action, params, place, *opened))
-        with self.unlocked(write=write) as opened:
-            yield self._call(action, params, place, *opened)
+            with self.unlocked(write=True) as (db, vault, row):
+                due.settle(Transaction(chosen, db, vault, clock.now(row.clock_offset)))
+        with self.unlocked(write=write) as (db, vault, row):
+            yield Transaction(chosen, db, vault, clock.now(row.clock_offset))
 
     def unlock(self) -> Vault:
         """Return the keys of the store, for which a passphrase may be asked; no lock is held meanwhile."""
@@ -133,17 +134,6 @@ class EmbeddedKms:
                     yield db, vault, row
                     return
             self._vault = self._row = None
-
-    def _call(
-        self,
-        action: str,
-        params: Mapping[str, Any],
-        place: Region | None,
-        db: sqlite3.Connection,
-        vault: Vault,
-        row: StoreRow,
-    ) -> Call:
-        return Call(action, params, place or self._region, db, lambda: vault, clock.now(row.clock_offset))
 
 
 def _fresh(folder: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""One request on its way through the embedded KMS, and how an action says no."""
+"""A transaction on the unlocked store, one request on its way through it, and how an action says no."""
 
 from __future__ import annotations
 
@@ -18,18 +18,24 @@ _INVALID = ("InvalidParameter", "InvalidParameterValue")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A checked request inside its transaction.
+class Transaction:
+    """The rows, the keys that open them, and the time, as they are in one transaction.
 
-    `vault` returns the unlocked keys; `now` is the embedded KMS's time in Unix seconds.
+    `now` is the embedded KMS's time in Unix seconds.
     """
+
+    region: Region
+    db: sqlite3.Connection
+    vault: Vault
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Transaction):
+    """A checked request inside its transaction."""
 
     action: str
     params: Mapping[str, Any]
-    region: Region
-    db: sqlite3.Connection
-    vault: Callable[[], Vault]
-    now: int
 
 
 Action: TypeAlias = Callable[[Call], dict[str, Any]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kmstool.server.call import Call
+from kmstool.server.call import Transaction
 from kmstool.server.tables import cmks, data_keys
 from kmstool.server.tables.cmks import Cmk
 
@@ -21,48 +21,48 @@ _DUE = {
 }
 
 
-def is_due(call: Call) -> bool:
+def is_due(transaction: Transaction) -> bool:
     """Tell whether anything is due, in any region."""
-    return any(call.db.execute(query + " LIMIT 1", (call.now,)).fetchone() for query in _DUE.values())
+    return any(transaction.db.execute(query + " LIMIT 1", (transaction.now,)).fetchone() for query in _DUE.values())
 
 
-def settle(call: Call) -> None:
+def settle(transaction: Transaction) -> None:
     """Do all that is due, inside a writing transaction."""
-    for row in call.db.execute(_DUE["data keys"], (call.now,)).fetchall():
-        data_keys.destroy(call, data_keys.from_row(call, row).data_key_id)
-    for cmk in _due(call, "deletion"):
+    for row in transaction.db.execute(_DUE["data keys"], (transaction.now,)).fetchall():
+        data_keys.destroy(transaction, data_keys.from_row(transaction, row).data_key_id)
+    for cmk in _due(transaction, "deletion"):
         # No data key can be opened without its CMK.
-        for data_key_id in data_keys.of_cmk(call, cmk.key_id):
-            data_keys.destroy(call, data_key_id)
-        cmks.destroy(call, cmk.key_id)
-    for cmk in _due(call, "expiry"):
-        lose_material(call, cmk)
-    for cmk in _due(call, "rotation"):
-        _rotate_by_time(call, cmk)
+        for data_key_id in data_keys.of_cmk(transaction, cmk.key_id):
+            data_keys.destroy(transaction, data_key_id)
+        cmks.destroy(transaction, cmk.key_id)
+    for cmk in _due(transaction, "expiry"):
+        lose_material(transaction, cmk)
+    for cmk in _due(transaction, "rotation"):
+        _rotate_by_time(transaction, cmk)
 
 
-def rotate(call: Call, cmk: Cmk, now: int) -> Cmk:
+def rotate(transaction: Transaction, cmk: Cmk, now: int) -> Cmk:
     """Give a key a new version and count its cycle from `now`; old blobs stay readable."""
     cycle = replace(cmk, last_rotation=now, next_rotation=now + cmk.rotate_days * cmks.DAY)
-    return cmks.add_version(call, cycle)
+    return cmks.add_version(transaction, cycle)
 
 
-def lose_material(call: Call, cmk: Cmk) -> None:
+def lose_material(transaction: Transaction, cmk: Cmk) -> None:
     """Take the imported material from a key; a key that awaits its deletion goes on awaiting it."""
-    cmks.forget_material(call, cmk.key_id)
+    cmks.forget_material(transaction, cmk.key_id)
     state = cmk.state if cmk.state == "PendingDelete" else "PendingImport"
-    cmks.update(call, replace(cmk, state=state, valid_to=0))
+    cmks.update(transaction, replace(cmk, state=state, valid_to=0))
 
 
-def _due(call: Call, what: str) -> list[Cmk]:
-    return [cmks.from_row(call, row) for row in call.db.execute(_DUE[what], (call.now,))]
+def _due(transaction: Transaction, what: str) -> list[Cmk]:
+    return [cmks.from_row(transaction, row) for row in transaction.db.execute(_DUE[what], (transaction.now,))]
 
 
-def _rotate_by_time(call: Call, cmk: Cmk) -> None:
-    while cmk.next_rotation <= call.now:
+def _rotate_by_time(transaction: Transaction, cmk: Cmk) -> None:
+    while cmk.next_rotation <= transaction.now:
         if cmk.state == "Enabled":
-            cmk = rotate(call, cmk, cmk.next_rotation)
+            cmk = rotate(transaction, cmk, cmk.next_rotation)
         else:
             # The cloud skips keys that are not in use; the cycle goes on.
             cmk = replace(cmk, next_rotation=cmk.next_rotation + cmk.rotate_days * cmks.DAY)
-    cmks.update(call, cmk)
+    cmks.update(transaction, cmk)

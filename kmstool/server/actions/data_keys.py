@@ -29,7 +29,7 @@ def host(call: Call, cmk: Cmk, blob: str, *, origin: str, byte_count: int, conte
     text, given = description(call, data_key_rules.MAX_DESCRIPTION_BYTES), tags(call)
     _check_limit(call)
     data_key_id = identifiers.new(call.now)
-    wrapped = call.vault().wrap(rows.identity(cmk.region, data_key_id, cmk.key_id), blob.encode())
+    wrapped = call.vault.wrap(rows.identity(cmk.region, data_key_id, cmk.key_id), blob.encode())
     made = DataKey(
         region=cmk.region,
         data_key_id=data_key_id,

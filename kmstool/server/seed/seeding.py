@@ -15,7 +15,7 @@ from kmstool.api import cmk_rules, protocol
 from kmstool.errors import InputError
 from kmstool.server import identifiers, materials
 from kmstool.server.app import EmbeddedKms
-from kmstool.server.call import Call
+from kmstool.server.call import Transaction
 from kmstool.server.regions import DEFAULT, REGIONS
 from kmstool.server.seed import tables, toml, white_box
 from kmstool.server.tables import cmks, imports, tags
@@ -44,9 +44,9 @@ def apply(kms: EmbeddedKms, text: str) -> list[Cmk | WhiteBoxKey]:
         for name, tables in document.items()
     ):
         raise InputError("the seed file must hold [[key]] and [[white-box-key]] tables and nothing else")
-    with kms.request("CreateKey", {}, write=True) as call:
+    with kms.transaction(write=True) as transaction:
         return [
-            add(call, table, f"{name} {number}")
+            add(transaction, table, f"{name} {number}")
             for name, add in _KINDS.items()
             for number, table in enumerate(document.get(name, []), 1)
         ]
@@ -54,16 +54,16 @@ def apply(kms: EmbeddedKms, text: str) -> list[Cmk | WhiteBoxKey]:
 
 def export(kms: EmbeddedKms, *, plaintext: bool) -> str:
     """Return all keys of all regions as a seed file; with `plaintext` their material too, in clear."""
-    with kms.request("DescribeKey", {}, write=False) as call:
-        rows = [cmks.from_row(call, row) for row in call.db.execute("SELECT * FROM cmk ORDER BY rowid")]
-        tables = [_table(call, cmk, plaintext=plaintext) for cmk in rows]
-        return "\n".join(tables + white_box.export(call, plaintext=plaintext))
+    with kms.transaction(write=False) as transaction:
+        rows = [cmks.from_row(transaction, row) for row in transaction.db.execute("SELECT * FROM cmk ORDER BY rowid")]
+        tables = [_table(transaction, cmk, plaintext=plaintext) for cmk in rows]
+        return "\n".join(tables + white_box.export(transaction, plaintext=plaintext))
 
 
-def _add(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
+def _add(transaction: Transaction, table: Mapping[str, Any], where: str) -> Cmk:
     tables.check_types(table, _FIELDS, where)
-    cmk = _cmk(call, table, where)
-    if call.db.execute(
+    cmk = _cmk(transaction, table, where)
+    if transaction.db.execute(
         "SELECT key_id FROM cmk WHERE key_id = ?1 OR (region = ?2 AND alias = ?3)"
         " UNION SELECT key_id FROM white_box_key WHERE key_id = ?1",
         (cmk.key_id, cmk.region, cmk.alias),
@@ -75,29 +75,29 @@ def _add(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
         raise InputError(f"{where}: bindings names a resource twice")
     if cmk.origin == "EXTERNAL" and len(versions) not in _IMPORTED_VERSIONS.get(cmk.state, (1,)):
         raise InputError(f"{where}: versions must hold the imported material, or state be PendingImport")
-    cmks.insert(call, cmk)
+    cmks.insert(transaction, cmk)
     for material in versions:
-        cmk = cmks.add_version(call, cmk, material)
+        cmk = cmks.add_version(transaction, cmk, material)
         if cmk.origin == "EXTERNAL":
-            cmk = imports.remember(call, cmk, material)
+            cmk = imports.remember(transaction, cmk, material)
     if not versions and cmk.origin != "EXTERNAL":
-        cmk = cmks.add_version(call, cmk)
-    tags.insert(call.db, cmk.key_id, table.get("tags", {}))
+        cmk = cmks.add_version(transaction, cmk)
+    tags.insert(transaction.db, cmk.key_id, table.get("tags", {}))
     users = [(product, resource) for product, _, resource in (binding.partition(" ") for binding in bindings)]
-    return cmks.bind(call, cmk, users) if users else cmk
+    return cmks.bind(transaction, cmk, users) if users else cmk
 
 
-def _cmk(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
+def _cmk(transaction: Transaction, table: Mapping[str, Any], where: str) -> Cmk:
     cmk = Cmk(
         region=table.get("region", DEFAULT),
-        key_id=table.get("id") or identifiers.new(call.now),
+        key_id=table.get("id") or identifiers.new(transaction.now),
         alias=table.get("alias", ""),
         description=table.get("description", ""),
         state=table.get("state", "Enabled"),
         usage=table.get("usage", words.SYMMETRIC),
         origin=table.get("origin", "TENCENT_KMS"),
         owner=table.get("owner", "user"),
-        created=table.get("created", call.now),
+        created=table.get("created", transaction.now),
         version=0,
         deletion_date=table.get("deletion-date", 0),
         rotate_days=table.get("rotate-days", 0),
@@ -122,7 +122,7 @@ def _cmk(call: Call, table: Mapping[str, Any], where: str) -> Cmk:
     }
     tables.check_values(rules, where)
     if cmk.rotate_days and not cmk.next_rotation:
-        return replace(cmk, next_rotation=call.now + cmk.rotate_days * cmks.DAY)
+        return replace(cmk, next_rotation=transaction.now + cmk.rotate_days * cmks.DAY)
     return cmk
 
 
@@ -134,7 +134,7 @@ def _material(cmk: Cmk, text: str, where: str) -> bytes:
     return material
 
 
-def _table(call: Call, cmk: Cmk, *, plaintext: bool) -> str:
+def _table(transaction: Transaction, cmk: Cmk, *, plaintext: bool) -> str:
     if cmk.origin == "EXTERNAL" and not plaintext and cmk.state != "PendingDelete":
         # Without its material it can only wait for its import.
         cmk = replace(cmk, state="PendingImport", valid_to=0)
@@ -143,16 +143,16 @@ def _table(call: Call, cmk: Cmk, *, plaintext: bool) -> str:
         "state": cmk.state, "usage": cmk.usage, "origin": cmk.origin, "owner": cmk.owner, "created": cmk.created,
         "deletion-date": cmk.deletion_date, "valid-to": cmk.valid_to, "rotate-days": cmk.rotate_days,
         "next-rotation": cmk.next_rotation, "last-rotation": cmk.last_rotation,
-        "bindings": [f"{product} {resource}" for product, resource in cmks.bindings(call, cmk)],
+        "bindings": [f"{product} {resource}" for product, resource in cmks.bindings(transaction, cmk)],
     }  # fmt: skip
-    if plaintext and cmks.has_material(call, cmk):
+    if plaintext and cmks.has_material(transaction, cmk):
         fields["versions"] = [
-            protocol.encode(cmks.material(call, cmk, version)[1]) for version in range(1, cmk.version + 1)
+            protocol.encode(cmks.material(transaction, cmk, version)[1]) for version in range(1, cmk.version + 1)
         ]
-    return tables.written("key", fields, tags.load(call.db, cmk.key_id, cmk.tags_digest))
+    return tables.written("key", fields, tags.load(transaction.db, cmk.key_id, cmk.tags_digest))
 
 
-_KINDS: dict[str, Callable[[Call, Mapping[str, Any], str], Cmk | WhiteBoxKey]] = {
+_KINDS: dict[str, Callable[[Transaction, Mapping[str, Any], str], Cmk | WhiteBoxKey]] = {
     "key": _add,
     "white-box-key": white_box.add,
 }

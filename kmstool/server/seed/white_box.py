@@ -10,7 +10,7 @@ from kmstool.api import cmk_rules, protocol
 from kmstool.crypto.aead import KEY_BYTES
 from kmstool.errors import InputError
 from kmstool.server import identifiers
-from kmstool.server.call import Call
+from kmstool.server.call import Transaction
 from kmstool.server.regions import DEFAULT, WHITE_BOX
 from kmstool.server.seed import tables
 from kmstool.server.tables import tags, white_box_keys
@@ -23,33 +23,33 @@ _FIELDS: dict[str, type] = {
 }  # fmt: skip
 
 
-def add(call: Call, table: Mapping[str, Any], where: str) -> WhiteBoxKey:
+def add(transaction: Transaction, table: Mapping[str, Any], where: str) -> WhiteBoxKey:
     """Add a key inside a writing transaction; raise `InputError` that names it and the rule for anything malformed."""
     tables.check_types(table, _FIELDS, where)
     devices = [Device(*_split(text, where)) for text in tables.strings(table, "devices", where)]
     if len({device.fingerprint for device in devices}) != len(devices) or len(devices) > binding.MAX_DEVICES:
         raise InputError(f"{where}: devices must be at most {binding.MAX_DEVICES}, none twice")
-    key = _key(call, table, where)
-    if call.db.execute(
+    key = _key(transaction, table, where)
+    if transaction.db.execute(
         "SELECT key_id FROM white_box_key WHERE key_id = ?1 OR (region = ?2 AND alias = ?3)"
         " UNION SELECT key_id FROM cmk WHERE key_id = ?1",
         (key.key_id, key.region, key.alias),
     ).fetchone():
         raise InputError(f"{where}: the store has the id {key.key_id} or the alias {key.alias!r} already")
-    white_box_keys.insert(call, key)
-    white_box_keys.bind(call, key, devices)
-    tags.insert(call.db, key.key_id, table.get("tags", {}))
+    white_box_keys.insert(transaction, key)
+    white_box_keys.bind(transaction, key, devices)
+    tags.insert(transaction.db, key.key_id, table.get("tags", {}))
     return key
 
 
-def export(call: Call, *, plaintext: bool) -> list[str]:
+def export(transaction: Transaction, *, plaintext: bool) -> list[str]:
     """Return the tables of all keys of all regions, with `plaintext` their secrets too."""
-    rows = call.db.execute("SELECT * FROM white_box_key ORDER BY rowid").fetchall()
-    return [_table(call, white_box_keys.from_row(call, row), plaintext=plaintext) for row in rows]
+    rows = transaction.db.execute("SELECT * FROM white_box_key ORDER BY rowid").fetchall()
+    return [_table(transaction, white_box_keys.from_row(transaction, row), plaintext=plaintext) for row in rows]
 
 
-def _key(call: Call, table: Mapping[str, Any], where: str) -> WhiteBoxKey:
-    region, key_id = table.get("region", DEFAULT), table.get("id") or identifiers.new(call.now)
+def _key(transaction: Transaction, table: Mapping[str, Any], where: str) -> WhiteBoxKey:
+    region, key_id = table.get("region", DEFAULT), table.get("id") or identifiers.new(transaction.now)
     alias, state = table.get("alias", ""), table.get("state", "Enabled")
     algorithm = next((name for name in KEY_BYTES if name == table.get("algorithm", "AES_256")), None)
     rules: tables.Rules = {
@@ -68,8 +68,8 @@ def _key(call: Call, table: Mapping[str, Any], where: str) -> WhiteBoxKey:
         raise InputError(
             f"{where}: secret has {len(secret)} bytes, not the {white_box_keys.secret_bytes(algorithm)} of {algorithm}"
         )
-    wrapped = white_box_keys.wrap(call, region, key_id, algorithm, secret)
-    description, created = table.get("description", ""), table.get("created", call.now)
+    wrapped = white_box_keys.wrap(transaction, region, key_id, algorithm, secret)
+    description, created = table.get("description", ""), table.get("created", transaction.now)
     digest = tags.digest(table.get("tags", {}))
     return WhiteBoxKey(region, key_id, alias, description, state, algorithm, created, wrapped, digest)
 
@@ -83,12 +83,12 @@ def _split(text: str, where: str) -> tuple[str, str]:
     return fingerprint, description
 
 
-def _table(call: Call, key: WhiteBoxKey, *, plaintext: bool) -> str:
+def _table(transaction: Transaction, key: WhiteBoxKey, *, plaintext: bool) -> str:
     fields: dict[str, Any] = {
         "region": key.region, "id": key.key_id, "alias": key.alias, "description": key.description,
         "state": key.state, "algorithm": key.algorithm, "created": key.created,
-        "devices": [" ".join(filter(None, astuple(device))) for device in white_box_keys.devices(call, key)],
+        "devices": [" ".join(filter(None, astuple(device))) for device in white_box_keys.devices(transaction, key)],
     }  # fmt: skip
     if plaintext:
-        fields["secret"] = protocol.encode(white_box_keys.secret(call, key))
-    return tables.written("white-box-key", fields, tags.load(call.db, key.key_id, key.tags_digest))
+        fields["secret"] = protocol.encode(white_box_keys.secret(transaction, key))
+    return tables.written("white-box-key", fields, tags.load(transaction.db, key.key_id, key.tags_digest))

@@ -10,7 +10,7 @@ from kmstool import words
 from kmstool.api import cmk_rules
 from kmstool.errors import IntegrityError
 from kmstool.server import blobs, materials, seals
-from kmstool.server.call import Call, refuse
+from kmstool.server.call import Call, Transaction, refuse
 from kmstool.server.regions import REGIONS
 
 UIN = 100000000001
@@ -49,9 +49,9 @@ class Cmk:
     first_material: bytes = field(default=b"", repr=False)
 
 
-def from_row(call: Call, row: tuple[Any, ...]) -> Cmk:
+def from_row(transaction: Transaction, row: tuple[Any, ...]) -> Cmk:
     """Return a row of the table; raise `IntegrityError` for one that was altered."""
-    return call.vault().seals.opened("cmk", row, _checked)
+    return transaction.vault.seals.opened("cmk", row, _checked)
 
 
 def _checked(*values: Any) -> Cmk:
@@ -63,21 +63,23 @@ def _checked(*values: Any) -> Cmk:
     return cmk
 
 
-def insert(call: Call, cmk: Cmk) -> None:
+def insert(transaction: Transaction, cmk: Cmk) -> None:
     """Add a key."""
     marks = ", ".join("?" * len(fields(cmk)))
-    call.db.execute(f"INSERT INTO cmk VALUES ({marks}, ?)", _sealed(call, cmk))  # noqa: S608 - marks alone
+    transaction.db.execute(f"INSERT INTO cmk VALUES ({marks}, ?)", _sealed(transaction, cmk))  # noqa: S608 - marks alone
 
 
-def load(call: Call, key_id: str) -> Cmk:
+def load(transaction: Transaction, key_id: str) -> Cmk:
     """Return the key of this region, or refuse with `InvalidKeyId` or `CmkNotFound`."""
     if not cmk_rules.is_key_id(key_id):
         raise refuse("InvalidParameterValue.InvalidKeyId", f"the key id {key_id!r} is no UUID")
-    found = call.db.execute("SELECT * FROM cmk WHERE key_id = ? AND region = ?", (key_id, call.region.name))
+    found = transaction.db.execute(
+        "SELECT * FROM cmk WHERE key_id = ? AND region = ?", (key_id, transaction.region.name)
+    )
     row = found.fetchone()
     if row is None:
-        raise refuse("ResourceUnavailable.CmkNotFound", f"there is no key {key_id} in {call.region.name}")
-    return from_row(call, row)
+        raise refuse("ResourceUnavailable.CmkNotFound", f"there is no key {key_id} in {transaction.region.name}")
+    return from_row(transaction, row)
 
 
 def usable(call: Call, key_id: str, action: str | None = None) -> Cmk:
@@ -92,35 +94,37 @@ def usable(call: Call, key_id: str, action: str | None = None) -> Cmk:
     return cmk
 
 
-def newest_first(call: Call) -> list[Cmk]:
+def newest_first(transaction: Transaction) -> list[Cmk]:
     """Return all keys of this region."""
-    rows = call.db.execute("SELECT * FROM cmk WHERE region = ? ORDER BY created DESC, rowid DESC", (call.region.name,))
-    return [from_row(call, row) for row in rows]
+    rows = transaction.db.execute(
+        "SELECT * FROM cmk WHERE region = ? ORDER BY created DESC, rowid DESC", (transaction.region.name,)
+    )
+    return [from_row(transaction, row) for row in rows]
 
 
-def update(call: Call, cmk: Cmk) -> None:
+def update(transaction: Transaction, cmk: Cmk) -> None:
     """Write a key as it has become."""
     columns = ", ".join(field.name for field in fields(cmk))
     marks = ", ".join("?" * len(fields(cmk)))
     # S608: the columns are the fields of our own class.
     query = f"UPDATE cmk SET ({columns}, seal) = ({marks}, ?) WHERE key_id = ?"  # noqa: S608
-    call.db.execute(query, (*_sealed(call, cmk), cmk.key_id))
+    transaction.db.execute(query, (*_sealed(transaction, cmk), cmk.key_id))
 
 
-def add_version(call: Call, cmk: Cmk, material: bytes | None = None) -> Cmk:
+def add_version(transaction: Transaction, cmk: Cmk, material: bytes | None = None) -> Cmk:
     """Give a key the next version of its material, fresh unless given, and return the key with it."""
     algorithm = materials.algorithm_of(cmk.usage, REGIONS[cmk.region])
     cmk = replace(cmk, version=cmk.version + 1)
     fresh = materials.make(algorithm) if material is None else material
-    wrapped = call.vault().wrap(_identity(cmk, cmk.version, algorithm), fresh)
-    call.db.execute("INSERT INTO material VALUES (?, ?, ?, ?)", (cmk.key_id, cmk.version, algorithm, wrapped))
-    update(call, cmk)
+    wrapped = transaction.vault.wrap(_identity(cmk, cmk.version, algorithm), fresh)
+    transaction.db.execute("INSERT INTO material VALUES (?, ?, ?, ?)", (cmk.key_id, cmk.version, algorithm, wrapped))
+    update(transaction, cmk)
     return cmk
 
 
-def material(call: Call, cmk: Cmk, version: int) -> tuple[str, bytes]:
+def material(transaction: Transaction, cmk: Cmk, version: int) -> tuple[str, bytes]:
     """Return algorithm and material of a version that there must be; raise `IntegrityError` for a damaged store."""
-    row = call.db.execute(
+    row = transaction.db.execute(
         "SELECT algorithm, wrapped FROM material WHERE key_id = ? AND version = ?", (cmk.key_id, version)
     ).fetchone()
     if row is None:
@@ -128,63 +132,65 @@ def material(call: Call, cmk: Cmk, version: int) -> tuple[str, bytes]:
     algorithm, wrapped = row
     if algorithm != materials.algorithm_of(cmk.usage, REGIONS[cmk.region]):
         raise damaged(cmk)
-    plain = call.vault().unwrap(_identity(cmk, version, algorithm), wrapped)
+    plain = transaction.vault.unwrap(_identity(cmk, version, algorithm), wrapped)
     # The vault has authenticated it, and nothing gets in there unchecked.
     if not materials.is_material(algorithm, plain, trusted=True):
         raise damaged(cmk)
     return algorithm, plain
 
 
-def seal(call: Call, cmk: Cmk, plaintext: bytes, context: str) -> str:
+def seal(transaction: Transaction, cmk: Cmk, plaintext: bytes, context: str) -> str:
     """Encrypt under the newest version of a symmetric key of this region and return the blob."""
-    return blobs.seal(_blob_key(call, cmk, cmk.version), plaintext, context)
+    return blobs.seal(_blob_key(transaction, cmk, cmk.version), plaintext, context)
 
 
-def unseal(call: Call, cmk: Cmk, blob: blobs.Blob, context: str) -> bytes:
+def unseal(transaction: Transaction, cmk: Cmk, blob: blobs.Blob, context: str) -> bytes:
     """Return what is in a blob under a key of this region; refuse with `InvalidCiphertext` what does not open."""
     if not 1 <= blob.version <= cmk.version:
         raise refuse("InvalidParameterValue.InvalidCiphertext", f"the key {cmk.key_id} has no version {blob.version}")
-    return blobs.unseal(_blob_key(call, cmk, blob.version), blob.sealed, context)
+    return blobs.unseal(_blob_key(transaction, cmk, blob.version), blob.sealed, context)
 
 
-def has_material(call: Call, cmk: Cmk) -> bool:
+def has_material(transaction: Transaction, cmk: Cmk) -> bool:
     """Tell whether there is any version; an imported key may have lost its only one."""
-    return call.db.execute("SELECT 1 FROM material WHERE key_id = ?", (cmk.key_id,)).fetchone() is not None
+    return transaction.db.execute("SELECT 1 FROM material WHERE key_id = ?", (cmk.key_id,)).fetchone() is not None
 
 
-def forget_material(call: Call, key_id: str) -> None:
+def forget_material(transaction: Transaction, key_id: str) -> None:
     """Destroy all material of a key; SQLite overwrites the bytes (`secure_delete`)."""
-    call.db.execute("DELETE FROM material WHERE key_id = ?", (key_id,))
+    transaction.db.execute("DELETE FROM material WHERE key_id = ?", (key_id,))
 
 
-def destroy(call: Call, key_id: str) -> None:
+def destroy(transaction: Transaction, key_id: str) -> None:
     """Destroy a key and all that belongs to it."""
-    forget_material(call, key_id)
-    call.db.execute("DELETE FROM import_parameters WHERE key_id = ?", (key_id,))
-    call.db.execute("DELETE FROM tag WHERE key_id = ?", (key_id,))
-    call.db.execute("DELETE FROM binding WHERE key_id = ?", (key_id,))
-    call.db.execute("DELETE FROM cmk WHERE key_id = ?", (key_id,))
+    forget_material(transaction, key_id)
+    transaction.db.execute("DELETE FROM import_parameters WHERE key_id = ?", (key_id,))
+    transaction.db.execute("DELETE FROM tag WHERE key_id = ?", (key_id,))
+    transaction.db.execute("DELETE FROM binding WHERE key_id = ?", (key_id,))
+    transaction.db.execute("DELETE FROM cmk WHERE key_id = ?", (key_id,))
 
 
-def bindings(call: Call, cmk: Cmk) -> list[tuple[str, str]]:
+def bindings(transaction: Transaction, cmk: Cmk) -> list[tuple[str, str]]:
     """Return (product, resource) of every cloud resource that uses a key; raise `IntegrityError` for altered ones."""
     query = "SELECT product, resource FROM binding WHERE key_id = ?"
-    found: list[tuple[str, str]] = call.db.execute(query, (cmk.key_id,)).fetchall()
+    found: list[tuple[str, str]] = transaction.db.execute(query, (cmk.key_id,)).fetchall()
     if (found or cmk.bindings_digest) and seals.digest(found) != cmk.bindings_digest:
         raise damaged(cmk)
     return found
 
 
-def bind(call: Call, cmk: Cmk, resources: Sequence[tuple[str, str]]) -> Cmk:
+def bind(transaction: Transaction, cmk: Cmk, resources: Sequence[tuple[str, str]]) -> Cmk:
     """Note that these cloud resources (product, resource) use a key and no others do; return the key with them."""
-    call.db.execute("DELETE FROM binding WHERE key_id = ?", (cmk.key_id,))
-    call.db.executemany("INSERT INTO binding VALUES (?, ?, ?)", [(cmk.key_id, *resource) for resource in resources])
+    transaction.db.execute("DELETE FROM binding WHERE key_id = ?", (cmk.key_id,))
+    transaction.db.executemany(
+        "INSERT INTO binding VALUES (?, ?, ?)", [(cmk.key_id, *resource) for resource in resources]
+    )
     cmk = replace(cmk, bindings_digest=seals.digest(resources))
-    update(call, cmk)
+    update(transaction, cmk)
     return cmk
 
 
-def metadata(call: Call, cmk: Cmk) -> dict[str, Any]:
+def metadata(transaction: Transaction, cmk: Cmk) -> dict[str, Any]:
     """Return the API's KeyMetadata with every field, as clients that diff states need it."""
     return {
         "KeyId": cmk.key_id,
@@ -193,7 +199,7 @@ def metadata(call: Call, cmk: Cmk) -> dict[str, Any]:
         "Description": cmk.description,
         "KeyState": cmk.state,
         "KeyUsage": cmk.usage,
-        "Type": call.region.type,
+        "Type": transaction.region.type,
         "KeyRotationEnabled": cmk.rotate_days > 0,
         "Owner": cmk.owner,
         # The cloud shows creation + 365 days here even while rotation is off.
@@ -232,13 +238,13 @@ def damaged(cmk: Cmk) -> IntegrityError:
     return seals.damaged(f"the row of the key {cmk.key_id!r}")
 
 
-def _sealed(call: Call, cmk: Cmk) -> tuple[Any, ...]:
+def _sealed(transaction: Transaction, cmk: Cmk) -> tuple[Any, ...]:
     values = astuple(cmk)
-    return (*values, call.vault().seals.make("cmk", values))
+    return (*values, transaction.vault.seals.make("cmk", values))
 
 
-def _blob_key(call: Call, cmk: Cmk, version: int) -> blobs.BlobKey:
-    return blobs.BlobKey(cmk.key_id, version, call.region.algorithm, material(call, cmk, version)[1])
+def _blob_key(transaction: Transaction, cmk: Cmk, version: int) -> blobs.BlobKey:
+    return blobs.BlobKey(cmk.key_id, version, transaction.region.algorithm, material(transaction, cmk, version)[1])
 
 
 def identity(region: str, key_id: str, version: int, algorithm: str) -> tuple[str, ...]:
@@ -250,7 +256,7 @@ def _identity(cmk: Cmk, version: int, algorithm: str) -> tuple[str, ...]:
     return identity(cmk.region, cmk.key_id, version, algorithm)
 
 
-def _facts(call: Call, cmk: Cmk) -> str:
+def _facts(transaction: Transaction, cmk: Cmk) -> str:
     facts = f"state {cmk.state}, usage {cmk.usage}, origin {cmk.origin}, owner {cmk.owner}"
-    users = ", ".join(f"{product} {resource}" for product, resource in bindings(call, cmk))
+    users = ", ".join(f"{product} {resource}" for product, resource in bindings(transaction, cmk))
     return f"{facts}, used by {users}" if users else facts

@@ -14,7 +14,7 @@ from typing import Any
 from kmstool.api import cmk_rules, data_key_rules
 from kmstool.errors import IntegrityError
 from kmstool.server import blobs, seals
-from kmstool.server.call import Call, refuse
+from kmstool.server.call import Call, Transaction, refuse
 from kmstool.server.regions import REGIONS
 from kmstool.server.tables import cmks
 
@@ -38,9 +38,9 @@ class DataKey:
     tags_digest: bytes = b""
 
 
-def from_row(call: Call, row: tuple[Any, ...]) -> DataKey:
+def from_row(transaction: Transaction, row: tuple[Any, ...]) -> DataKey:
     """Return a row of the table; raise `IntegrityError` for one that was altered."""
-    return call.vault().seals.opened("data_key", row, _checked)
+    return transaction.vault.seals.opened("data_key", row, _checked)
 
 
 def _checked(*values: Any) -> DataKey:
@@ -56,23 +56,25 @@ def identity(region: str, data_key_id: str, key_id: str) -> tuple[str, ...]:
     return "data key", region, data_key_id, key_id
 
 
-def insert(call: Call, data_key: DataKey) -> None:
+def insert(transaction: Transaction, data_key: DataKey) -> None:
     """Add a data key."""
     query = "INSERT INTO data_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    call.db.execute(query, (*astuple(data_key), _seal(call, data_key)))
+    transaction.db.execute(query, (*astuple(data_key), _seal(transaction, data_key)))
 
 
-def load(call: Call, data_key_id: str) -> DataKey:
+def load(transaction: Transaction, data_key_id: str) -> DataKey:
     """Return the data key of this region, or refuse with `InvalidDataKeyId` or `DataKeyNotFound`."""
     if not cmk_rules.is_key_id(data_key_id):
         raise refuse("InvalidParameterValue.InvalidDataKeyId", f"the data key id {data_key_id!r} is no UUID")
-    found = call.db.execute(
-        "SELECT * FROM data_key WHERE data_key_id = ? AND region = ?", (data_key_id, call.region.name)
+    found = transaction.db.execute(
+        "SELECT * FROM data_key WHERE data_key_id = ? AND region = ?", (data_key_id, transaction.region.name)
     )
     row = found.fetchone()
     if row is None:
-        raise refuse("ResourceUnavailable.DataKeyNotFound", f"there is no data key {data_key_id} in {call.region.name}")
-    return from_row(call, row)
+        raise refuse(
+            "ResourceUnavailable.DataKeyNotFound", f"there is no data key {data_key_id} in {transaction.region.name}"
+        )
+    return from_row(transaction, row)
 
 
 def usable(call: Call, data_key_id: str) -> DataKey:
@@ -86,73 +88,75 @@ def usable(call: Call, data_key_id: str) -> DataKey:
     return data_key
 
 
-def cmk_of(call: Call, data_key: DataKey) -> cmks.Cmk:
+def cmk_of(transaction: Transaction, data_key: DataKey) -> cmks.Cmk:
     """Return the CMK that a data key is under. Raises `IntegrityError` if it is gone, for they go together."""
-    row = call.db.execute("SELECT * FROM cmk WHERE key_id = ?", (data_key.key_id,)).fetchone()
+    row = transaction.db.execute("SELECT * FROM cmk WHERE key_id = ?", (data_key.key_id,)).fetchone()
     if row is None:
         raise _damaged(data_key)
-    return cmks.from_row(call, row)
+    return cmks.from_row(transaction, row)
 
 
-def newest_first(call: Call) -> list[DataKey]:
+def newest_first(transaction: Transaction) -> list[DataKey]:
     """Return all data keys of this region."""
     query = "SELECT * FROM data_key WHERE region = ? ORDER BY created DESC, rowid DESC"
-    return [from_row(call, row) for row in call.db.execute(query, (call.region.name,))]
+    return [from_row(transaction, row) for row in transaction.db.execute(query, (transaction.region.name,))]
 
 
-def count(call: Call) -> int:
+def count(transaction: Transaction) -> int:
     """Return how many data keys there are in this region."""
-    found: int = call.db.execute("SELECT count(*) FROM data_key WHERE region = ?", (call.region.name,)).fetchone()[0]
+    found: int = transaction.db.execute(
+        "SELECT count(*) FROM data_key WHERE region = ?", (transaction.region.name,)
+    ).fetchone()[0]
     return found
 
 
-def update(call: Call, data_key: DataKey) -> None:
+def update(transaction: Transaction, data_key: DataKey) -> None:
     """Write what may change of a data key."""
-    call.db.execute(
+    transaction.db.execute(
         "UPDATE data_key SET name = ?, description = ?, state = ?, deletion_date = ?, seal = ? WHERE data_key_id = ?",
         (
             data_key.name,
             data_key.description,
             data_key.state,
             data_key.deletion_date,
-            _seal(call, data_key),
+            _seal(transaction, data_key),
             data_key.data_key_id,
         ),
     )
 
 
-def destroy(call: Call, data_key_id: str) -> None:
+def destroy(transaction: Transaction, data_key_id: str) -> None:
     """Destroy a data key and its tags; SQLite overwrites the bytes (`secure_delete`)."""
-    call.db.execute("DELETE FROM tag WHERE key_id = ?", (data_key_id,))
-    call.db.execute("DELETE FROM data_key WHERE data_key_id = ?", (data_key_id,))
+    transaction.db.execute("DELETE FROM tag WHERE key_id = ?", (data_key_id,))
+    transaction.db.execute("DELETE FROM data_key WHERE data_key_id = ?", (data_key_id,))
 
 
-def of_cmk(call: Call, key_id: str) -> list[str]:
+def of_cmk(transaction: Transaction, key_id: str) -> list[str]:
     """Return the ids of the data keys under a CMK."""
-    return [row[0] for row in call.db.execute("SELECT data_key_id FROM data_key WHERE key_id = ?", (key_id,))]
+    return [row[0] for row in transaction.db.execute("SELECT data_key_id FROM data_key WHERE key_id = ?", (key_id,))]
 
 
-def blob(call: Call, data_key: DataKey) -> str:
+def blob(transaction: Transaction, data_key: DataKey) -> str:
     """Return the ciphertext blob, which Decrypt opens. Raises `IntegrityError` for a row that was altered."""
     row = identity(data_key.region, data_key.data_key_id, data_key.key_id)
-    return call.vault().unwrap(row, data_key.wrapped).decode()
+    return transaction.vault.unwrap(row, data_key.wrapped).decode()
 
 
-def plaintext(call: Call, data_key: DataKey) -> bytes:
+def plaintext(transaction: Transaction, data_key: DataKey) -> bytes:
     """Open the blob by the CMK, under the context that it was made with."""
-    sealed = blobs.parse(blob(call, data_key))
-    opened = cmks.unseal(call, cmk_of(call, data_key), sealed, data_key.context)
+    sealed = blobs.parse(blob(transaction, data_key))
+    opened = cmks.unseal(transaction, cmk_of(transaction, data_key), sealed, data_key.context)
     if len(opened) != data_key.byte_count:
         raise _damaged(data_key)
     return opened
 
 
-def metadata(call: Call, data_key: DataKey) -> dict[str, Any]:
+def metadata(transaction: Transaction, data_key: DataKey) -> dict[str, Any]:
     """Return the API's DataKeyMetadata with every field."""
     return {
         "DataKeyId": data_key.data_key_id,
         "KeyId": data_key.key_id,
-        "KeyName": cmk_of(call, data_key).alias,
+        "KeyName": cmk_of(transaction, data_key).alias,
         "DataKeyName": data_key.name,
         "NumberOfBytes": data_key.byte_count,
         "CreateTime": data_key.created,
@@ -165,8 +169,8 @@ def metadata(call: Call, data_key: DataKey) -> dict[str, Any]:
     }
 
 
-def _seal(call: Call, data_key: DataKey) -> bytes:
-    return call.vault().seals.make("data_key", astuple(data_key))
+def _seal(transaction: Transaction, data_key: DataKey) -> bytes:
+    return transaction.vault.seals.make("data_key", astuple(data_key))
 
 
 def _damaged(data_key: DataKey) -> IntegrityError:

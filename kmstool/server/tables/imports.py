@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from kmstool import byok, words
 from kmstool.crypto import rsa
 from kmstool.errors import InputError, IntegrityError
-from kmstool.server.call import Call, refuse
+from kmstool.server.call import Transaction, refuse
 from kmstool.server.tables import cmks
 from kmstool.server.tables.cmks import Cmk
 
@@ -31,22 +31,22 @@ class Issued:
     valid_to: int
 
 
-def issue(call: Call, cmk: Cmk, algorithm: words.EncryptionAlgorithm) -> Issued:
+def issue(transaction: Transaction, cmk: Cmk, algorithm: words.EncryptionAlgorithm) -> Issued:
     """Make a wrapping key and token for a key, valid for 24 hours; those that were made before are void."""
     key = rsa.generate(2048)
     token = uuid.UUID(cmk.key_id).bytes
     token += secrets.token_bytes(TOKEN_BYTES - len(token))
-    valid_to = call.now + byok.TOKEN_SECONDS
-    wrapped = call.vault().wrap(identity(cmk.region, cmk.key_id, algorithm, _digest(token)), rsa.to_pkcs8(key))
+    valid_to = transaction.now + byok.TOKEN_SECONDS
+    wrapped = transaction.vault.wrap(identity(cmk.region, cmk.key_id, algorithm, _digest(token)), rsa.to_pkcs8(key))
     # Wrapping keys that are no longer of use are not kept for whoever recorded what they wrapped.
-    call.db.execute("DELETE FROM import_parameters WHERE valid_to <= ?", (call.now,))
+    transaction.db.execute("DELETE FROM import_parameters WHERE valid_to <= ?", (transaction.now,))
     row = (cmk.key_id, algorithm, wrapped, _digest(token), valid_to)
-    sealed = (*row, call.vault().seals.make("import_parameters", row))
-    call.db.execute("INSERT OR REPLACE INTO import_parameters VALUES (?, ?, ?, ?, ?, ?)", sealed)
+    sealed = (*row, transaction.vault.seals.make("import_parameters", row))
+    transaction.db.execute("INSERT OR REPLACE INTO import_parameters VALUES (?, ?, ?, ?, ?, ?)", sealed)
     return Issued(rsa.to_spki(key.public_key()), token, valid_to)
 
 
-def unwrap(call: Call, cmk: Cmk, token: bytes, encrypted: bytes) -> bytes:
+def unwrap(transaction: Transaction, cmk: Cmk, token: bytes, encrypted: bytes) -> bytes:
     """Return what was encrypted under the wrapping key that belongs to a token.
 
     Refuses with `InvalidParameter` a token that is none or of another key, with `TokenExpired` one
@@ -54,54 +54,56 @@ def unwrap(call: Call, cmk: Cmk, token: bytes, encrypted: bytes) -> bytes:
     """
     if len(token) != TOKEN_BYTES or token[:16] != uuid.UUID(cmk.key_id).bytes:
         raise refuse("InvalidParameter", f"the import token is not one of the key {cmk.key_id}")
-    row = call.db.execute("SELECT * FROM import_parameters WHERE key_id = ?", (cmk.key_id,)).fetchone()
+    row = transaction.db.execute("SELECT * FROM import_parameters WHERE key_id = ?", (cmk.key_id,)).fetchone()
     if row is not None:
         if [type(value) for value in row] != [str, str, bytes, bytes, int, bytes]:
             raise cmks.damaged(cmk)
-        call.vault().seals.check("import_parameters", row)
+        transaction.vault.seals.check("import_parameters", row)
     _, name, wrapped, digest, valid_to, _ = row or ("", "", b"", b"", 0, b"")
-    if not hmac.compare_digest(digest, _digest(token)) or valid_to <= call.now:
+    if not hmac.compare_digest(digest, _digest(token)) or valid_to <= transaction.now:
         # Rows that are over go when the next key asks, so the one is not always told from the other.
         message = "the import token is over 24 hours old, or a newer one was asked for"
         raise refuse("ResourceUnavailable.TokenExpired", message)
-    key = rsa.load_private_key(call.vault().unwrap(identity(cmk.region, cmk.key_id, name, digest), wrapped))
+    key = rsa.load_private_key(transaction.vault.unwrap(identity(cmk.region, cmk.key_id, name, digest), wrapped))
     try:
         return rsa.decrypt(key, byok.algorithm(name), encrypted)
     except (InputError, IntegrityError) as error:
         raise refuse("InvalidParameter.DecryptMaterialError", "the key material cannot be unwrapped") from error
 
 
-def put_material(call: Call, cmk: Cmk, brought: bytes) -> Cmk:
+def put_material(transaction: Transaction, cmk: Cmk, brought: bytes) -> Cmk:
     """Give a key its material, as version 1 always, and return the key with it.
 
     Refuses other material than its first with `MaterialNotMatch`.
     """
-    first = _first(call, cmk)
-    if first and not hmac.compare_digest(first, _fingerprint(call, cmk, brought)):
+    first = _first(transaction, cmk)
+    if first and not hmac.compare_digest(first, _fingerprint(transaction, cmk, brought)):
         raise refuse("InvalidParameterValue.MaterialNotMatch", "this is other key material than the key had first")
-    cmk = remember(call, cmk, brought)
+    cmk = remember(transaction, cmk, brought)
     # Blobs name the version, so that those from before a loss open again.
-    return cmk if cmks.has_material(call, cmk) else cmks.add_version(call, replace(cmk, version=0), brought)
+    return (
+        cmk if cmks.has_material(transaction, cmk) else cmks.add_version(transaction, replace(cmk, version=0), brought)
+    )
 
 
-def remember(call: Call, cmk: Cmk, first: bytes) -> Cmk:
+def remember(transaction: Transaction, cmk: Cmk, first: bytes) -> Cmk:
     """Note what the first material of a key is, and return the key that knows it."""
     if not cmk.first_material:
-        cmk = replace(cmk, first_material=_fingerprint(call, cmk, first))
-        cmks.update(call, cmk)
+        cmk = replace(cmk, first_material=_fingerprint(transaction, cmk, first))
+        cmks.update(transaction, cmk)
     return cmk
 
 
-def _first(call: Call, cmk: Cmk) -> bytes:
+def _first(transaction: Transaction, cmk: Cmk) -> bytes:
     """Return the fingerprint of a key's first material, empty if it never had any."""
-    if cmk.first_material or not cmks.has_material(call, cmk):
+    if cmk.first_material or not cmks.has_material(transaction, cmk):
         return cmk.first_material
     # Stores of before format 4 did not note it, and could only be seeded with such material.
-    return _fingerprint(call, cmk, cmks.material(call, cmk, 1)[1])
+    return _fingerprint(transaction, cmk, cmks.material(transaction, cmk, 1)[1])
 
 
-def _fingerprint(call: Call, cmk: Cmk, brought: bytes) -> bytes:
-    return call.vault().fingerprint(("first material", cmk.key_id), brought)
+def _fingerprint(transaction: Transaction, cmk: Cmk, brought: bytes) -> bytes:
+    return transaction.vault.fingerprint(("first material", cmk.key_id), brought)
 
 
 def _digest(token: bytes) -> bytes:

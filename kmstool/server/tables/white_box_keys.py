@@ -17,7 +17,7 @@ from kmstool.crypto import cbc
 from kmstool.crypto.aead import KEY_BYTES, Algorithm
 from kmstool.errors import InputError, IntegrityError
 from kmstool.server import seals
-from kmstool.server.call import Call, refuse
+from kmstool.server.call import Call, Transaction, refuse
 from kmstool.server.regions import WHITE_BOX
 from kmstool.server.tables import cmks
 from kmstool.whitebox import binding, generator, key_file
@@ -61,20 +61,20 @@ def secret_bytes(algorithm: Algorithm) -> int:
     return KEY_BYTES[algorithm] + generator.SEED_BYTES
 
 
-def wrap(call: Call, region: str, key_id: str, algorithm: Algorithm, secret: bytes) -> bytes:
+def wrap(transaction: Transaction, region: str, key_id: str, algorithm: Algorithm, secret: bytes) -> bytes:
     """Wrap key and seed for the row of a key."""
-    return call.vault().wrap(identity(region, key_id, algorithm), secret)
+    return transaction.vault.wrap(identity(region, key_id, algorithm), secret)
 
 
-def insert(call: Call, key: WhiteBoxKey) -> None:
+def insert(transaction: Transaction, key: WhiteBoxKey) -> None:
     """Add a key."""
     query = "INSERT INTO white_box_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    call.db.execute(query, (*astuple(key), _seal(call, key)))
+    transaction.db.execute(query, (*astuple(key), _seal(transaction, key)))
 
 
-def from_row(call: Call, row: tuple[Any, ...]) -> WhiteBoxKey:
+def from_row(transaction: Transaction, row: tuple[Any, ...]) -> WhiteBoxKey:
     """Return a row of the table; raise `IntegrityError` for one that was altered."""
-    return call.vault().seals.opened("white_box_key", row, _checked)
+    return transaction.vault.seals.opened("white_box_key", row, _checked)
 
 
 def _checked(*values: Any) -> WhiteBoxKey:
@@ -86,15 +86,17 @@ def _checked(*values: Any) -> WhiteBoxKey:
     return key
 
 
-def load(call: Call, key_id: str) -> WhiteBoxKey:
+def load(transaction: Transaction, key_id: str) -> WhiteBoxKey:
     """Return the key of this region, or refuse with `InvalidKeyId` or `ResourceNotFound`."""
     if not cmk_rules.is_key_id(key_id):
         raise refuse("InvalidParameterValue.InvalidKeyId", f"the key id {key_id!r} is no UUID")
-    found = call.db.execute("SELECT * FROM white_box_key WHERE key_id = ? AND region = ?", (key_id, call.region.name))
+    found = transaction.db.execute(
+        "SELECT * FROM white_box_key WHERE key_id = ? AND region = ?", (key_id, transaction.region.name)
+    )
     row = found.fetchone()
     if row is None:
-        raise refuse("ResourceNotFound", f"there is no white-box key {key_id} in {call.region.name}")
-    return from_row(call, row)
+        raise refuse("ResourceNotFound", f"there is no white-box key {key_id} in {transaction.region.name}")
+    return from_row(transaction, row)
 
 
 def usable(call: Call, key_id: str) -> WhiteBoxKey:
@@ -106,71 +108,73 @@ def usable(call: Call, key_id: str) -> WhiteBoxKey:
     return key
 
 
-def newest_first(call: Call) -> list[WhiteBoxKey]:
+def newest_first(transaction: Transaction) -> list[WhiteBoxKey]:
     """Return all keys of this region."""
     query = "SELECT * FROM white_box_key WHERE region = ? ORDER BY created DESC, rowid DESC"
-    return [from_row(call, row) for row in call.db.execute(query, (call.region.name,))]
+    return [from_row(transaction, row) for row in transaction.db.execute(query, (transaction.region.name,))]
 
 
-def set_state(call: Call, key: WhiteBoxKey, state: str) -> None:
+def set_state(transaction: Transaction, key: WhiteBoxKey, state: str) -> None:
     """Bring a key into a state."""
-    _update(call, replace(key, state=state))
+    _update(transaction, replace(key, state=state))
 
 
-def destroy(call: Call, key: WhiteBoxKey) -> None:
+def destroy(transaction: Transaction, key: WhiteBoxKey) -> None:
     """Destroy a key and all that belongs to it; SQLite overwrites the bytes (`secure_delete`)."""
-    call.db.execute("DELETE FROM device WHERE key_id = ?", (key.key_id,))
-    call.db.execute("DELETE FROM tag WHERE key_id = ?", (key.key_id,))
-    call.db.execute("DELETE FROM white_box_key WHERE key_id = ?", (key.key_id,))
+    transaction.db.execute("DELETE FROM device WHERE key_id = ?", (key.key_id,))
+    transaction.db.execute("DELETE FROM tag WHERE key_id = ?", (key.key_id,))
+    transaction.db.execute("DELETE FROM white_box_key WHERE key_id = ?", (key.key_id,))
     # Who can read tables can find the key in them.
     _tables.cache_clear()
 
 
-def devices(call: Call, key: WhiteBoxKey) -> list[Device]:
+def devices(transaction: Transaction, key: WhiteBoxKey) -> list[Device]:
     """Return the devices that a key is bound to, in the order in which they were given.
 
     Raises `IntegrityError` if one was altered, added or taken away but by `bind`.
     """
     query = "SELECT number, fingerprint, description FROM device WHERE key_id = ? ORDER BY number"
-    rows = call.db.execute(query, (key.key_id,)).fetchall()
+    rows = transaction.db.execute(query, (key.key_id,)).fetchall()
     if seals.digest(rows) != key.devices_digest:
         raise _damaged(key)
     return [Device(*row[1:]) for row in rows]
 
 
-def bind(call: Call, key: WhiteBoxKey, bound: Sequence[Device]) -> None:
+def bind(transaction: Transaction, key: WhiteBoxKey, bound: Sequence[Device]) -> None:
     """Bind a key to these devices and no others; none twice."""
-    call.db.execute("DELETE FROM device WHERE key_id = ?", (key.key_id,))
+    transaction.db.execute("DELETE FROM device WHERE key_id = ?", (key.key_id,))
     rows = [(number, *astuple(device)) for number, device in enumerate(bound)]
-    call.db.executemany("INSERT INTO device VALUES (?, ?, ?, ?)", [(key.key_id, *row) for row in rows])
-    _update(call, replace(key, devices_digest=seals.digest(rows)))
+    transaction.db.executemany("INSERT INTO device VALUES (?, ?, ?, ?)", [(key.key_id, *row) for row in rows])
+    _update(transaction, replace(key, devices_digest=seals.digest(rows)))
 
 
-def secret(call: Call, key: WhiteBoxKey) -> bytes:
+def secret(transaction: Transaction, key: WhiteBoxKey) -> bytes:
     """Return key and seed. Raises `IntegrityError` for a row that is damaged or stood elsewhere."""
-    plain = call.vault().unwrap(identity(key.region, key.key_id, key.algorithm), key.wrapped)
+    plain = transaction.vault.unwrap(identity(key.region, key.key_id, key.algorithm), key.wrapped)
     if len(plain) != secret_bytes(key.algorithm):
         raise _damaged(key)
     return plain
 
 
-def encrypt(call: Call, key: WhiteBoxKey, iv: bytes, plaintext: bytes) -> bytes:
+def encrypt(transaction: Transaction, key: WhiteBoxKey, iv: bytes, plaintext: bytes) -> bytes:
     """Encrypt as the encrypt key would, whose tables would be slower."""
-    return cbc.encrypt(key.algorithm, secret(call, key)[: KEY_BYTES[key.algorithm]], iv, plaintext)
+    return cbc.encrypt(key.algorithm, secret(transaction, key)[: KEY_BYTES[key.algorithm]], iv, plaintext)
 
 
-def encrypt_key(call: Call, key: WhiteBoxKey) -> bytes:
+def encrypt_key(transaction: Transaction, key: WhiteBoxKey) -> bytes:
     """Return the encrypt key, which only KMS can open: whoever encrypts with tables can find the key in them."""
-    own = secret(call, key)
+    own = secret(transaction, key)
     return _key_file(key, "encrypt", own, [binding.fingerprint(b"kms\0" + own)])
 
 
-def decrypt_key(call: Call, key: WhiteBoxKey) -> bytes:
+def decrypt_key(transaction: Transaction, key: WhiteBoxKey) -> bytes:
     """Return the decrypt key, sealed for the devices that the key is bound to now."""
-    return _key_file(key, "decrypt", secret(call, key), [device.fingerprint for device in devices(call, key)])
+    return _key_file(
+        key, "decrypt", secret(transaction, key), [device.fingerprint for device in devices(transaction, key)]
+    )
 
 
-def info(call: Call, key: WhiteBoxKey) -> dict[str, Any]:
+def info(transaction: Transaction, key: WhiteBoxKey) -> dict[str, Any]:
     """Return the API's WhiteboxKeyInfo. The decrypt key in it is bound too: else a look would undo the binding."""
     return {
         "KeyId": key.key_id,
@@ -181,21 +185,21 @@ def info(call: Call, key: WhiteBoxKey) -> dict[str, Any]:
         "Status": key.state,
         "OwnerUin": cmks.UIN,
         "Algorithm": key.algorithm,
-        "EncryptKey": protocol.encode(encrypt_key(call, key)),
-        "DecryptKey": protocol.encode(decrypt_key(call, key)),
+        "EncryptKey": protocol.encode(encrypt_key(transaction, key)),
+        "DecryptKey": protocol.encode(decrypt_key(transaction, key)),
         "ResourceId": f"creatorUin/{cmks.UIN}/{key.key_id}",
-        "DeviceFingerprintBind": bool(devices(call, key)),
+        "DeviceFingerprintBind": bool(devices(transaction, key)),
     }
 
 
-def _update(call: Call, key: WhiteBoxKey) -> None:
+def _update(transaction: Transaction, key: WhiteBoxKey) -> None:
     """Write what may change of a key."""
     query = "UPDATE white_box_key SET state = ?, devices_digest = ?, seal = ? WHERE key_id = ?"
-    call.db.execute(query, (key.state, key.devices_digest, _seal(call, key), key.key_id))
+    transaction.db.execute(query, (key.state, key.devices_digest, _seal(transaction, key), key.key_id))
 
 
-def _seal(call: Call, key: WhiteBoxKey) -> bytes:
-    return call.vault().seals.make("white_box_key", astuple(key))
+def _seal(transaction: Transaction, key: WhiteBoxKey) -> bytes:
+    return transaction.vault.seals.make("white_box_key", astuple(key))
 
 
 def _key_file(key: WhiteBoxKey, direction: Direction, own: bytes, fingerprints: Sequence[str]) -> bytes:

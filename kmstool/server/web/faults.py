@@ -1,58 +1,15 @@
-"""Failures on purpose: rules in the store that make the served KMS answer late, wrongly or not at all."""
+"""Failures on purpose: which rule a request meets, and what that does to the answer."""
 
 from __future__ import annotations
 
-import json
 import random
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import replace
 
-from kmstool.errors import IntegrityError
+from kmstool.server.tables import faults
+from kmstool.server.tables.faults import FaultRule
 from kmstool.server.web.http import HttpAnswer
-
-_TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
-_STATUSES = (0, *range(100, 600))
-_ENDLESS_SECONDS = 10**12
-
-
-@dataclass(frozen=True, slots=True)
-class FaultRule:
-    """When a rule applies, and what it does then.
-
-    It applies to the `nth` request of its action (counted from 1 since the server began or
-    the rule was made) or, if that is 0, with `probability`. Without `after` the action is
-    not performed at all; with it, it is performed and only the answer suffers.
-    """
-
-    number: int = 0
-    action: str = "*"
-    nth: int = 0
-    probability: float = 1.0
-    after: bool = False
-    code: str = ""
-    delay_seconds: float = 0
-    drop: bool = False
-    truncate: bool = False
-    content_type: str = ""
-    http_status: int = 0
-
-    @property
-    def performs(self) -> bool:
-        """Whether the action is performed: a mere delay or damage to the answer does not replace it."""
-        return self.after or not (self.code or self.drop or self.http_status)
-
-    def spoil(self, answer: HttpAnswer) -> HttpAnswer:
-        """Return the answer with what the rule does to it (its error code aside)."""
-        return replace(
-            answer,
-            status=self.http_status or answer.status,
-            content_type=self.content_type or answer.content_type,
-            delay_seconds=self.delay_seconds,
-            drop=self.drop,
-            truncate=self.truncate,
-        )
 
 
 class Faults:
@@ -64,7 +21,7 @@ class Faults:
 
     def load(self, db: sqlite3.Connection) -> None:
         """Read the rules again; those that stayed keep their counts."""
-        self._rules = rules(db)
+        self._rules = faults.load(db)
 
     def meet(self, action: str) -> FaultRule | None:
         """Count a request and return the first rule that applies to it."""
@@ -78,39 +35,13 @@ class Faults:
         return applying
 
 
-def rules(db: sqlite3.Connection) -> list[FaultRule]:
-    """Return all rules, oldest first; raise `IntegrityError` for a row that holds none."""
-    return [_rule(*row) for row in db.execute("SELECT number, rule FROM fault ORDER BY number")]
-
-
-def _rule(number: int, text: str) -> FaultRule:
-    try:
-        rule = FaultRule(number=number, **json.loads(text))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise _damaged(number) from error
-    # A truth value is a number too, but none of ours.
-    typed = all(type(getattr(rule, field.name)) in _TYPES[str(field.type)] for field in fields(rule))
-    if not typed or not 0 <= rule.probability <= 1 or not 0 <= rule.delay_seconds < _ENDLESS_SECONDS:
-        raise _damaged(number)
-    if rule.nth < 0 or rule.http_status not in _STATUSES:
-        raise _damaged(number)
-    return rule
-
-
-def _damaged(number: object) -> IntegrityError:
-    return IntegrityError(
-        f"the fault rule {number} is damaged in the store of the local KMS",
-        hint="remove the rules: kmstool local faults clear",
+def spoil(rule: FaultRule, answer: HttpAnswer) -> HttpAnswer:
+    """Return the answer with what a rule does to it (its error code aside)."""
+    return replace(
+        answer,
+        status=rule.http_status or answer.status,
+        content_type=rule.content_type or answer.content_type,
+        delay_seconds=rule.delay_seconds,
+        drop=rule.drop,
+        truncate=rule.truncate,
     )
-
-
-def add(db: sqlite3.Connection, rule: FaultRule) -> int:
-    """Store a rule inside a writing transaction and return its number."""
-    values: dict[str, Any] = asdict(rule)
-    del values["number"]
-    return db.execute("INSERT INTO fault (rule) VALUES (?)", (json.dumps(values),)).lastrowid or 0
-
-
-def clear(db: sqlite3.Connection) -> None:
-    """Remove all rules."""
-    db.execute("DELETE FROM fault")

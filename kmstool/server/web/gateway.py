@@ -25,10 +25,11 @@ from kmstool.server.protection import Passphrase
 from kmstool.server.regions import DEFAULT
 from kmstool.server.tables import credentials
 from kmstool.server.tables.credentials import ServedCredential
+from kmstool.server.tables.faults import FaultRule
 from kmstool.server.web import sts
 from kmstool.server.web.authentication import authenticate, check_head, is_addressed_by_loopback, is_web_identity
 from kmstool.server.web.claims import SignedCall
-from kmstool.server.web.faults import FaultRule, Faults
+from kmstool.server.web.faults import Faults, spoil
 from kmstool.server.web.http import Answer, HttpAnswer, HttpRequest
 from kmstool.server.web.quota import Quota
 
@@ -126,7 +127,7 @@ class Gateway:
     def _handle(self, call: SignedCall) -> Answer:
         rule = self._faults.meet(call.action)
         if rule and not rule.performs:
-            return rule.spoil(self._refused(call.action, _asked_for(rule)))
+            return spoil(rule, self._refused(call.action, _asked_for(rule)))
         try:
             if self._quota:
                 self._quota.take(call.action)
@@ -155,7 +156,7 @@ class Gateway:
     def _spoiled(self, rule: FaultRule | None, call: SignedCall, answer: HttpAnswer) -> HttpAnswer:
         if rule is None:
             return answer
-        return rule.spoil(self._refused(call.action, _asked_for(rule)) if rule.code else answer)
+        return spoil(rule, self._refused(call.action, _asked_for(rule)) if rule.code else answer)
 
     def _refused(self, action: str, error: KmsToolError) -> HttpAnswer:
         # What the store itself could not do is the service's fault, and its details are not the client's.
@@ -202,8 +203,8 @@ class Gateway:
             # Without a look into the store: what strangers ask must cost little.
             return None
         if secret_id not in self._credentials:
-            with self._reader.request("DescribeKey", {}, write=False) as call:
-                found = credentials.find(call.db, call.vault(), secret_id)
+            with self._reader.transaction(write=False) as opened:
+                found = credentials.find(opened.db, opened.vault, secret_id)
             self._credentials[secret_id] = found if found and found.kind != credentials.TOKEN else None
         return self._credentials[secret_id]
 

@@ -58,9 +58,9 @@ def call(kms: EmbeddedKms, action: str, params: Mapping[str, Any], signer: str) 
         raise refuse("InvalidParameter", "DurationSeconds is not a number") from error
     if not 0 < seconds <= _MAX_SECONDS:
         raise refuse("InvalidParameter", f"DurationSeconds is {seconds}, 1 to {_MAX_SECONDS} are possible")
-    with kms.request("DescribeKey", {}, write=True) as request:
-        credentials.remove_expired(request.db)
-        made = credentials.derive(request.db, request.vault(), _KINDS[action], signer, seconds)
+    with kms.transaction(write=True) as opened:
+        credentials.remove_expired(opened.db)
+        made = credentials.derive(opened.db, opened.vault, _KINDS[action], signer, seconds)
     return {
         "Credentials": {"Token": made.token, "TmpSecretId": made.secret_id, "TmpSecretKey": made.secret_key},
         "ExpiredTime": made.expires_unix,
@@ -73,8 +73,8 @@ def identity(kms: EmbeddedKms, params: Mapping[str, Any]) -> str:
     """Return the id of the web identity token of a request; raise the API's error unless this server issued it."""
     if not params.get("WebIdentityToken"):
         raise refuse("MissingParameter", "the parameter WebIdentityToken is missing")
-    with kms.request("DescribeKey", {}, write=False) as request:
-        found = credentials.find_bearer(request.db, request.vault(), params["WebIdentityToken"])
+    with kms.transaction(write=False) as opened:
+        found = credentials.find_bearer(opened.db, opened.vault, params["WebIdentityToken"])
     if found is None:
         raise refuse("InvalidParameter.WebIdentityTokenError", "the token was not issued here, or has expired")
     return found.secret_id
@@ -89,11 +89,11 @@ def metadata(kms: EmbeddedKms, path: str) -> bytes | None:
         return ROLE.encode()
     if path != METADATA_PATH + ROLE:
         return None
-    with kms.request("DescribeKey", {}, write=True) as request:
-        lasting = credentials.all_lasting(request.db, request.vault())
+    with kms.transaction(write=True) as opened:
+        lasting = credentials.all_lasting(opened.db, opened.vault)
         if not lasting:
             return None
-        made = _of_the_machine(request.db, request.vault(), lasting[0].secret_id)
+        made = _of_the_machine(opened.db, opened.vault, lasting[0].secret_id)
     return json.dumps(
         {
             "TmpSecretId": made.secret_id,

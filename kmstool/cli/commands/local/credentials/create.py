@@ -24,14 +24,14 @@ def create(session: Session, lifetime: str | None) -> None:
 
     A temporary one comes from the oldest lasting one, and ends with it.
     """
-    from kmstool.server.tables import credentials as served
+    from kmstool.server import admin
+    from kmstool.server.tables.credentials import TEMPORARY
 
     if lifetime is None:
-        with session.local_kms().request("DescribeKey", {}, write=True) as call:
-            made = served.create(call.db, call.vault())
+        credential = admin.create_credential(session.local_kms())
     else:
-        made = derive(session, served.TEMPORARY, lifetime)
-    answer = {"SecretId": made.secret_id, "SecretKey": made.secret_key}
-    if made.token:
-        answer |= {"Token": made.token, "Expires": times.shown(made.expires_unix)}
+        credential = derive(session, TEMPORARY, lifetime)
+    answer = {"SecretId": credential.secret_id, "SecretKey": credential.secret_key}
+    if credential.token:
+        answer |= {"Token": credential.token, "Expires": times.shown(credential.expires_unix)}
     outputs.answer(session, answer, lambda: outputs.fields(answer))

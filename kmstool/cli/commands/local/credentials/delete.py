@@ -14,11 +14,10 @@ from kmstool.cli.session.session import Session, pass_session
 def delete(session: Session, secret_id: str) -> None:
     """Delete an API key or token with all that comes from it."""
     from kmstool.errors import NotFoundError
-    from kmstool.server.tables import credentials as served
+    from kmstool.server import admin
 
     session.confirm(f"programs that use {secret_id} will be refused, or temporary keys that come from it")
-    with session.local_kms().request("DescribeKey", {}, write=True) as call:
-        count = served.remove(call.db, secret_id)
-        if not count:
-            raise NotFoundError(f"there is no API key {secret_id!r}", hint="kmstool local credentials list")
+    count = admin.delete_credential(session.local_kms(), secret_id)
+    if not count:
+        raise NotFoundError(f"there is no API key {secret_id!r}", hint="kmstool local credentials list")
     session.note(f"the API key {secret_id} is gone" + (f", with {count - 1} that came from it" if count > 1 else ""))

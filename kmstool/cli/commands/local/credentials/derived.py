@@ -15,13 +15,8 @@ if TYPE_CHECKING:
 def derive(session: Session, kind: str, lifetime: str) -> ServedCredential:
     """Make a credential of that kind under the oldest lasting one, good for a duration of more than nothing."""
     from kmstool.server import admin
-    from kmstool.server.tables import credentials as served
 
     seconds = times.duration(lifetime)
     if not seconds:
         raise UsageError(f"--lifetime {lifetime} is no time at all", hint="for example 90s, 30m, 12h, 1d")
-    kms = session.local_kms()
-    parent = admin.lasting_credential(kms)
-    with kms.request("DescribeKey", {}, write=True) as call:
-        served.remove_expired(call.db)
-        return served.derive(call.db, call.vault(), kind, parent.secret_id, seconds)
+    return admin.derive_credential(session.local_kms(), kind, seconds)

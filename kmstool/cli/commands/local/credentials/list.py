@@ -16,17 +16,16 @@ def list_(session: Session) -> None:
 
     With what each is, when it ends, and what it comes from: it ends with that.
     """
-    from kmstool.server.tables import credentials as served
+    from kmstool.server import admin
 
-    with session.local_kms().request("DescribeKey", {}, write=False) as call:
-        found = served.all_live(call.db, call.vault())
+    live = admin.list_credentials(session.local_kms())
     answer = {
         "Credentials": [
             {"SecretId": item.secret_id, "Kind": item.kind, "Expires": item.expires_unix, "Parent": item.parent}
-            for item in found
+            for item in live
         ]
     }
-    rows = [(item.secret_id, item.kind, times.shown(item.expires_unix), item.parent or "-") for item in found]
+    rows = [(item.secret_id, item.kind, times.shown(item.expires_unix), item.parent or "-") for item in live]
     outputs.answer(
         session, answer, lambda: outputs.table(session, ("SECRET ID", "KIND", "EXPIRES", "PARENT'S SECRET ID"), rows)
     )

@@ -22,8 +22,8 @@ def token(session: Session, lifetime: str) -> None:
     What Kubernetes gives to a pod: AssumeRoleWithWebIdentity makes API keys of it, which
     end with it. Only local serve --web-identity takes it.
     """
-    from kmstool.server.tables import credentials as served
+    from kmstool.server.tables.credentials import TOKEN
 
-    made = derive(session, served.TOKEN, lifetime)
-    answer = {"SecretId": made.secret_id, "Token": made.bearer, "Expires": times.shown(made.expires_unix)}
-    outputs.answer(session, answer, lambda: print(made.bearer))
+    issued = derive(session, TOKEN, lifetime)
+    answer = {"SecretId": issued.secret_id, "Token": issued.bearer, "Expires": times.shown(issued.expires_unix)}
+    outputs.answer(session, answer, lambda: print(issued.bearer))

@@ -31,10 +31,10 @@ from kmstool.cli.session.session import Session, pass_session
 @pass_session
 def add(session: Session, nth: int | None, delay: str, http_status: int | None, **fields: Any) -> None:
     """Add a rule; it holds from the next request on."""
-    from kmstool.server.web import faults as rules
+    from kmstool.server import admin
+    from kmstool.server.tables.faults import FaultRule
 
     seconds = times.duration(delay) if delay else 0
-    rule = rules.FaultRule(nth=nth or 0, delay_seconds=seconds, http_status=http_status or 0, **fields)
-    with session.local_kms().request("DescribeKey", {}, write=True) as call:
-        number = rules.add(call.db, rule)
+    rule = FaultRule(nth=nth or 0, delay_seconds=seconds, http_status=http_status or 0, **fields)
+    number = admin.add_fault(session.local_kms(), rule)
     session.note(f"added fault rule {number}")

@@ -12,8 +12,7 @@ from kmstool.cli.session.session import Session, pass_session
 @pass_session
 def clear(session: Session) -> None:
     """Remove all rules."""
-    from kmstool.server.web import faults as rules
+    from kmstool.server import admin
 
-    with session.local_kms().request("DescribeKey", {}, write=True) as call:
-        rules.clear(call.db)
+    admin.clear_faults(session.local_kms())
     session.note("there are no fault rules")

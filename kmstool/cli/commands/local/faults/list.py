@@ -15,13 +15,12 @@ def list_(session: Session) -> None:
     """List the rules."""
     from dataclasses import asdict
 
-    from kmstool.server.web import faults as rules
+    from kmstool.server import admin
 
-    with session.local_kms().request("DescribeKey", {}, write=False) as call:
-        found = rules.rules(call.db)
+    rules = admin.list_faults(session.local_kms())
     rows = []
-    for rule in found:
+    for rule in rules:
         effects = {name: value for name, value in asdict(rule).items() if value and name not in ("number", "action")}
         rows.append((str(rule.number), rule.action, ", ".join(f"{name}={value}" for name, value in effects.items())))
-    answer = {"Faults": [asdict(rule) for rule in found]}
+    answer = {"Faults": [asdict(rule) for rule in rules]}
     outputs.answer(session, answer, lambda: outputs.table(session, ("NUMBER", "ACTION", "RULE"), rows))
