@@ -5,7 +5,7 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +70,9 @@ class Ask:
     later: Mapping[str, str | None] = field(default_factory=dict)
     """Headers that are set, or left out, after the signature was made."""
     sent_body: bytes | None = None
+    raw_action: bool = False
+    """Whether a signed action is signed as it stands, and not in lower case."""
+    spell_authorization: Callable[[str], str] = str
     target: str = "/"
 
     def send(self, server: Server) -> dict[str, Any]:
@@ -93,8 +96,10 @@ class Ask:
             **self.headers,
         }
         request = tc3.Request(self.method, self.query, headers, self.body)
-        signature = tc3.signature(request, self.names, secret_key, timestamp, self.service)
-        headers["authorization"] = (
+        spell = tc3._as_sent if self.raw_action else tc3._action_in_lower_case
+        canonical = tc3.canonical_request(request, self.names, spell)
+        signature = tc3._signed(canonical, secret_key, timestamp, self.service)
+        headers["authorization"] = self.spell_authorization(
             f"TC3-HMAC-SHA256 Credential={secret_id}/{tc3.utc_date(timestamp)}/{self.service}/tc3_request,"
             f" SignedHeaders={';'.join(self.names)}, Signature={signature}"
         )

@@ -878,6 +878,7 @@ AUTHORIZATIONS = st.builds(
             "x-tc-version": TEXTS,
             "x-tc-timestamp": st.one_of(TEXTS, st.just("now")),
             "x-tc-token": st.one_of(TEXTS, st.just("token")),
+            "x-tc-region": st.one_of(TEXTS, st.sampled_from(["ap-guangzhou", "eu-moscow"])),
         },
     ),
 )
@@ -900,6 +901,8 @@ def protocol_codes() -> Sequence[str]:
     return (
         "MissingParameter",
         "InvalidParameter",
+        "InvalidParameterValue",
+        "UnsupportedRegion",
         *(
             f"AuthFailure.{kind}"
             for kind in (

@@ -3,7 +3,7 @@
 Each rule names the page, or the report of a user of Tencent's SDKs, that tells it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -82,3 +82,101 @@ def test_a_lenient_server_takes_the_default_region(tmp_path_factory: pytest.Temp
             assert code(send_v1(server, "GET", v1(server, "GET", None, NumberOfBytes=8, **fields))) is None
         found = replace(describe, later={"x-tc-region": "ap-atlantis"}).send(server)
         assert refusal(found) == invalid("X-TC-Region")
+
+
+# Signature v3, pages 1030/32177 (573/30634): a canonical header is in lower case and trimmed. SDKs sign some as sent.
+
+TYPES = {
+    "as usual": "application/json",
+    "with a character set": "application/json; charset=utf-8",
+    "with another one, in capitals": "application/json; charset=UTF-8",
+    "in mixed case": "Application/JSON",
+}
+SPELLINGS: dict[str, Callable[[str], str]] = {"as sent": str, "in lower case": str.lower}
+
+
+def signed_as(server: Server, ask: Ask, spell: Callable[[str], str]) -> Ask:
+    """Return a request whose content type, host and action are signed in a spelling, and sent as they are."""
+    host = ask.sent_host or server.netloc
+    signed = {"content-type": spell(ask.content_type), "x-tc-action": spell(ask.action)}
+    return replace(
+        ask,
+        names=("content-type", "host", "x-tc-action"),
+        headers=signed,
+        signed_host=spell(host),
+        sent_host=host,
+        raw_action=True,
+        later={"content-type": ask.content_type, "x-tc-action": ask.action},
+    )
+
+
+@pytest.mark.parametrize("host", ["", "KMS.TencentCloudAPI.com"])
+@pytest.mark.parametrize("content_type", TYPES.values(), ids=TYPES)
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+def test_headers_are_signed_as_sent_or_in_lower_case(
+    server: Server, spell: Callable[[str], str], content_type: str, host: str
+) -> None:
+    ask = signed_as(server, Ask(content_type=content_type, sent_host=host), spell)
+    assert code(ask.send(server)) is None
+
+
+def test_another_value_is_not_another_spelling(server: Server) -> None:
+    """The page warns of it: many libraries add a character set on their own."""
+    ask = Ask(later={"content-type": "application/json; charset=utf-8"})
+    message = "The provided credentials could not be validated. Please check your signature is correct."
+    assert refusal(ask.send(server)) == ("AuthFailure.SignatureFailure", message)
+    upper = signed_as(server, Ask(), str.upper)
+    assert code(upper.send(server)) == "AuthFailure.SignatureFailure"
+
+
+@pytest.mark.parametrize("blanks", ["  ", "    "], ids=["two", "four"])
+def test_blanks_after_the_scheme_mean_nothing(server: Server, blanks: str) -> None:
+    """RFC 9110 section 11.4: one or more; .NET's SDK writes two."""
+    ask = Ask(spell_authorization=lambda text: text.replace(" ", blanks, 1))
+    assert code(ask.send(server)) is None
+
+
+SERVICES = {
+    "the service": ("kms", "", None),
+    "Node, of an address": ("127", "", None),
+    "Node, of a name with a port": ("localhost:8080", "localhost:8080", None),
+    "of a name of the cloud": ("kms", "kms.ap-guangzhou.tencentcloudapi.com", None),
+    "another service": ("cvm", "", "refused"),
+    "a service in capitals": ("KMS", "", "refused"),
+    "the last label": ("com", "kms.tencentcloudapi.com", "refused"),
+    "STS for KMS": ("sts", "", "refused"),
+    "made up": ("x", "", "refused"),
+}
+
+
+@pytest.mark.parametrize(("service", "host", "expected"), SERVICES.values(), ids=SERVICES)
+def test_a_scope_names_the_service_or_its_host(server: Server, service: str, host: str, expected: str | None) -> None:
+    """The words are those of tencentcloud-sdk-go#89, whose scope came from an endpoint of another name."""
+    answer = Ask(service=service, signed_host=host).send(server)
+    if expected is None:
+        assert code(answer) is None
+    else:
+        told = "The request `Authorization` header does not conform to tencentcloud standards: `Service` in Credential not valid."
+        assert refusal(answer) == ("AuthFailure.InvalidAuthorization", told)
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{}", b" null ", b"[ ]"])
+def test_no_parameters_are_written_in_many_ways(server: Server, body: bytes) -> None:
+    """Ruby's SDK writes null, PHP's []."""
+    assert Ask("GetRegions", body).send(server)["Regions"]
+    assert code(Ask("ListKeys", body).send(server)) is None
+    assert code(Ask("GenerateRandom", body).send(server)) == "MissingParameter"
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"0", b'""', b"false", b"[[]]", b'"a"'])
+def test_what_is_no_object_is_no_parameters(server: Server, body: bytes) -> None:
+    assert code(Ask("GetRegions", body).send(server)) == "InvalidParameter"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_older_signature_may_end_with_a_newline(server: Server, method: str) -> None:
+    """Ruby's Base64.encode64 adds one."""
+    fields = v1(server, method, "HmacSHA1", NumberOfBytes=8)
+    for end, expected in (("\n", None), ("\n\n", "refused"), (" ", "refused"), ("\r\n", "refused")):
+        answer = send_v1(server, method, {**fields, "Signature": fields["Signature"] + end})
+        assert code(answer) == (expected and "AuthFailure.SignatureFailure"), repr(end)

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,8 +24,8 @@ REQUIRED_HEADERS = ("content-type", "host")
 
 _END = "tc3_request"
 _AUTHORIZATION = re.compile(
-    r"TC3-HMAC-SHA256 Credential=([^/, ]{1,200})/([0-9]{4}-[0-9]{2}-[0-9]{2})/([^/, ]{1,200})/tc3_request, ?"
-    r"SignedHeaders=([a-z0-9;-]{1,500}), ?Signature=([0-9a-f]{64})",
+    r"TC3-HMAC-SHA256 +Credential=([^/, ]{1,200})/([0-9]{4}-[0-9]{2}-[0-9]{2})/([^/, ]{1,200})/tc3_request, *"
+    r"SignedHeaders=([a-z0-9;-]{1,500}), *Signature=([0-9a-f]{64})",
     re.ASCII,
 )
 _V1_METHODS = {"HmacSHA1": hashlib.sha1, "HmacSHA256": hashlib.sha256}
@@ -68,7 +68,10 @@ def sign(request: Request, secret_id: str, secret_key: str, timestamp: int, serv
 
 
 def parse_authorization(text: str) -> Authorization:
-    """Take an `Authorization` header apart; raise `InputError` for any other form."""
+    """Take an `Authorization` header apart; raise `InputError` for any other form.
+
+    Blanks may follow the scheme (RFC 9110, 11.4; .NET's SDK writes two) and the commas.
+    """
     found = _AUTHORIZATION.fullmatch(text)
     if not found:
         raise InputError("the Authorization header is malformed")
@@ -79,30 +82,55 @@ def parse_authorization(text: str) -> Authorization:
 def is_signed_by(request: Request, authorization: Authorization, secret_key: str, timestamp: int) -> bool:
     """Tell, in constant time, whether the signature is that of the key over the request as it stands.
 
-    False too if content-type or host is not signed, a signed header is missing, or the
-    date is not that of the timestamp.
+    The page has values of headers in lower case, and clients sign some or all as they send
+    them: each spelling is good. False too if content-type or host is not signed, a signed
+    header is missing, or the date is not that of the timestamp.
     """
     names = authorization.signed_headers
     if authorization.date != utc_date(timestamp) or not set(REQUIRED_HEADERS) <= set(names) <= set(request.headers):
         return False
-    expected = signature(request, names, secret_key, timestamp, authorization.service)
-    return hmac.compare_digest(expected, authorization.signature)
+    tried = set()
+    for spell in _SPELLINGS:
+        canonical = canonical_request(request, names, spell)
+        if canonical not in tried:
+            tried.add(canonical)
+            expected = _signed(canonical, secret_key, timestamp, authorization.service)
+            if hmac.compare_digest(expected, authorization.signature):
+                return True
+    return False
 
 
 def signature(request: Request, signed_headers: Sequence[str], secret_key: str, timestamp: int, service: str) -> str:
     """Return the signature as 64 hex digits."""
-    text = string_to_sign(request, signed_headers, timestamp, service)
-    return hmac.digest(_signing_key(secret_key, utc_date(timestamp), service), text.encode(), "sha256").hex()
+    return _signed(canonical_request(request, signed_headers), secret_key, timestamp, service)
 
 
 def string_to_sign(request: Request, signed_headers: Sequence[str], timestamp: int, service: str) -> str:
     """Return the text under the signature: algorithm, time, scope, hash of the canonical request."""
-    digest = hashlib.sha256(canonical_request(request, signed_headers)).hexdigest()
-    return f"{ALGORITHM}\n{timestamp}\n{utc_date(timestamp)}/{service}/{_END}\n{digest}"
+    return _text(canonical_request(request, signed_headers), timestamp, service)
 
 
-def canonical_request(request: Request, signed_headers: Sequence[str]) -> bytes:
-    """Return the canonical request; names and values of headers as signed, action names in lower case."""
+def _action_in_lower_case(name: str, value: str) -> str:
+    return value.lower() if name == "x-tc-action" else value
+
+
+def _in_lower_case(_: str, value: str) -> str:
+    return value.lower()
+
+
+def _as_sent(_: str, value: str) -> str:
+    return value
+
+
+Spelling = Callable[[str, str], str]
+# Most clients first: the SDKs sign content type and host as they send them, and the page's example an action too.
+_SPELLINGS: tuple[Spelling, ...] = (_action_in_lower_case, _in_lower_case, _as_sent)
+
+
+def canonical_request(
+    request: Request, signed_headers: Sequence[str], spell: Spelling = _action_in_lower_case
+) -> bytes:
+    """Return the canonical request; values of headers trimmed and, by default, action names in lower case."""
     unsigned = request.headers.get("x-tc-content-sha256") == UNSIGNED_PAYLOAD
     payload = UNSIGNED_PAYLOAD.encode() if unsigned else request.body
     known = "" if unsigned else request.body_sha256
@@ -110,7 +138,7 @@ def canonical_request(request: Request, signed_headers: Sequence[str]) -> bytes:
         request.method,
         "/",
         request.query,
-        *(f"{name}:{_header(request, name)}" for name in signed_headers),
+        *(f"{name}:{spell(name, request.headers[name].strip())}" for name in signed_headers),
         "",
         ";".join(signed_headers),
         known or hashlib.sha256(payload).hexdigest(),
@@ -133,9 +161,9 @@ def sign_v1(method: str, host: str, path: str, parameters: Mapping[str, str], se
 
 
 def is_signed_by_v1(method: str, host: str, path: str, parameters: Mapping[str, str], secret_key: str) -> bool:
-    """Tell, in constant time, whether the parameter `Signature` is that of the key."""
+    """Tell, in constant time, whether the parameter `Signature` is that of the key; Ruby's SDK ends it with a newline."""
     expected = sign_v1(method, host, path, parameters, secret_key)
-    return hmac.compare_digest(expected.encode(), parameters.get("Signature", "").encode())
+    return hmac.compare_digest(expected.encode(), parameters.get("Signature", "").removesuffix("\n").encode())
 
 
 def hidden_parameter(parameters: Mapping[str, str], known: Collection[str]) -> str | None:
@@ -168,6 +196,11 @@ def _signing_key(secret_key: str, date: str, service: str) -> bytes:
     return hmac.digest(hmac.digest(key, service.encode(), "sha256"), _END.encode(), "sha256")
 
 
-def _header(request: Request, name: str) -> str:
-    value = request.headers[name].strip()
-    return value.lower() if name == "x-tc-action" else value
+def _signed(canonical: bytes, secret_key: str, timestamp: int, service: str) -> str:
+    text, key = _text(canonical, timestamp, service), _signing_key(secret_key, utc_date(timestamp), service)
+    return hmac.digest(key, text.encode(), "sha256").hex()
+
+
+def _text(canonical: bytes, timestamp: int, service: str) -> str:
+    digest = hashlib.sha256(canonical).hexdigest()
+    return f"{ALGORITHM}\n{timestamp}\n{utc_date(timestamp)}/{service}/{_END}\n{digest}"

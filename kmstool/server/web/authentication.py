@@ -8,11 +8,11 @@ over all that it covers.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from kmstool.api import tc3
+from kmstool.api import protocol, tc3
 from kmstool.errors import InputError
 from kmstool.server.call import refuse
 from kmstool.server.tables.credentials import ServedCredential
@@ -21,6 +21,8 @@ from kmstool.server.web.claims import Lookup, SignedCall
 from kmstool.server.web.http import HttpRequest
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_SERVICES_OF = {protocol.VERSION: ("kms",), sts.VERSION: ("sts", "tag")}
+_SERVICES = ("kms", "sts", "tag")
 _REQUIRED = {"x-tc-action": "Action", "x-tc-version": "Version", "x-tc-timestamp": "Timestamp"}
 
 
@@ -96,9 +98,19 @@ def _claim(request: HttpRequest, lookup: Lookup) -> tuple[tc3.Authorization, int
         authorization = tc3.parse_authorization(request.headers["authorization"])
     except InputError as error:
         raise refuse("AuthFailure.InvalidAuthorization", error.message) from error
+    if authorization.service not in _services(request):
+        raise refusals.malformed_authorization("`Service` in Credential not valid")
     timestamp = claims.timestamp(request.headers.get("x-tc-timestamp", ""))
     credential = claims.credential(lookup, authorization.secret_id, request.headers.get("x-tc-token", ""))
     return authorization, timestamp, credential
+
+
+def _services(request: HttpRequest) -> Iterator[str]:
+    """Yield the names of the service that a scope may have: its own, or the first label of its host as Node's SDK has it."""
+    version = request.headers.get("x-tc-version", "")
+    yield from _SERVICES_OF.get(version, _SERVICES)
+    for host in claims.hosts(request.headers.get("host", "")):
+        yield host.partition(".")[0]
 
 
 def _parameters(request: HttpRequest) -> Mapping[str, Any]:
