@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.conftest import PROGRAM
+from tests.program import Ran, kmstool
 
 TIMEOUT_SECONDS = 60
 
@@ -31,19 +32,9 @@ class Served:
     def netloc(self) -> str:
         return self.endpoint.removeprefix("http://")
 
-    def run(self, *arguments: str, exit_code: int = 0, given: str = "") -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str, exit_code: int = 0, stdin: str | bytes = b"") -> Ran:
         """Run kmstool beside the server, on the same store."""
-        done = subprocess.run(
-            [*PROGRAM, *arguments],
-            env=self.environ,
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-        assert done.returncode == exit_code, done.stderr
-        return done
+        return kmstool(*arguments, exit_code=exit_code, stdin=stdin, env=self.environ)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Tell the server to end, which it must do well."""
@@ -67,7 +58,7 @@ def serving(folder: Path, *options: str) -> Iterator[Served]:
             line = process.stdout.readline()
             assert line.startswith("listening on http://"), (folder / "server.log").read_text()
             server = Served(folder, environ, process)
-            exported = re.findall(r"export ([A-Z_]+)='([^']*)'\n", server.run("local", "env").stdout)
+            exported = re.findall(r"export ([A-Z_]+)='([^']*)'\n", server.run("local", "env").out)
             yield replace(server, variables=dict(exported))
             if process.poll() is None:
                 server.stop()

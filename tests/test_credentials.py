@@ -32,6 +32,7 @@ from kmstool.server.tables import credentials as served_credentials
 from kmstool.system import keychain
 from tests import bundles
 from tests.conftest import PROGRAM, need
+from tests.program import Ran, kmstool
 from tests.served import serving
 
 TIMEOUT_SECONDS = 60
@@ -45,25 +46,8 @@ ROLE_ARN = "qcs::cam::uin/1:roleName/tests"
 ROLE_PATH = "/latest/meta-data/cam/security-credentials/"
 
 
-def run(
-    *arguments: str, exit_code: int = 0, given: str | None = None, **environ: str
-) -> "subprocess.CompletedProcess[str]":
-    """Run kmstool in this test's home with a few variables, and something on its stdin."""
-    done = subprocess.run(
-        [*PROGRAM, *arguments],
-        env={**os.environ, **environ},
-        input=given or "",
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
-    assert done.returncode == exit_code, done.stderr
-    return done
-
-
 def status(*arguments: str, **environ: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads(run("auth", "status", *arguments, "--format", "json", **environ).stdout)
+    found: dict[str, str] = kmstool("auth", "status", *arguments, "--format", "json", **environ).json
     return found
 
 
@@ -108,7 +92,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("served"), "--metadata", "--web-identity") as found:
         secret_id, secret_key = (found.variables[f"TENCENTCLOUD_SECRET_{part}"] for part in ("ID", "KEY"))
         metadata, token = found.variables["KMSTOOL_METADATA_ENDPOINT"], found.run("local", "credentials", "token")
-        yield Server(found.folder, found.endpoint, secret_id, secret_key, metadata, token.stdout.strip())
+        yield Server(found.folder, found.endpoint, secret_id, secret_key, metadata, token.out.strip())
 
 
 class Stub:
@@ -200,9 +184,9 @@ def test_an_empty_environment_is_none(environ: dict[str, str]) -> None:
 @pytest.mark.parametrize("name", ["TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY"])
 def test_half_a_pair_is_named(name: str) -> None:
     other = ({"TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY"} - {name}).pop()
-    done = run("auth", "status", exit_code=4, **{name: SECRET_KEY})
-    assert f"no {other}" in done.stderr
-    assert SECRET_KEY not in done.stderr
+    done = kmstool("auth", "status", exit_code=4, **{name: SECRET_KEY})
+    assert f"no {other}" in done.err
+    assert SECRET_KEY not in done.err
 
 
 @pytest.mark.parametrize("value", ["with blank", "line\n", " ", "é", "\x7f", "tab\t"])
@@ -222,9 +206,9 @@ def test_a_temporary_credential_of_the_environment_works(server: Server, variabl
         "TENCENTCLOUD_SECRET_KEY": made.secret_key,
         "KMSTOOL_ENDPOINT": server.endpoint,
     }
-    assert len(run("random", "8", **environ, **{variable: made.token}).stdout) == 17
-    done = run("random", "8", **environ, exit_code=4)
-    assert "AuthFailure.TokenFailure" in done.stderr
+    assert len(kmstool("random", "8", **environ, **{variable: made.token}).out) == 17
+    done = kmstool("random", "8", **environ, exit_code=4)
+    assert "AuthFailure.TokenFailure" in done.err
 
 
 def test_nothing_secret_is_part_of_a_repr() -> None:
@@ -277,9 +261,9 @@ def test_a_login_of_tccli_is_used_until_it_expires(home: Path, kind: str) -> Non
     assert found["SecretId"].startswith("AKIDcana")
     assert found["Expires"] != "never"
     tccli(home, {**fields, "expiresAt": int(time.time()) - 1})
-    done = run("auth", "status", exit_code=4)
-    assert "expired" in done.stderr
-    assert "tccli auth login" in done.stderr
+    done = kmstool("auth", "status", exit_code=4)
+    assert "expired" in done.err
+    assert "tccli auth login" in done.err
 
 
 MALFORMED = {
@@ -350,7 +334,7 @@ def test_the_profile_and_region_of_tccli(home: Path) -> None:
     assert status()["Region"] == "ap-tokyo"
     found = status(TCCLI_PROFILE="other")
     assert (found["Region"], found["SecretId"][:8]) == ("ap-mumbai", "AKIDothe")
-    run("auth", "status", exit_code=4, TCCLI_PROFILE="missing")
+    kmstool("auth", "status", exit_code=4, TCCLI_PROFILE="missing")
     (home / ".tccli" / "default.configure").write_text("{")
     assert status()["Region"] == "ap-guangzhou"
 
@@ -358,21 +342,21 @@ def test_the_profile_and_region_of_tccli(home: Path) -> None:
 def test_files_of_tccli_are_read_and_never_written(home: Path, server: Server) -> None:
     path = tccli(home, {"secretId": server.secret_id, "secretKey": server.secret_key}, region="ap-singapore")
     before = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in path.parent.iterdir()}
-    run("random", "8", KMSTOOL_ENDPOINT=server.endpoint)
+    kmstool("random", "8", KMSTOOL_ENDPOINT=server.endpoint)
     assert {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in path.parent.iterdir()} == before
 
 
 def test_a_credential_of_tccli_is_taken_over(home: Path, server: Server, passphrase: Path) -> None:
     path = tccli(home, {"secretId": server.secret_id, "secretKey": server.secret_key}, region="ap-singapore")
     words = ("auth", "import-tccli", "--profile", "work", "--store", "file", "--passphrase-file", str(passphrase))
-    done = run(*words, "--endpoint", server.endpoint)
-    assert f"{path} still holds the SecretKey in clear" in done.stderr
+    done = kmstool(*words, "--endpoint", server.endpoint)
+    assert f"{path} still holds the SecretKey in clear" in done.err
     assert path.exists()
     path.unlink()
     found = status(KMSTOOL_PASSPHRASE_FILE=str(passphrase))
     assert (found["Profile"], found["Region"], found["Endpoint"]) == ("work", "ap-singapore", server.endpoint)
-    run("random", "8", KMSTOOL_PASSPHRASE_FILE=str(passphrase))
-    assert "no profile" in run("auth", "import-tccli", "--from", "missing", "--store", "file", exit_code=4).stderr
+    kmstool("random", "8", KMSTOOL_PASSPHRASE_FILE=str(passphrase))
+    assert "no profile" in kmstool("auth", "import-tccli", "--from", "missing", "--store", "file", exit_code=4).err
 
 
 # The INI file of the SDKs.
@@ -397,7 +381,7 @@ def test_the_ini_file(home: Path) -> None:
     assert (found["Profile"], found["Source"], found["Region"]) == ("ini", str(path), "ap-seoul")
     path.parent.chmod(0o755)
     path.chmod(0o644)
-    assert "others may read" in run("auth", "status", exit_code=4).stderr
+    assert "others may read" in kmstool("auth", "status", exit_code=4).err
 
 
 @pytest.mark.parametrize(
@@ -421,15 +405,15 @@ def test_a_malformed_ini_file_is_named(home: Path, text: str) -> None:
 
 
 def test_the_role_of_a_machine(server: Server) -> None:
-    run("profile", "set", "machine", "--credentials", "cvm-role", "--endpoint", server.endpoint)
+    kmstool("profile", "set", "machine", "--credentials", "cvm-role", "--endpoint", server.endpoint)
     environ = {"KMSTOOL_METADATA_ENDPOINT": server.metadata, "KMSTOOL_PROFILE": "machine"}
     found = status(**environ)
     assert (found["Source"], found["Expires"] != "never") == ("the CVM's role", True)
-    assert len(run("random", "8", **environ).stdout) == 17
+    assert len(kmstool("random", "8", **environ).out) == 17
 
 
 def test_no_proxy_is_the_way_to_the_metadata_service(server: Server, closed_port: int) -> None:
-    run("profile", "set", "machine", "--credentials", "cvm-role")
+    kmstool("profile", "set", "machine", "--credentials", "cvm-role")
     proxy = f"http://127.0.0.1:{closed_port}"
     status("--profile", "machine", KMSTOOL_METADATA_ENDPOINT=server.metadata, http_proxy=proxy, HTTP_PROXY=proxy)
 
@@ -440,12 +424,12 @@ def test_without_a_metadata_service_there_is_an_error_soon(silent_port: int, clo
         with pytest.raises(NetworkError):
             roles.from_cvm_role(f"http://127.0.0.1:{port}").get()
         assert time.monotonic() - start < 3
-    run("profile", "set", "machine", "--credentials", "cvm-role")
-    done = run(
+    kmstool("profile", "set", "machine", "--credentials", "cvm-role")
+    done = kmstool(
         "auth", "status", "--profile", "machine", exit_code=7,
         KMSTOOL_METADATA_ENDPOINT=f"http://127.0.0.1:{closed_port}",
     )  # fmt: skip
-    assert "the metadata service does not answer" in done.stderr
+    assert "the metadata service does not answer" in done.err
 
 
 GIVEN = {"Code": "Success", "TmpSecretId": SECRET_ID, "TmpSecretKey": SECRET_KEY, "Token": TOKEN, "ExpiredTime": 2**31}
@@ -518,15 +502,15 @@ def test_a_pod(server: Server, tmp_path: Path) -> None:
         "KMSTOOL_STS_ENDPOINT": server.endpoint,
         "KMSTOOL_ENDPOINT": server.endpoint,
     }
-    run("profile", "set", "pod", "--credentials", "tke")
+    kmstool("profile", "set", "pod", "--credentials", "tke")
     found = status("--profile", "pod", **environ)
     assert found["Source"] == f"the pod's role {ROLE_ARN}"
-    assert len(run("random", "8", "--profile", "pod", **environ).stdout) == 17
+    assert len(kmstool("random", "8", "--profile", "pod", **environ).out) == 17
     del environ["TKE_PROVIDER_ID"]
-    assert "no credentials" in run("auth", "status", "--profile", "pod", exit_code=4, **environ).stderr
+    assert "no credentials" in kmstool("auth", "status", "--profile", "pod", exit_code=4, **environ).err
     identity.unlink()
     environ["TKE_PROVIDER_ID"] = "OIDC"
-    assert str(identity) in run("auth", "status", "--profile", "pod", exit_code=4, **environ).stderr
+    assert str(identity) in kmstool("auth", "status", "--profile", "pod", exit_code=4, **environ).err
 
 
 def test_the_identity_of_a_pod_is_read_anew(server: Server, tmp_path: Path) -> None:
@@ -557,18 +541,18 @@ def test_the_identity_of_a_pod_is_read_anew(server: Server, tmp_path: Path) -> N
 
 
 def test_a_role_is_assumed(server: Server) -> None:
-    run("profile", "set", "work", "--credentials", "environment", "--role-arn", ROLE_ARN)
+    kmstool("profile", "set", "work", "--credentials", "environment", "--role-arn", ROLE_ARN)
     environ = {**server.environ, "KMSTOOL_STS_ENDPOINT": server.endpoint, "KMSTOOL_ENDPOINT": server.endpoint}
     found = status("--profile", "work", **environ)
     assert ROLE_ARN in found["Source"]
     assert found["SecretId"][:8] != server.secret_id[:8]
     assert found["Expires"] != "never"
-    assert len(run("random", "8", "--profile", "work", **environ).stdout) == 17
+    assert len(kmstool("random", "8", "--profile", "work", **environ).out) == 17
     by_variable = status(TENCENTCLOUD_ROLE_ARN=ROLE_ARN, TENCENTCLOUD_ROLE_SESSION_NAME="tests", **environ)
     assert ROLE_ARN in by_variable["Source"]
     environ["TENCENTCLOUD_SECRET_KEY"] = "wrong"
-    done = run("auth", "status", "--profile", "work", exit_code=4, **environ)
-    assert "AuthFailure.SignatureFailure" in done.stderr
+    done = kmstool("auth", "status", "--profile", "work", exit_code=4, **environ)
+    assert "AuthFailure.SignatureFailure" in done.err
 
 
 def test_a_role_is_assumed_with_the_name_of_the_session(server: Server) -> None:
@@ -693,10 +677,10 @@ def test_an_expired_credential_is_not_sent() -> None:
 
 def test_who_comes_first(home: Path) -> None:
     """Each source is taken away in turn, and the next one counts."""
-    run("profile", "set", "first", "--credentials", "environment", "--region", "ap-tokyo")
-    run("profile", "set", "second", "--credentials", "environment", "--region", "ap-seoul")
-    run("profile", "set", "third", "--credentials", "environment", "--region", "ap-mumbai")
-    run("profile", "use", "third")
+    kmstool("profile", "set", "first", "--credentials", "environment", "--region", "ap-tokyo")
+    kmstool("profile", "set", "second", "--credentials", "environment", "--region", "ap-seoul")
+    kmstool("profile", "set", "third", "--credentials", "environment", "--region", "ap-mumbai")
+    kmstool("profile", "use", "third")
     tccli(home, {**STATIC, "secretId": "AKIDtccli0123456789"}, region="ap-bangkok")
     ini(home, f"[default]\nsecret_id = AKIDini0123456789\nsecret_key = {SECRET_KEY}\n")
     pair = {
@@ -712,18 +696,18 @@ def test_who_comes_first(home: Path) -> None:
     assert found("--profile", "first", KMSTOOL_PROFILE="second", **pair) == ("first", "ap-tokyo")
     assert found(KMSTOOL_PROFILE="second", **pair) == ("second", "ap-seoul")
     assert found(**pair) == ("environment", "ap-taipei")
-    run("auth", "status", exit_code=4)  # the profile in use counts even where its own source is empty
-    run("profile", "use", "local")
+    kmstool("auth", "status", exit_code=4)  # the profile in use counts even where its own source is empty
+    kmstool("profile", "use", "local")
     assert found() == ("local", "ap-guangzhou")
-    run("profile", "remove", "third", "--yes")
+    kmstool("profile", "remove", "third", "--yes")
     (home / ".config/kmstool/profiles.ini").unlink()
     assert found() == ("tccli", "ap-bangkok")
     shutil.rmtree(home / ".tccli")
     assert found() == ("ini", "ap-guangzhou")
     shutil.rmtree(home / ".tencentcloud")
-    done = run("auth", "status", exit_code=4)
+    done = kmstool("auth", "status", exit_code=4)
     for way in ("kmstool init --local", "--profile local", "kmstool auth login", "TENCENTCLOUD_SECRET_ID"):
-        assert way in done.stderr
+        assert way in done.err
 
 
 def test_options_before_variables_before_the_profile(closed_port: int) -> None:
@@ -732,7 +716,9 @@ def test_options_before_variables_before_the_profile(closed_port: int) -> None:
         url.replace("127.0.0.1", name) for url, name in zip(urls, ("localhost", "127.0.0.1", "[::1]"), strict=True)
     ]
     pair = {"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY}
-    run("profile", "set", "work", "--credentials", "environment", "--region", "ap-tokyo", "--endpoint", endpoints[2])
+    kmstool(
+        "profile", "set", "work", "--credentials", "environment", "--region", "ap-tokyo", "--endpoint", endpoints[2]
+    )
 
     def found(*arguments: str, **environ: str) -> tuple[str, str]:
         answer = status("--profile", "work", *arguments, **environ, **pair)
@@ -747,11 +733,11 @@ def test_options_before_variables_before_the_profile(closed_port: int) -> None:
 def test_an_endpoint_means_the_network_for_the_local_profile_too(server: Server) -> None:
     """It then signs with the key of its own store, which the server of another store does not know."""
     assert status("--profile", "local")["Source"].startswith("none needed")
-    assert run("auth", "status", "--profile", "local", "--endpoint", server.endpoint).stdout
-    done = run("random", "8", "--profile", "local", "--endpoint", server.endpoint, exit_code=4)
-    assert "AuthFailure.SecretIdNotFound" in done.stderr
+    assert kmstool("auth", "status", "--profile", "local", "--endpoint", server.endpoint).out
+    done = kmstool("random", "8", "--profile", "local", "--endpoint", server.endpoint, exit_code=4)
+    assert "AuthFailure.SecretIdNotFound" in done.err
     environ = {"KMSTOOL_LOCAL_HOME": str(server.folder / "store"), "KMSTOOL_ENDPOINT": server.endpoint}
-    assert len(run("random", "8", "--profile", "local", **environ).stdout) == 17
+    assert len(kmstool("random", "8", "--profile", "local", **environ).out) == 17
 
 
 # The encrypted file.
@@ -765,8 +751,8 @@ def passphrase(tmp_path: Path) -> Path:
     return path
 
 
-def login(*arguments: str, given: str = f"{SECRET_ID}\n{SECRET_KEY}\n", exit_code: int = 0, **environ: str) -> str:
-    return run("auth", "login", *arguments, given=given, exit_code=exit_code, **environ).stderr
+def login(*arguments: str, stdin: str = f"{SECRET_ID}\n{SECRET_KEY}\n", exit_code: int = 0, **environ: str) -> str:
+    return kmstool("auth", "login", *arguments, stdin=stdin, exit_code=exit_code, **environ).err
 
 
 def files(folder: Path) -> dict[Path, bytes]:
@@ -798,7 +784,7 @@ def test_a_login_into_a_file(home: Path, server: Server, passphrase: Path) -> No
         "--endpoint",
         server.endpoint,
     )
-    assert "the profile work is in use" in login(*words, given=given)
+    assert "the profile work is in use" in login(*words, stdin=given)
     path = home / ".config" / "kmstool" / "work.credential"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -807,34 +793,34 @@ def test_a_login_into_a_file(home: Path, server: Server, passphrase: Path) -> No
             assert shape not in data, file
     environ = {"KMSTOOL_PASSPHRASE_FILE": str(passphrase)}
     assert status(**environ)["Source"] == "the file of profile work"
-    assert len(run("random", "8", **environ).stdout) == 17
+    assert len(kmstool("random", "8", **environ).out) == 17
 
     passphrase.write_text("another\n")
-    assert "passphrase" in run("random", "8", exit_code=4, **environ).stderr
-    done = run("random", "8", exit_code=4)
-    assert "KMSTOOL_PASSPHRASE_FILE" in done.stderr
-    assert "unreadable" not in run("auth", "status", exit_code=3, KMSTOOL_PASSPHRASE_FILE=str(home / "missing")).stderr
+    assert "passphrase" in kmstool("random", "8", exit_code=4, **environ).err
+    done = kmstool("random", "8", exit_code=4)
+    assert "KMSTOOL_PASSPHRASE_FILE" in done.err
+    assert "unreadable" not in kmstool("auth", "status", exit_code=3, KMSTOOL_PASSPHRASE_FILE=str(home / "missing")).err
 
-    run("auth", "logout", "--yes")
+    kmstool("auth", "logout", "--yes")
     assert not path.exists()
-    assert "no credential is kept" in run("random", "8", exit_code=4, **environ).stderr
+    assert "no credential is kept" in kmstool("random", "8", exit_code=4, **environ).err
 
 
 def test_a_credential_is_tried_before_it_is_kept(home: Path, server: Server, passphrase: Path) -> None:
     words = ("--store", "file", "--passphrase-file", str(passphrase), "--endpoint", server.endpoint)
     assert "AuthFailure.SecretIdNotFound" in login(*words, exit_code=4)
     wrong = f"{server.secret_id}\nwrong\n"
-    assert "AuthFailure.SignatureFailure" in login(*words, given=wrong, exit_code=4)
+    assert "AuthFailure.SignatureFailure" in login(*words, stdin=wrong, exit_code=4)
     good = f"{server.secret_id}\n{server.secret_key}\n"
-    assert "would be kept" in login(*words, "--dry-run", given=good)
+    assert "would be kept" in login(*words, "--dry-run", stdin=good)
     assert files(home) == {}
-    login(*words, "--no-verify", given=wrong)
+    login(*words, "--no-verify", stdin=wrong)
     assert (home / ".config" / "kmstool" / "cloud.credential").exists()
 
 
 @pytest.mark.parametrize("given", ["", f"{SECRET_ID}\n", f"\n{SECRET_KEY}\n", f"{SECRET_ID} a\nb\n"])
 def test_half_a_login_keeps_nothing(home: Path, passphrase: Path, given: str) -> None:
-    error = login("--store", "file", "--passphrase-file", str(passphrase), "--no-verify", given=given, exit_code=4)
+    error = login("--store", "file", "--passphrase-file", str(passphrase), "--no-verify", stdin=given, exit_code=4)
     assert "is empty or has characters" in error
     assert files(home) == {}
 
@@ -846,23 +832,17 @@ def test_half_a_login_keeps_nothing(home: Path, passphrase: Path, given: str) ->
     ids=" ".join,
 )
 def test_bytes_that_are_no_text_are_no_credential(home: Path, arguments: tuple[str, ...], encoding: str) -> None:
-    done = subprocess.run(
-        [*PROGRAM, "auth", "login", *arguments],
-        env={**os.environ, "PYTHONIOENCODING": encoding},
-        input=b"AKID\xff\ncanary\xff\n",
-        capture_output=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (3, b"")
-    assert b"a line of stdin is not UTF-8 text" in done.stderr
-    assert b"canary" not in done.stderr
+    words = ("auth", "login", *arguments)
+    done = kmstool(*words, stdin=b"AKID\xff\ncanary\xff\n", exit_code=3, process=True, PYTHONIOENCODING=encoding)
+    assert done.out == ""
+    assert "a line of stdin is not UTF-8 text" in done.err
+    assert "canary" not in done.err
     assert files(home) == {}
 
 
 def test_the_secret_id_may_be_an_option_and_the_key_may_not(home: Path, passphrase: Path) -> None:
     words = ("--store", "file", "--passphrase-file", str(passphrase), "--no-verify")
-    login(*words, "--secret-id", SECRET_ID, given=SECRET_KEY)
+    login(*words, "--secret-id", SECRET_ID, stdin=SECRET_KEY)
     found = status(KMSTOOL_PASSPHRASE_FILE=str(passphrase))
     assert (found["Profile"], found["SecretId"][:8]) == ("cloud", SECRET_ID[:8])
     assert "no such option" in login(*words, "--secret-key", SECRET_KEY, exit_code=2).lower()
@@ -875,7 +855,7 @@ def test_the_secret_id_may_be_an_option_and_the_key_may_not(home: Path, passphra
 
 def white_box_login(server: Server, folder: Path, *arguments: str, exit_code: int = 0, **environ: str) -> str:
     words = ("--whitebox", str(folder), "--endpoint", server.endpoint, *arguments)
-    return login(*words, given=f"{server.secret_id}\n", exit_code=exit_code, **{**bundles.HERE, **environ})
+    return login(*words, stdin=f"{server.secret_id}\n", exit_code=exit_code, **{**bundles.HERE, **environ})
 
 
 def test_a_login_with_white_box_ciphertext(home: Path, tmp_path: Path, server: Server) -> None:
@@ -887,15 +867,15 @@ def test_a_login_with_white_box_ciphertext(home: Path, tmp_path: Path, server: S
             assert shape not in data, file
     found = status(**bundles.HERE)
     assert (found["Source"], found["SecretId"][:8]) == (f"the white-box ciphertext in {folder}", server.secret_id[:8])
-    assert len(run("random", "8", **bundles.HERE).stdout) == 17
-    assert "01000016" in run("random", "8", exit_code=5, **bundles.ELSEWHERE).stderr
+    assert len(kmstool("random", "8", **bundles.HERE).out) == 17
+    assert "01000016" in kmstool("random", "8", exit_code=5, **bundles.ELSEWHERE).err
 
     before = files(folder)
-    assert "left as they are" in run("auth", "logout", "--yes", **bundles.HERE).stderr
+    assert "left as they are" in kmstool("auth", "logout", "--yes", **bundles.HERE).err
     assert files(folder) == before
-    assert "no credential is kept" in run("random", "8", exit_code=4, **bundles.HERE).stderr
+    assert "no credential is kept" in kmstool("random", "8", exit_code=4, **bundles.HERE).err
     assert str(folder) not in (home / ".config" / "kmstool" / "profiles.ini").read_text()
-    again = run("auth", "logout", "--yes").stderr
+    again = kmstool("auth", "logout", "--yes").err
     assert "no credential is kept for the profile work" in again
     assert "left as they are" not in again
 
@@ -904,7 +884,7 @@ def test_a_login_with_white_box_ciphertext(home: Path, tmp_path: Path, server: S
 def test_a_newline_is_no_part_of_a_secret_key(home: Path, server: Server, end: str) -> None:
     """Tencent's guide encrypts what `echo` wrote."""
     white_box_login(server, bundles.write(home / "bundle", (server.secret_key + end).encode()))
-    assert len(run("random", "8", **bundles.HERE).stdout) == 17
+    assert len(kmstool("random", "8", **bundles.HERE).out) == 17
 
 
 def test_white_box_ciphertext_that_opens_anywhere_is_warned_of(home: Path, server: Server) -> None:
@@ -920,13 +900,13 @@ def test_a_login_adds_the_mac_that_a_profile_requires(home: Path, server: Server
     assert "would be kept" in white_box_login(server, folder, "--dry-run")
     assert not (folder / "mac.base64").exists()
     white_box_login(server, folder)
-    assert len(run("random", "8", **bundles.HERE).stdout) == 17
+    assert len(kmstool("random", "8", **bundles.HERE).out) == 17
     made, iv = (folder / "mac.base64").read_bytes(), (folder / "iv.base64").read_bytes()
     (folder / "iv.base64").write_bytes(b"AAAAAAAAAAAAAAAAAAAAAA==")
-    assert "the MAC of the bundle is wrong" in run("random", "8", exit_code=5, **bundles.HERE).stderr
+    assert "the MAC of the bundle is wrong" in kmstool("random", "8", exit_code=5, **bundles.HERE).err
     (folder / "iv.base64").write_bytes(iv)
     (folder / "mac.base64").unlink()
-    assert "has no mac.base64" in run("random", "8", exit_code=5, **bundles.HERE).stderr
+    assert "has no mac.base64" in kmstool("random", "8", exit_code=5, **bundles.HERE).err
     white_box_login(server, folder)
     assert (folder / "mac.base64").read_bytes() == made
 
@@ -947,19 +927,19 @@ def test_a_wrong_secret_in_white_box_ciphertext_is_not_kept_and_not_shown(home: 
 def test_another_store_forgets_what_was_kept_before(home: Path, server: Server, passphrase: Path) -> None:
     given = f"{server.secret_id}\n{server.secret_key}\n"
     words = ("--endpoint", server.endpoint, "--store", "file", "--passphrase-file", str(passphrase))
-    login(*words, given=given)
+    login(*words, stdin=given)
     assert (home / ".config" / "kmstool" / "cloud.credential").exists()
     folder = bundles.write(home / "bundle", server.secret_key.encode())
     assert "without --store" in login("--whitebox", str(folder), "--store", "file", exit_code=2)
     white_box_login(server, folder)
     assert not (home / ".config" / "kmstool" / "cloud.credential").exists()
-    login(*words, given=given)
-    shown = json.loads(run("profile", "show", "cloud", "--format", "json").stdout)
+    login(*words, stdin=given)
+    shown = kmstool("profile", "show", "cloud", "--format", "json").json
     assert (shown["Credentials"], shown["SecretId"], shown["Whitebox"]) == ("file", "", "")
 
 
 def test_a_keyring_that_cannot_forget_does_not_stop_a_login(passphrase: Path) -> None:
-    run("profile", "set", "work", "--credentials", "keyring")
+    kmstool("profile", "set", "work", "--credentials", "keyring")
     words = ("--profile", "work", "--store", "file", "--passphrase-file", str(passphrase), "--no-verify")
     said = login(*words, **without_bus())
     assert "what was kept in the keyring before may still be there" in said
@@ -971,13 +951,13 @@ def test_an_encrypted_file_that_cannot_be_removed_is_named(home: Path, passphras
     path = home / ".config" / "kmstool" / "cloud.credential"
     path.unlink()
     path.mkdir()
-    assert f"cannot remove {path}: " in run("auth", "logout", "--yes", exit_code=4).stderr
+    assert f"cannot remove {path}: " in kmstool("auth", "logout", "--yes", exit_code=4).err
 
 
 def test_a_dry_run_of_logout_forgets_nothing(home: Path, passphrase: Path) -> None:
     login("--store", "file", "--passphrase-file", str(passphrase), "--no-verify")
     before = files(home)
-    assert "would be forgotten" in run("auth", "logout", "--dry-run").stderr
+    assert "would be forgotten" in kmstool("auth", "logout", "--dry-run").err
     assert files(home) == before
 
 
@@ -1138,11 +1118,11 @@ def test_without_a_keyring_the_other_ways_are_named(home: Path) -> None:
 
 
 def test_a_profile_whose_keyring_is_gone(home: Path) -> None:
-    run("profile", "set", "work", "--credentials", "keyring")
+    kmstool("profile", "set", "work", "--credentials", "keyring")
     start = time.monotonic()
-    done = run("random", "8", "--profile", "work", exit_code=4, **without_bus())
+    done = kmstool("random", "8", "--profile", "work", exit_code=4, **without_bus())
     assert time.monotonic() - start < keychain.TIMEOUT_SECONDS
-    assert "the keyring of the operating system cannot be used" in done.stderr
+    assert "the keyring of the operating system cannot be used" in done.err
 
 
 def test_a_keyring_that_never_answers_is_given_up(home: Path, tmp_path: Path) -> None:
@@ -1177,22 +1157,15 @@ def test_no_secret_leaves_the_process(home: Path, tmp_path: Path, server: Server
     ]
     for number, (arguments, text, environ) in enumerate(runs):
         log = tmp_path / f"trace-{number}"
-        done = subprocess.run(
-            [strace, "-f", "-qq", "-e", watched, "-s", "1000000", "-o", str(log), *PROGRAM, *arguments],
-            env={**os.environ, **environ},
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-        assert done.returncode == (6 if "missing" in arguments else 0), done.stderr
+        before = (strace, "-f", "-qq", "-e", watched, "-s", "1000000", "-o", str(log))
+        exit_code = 6 if "missing" in arguments else 0
+        done = kmstool(*arguments, before=before, stdin=text, exit_code=exit_code, **environ)
         trace = log.read_text("latin-1")
         assert "write(" in trace
         # The environment is inherited, secrets and all, so the only program that is started is kmstool itself.
         assert len([line for line in trace.splitlines() if " execve(" in line]) == 1, arguments
         for shape in shapes(server.secret_key, "canary passphrase"):
-            assert shape.decode("latin-1") not in trace + done.stdout + done.stderr, arguments
+            assert shape.decode("latin-1") not in trace + done.out + done.err, arguments
     for path, data in files(home).items():
         for shape in shapes(server.secret_key):
             assert shape not in data, path
@@ -1243,43 +1216,47 @@ def test_secrets_that_are_typed_are_not_shown(home: Path) -> None:
 
 
 def test_profiles_are_set_and_removed(home: Path, passphrase: Path) -> None:
-    run("profile", "set", "work", "--credentials", "cvm-role", "--region", "ap-tokyo", "--key", "alias/demo")
-    run("profile", "set", "work", "--role-arn", ROLE_ARN, "--endpoint", "kms.ap-tokyo.tencentcloudapi.com")
-    run("profile", "set", "work", "--key", "")
-    shown = json.loads(run("profile", "show", "work", "--format", "json").stdout)
+    kmstool("profile", "set", "work", "--credentials", "cvm-role", "--region", "ap-tokyo", "--key", "alias/demo")
+    kmstool("profile", "set", "work", "--role-arn", ROLE_ARN, "--endpoint", "kms.ap-tokyo.tencentcloudapi.com")
+    kmstool("profile", "set", "work", "--key", "")
+    shown = kmstool("profile", "show", "work", "--format", "json").json
     assert (shown["Region"], shown["Key"], shown["Credentials"]) == ("ap-tokyo", "", "cvm-role")
     assert (shown["RoleArn"], shown["Endpoint"]) == (ROLE_ARN, "kms.ap-tokyo.tencentcloudapi.com")
     before = files(home)
-    run("profile", "set", "work", "--region", "ap-seoul", "--dry-run")
-    run("profile", "remove", "work", "--dry-run")
-    run("profile", "remove", "work", exit_code=2)
-    run("profile", "set", "../a", "--region", "ap-seoul", exit_code=2)
-    run("profile", "set", "work", "--credentials", "magic", exit_code=2)
+    kmstool("profile", "set", "work", "--region", "ap-seoul", "--dry-run")
+    kmstool("profile", "remove", "work", "--dry-run")
+    kmstool("profile", "remove", "work", exit_code=2)
+    kmstool("profile", "set", "../a", "--region", "ap-seoul", exit_code=2)
+    kmstool("profile", "set", "work", "--credentials", "magic", exit_code=2)
     assert files(home) == before
     login("--store", "file", "--passphrase-file", str(passphrase), "--no-verify", "--profile", "work")
     assert (home / ".config" / "kmstool" / "work.credential").exists()
-    run("profile", "remove", "work", "--yes")
+    kmstool("profile", "remove", "work", "--yes")
     assert not (home / ".config" / "kmstool" / "work.credential").exists()
-    names = [item["Name"] for item in json.loads(run("profile", "list", "--format", "json").stdout)["Profiles"]]
+    names = [item["Name"] for item in kmstool("profile", "list", "--format", "json").json["Profiles"]]
     assert names == ["local"]
-    run("auth", "status", "--profile", "work", exit_code=2)
+    kmstool("auth", "status", "--profile", "work", exit_code=2)
 
 
 def test_logout_where_nothing_is_kept() -> None:
-    run("profile", "set", "work", "--credentials", "cvm-role")
-    assert "keeps no credential" in run("auth", "logout", "--profile", "work", "--yes", exit_code=2).stderr
+    kmstool("profile", "set", "work", "--credentials", "cvm-role")
+    assert "keeps no credential" in kmstool("auth", "logout", "--profile", "work", "--yes", exit_code=2).err
 
 
-def checks(done: "subprocess.CompletedProcess[str]") -> dict[str, tuple[str, str]]:
-    return {item["Name"]: (item["Verdict"], item["Text"]) for item in json.loads(done.stdout)["Checks"]}
+def checks(done: Ran) -> dict[str, tuple[str, str]]:
+    return {item["Name"]: (item["Verdict"], item["Text"]) for item in done.json["Checks"]}
 
 
 def test_the_doctor_finds_nothing_wrong(server: Server, home: Path) -> None:
-    found = checks(run("doctor", "--format", "json", "--endpoint", server.endpoint, **server.environ, **without_bus()))
+    found = checks(
+        kmstool("doctor", "--format", "json", "--endpoint", server.endpoint, **server.environ, **without_bus())
+    )
     assert {verdict for verdict, _ in found.values()} == {"ok", "note"}
     assert found["keyring"][0] == "note"
     assert found["clock"][0] == "ok"
-    assert checks(run("doctor", "--format", "json", "--profile", "local", **without_bus()))["permissions"][0] == "ok"
+    assert (
+        checks(kmstool("doctor", "--format", "json", "--profile", "local", **without_bus()))["permissions"][0] == "ok"
+    )
 
 
 @pytest.mark.parametrize(("skew", "exit_code"), [(-600, 4), (600, 4), (-200, 0), (200, 0)])
@@ -1288,7 +1265,9 @@ def test_the_doctor_measures_the_clock(skew: int, exit_code: int) -> None:
     pair = {"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY}
     date = formatdate(time.time() - skew, usegmt=True)
     with stub(lambda _: json.dumps(listed).encode(), date) as kms:
-        done = run("doctor", "--format", "json", "--endpoint", kms.url, exit_code=exit_code, **pair, **without_bus())
+        done = kmstool(
+            "doctor", "--format", "json", "--endpoint", kms.url, exit_code=exit_code, **pair, **without_bus()
+        )
     verdict, text = checks(done)["clock"]
     assert verdict == ("FAIL" if exit_code else "ok")
     measured = re.search(r"([+-][0-9]+) s off", text)
@@ -1296,14 +1275,14 @@ def test_the_doctor_measures_the_clock(skew: int, exit_code: int) -> None:
     assert abs(int(measured[1]) - skew) < 10
     if exit_code:
         assert "set the clock" in text
-        assert "1 of 9 checks failed: clock" in done.stderr
+        assert "1 of 9 checks failed: clock" in done.err
 
 
 def test_the_doctor_copes_with_a_service_without_a_clock() -> None:
     listed = {"Response": {"TotalCount": 0, "KeyMetadatas": [], "RequestId": "1"}}
     pair = {"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY}
     with stub(lambda _: json.dumps(listed).encode(), "yesterday") as kms:
-        done = run("doctor", "--format", "json", "--endpoint", kms.url, **pair, **without_bus())
+        done = kmstool("doctor", "--format", "json", "--endpoint", kms.url, **pair, **without_bus())
     assert checks(done)["clock"][0] == "note"
 
 
@@ -1313,10 +1292,10 @@ def test_the_doctor_says_what_is_missing(home: Path, closed_port: int) -> None:
     (home / ".tccli" / "log" / "tccli.log").touch()
     environ = {"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY, **without_bus()}
     words = ("doctor", "--format", "json", "--retries", "0", "--endpoint", f"http://127.0.0.1:{closed_port}")
-    found = checks(run(*words, exit_code=7, **environ))
+    found = checks(kmstool(*words, exit_code=7, **environ))
     assert (found["profile"][0], found["endpoint"][0], found["permissions"][0]) == ("ok", "FAIL", "FAIL")
     assert "default.credential" in found["leftovers"][1]
     assert "tccli.log" in found["leftovers"][1]
     shutil.rmtree(home / ".tccli")
-    done = run("doctor", exit_code=4, **without_bus())
-    assert "kmstool auth login" in done.stdout
+    done = kmstool("doctor", exit_code=4, **without_bus())
+    assert "kmstool auth login" in done.out

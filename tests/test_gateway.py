@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +33,7 @@ from kmstool.server.web.http import HttpRequest
 from kmstool.server.web.parameters import unflatten
 from tests import served
 from tests.asking import FORM, Ask, Server, call, code, exchange, inner, new_key, send_v1, serving, v1
-from tests.conftest import PROGRAM
+from tests.program import kmstool
 
 TIMEOUT_SECONDS = 30
 SKEWED_SECONDS, TOLERATED_SECONDS = 600, 240
@@ -328,7 +327,7 @@ def test_a_key_that_another_process_disables_is_refused_at_once(server: Server) 
 def test_what_is_made_over_http_is_there_for_the_command_line(server: Server) -> None:
     key_id = new_key(server)
     shown = server.run("--profile", "local", "key", "show", key_id, "--query", "KeyMetadata.KeyId || KeyId")
-    assert shown.stdout.strip() == key_id
+    assert shown.out.strip() == key_id
 
 
 def test_regions_are_apart(server: Server) -> None:
@@ -380,15 +379,8 @@ def test_there_is_nothing_elsewhere(server: Server, path: str) -> None:
 
 
 def test_only_loopback_is_listened_to(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*PROGRAM, "local", "serve", "--host", "0.0.0.0"],
-        env={**os.environ, "KMSTOOL_LOCAL_HOME": str(tmp_path / "store")},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
+    store = str(tmp_path / "store")
+    assert kmstool("local", "serve", "--host", "0.0.0.0", exit_code=2, KMSTOOL_LOCAL_HOME=store).out == ""
     assert not (tmp_path / "store").exists()
 
 
@@ -443,7 +435,7 @@ def test_a_list_in_a_role_is_a_parameter_too(server: Server) -> None:
 
 
 def temporary(server: Server) -> tuple[tuple[str, str], str]:
-    made = json.loads(server.run("local", "credentials", "create", "--lifetime", "1h", "--format", "json").stdout)
+    made = server.run("local", "credentials", "create", "--lifetime", "1h", "--format", "json").json
     return (made["SecretId"], made["SecretKey"]), made["Token"]
 
 
@@ -489,7 +481,7 @@ SKIPPED = {"authorization": "SKIP"}
 
 
 def web_identity(server: Server, token: str = "") -> dict[str, Any]:
-    token = token or server.run("local", "credentials", "token").stdout.strip()
+    token = token or server.run("local", "credentials", "token").out.strip()
     return {**ROLE, "ProviderId": "OIDC", "WebIdentityToken": token}
 
 
@@ -573,12 +565,12 @@ def test_a_web_page_gets_no_credential_by_a_name_of_its_own(server: Server) -> N
 def test_fault_rules_by_the_command_line(server: Server) -> None:
     server.run("local", "faults", "add", "--action", "GenerateRandom", "--nth", "2", "--code", "RequestLimitExceeded")
     try:
-        [rule] = json.loads(server.run("local", "faults", "list", "--format", "json").stdout)["Faults"]
+        [rule] = server.run("local", "faults", "list", "--format", "json").json["Faults"]
         assert (rule["action"], rule["nth"], rule["code"]) == ("GenerateRandom", 2, "RequestLimitExceeded")
         assert [code(Ask().send(server)) for _ in range(4)] == [None, "RequestLimitExceeded", None, None]
     finally:
         server.run("local", "faults", "clear")
-    assert json.loads(server.run("local", "faults", "list", "--format", "json").stdout)["Faults"] == []
+    assert server.run("local", "faults", "list", "--format", "json").json["Faults"] == []
 
 
 def exists(server: Server, alias: str) -> bool:
@@ -684,8 +676,8 @@ def test_signatures_go_by_the_real_clock(server: Server) -> None:
 
 def test_a_store_has_one_server(server: Server) -> None:
     done = server.run("local", "serve", "--port-file", str(server.folder / "other"), exit_code=8)
-    assert "served already" in done.stderr
-    assert "hint" in done.stderr
+    assert "served already" in done.err
+    assert "hint" in done.err
     assert not (server.folder / "other").exists()
     assert code(Ask().send(server)) is None
 
@@ -712,15 +704,10 @@ def test_a_port_file_that_cannot_be_one_is_left_as_it_is(tmp_path: Path, kind: s
     if kind == "link":
         target.write_text("kept")
     before = name.lstat()
-    environ = {**os.environ, "KMSTOOL_LOCAL_HOME": str(tmp_path / "store")}
-    command = [*PROGRAM, "local", "serve", "--port-file", str(name)]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            stdout, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
-        finally:
-            process.kill()
-    assert (process.returncode, stdout) == (8, "")
-    assert f"cannot write {name}: it is " in stderr
+    store = str(tmp_path / "store")
+    done = kmstool("local", "serve", "--port-file", name, exit_code=8, KMSTOOL_LOCAL_HOME=store)
+    assert done.out == ""
+    assert f"cannot write {name}: it is " in done.err
     assert os.path.samestat(before, name.lstat())
     assert kind != "link" or target.read_text() == "kept"
 
@@ -738,8 +725,8 @@ def test_without_a_server_there_is_nothing_to_point_at(tmp_path: Path) -> None:
     with serving(tmp_path / "served") as server:
         server.stop()
         done = server.run("local", "env", exit_code=7)
-    assert "kmstool local serve" in done.stderr
-    assert done.stdout == ""
+    assert "kmstool local serve" in done.err
+    assert done.out == ""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -818,15 +805,8 @@ def test_a_store_that_is_gone_is_an_error_and_no_silence(tmp_path: Path) -> None
 def test_the_other_loopback(tmp_path: Path) -> None:
     with serving(tmp_path / "served", "--host", "::1") as server:
         assert re.fullmatch(r"http://\[::1\]:[0-9]+", server.variables["KMSTOOL_ENDPOINT"])
-        environ = {**server.environ, **server.variables}
-        done = subprocess.run(
-            [*PROGRAM, "--profile", "local", "random", "8"],
-            env=environ,
-            capture_output=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-        assert (done.returncode, len(done.stdout)) == (0, 17)
+        done = kmstool("--profile", "local", "random", "8", env={**server.environ, **server.variables})
+        assert len(done.out) == 17
 
 
 def test_verbose_reports_actions_and_no_secrets(tmp_path: Path) -> None:

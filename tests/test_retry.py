@@ -1,7 +1,6 @@
 """What may pass is tried again, later and later and never for ever; what may have happened is looked up first."""
 
 import socket
-import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,7 +39,7 @@ from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables import faults
 from kmstool.server.tables.faults import FaultRule
 from tests import import_requests
-from tests.conftest import PROGRAM
+from tests.program import Ran, kmstool
 from tests.served import serving
 
 TIMEOUT_SECONDS = 30
@@ -821,16 +820,8 @@ class Server:
         client.request.conn._session.trust_env = False
         return client
 
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [*PROGRAM, *arguments],
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+    def run(self, *arguments: str, exit_code: int = 0) -> Ran:
+        return kmstool(*arguments, env=self.environ, exit_code=exit_code)
 
     def count(self, line: str) -> int:
         """Return how often a line stands in what the server reported."""
@@ -939,14 +930,11 @@ def test_the_retryer_of_the_sdk_repeats_what_succeeded(server: Server, rules: Ca
 def test_the_program_retries_as_long_as_it_is_told_to(server: Server, rules: Callable[..., None]) -> None:
     rules(action="GenerateRandom", code="RequestLimitExceeded")
     before = server.count("GenerateRandom: RequestLimitExceeded")
-    start = time.monotonic()
-    done = server.run("random", "8", "--max-wait", "1")
-    assert done.returncode == 6, done.stderr
-    assert "RequestLimitExceeded" in done.stderr
-    assert time.monotonic() - start < 5
+    done = server.run("random", "8", "--max-wait", "1", exit_code=6)
+    assert "RequestLimitExceeded" in done.err
     assert server.count("GenerateRandom: RequestLimitExceeded") - before > 1
     before = server.count("GenerateRandom: RequestLimitExceeded")
-    assert server.run("random", "8", "--retries", "0").returncode == 6
+    server.run("random", "8", "--retries", "0", exit_code=6)
     assert server.count("GenerateRandom: RequestLimitExceeded") - before == 1
 
 
@@ -954,10 +942,10 @@ def test_the_program_says_that_an_outcome_is_not_known(server: Server, rules: Ca
     alias = new_alias()
     rules(action="CreateKey", drop=True, after=True)
     rules(action="ListKeyDetail", http_status=502)
-    done = server.run("key", "create", "--alias", alias, "--retries", "1", "--max-wait", "2")
-    assert (done.returncode, done.stdout) == (7, "")
-    assert "whether CreateKey took effect is not known" in done.stderr
-    assert "kmstool key list" in done.stderr
+    done = server.run("key", "create", "--alias", alias, "--retries", "1", "--max-wait", "2", exit_code=7)
+    assert done.out == ""
+    assert "whether CreateKey took effect is not known" in done.err
+    assert "kmstool key list" in done.err
 
 
 def test_the_program_says_that_nothing_was_done(server: Server) -> None:
@@ -965,15 +953,14 @@ def test_the_program_says_that_nothing_was_done(server: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
     for arguments in (["key", "create", "--alias", new_alias()], ["key", "create", "--alias", "a", "--retries", "0"]):
-        done = server.run(*arguments, "--max-wait", "0.5", "--endpoint", endpoint)
-        assert (done.returncode, done.stdout) == (7, "")
-        assert "connection refused; nothing was done" in done.stderr
-        assert "not known" not in done.stderr
+        done = server.run(*arguments, "--max-wait", "0.5", "--endpoint", endpoint, exit_code=7)
+        assert done.out == ""
+        assert "connection refused; nothing was done" in done.err
+        assert "not known" not in done.err
 
 
 def test_the_program_makes_one_key(server: Server, rules: Callable[..., None]) -> None:
     alias = new_alias()
     rules(action="CreateKey", nth=1, drop=True, after=True)
     done = server.run("key", "create", "--alias", alias)
-    assert done.returncode == 0, done.stderr
-    assert keys(server, alias) == [done.stdout.strip()]
+    assert keys(server, alias) == [done.out.strip()]

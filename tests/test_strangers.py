@@ -172,7 +172,7 @@ def test_nobody_is_answered_without_a_signature_whatever_the_path(server: Served
 
 def known_secrets(server: Served) -> list[Request]:
     """Return the two requests that need no signature, as who knows the secrets sends them."""
-    token = server.run("local", "credentials", "token").stdout.strip()
+    token = server.run("local", "credentials", "token").out.strip()
     path = server.variables["KMSTOOL_METADATA_ENDPOINT"].removeprefix(server.endpoint)
     head = {
         "x-tc-action": sts.WEB_IDENTITY, "x-tc-version": sts.VERSION, "x-tc-timestamp": str(int(time.time())),

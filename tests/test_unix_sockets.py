@@ -21,7 +21,8 @@ from kmstool.api import protocol, tc3
 from kmstool.errors import AccessError, InputError, OutputError
 from kmstool.kms.transport.endpoint import Endpoint
 from kmstool.server.web import unix_sockets
-from tests.conftest import PROGRAM, need, unable
+from tests.conftest import need, unable
+from tests.program import kmstool
 from tests.served import Served, serving
 
 NOBODY = 65534
@@ -71,11 +72,11 @@ def test_it_is_for_its_user_alone_and_wants_a_signature_too(server: Served, fold
     assert "Plaintext" in ask(path, headers, body)
     headers["authorization"] = "SKIP"
     assert ask(path, headers, body)["Error"]["Code"] == "AuthFailure.InvalidAuthorization"
-    status = json.loads(server.run("local", "status", "--format", "json").stdout)["Served"]
+    status = server.run("local", "status", "--format", "json").json["Served"]
     assert status == {"Address": server.netloc, "Socket": str(path), "Metadata": False, "WebIdentity": False}
     server.stop()
     assert not path.exists()
-    assert json.loads(server.run("local", "status", "--format", "json").stdout)["Served"] is None
+    assert server.run("local", "status", "--format", "json").json["Served"] is None
 
 
 def test_another_user_cannot_even_connect(server: Served, folder: Path) -> None:
@@ -95,12 +96,10 @@ def test_another_user_cannot_even_connect(server: Served, folder: Path) -> None:
 def test_what_a_dead_server_left_is_replaced_and_a_live_one_refused(tmp_path: Path, folder: Path) -> None:
     path = folder / "kms"
     with serving(tmp_path, "--socket", str(path)) as server:
-        other = {**server.environ, "KMSTOOL_LOCAL_HOME": str(tmp_path / "other")}
-        done = subprocess.run(
-            [*PROGRAM, "local", "serve", "--socket", str(path)], env=other, capture_output=True, text=True, check=False
-        )
-        assert (done.returncode, done.stdout) == (8, "")
-        assert "a server listens" in done.stderr
+        other = str(tmp_path / "other")
+        done = kmstool("local", "serve", "--socket", path, exit_code=8, env=server.environ, KMSTOOL_LOCAL_HOME=other)
+        assert done.out == ""
+        assert "a server listens" in done.err
         server.process.send_signal(signal.SIGKILL)
         server.process.wait(TIMEOUT_SECONDS)
     assert path.is_socket()
@@ -235,16 +234,16 @@ def test_two_servers_that_find_the_same_dead_socket(folder: Path) -> None:
 
 def test_kmstool_itself_can_use_it(server: Served, folder: Path) -> None:
     endpoint = f"unix://{folder / 'kms'}"
-    key_id = server.run("--profile", "local", "key", "create", "--alias", "by-socket", "--endpoint", endpoint).stdout
+    key_id = server.run("--profile", "local", "key", "create", "--alias", "by-socket", "--endpoint", endpoint).out
     assert key_id.strip()
-    blob = server.run("--profile", "local", "encrypt", "--key", "by-socket", "--endpoint", endpoint, given="a secret")
-    back = server.run("--profile", "local", "decrypt", "--endpoint", server.endpoint, given=blob.stdout)
-    assert back.stdout == "a secret"
+    blob = server.run("--profile", "local", "encrypt", "--key", "by-socket", "--endpoint", endpoint, stdin="a secret")
+    back = server.run("--profile", "local", "decrypt", "--endpoint", server.endpoint, stdin=blob.stdout)
+    assert back.out == "a secret"
     done = server.run("--profile", "local", "doctor", "--endpoint", endpoint)
-    assert f"{folder / 'kms'} answers" in done.stdout
+    assert f"{folder / 'kms'} answers" in done.out
     server.stop()
     done = server.run("--profile", "local", "random", "8", "--endpoint", endpoint, "--retries", "0", exit_code=7)
-    assert f"cannot reach {folder / 'kms'}" in done.stderr
+    assert f"cannot reach {folder / 'kms'}" in done.err
 
 
 @pytest.mark.parametrize("text", ["unix://kms", "unix:kms", "unix:///a\0b", "unix://user@host/a", "unix://"])

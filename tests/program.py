@@ -1,0 +1,256 @@
+"""The program under test, as its users run it: arguments, stdin and variables in; exit code, stdout and stderr out.
+
+In this process unless a test asks for one of its own, which costs forty times as much and is
+for signals, terminals, pipes, descriptors, start-up and several programs at once. What runs
+here is the same boundary, `kmstool.cli.main.command_line`, on real descriptors 0, 1 and 2, so
+that its children and `os.write` find what they would find in a process.
+"""
+
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any, NoReturn
+
+from kmstool.cli.main import command_line
+from tests.conftest import PROGRAM
+
+TIMEOUT_SECONDS = 60
+_PIPE_BYTES = 65536
+_HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of a run of the program."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def out(self) -> str:
+        """Stdout as text."""
+        return self.stdout.decode()
+
+    @property
+    def err(self) -> str:
+        """Stderr as text."""
+        return self.stderr.decode()
+
+    @property
+    def json(self) -> Any:
+        """The JSON value on stdout."""
+        return json.loads(self.stdout)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error of a run with `--format json`, which stands alone on stderr."""
+        fields: dict[str, Any] = json.loads(self.stderr)["error"]
+        return fields
+
+
+class HungError(BaseException):
+    """The command did not come back."""
+
+
+def kmstool(
+    *arguments: str | Path,
+    exit_code: int | None = 0,
+    stdin: bytes | str | int = b"",
+    env: Mapping[str, str] | None = None,
+    cwd: str | Path | None = None,
+    umask: int | None = None,
+    process: bool = False,
+    before: Sequence[str] = (),
+    timeout: float = TIMEOUT_SECONDS,
+    **variables: str,
+) -> Ran:
+    """Run kmstool and check its exit code, unless that is None.
+
+    `stdin` is what is piped in, or a descriptor. `env` takes the place of the environment, `variables` are added
+    to it. With `process`, or with words that come `before` the program (such as strace), it is a process.
+    """
+    words = [str(argument) for argument in arguments]
+    piped = stdin.encode() if isinstance(stdin, str) else stdin
+    environ = {**(os.environ if env is None else env), **variables}
+    if process or before:
+        ran = _in_a_process([*before, *PROGRAM, *words], piped, environ, cwd, umask, timeout)
+    else:
+        ran = _here(words, piped, environ, cwd, umask, timeout)
+    assert exit_code in (None, ran.exit_code), f"exit code {ran.exit_code}: {ran.stderr.decode('utf-8', 'replace')}"
+    assert "--debug" in words or b"Traceback" not in ran.stderr, ran.stderr.decode("utf-8", "replace")
+    return ran
+
+
+def _in_a_process(
+    command: list[str],
+    stdin: bytes | int,
+    environ: Mapping[str, str],
+    cwd: str | Path | None,
+    umask: int | None,
+    timeout: float,
+) -> Ran:
+    streams: dict[str, Any] = {"stdin": stdin} if isinstance(stdin, int) else {"input": stdin}
+    if stdin == b"":
+        streams = {"stdin": subprocess.DEVNULL}
+    done = subprocess.run(
+        command,
+        env=environ,
+        cwd=cwd,
+        umask=-1 if umask is None else umask,
+        capture_output=True,
+        timeout=timeout,
+        check=False,
+        **streams,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def _here(
+    words: list[str],
+    stdin: bytes | int,
+    environ: Mapping[str, str],
+    cwd: str | Path | None,
+    umask: int | None,
+    timeout: float,
+) -> Ran:
+    assert threading.current_thread() is threading.main_thread(), "descriptors and signals are those of all threads"
+    with ExitStack() as stack:
+        stack.enter_context(_surroundings(environ, cwd, umask))
+        out, err = (stack.enter_context(open(os.memfd_create(name), "rb")) for name in ("stdout", "stderr"))
+        given = stack.enter_context(_readable(stdin))
+        stack.enter_context(_streams(given, out.fileno(), err.fileno()))
+        stack.enter_context(_end_of_all())
+        stack.enter_context(_handlers(timeout))
+        stack.callback(setattr, sys, "argv", sys.argv)
+        sys.argv = ["kmstool", *words]
+        exit_code = command_line()
+        for stream in (sys.stdout, sys.stderr):
+            # What cannot be written is given up, as at the end of the process.
+            with suppress(OSError):
+                stream.flush()
+        return Ran(exit_code, _content(out), _content(err))
+
+
+def _content(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+@contextmanager
+def _surroundings(environ: Mapping[str, str], cwd: str | Path | None, umask: int | None) -> Iterator[None]:
+    before = dict(os.environ)
+    with ExitStack() as stack:
+        if cwd is not None:
+            here = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
+            stack.callback(os.close, here)
+            os.chdir(cwd)
+            stack.callback(os.fchdir, here)
+        if umask is not None:
+            stack.callback(os.umask, os.umask(umask))
+        try:
+            _set_environment(environ)
+            yield
+        finally:
+            _set_environment(before)
+
+
+def _set_environment(environ: Mapping[str, str]) -> None:
+    for name in os.environ.keys() - environ.keys():
+        del os.environ[name]
+    for name, value in environ.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+
+
+@contextmanager
+def _readable(stdin: bytes | int) -> Iterator[int]:
+    """Give a descriptor that reads what is piped in, from `/dev/null` if that is nothing."""
+    if isinstance(stdin, int):
+        yield stdin
+        return
+    if not stdin:
+        reading, writing = os.open(os.devnull, os.O_RDONLY), None
+    else:
+        reading, writing = os.pipe()
+    feeder = threading.Thread(target=_feed, args=(writing, stdin))
+    if writing is not None and len(stdin) <= _PIPE_BYTES:
+        _feed(writing, stdin)
+    elif writing is not None:
+        feeder.start()
+    try:
+        yield reading
+    finally:
+        os.close(reading)
+        if feeder.ident is not None:
+            feeder.join()
+
+
+def _feed(pipe: int, data: bytes) -> None:
+    with suppress(BrokenPipeError), open(pipe, "wb") as file:
+        file.write(data)
+
+
+@contextmanager
+def _streams(*descriptors: int) -> Iterator[None]:
+    """Put other descriptors in the place of 0, 1 and 2, with the streams that a new interpreter would make of them."""
+    names = ("stdin", "stdout", "stderr")
+    before = [getattr(sys, name) for name in names]
+    for stream in before[1:]:
+        stream.flush()
+    kept = [os.dup(number) for number in range(3)]
+    try:
+        for number, (name, descriptor) in enumerate(zip(names, descriptors, strict=True)):
+            os.dup2(descriptor, number)
+            file = open(number, "wb" if number else "rb", closefd=False)  # noqa: SIM115 - closed below
+            errors = "backslashreplace" if name == "stderr" else "strict"
+            setattr(sys, name, TextIOWrapper(file, "utf-8", errors, line_buffering=name == "stderr"))
+        yield
+    finally:
+        for number, (name, stream, descriptor) in enumerate(zip(names, before, kept, strict=True)):
+            with suppress(OSError):
+                getattr(sys, name).close()
+            setattr(sys, name, stream)
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+
+
+@contextmanager
+def _end_of_all() -> Iterator[None]:
+    """Free what the program made, connections and files, as the end of its process does; only that is looked through."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+            gc.collect()
+        gc.unfreeze()
+
+
+@contextmanager
+def _handlers(timeout: float) -> Iterator[None]:
+    """Let the program have its own handlers of signals, and end it when it hangs."""
+
+    def hung(number: int, frame: FrameType | None) -> NoReturn:
+        raise HungError
+
+    kept = {number: signal.getsignal(number) for number in (*_HANDLED, signal.SIGALRM)}
+    signal.signal(signal.SIGALRM, hung)
+    signal.setitimer(signal.ITIMER_REAL, timeout)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in kept.items():
+            signal.signal(number, handler)

@@ -1,0 +1,129 @@
+"""A run in the tests' own process is what it is in a process of its own, and leaves nothing behind.
+
+This is about `tests.program`; that users' start-up, signals and terminals are as they should be, `test_main` shows.
+"""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.program import HungError, kmstool
+
+BOTH = pytest.mark.parametrize("process", [False, True], ids=["here", "process"])
+
+
+@pytest.fixture(autouse=True)
+def demo(workplace: Path) -> None:
+    kmstool("key", "create", "--alias", "demo")
+
+
+@BOTH
+@pytest.mark.parametrize("size", [0, 4096], ids=str)
+def test_bytes_go_through(size: int, process: bool) -> None:
+    data = bytes(range(256)) * (size // 256)
+    blob = kmstool("encrypt", "--key", "demo", stdin=data or b"-", process=process).stdout
+    assert kmstool("decrypt", stdin=blob, process=process).stdout == (data or b"-")
+
+
+@BOTH
+def test_a_large_input_that_nobody_reads_to_its_end(process: bool) -> None:
+    assert "4,096" in kmstool("encrypt", "--key", "demo", stdin=bytes(2**20), exit_code=3, process=process).err
+
+
+@BOTH
+def test_stdin_may_be_a_file(process: bool) -> None:
+    Path("data").write_bytes(b"data")
+    with Path("data").open("rb") as file:
+        blob = kmstool("encrypt", "--key", "demo", stdin=file.fileno(), process=process).out
+    assert kmstool("decrypt", stdin=blob, process=process).out == "data"
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code"),
+    [
+        (("--version",), 0),
+        (("--help",), 0),
+        ((), 2),
+        (("key", "show", "alias/demo", "--format", "json"), 0),
+        (("key", "show"), 2),
+        (("key", "show", "--format", "json"), 2),
+        (("key", "show", "missing"), 6),
+        (("decrypt", "--format", "json"), 3),
+        (("decrypt", "missing"), 3),
+        (("local", "reset"), 2),
+        (("key", "disable", "demo", "--dry-run"), 0),
+        (("exec", "--env", "A=@missing", "--", "true"), 3),
+    ],
+)
+def test_a_run_is_the_same_in_a_process(words: tuple[str, ...], exit_code: int) -> None:
+    assert kmstool(*words, exit_code=exit_code) == kmstool(*words, exit_code=exit_code, process=True)
+
+
+@BOTH
+def test_variables_are_added_or_take_the_place_of_all(process: bool, tmp_path: Path) -> None:
+    words = ("key", "list", "--query", "TotalCount")
+    assert kmstool(*words, process=process).out == "1\n"
+    assert kmstool(*words, KMSTOOL_LOCAL_HOME=str(tmp_path / "other"), process=process).out == "0\n"
+    few = {"KMSTOOL_HOME": str(tmp_path / "none"), "PATH": os.environ["PATH"]}
+    assert "no profile" in kmstool(*words, env=few, exit_code=4, process=process).err
+
+
+@BOTH
+def test_it_runs_in_another_folder_with_another_umask(process: bool, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("data")
+    kmstool("encrypt", "--key", "demo", "data", "-o", "blob", cwd=tmp_path, umask=0o777, process=process)
+    assert (tmp_path / "blob").stat().st_mode & 0o777 == 0o600
+
+
+def state() -> tuple[object, ...]:
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)]
+    os.umask(umask := os.umask(0))
+    files = [(found.st_dev, found.st_ino) for found in map(os.fstat, range(3))]
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    open_files = len(os.listdir("/proc/self/fd"))
+    return (handlers, umask, files, streams, open_files, dict(os.environ), Path.cwd(), list(sys.argv))
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code"), [(("random", "8"), 0), (("decrypt", "missing"), 3), (("key", "nonsense"), 2)], ids=str
+)
+def test_nothing_is_left_behind(words: tuple[str, ...], exit_code: int, tmp_path: Path) -> None:
+    before = state()
+    kmstool(*words, exit_code=exit_code, cwd=tmp_path, umask=0, NEW="variable")
+    assert state() == before
+
+
+def test_another_exit_code_fails_with_what_was_said() -> None:
+    with pytest.raises(AssertionError, match=r"exit code 6: kmstool: error: .*missing"):
+        kmstool("key", "show", "missing")
+    with pytest.raises(AssertionError, match="exit code 0"):
+        kmstool("random", "8", exit_code=6)
+
+
+def test_only_the_main_thread_runs_it_here() -> None:
+    refused: list[bool] = []
+
+    def run() -> None:
+        with pytest.raises(AssertionError, match="of all threads"):
+            kmstool("random", "8")
+        refused.append(len(kmstool("random", "8", process=True).out) == 17)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert refused == [True]
+
+
+def test_a_command_that_hangs_is_ended() -> None:
+    reading, writing = os.pipe()
+    try:
+        with pytest.raises(HungError):
+            kmstool("encrypt", "--key", "demo", stdin=reading, timeout=0.1)
+    finally:
+        os.close(writing)
+        os.close(reading)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
