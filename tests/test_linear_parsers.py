@@ -20,7 +20,7 @@ import pytest
 
 from kmstool import byok, documents
 from kmstool.api import cmk_rules, context, protocol, tc3
-from kmstool.cli import messages, options
+from kmstool.cli import messages, options, params
 from kmstool.cli.io import replace_process, times
 from kmstool.crypto import der, formats, keys, pem
 from kmstool.envelope import armor, header, manifest, stanzas
@@ -316,7 +316,10 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
     "key addresses": (cmk_rules.KeyAddress.parse, ("", "profile/"), ("profile/a/", "ap-singapore:", "alias/")),
     "variables": (replace_process.check_variable, ("",), ("A_1",)),
     "times": (times.moment, ("", "2027-"), ("2027-01-31T08:00:00", "+08:00", ".0")),
-    "deadlines": (lambda t: times.deadline(t, 0), ("",), ("8d",)),
+    "ends": (times.End.parse, ("",), ("8d",)),
+    "ranges": (params.ByteRange.parse, ("", "0-"), ("1-", "1")),
+    "files of public keys": (params.PublicKeyFile.parse, ("", "a:", "a:b="), ("a:", "b=", "/")),
+    "pairs": (lambda t: params.parse_pairs([t], "tag", "--tag"), ("", "a="), ("a=b",)),
     "endpoints": (endpoint.Endpoint.parse, ("", "https://", "http://a@"), ("a@", "a.b", "//", "[::1]", "%41")),
     "proxies": (endpoint.Proxy.parse, ("", "http://"), ("a@", "a:b@", "[::1]", "%41")),
     "seeds": (

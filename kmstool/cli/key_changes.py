@@ -10,6 +10,7 @@ from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.client import KmsClient
 
 
@@ -35,14 +36,14 @@ def together(
 
 def one_by_one(
     session: Session,
-    names: tuple[str, ...],
-    find: Callable[[str], tuple[KmsClient, str]],
+    names: tuple[KeyAddress, ...],
+    find: Callable[[KeyAddress], tuple[KmsClient, str]],
     change: Callable[[KmsClient, str], tuple[Mapping[str, Any], str]],
     noun: str = "key",
 ) -> None:
     """Find keys, or what else `noun` says, by their names, and change them by a call each."""
 
-    def act(name: str) -> tuple[Mapping[str, Any], str]:
+    def act(name: KeyAddress) -> tuple[Mapping[str, Any], str]:
         client, key_id = find(name)
         answer, outcome = change(client, key_id)
         return answer, f"the {noun} {key_id} {outcome}"

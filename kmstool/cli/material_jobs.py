@@ -15,6 +15,7 @@ from kmstool.errors import IntegrityError, UsageError
 from kmstool.words import RSA_ALGORITHMS
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.byok import Parameters
     from kmstool.kms.answers import Key
     from kmstool.kms.client import KmsClient
@@ -46,13 +47,12 @@ check_option = click.option(
 
 
 def ask(
-    session: Session, client: KmsClient, found: Key, name: str | None, algorithm: str
+    session: Session, client: KmsClient, found: Key, address: KeyAddress | None, algorithm: str
 ) -> tuple[Parameters, dict[str, Any]]:
     """Let KMS give out import parameters for a key; return them and the API's answer."""
     from kmstool import byok as domain
-    from kmstool.api.cmk_rules import KeyAddress
 
-    address = KeyAddress.parse(session.default_key() if name is None else name)
+    address = address or session.default_key()
     issued = client.import_parameters(found.key_id, algorithm)
     parameters = domain.Parameters(
         key_id=found.key_id,

@@ -7,7 +7,7 @@ the later one wins where both are given.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial, update_wrapper
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ import click
 
 from kmstool import words
 from kmstool.cli.messages import quoted
+from kmstool.cli.params import KEY, collected
 from kmstool.errors import UsageError
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -137,7 +138,25 @@ class _GlobalOptions(click.Command):
 
 
 class Command(_GlobalOptions):
-    """A command of kmstool; `example` is one line that the tests run."""
+    """A command of kmstool; `example` is one line that the tests run.
+
+    Raises `TypeError` if the callback, made by `reads`, does not read exactly the parameters that the command has.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        names = {str(param.name) for param in self.params if param.expose_value}
+        if (read := getattr(self.callback, _READS, names)) != names:
+            raise TypeError(f"the command {self.name} has the parameters {sorted(names)}, but reads {read}")
+
+
+_READS = "reads_parameters"
+
+
+def reads(names: Iterable[str], callback: Callable[..., None], function: Callable[..., None]) -> Callable[..., None]:
+    """Return a command's callback as one that stands for `function` and reads the parameters of these names."""
+    setattr(callback, _READS, frozenset(names))
+    return update_wrapper(callback, function)
 
 
 class Group(_GlobalOptions, click.Group):
@@ -148,7 +167,9 @@ class Group(_GlobalOptions, click.Group):
 
 def key_option(function: Decorated) -> Decorated:
     """Add `--key`."""
-    return click.option("--key", metavar="KEY", help="Key id, alias or REGION:NAME; else the profile's key.")(function)
+    return click.option("--key", type=KEY, metavar="KEY", help="Key id, alias or REGION:NAME; else the profile's key.")(
+        function
+    )
 
 
 def context_option(function: Decorated) -> Decorated:
@@ -156,6 +177,18 @@ def context_option(function: Decorated) -> Decorated:
     return click.option(
         "--context", metavar="K=V", multiple=True, help="Encryption context, bound to the data; repeatable."
     )(function)
+
+
+def pairs_option(*names: str, noun: str, text: str) -> Callable[[Decorated], Decorated]:
+    """Add a repeatable option of `NAME=VALUE` words, called `noun`, whose value is a mapping."""
+    return click.option(*names, metavar="K=V", multiple=True, callback=collected(noun), help=text)
+
+
+def encryption_context_option(function: Decorated) -> Decorated:
+    """Add `--context`, whose value is a mapping."""
+    return pairs_option("--context", noun="context", text="Encryption context, bound to the data; repeatable.")(
+        function
+    )
 
 
 def input_argument(function: Decorated) -> Decorated:
@@ -233,9 +266,9 @@ def pairs(words: tuple[str, ...], what: str) -> dict[str, str]:
 
 def key_argument(function: Decorated) -> Decorated:
     """Add KEY, for which the profile has no default."""
-    return click.argument("key_name", metavar="KEY")(function)
+    return click.argument("key", type=KEY, metavar="KEY")(function)
 
 
 def keys_argument(function: Decorated) -> Decorated:
     """Add KEY..., one at least."""
-    return click.argument("key_names", metavar="KEY...", nargs=-1, required=True)(function)
+    return click.argument("keys", type=KEY, metavar="KEY...", nargs=-1, required=True)(function)

@@ -31,8 +31,8 @@ def cmk(session: Session, text: str | None) -> CmkRecipient:
     from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.cmk_recipients import CmkRecipient
 
-    address = KeyAddress.parse(session.default_key() if text is None else text)
-    client, key_id = session.key(text)
+    address = session.default_key() if text is None else KeyAddress.parse(text)
+    client, key_id = session.key(address)
     return CmkRecipient(client, key_id, *_place(session, address))
 
 
@@ -41,8 +41,9 @@ def hosted(session: Session, text: str) -> HostedDek:
     from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.cmk_recipients import HostedDek
 
-    client, data_key_id = session.data_key(text)
-    return HostedDek(client, data_key_id, *_place(session, KeyAddress.parse(text)))
+    address = KeyAddress.parse(text)
+    client, data_key_id = session.data_key(address)
+    return HostedDek(client, data_key_id, *_place(session, address))
 
 
 def _place(session: Session, address: KeyAddress) -> tuple[str, str]:

@@ -8,12 +8,13 @@ from typing import TypeVar
 from kmstool.cli.session.session import Session
 from kmstool.errors import KmsToolError, PartialError
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def one_by_one(
-    session: Session, names: Sequence[str], act: Callable[[str], Result], failure: str
-) -> Iterator[tuple[str, Result]]:
+    session: Session, names: Sequence[Item], act: Callable[[Item], Result], failure: str
+) -> Iterator[tuple[Item, Result]]:
     """Act on each of the names and yield those that succeed, each with its result; report those that fail.
 
     Each that succeeds grants the next one the whole time that a command may wait.
@@ -27,7 +28,7 @@ def one_by_one(
         except KmsToolError as error:
             if len(names) == 1:
                 raise
-            failed.append(name)
+            failed.append(str(name))
             session.warn(f"{name}: {error.message}")
         else:
             session.deadline.renew()

@@ -55,4 +55,4 @@ def digest(
         else:
             found = digests.of_file(DIGESTS[algorithm], source.file)
     text = found if raw else found.hex().encode() + b"\n"
-    outputs.result(session, {"Digest": found.hex()}, text, out, force=force, source=source)
+    outputs.result(session, {"Digest": found.hex()}, text, outputs.Destination(out, force), source=source)

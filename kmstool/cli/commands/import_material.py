@@ -14,6 +14,7 @@ from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import KeyStateError, UsageError
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.answers import Key
 
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 @pass_session
 def import_material(
     session: Session,
-    key: str | None,
+    key: KeyAddress | None,
     algorithm: str,
     valid_to: str | None,
     blob: str | None,

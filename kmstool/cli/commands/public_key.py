@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,19 +11,22 @@ from kmstool.cli import options
 from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session, pass_session
 
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
+
 
 @click.command("public-key", cls=options.Command, example="kmstool public-key signer > pub.pem")
-@click.argument("key_name", metavar="KEY")
+@options.key_argument
 @click.option(
     "--encoding", type=click.Choice(["pem", "der", "base64"]), default="pem", show_default=True, help="Output form."
 )
 @options.result_options
 @pass_session
-def public_key(session: Session, key_name: str, encoding: str, out: str | None, force: bool) -> None:
+def public_key(session: Session, key: KeyAddress, encoding: str, out: str | None, force: bool) -> None:
     """Print the public key of an asymmetric key."""
     from kmstool.crypto import pem
 
-    client, key_id = session.key(key_name)
+    client, key_id = session.key(key)
     found = client.public_key(key_id)
     der = found.public_key.to_spki()
     forms = {
@@ -30,4 +34,4 @@ def public_key(session: Session, key_name: str, encoding: str, out: str | None, 
         "der": der,
         "base64": base64.b64encode(der) + b"\n",
     }
-    outputs.result(session, found.answer, forms[encoding], out, force=force)
+    outputs.result(session, found.answer, forms[encoding], outputs.Destination(out, force))

@@ -32,4 +32,4 @@ def random(session: Session, count: int, encoding: str | None, out: str | None, 
     if encoding is not None and out is None and (session.settings.query or session.settings.format == "json"):
         raise UsageError("--encoding goes with text output or -o", hint="in the API's answer the bytes are in base64")
     made = session.client().random(count)
-    outputs.result(session, made.answer, _ENCODINGS[encoding or "hex"](made.plaintext), out, force=force)
+    outputs.result(session, made.answer, _ENCODINGS[encoding or "hex"](made.plaintext), outputs.Destination(out, force))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kmstool.cli import blobs, options
 from kmstool.cli.io import outputs
+from kmstool.cli.params import KEY
 from kmstool.cli.session.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
 
 
 @click.command(cls=options.Command, example="kmstool reencrypt --to demo secret.blob -o secret.new")
-@click.option(
-    "--to", metavar="KEY", callback=options.not_empty, help="Key to move to; else the newest version of the blob's own."
-)
+@click.option("--to", type=KEY, metavar="KEY", help="Key to move to; else the newest version of the blob's own.")
 @options.context_option
 @click.option("--to-context", metavar="K=V", multiple=True, help="New context; else it stays the same. Repeatable.")
 @options.result_options
@@ -20,7 +24,7 @@ from kmstool.cli.session.session import Session, pass_session
 @pass_session
 def reencrypt(
     session: Session,
-    to: str | None,
+    to: KeyAddress | None,
     context: tuple[str, ...],
     to_context: tuple[str, ...],
     out: str | None,
@@ -41,4 +45,6 @@ def reencrypt(
     moved = client.re_encrypt(blob, to_key_id=to_key_id, source_context=before, destination_context=after)
     if not moved.changed:
         session.note(f"nothing to do: the blob is on the newest version of {moved.key_id}")
-    outputs.result(session, moved.answer, moved.ciphertext_blob.encode() + b"\n", out, force=force, source=source)
+    outputs.result(
+        session, moved.answer, moved.ciphertext_blob.encode() + b"\n", outputs.Destination(out, force), source=source
+    )

@@ -23,6 +23,7 @@ from kmstool.cli.signed_messages import (
 from kmstool.errors import InputError, IntegrityError, UsageError
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.crypto.keys import PublicKey
     from kmstool.signing import Algorithm
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 @pass_session
 def sign(
     session: Session,
-    key: str | None,
+    key: KeyAddress | None,
     algorithm: str | None,
     digesting: str | None,
     message_type: str,
@@ -74,7 +75,7 @@ def sign(
         digest = message if is_digest else digest_message(chosen, public_key, message, source.file, None)
     _check_answer(chosen, public_key, digest, signed.signature)
     written = signed.signature if raw or out is not None else base64.b64encode(signed.signature) + b"\n"
-    outputs.result(session, signed.answer, written, out, force=force, source=source)
+    outputs.result(session, signed.answer, written, outputs.Destination(out, force), source=source)
 
 
 def _is_digested(choice: str | None, message: bytes, user_id: str | None) -> bool:

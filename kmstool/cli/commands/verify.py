@@ -23,6 +23,7 @@ from kmstool.cli.signed_messages import (
 from kmstool.errors import InputError, IntegrityError, UsageError
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.crypto.formats import SignatureFormat
     from kmstool.crypto.keys import PublicKey
 
@@ -43,7 +44,7 @@ MAX_SIGNATURE_BYTES = 8192
 def verify(
     session: Session,
     signature: str,
-    key: str | None,
+    key: KeyAddress | None,
     local: bool,
     public_key: str | None,
     algorithm: str | None,

@@ -8,14 +8,28 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kmstool.cli.io import inputs
 from kmstool.cli.messages import print_json, printable, quoted
+from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
     from kmstool.cli.console import Console
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where a result goes, by `-o` and `--force`: a file, stdout for `-`, or for None stdout as the format says."""
+
+    out: str | None
+    force: bool
+
+    def __post_init__(self) -> None:
+        if self.force and self.out is None:
+            raise UsageError("--force goes with -o FILE", hint="without it there is no file to replace")
 
 
 def answer(console: Console, fields: Mapping[str, Any], text: Callable[[], None]) -> None:
@@ -32,14 +46,13 @@ def result(
     console: Console,
     fields: Mapping[str, Any],
     data: bytes,
-    out: str | None,
+    to: Destination,
     *,
-    force: bool,
     source: inputs.Input | inputs.Stream | None = None,
 ) -> None:
-    """Write what a command is asked for to the file `out`; without one, print it as `answer` does."""
-    if out is not None:
-        write(console, data, out, force=force, source=source)
+    """Write what a command is asked for to a file; without one, print it as `answer` does."""
+    if to.out is not None:
+        write(console, data, to.out, force=to.force, source=source)
     else:
         answer(console, fields, lambda: write(console, data, None))
 
@@ -114,8 +127,6 @@ def fields(rows: Mapping[str, str]) -> None:
 def _selection(console: Console, fields: Mapping[str, Any]) -> None:
     import jmespath
     from jmespath.exceptions import JMESPathError
-
-    from kmstool.errors import UsageError
 
     try:
         selected = jmespath.search(console.settings.query, fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kmstool.errors import UsageError
@@ -43,4 +44,22 @@ def moment(text: str) -> int:
 
 def deadline(text: str, now_unix: int) -> int:
     """Return Unix seconds for a duration from now, or for what `moment` takes; raise `UsageError`."""
-    return now_unix + duration(text) if _DURATION.fullmatch(text) else moment(text)
+    return End.parse(text).unix(now_unix)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """When something ends: a moment in Unix seconds, or so many seconds from a now that the reader does not know."""
+
+    seconds: int
+    from_now: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> End:
+        """Read what `duration` or `moment` takes; raise `UsageError`."""
+        from_now = _DURATION.fullmatch(text) is not None
+        return cls(duration(text) if from_now else moment(text), from_now)
+
+    def unix(self, now_unix: int) -> int:
+        """Return the end in Unix seconds."""
+        return now_unix + self.seconds if self.from_now else self.seconds

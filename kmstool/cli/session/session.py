@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kmstool.cli import options
 from kmstool.cli.messages import print_json
 from kmstool.cli.session.environment import Environment
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.client import KmsClient
     from kmstool.kms.port import Transport
     from kmstool.kms.profiles import Profile
+
+_VARIABLE_KEYWORDS = 8
+Options = TypeVar("Options", bound="DataclassInstance")
 
 
 class Session(Environment):
@@ -65,37 +72,36 @@ class Session(Environment):
             self._clients[place] = KmsClient(self.transport(region, profile))
         return self._clients[place]
 
-    def key(self, text: str | None) -> tuple[KmsClient, str]:
-        """Resolve a key as users name it, or the profile's own; return it with the client to reach it."""
+    def key(self, address: KeyAddress | None) -> tuple[KmsClient, str]:
+        """Resolve the address of a key, or the profile's own; return its id with the client to reach it."""
         from kmstool.kms import names
 
-        return self._resolved(self.default_key() if text is None else text, names.key_id)
+        return self._resolved(address or self.default_key(), names.key_id)
 
-    def data_key(self, text: str) -> tuple[KmsClient, str]:
-        """Resolve a data key that KMS keeps, named as keys are; return it with the client to reach it."""
+    def data_key(self, address: KeyAddress) -> tuple[KmsClient, str]:
+        """Resolve the address of a data key that KMS keeps; return its id with the client to reach it."""
         from kmstool.kms import names
 
-        return self._resolved(text, names.data_key_id)
+        return self._resolved(address, names.data_key_id)
 
-    def white_box_key(self, text: str) -> tuple[KmsClient, str]:
-        """Resolve a white-box key, named as keys are; return it with the client to reach it."""
+    def white_box_key(self, address: KeyAddress) -> tuple[KmsClient, str]:
+        """Resolve the address of a white-box key; return its id with the client to reach it."""
         from kmstool.kms import names
 
-        return self._resolved(text, names.white_box_key_id)
+        return self._resolved(address, names.white_box_key_id)
 
-    def _resolved(self, text: str, find: Callable[[KmsClient, KeyAddress], str]) -> tuple[KmsClient, str]:
-        from kmstool.api.cmk_rules import KeyAddress
-
-        address = KeyAddress.parse(text)
+    def _resolved(self, address: KeyAddress, find: Callable[[KmsClient, KeyAddress], str]) -> tuple[KmsClient, str]:
         client = self.client(address.region, address.profile)
         return client, find(client, address)
 
-    def default_key(self) -> str:
+    def default_key(self) -> KeyAddress:
         """Return the address of the profile's own key; raise `UsageError` if it has none."""
+        from kmstool.api.cmk_rules import KeyAddress
+
         key = self.profile().key
         if not key:
             raise UsageError("no key was named", hint="add --key KEY; see what there is: kmstool key list")
-        return key
+        return KeyAddress.parse(key)
 
     def _show_change(self, action: str, params: Mapping[str, Any]) -> None:
         print_json({"Action": action, "Params": dict(params)})
@@ -104,7 +110,30 @@ class Session(Environment):
 def pass_session(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command its session as first argument."""
 
-    def with_session(*args: Any, **options: Any) -> None:
-        function(click.get_current_context().find_object(Session) or Session(os.environ), *args, **options)
+    def with_session(**words: Any) -> None:
+        function(_current(), **words)
 
-    return update_wrapper(with_session, function)
+    code = function.__code__
+    if code.co_flags & _VARIABLE_KEYWORDS:
+        return update_wrapper(with_session, function)
+    return options.reads(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount], with_session, function)
+
+
+def takes(kind: type[Options]) -> Callable[[Callable[[Session, Options], None]], Callable[..., None]]:
+    """Give a command its session, and its options as one value of the dataclass `kind`.
+
+    Its fields have the names of the command's parameters, all of them; else the module of
+    the command cannot be imported, see `options.Command`.
+    """
+
+    def decorate(function: Callable[[Session, Options], None]) -> Callable[..., None]:
+        def with_options(**words: Any) -> None:
+            function(_current(), kind(**words))
+
+        return options.reads([field.name for field in fields(kind)], with_options, function)
+
+    return decorate
+
+
+def _current() -> Session:
+    return click.get_current_context().find_object(Session) or Session(os.environ)

@@ -14,6 +14,7 @@ from kmstool.errors import UsageError
 from kmstool.words import RSA_ALGORITHMS
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.crypto.formats import CiphertextFormat
     from kmstool.words import EncryptionAlgorithm
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @pass_session
 def decrypt(
     session: Session,
-    key: str | None,
+    key: KeyAddress | None,
     algorithm: EncryptionAlgorithm | None,
     raw: bool,
     ciphertext_format: CiphertextFormat,
@@ -48,7 +49,7 @@ def decrypt(
         decrypted = client.rsa_decrypt(key_id, algorithm or RSA_ALGORITHMS[0], ciphertext)
     else:
         decrypted = client.sm2_decrypt(key_id, _as_der(ciphertext, ciphertext_format))
-    outputs.result(session, decrypted.answer, decrypted.plaintext, out, force=force, source=source)
+    outputs.result(session, decrypted.answer, decrypted.plaintext, outputs.Destination(out, force), source=source)
 
 
 def _as_der(ciphertext: bytes, written_as: CiphertextFormat) -> bytes:

@@ -15,6 +15,7 @@ from kmstool.errors import InputError, UsageError
 from kmstool.words import RSA_ALGORITHMS
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.crypto.keys import PublicKey
     from kmstool.words import EncryptionAlgorithm
 
@@ -31,7 +32,7 @@ MAX_SM2_PLAINTEXT_BYTES = 146
 @pass_session
 def encrypt(
     session: Session,
-    key: str | None,
+    key: KeyAddress | None,
     public_key: str | None,
     algorithm: EncryptionAlgorithm | None,
     raw: bool,
@@ -51,7 +52,7 @@ def encrypt(
     outputs.write(session, ciphertext if raw else base64.b64encode(ciphertext) + b"\n", out, force=force, source=source)
 
 
-def _public_key(session: Session, key: str | None) -> PublicKey:
+def _public_key(session: Session, key: KeyAddress | None) -> PublicKey:
     client, key_id = session.key(key)
     return client.public_key(key_id).public_key
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kmstool.cli import options
@@ -9,16 +11,19 @@ from kmstool.cli.commands.data_key.hosted import name_argument
 from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session, pass_session
 
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
+
 
 @click.command(cls=options.Command, example="kmstool data-key blob user-17 -o user-17.blob")
 @name_argument
 @options.result_options
 @pass_session
-def blob(session: Session, name: str, out: str | None, force: bool) -> None:
+def blob(session: Session, name: KeyAddress, out: str | None, force: bool) -> None:
     """Print a data key as a ciphertext blob.
 
     kmstool decrypt opens it, under the context that the data key was made with.
     """
     client, data_key_id = session.data_key(name)
     answer = client.data_key_blob(data_key_id)
-    outputs.result(session, answer, answer["CiphertextBlob"].encode() + b"\n", out, force=force)
+    outputs.result(session, answer, answer["CiphertextBlob"].encode() + b"\n", outputs.Destination(out, force))

@@ -13,13 +13,14 @@ from kmstool.cli.key_changes import one_by_one
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.client import KmsClient
 
 
 @click.command("cancel-deletion", cls=options.Command, example="kmstool data-key cancel-deletion user-17")
 @names_argument
 @pass_session
-def cancel_deletion(session: Session, names: tuple[str, ...]) -> None:
+def cancel_deletion(session: Session, names: tuple[KeyAddress, ...]) -> None:
     """Keep data keys that were to be destroyed.
 
     They stay disabled.

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kmstool.cli import options
 from kmstool.cli.commands.data_key.hosted import name_argument
 from kmstool.cli.session.session import Session, pass_session
 
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
+
 
 @click.command(cls=options.Command, example="kmstool data-key describe user-18 'letters of user 18'")
 @name_argument
 @click.argument("text")
 @pass_session
-def describe(session: Session, name: str, text: str) -> None:
+def describe(session: Session, name: KeyAddress, text: str) -> None:
     """Replace the description of a data key."""
     client, data_key_id = session.data_key(name)
     client.update_data_key_description(data_key_id, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from kmstool.cli.commands.data_key.hosted import MAX_BYTES, description_option, 
 from kmstool.cli.io import inputs, outputs
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import UsageError
+
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
 
 
 @click.command(cls=options.Command, example="kmstool data-key generate --key demo --name user-17")
@@ -26,7 +30,7 @@ from kmstool.errors import UsageError
 @pass_session
 def generate(
     session: Session,
-    key: str | None,
+    key: KeyAddress | None,
     name: str,
     byte_count: int,
     context: tuple[str, ...],

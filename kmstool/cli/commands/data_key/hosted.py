@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli.io import outputs
+from kmstool.cli.params import KEY
 from kmstool.cli.session.session import Session
 
 if TYPE_CHECKING:
     from kmstool.kms.calls.data_keys import Hosted
 
 MAX_BYTES = 1024
-name_argument = click.argument("name", metavar="NAME")
+name_argument = click.argument("name", type=KEY, metavar="NAME")
 name_option = click.option("--name", required=True, metavar="NAME", help="Its name: 1 to 60 letters, digits, - and _.")
 description_option = click.option("--description", default="", metavar="TEXT", help="Free text, at most 100 bytes.")
 tags_option = click.option("--tag", "tags", multiple=True, metavar="K=V", help="Tag of the data key; repeatable.")

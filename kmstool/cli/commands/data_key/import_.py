@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from kmstool.cli.io import inputs
 from kmstool.cli.plaintexts import without_newline
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import UsageError
+
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
 
 
 @click.command("import", cls=options.Command, example="kmstool data-key import --key demo --name backup backup.key")
@@ -25,7 +28,7 @@ from kmstool.errors import UsageError
 @pass_session
 def import_(
     session: Session,
-    key: str | None,
+    key: KeyAddress | None,
     name: str,
     blob_file: str | None,
     trim_newline: bool,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kmstool.cli import options
@@ -9,13 +11,16 @@ from kmstool.cli.commands.data_key.hosted import name_argument
 from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session, pass_session
 
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
+
 
 @click.command(cls=options.Command, example="kmstool data-key plaintext user-17 -o user-17.key")
 @name_argument
 @options.shield_option
 @options.result_options
 @pass_session
-def plaintext(session: Session, name: str, out: str | None, force: bool) -> None:
+def plaintext(session: Session, name: KeyAddress, out: str | None, force: bool) -> None:
     """Write the bytes of a data key.
 
     They are a secret: a file gets the mode 0600, and a terminal gets none of them unless
@@ -23,4 +28,4 @@ def plaintext(session: Session, name: str, out: str | None, force: bool) -> None
     """
     client, data_key_id = session.data_key(name)
     found = client.data_key_plaintext(data_key_id)
-    outputs.result(session, found.answer, found.plaintext, out, force=force)
+    outputs.result(session, found.answer, found.plaintext, outputs.Destination(out, force))

@@ -14,6 +14,7 @@ from kmstool.cli.key_changes import one_by_one
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.client import KmsClient
 
 
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 @names_argument
 @click.option("--days", required=True, type=click.IntRange(7, 30), help="Days until then: 7 to 30.")
 @pass_session
-def schedule_deletion(session: Session, names: tuple[str, ...], days: int) -> None:
+def schedule_deletion(session: Session, names: tuple[KeyAddress, ...], days: int) -> None:
     """Let KMS destroy disabled data keys after some days.
 
     Until the day comes cancel-deletion keeps them. What was encrypted with one can be
     read afterwards only where there is a copy of its blob or of its bytes.
     """
-    session.confirm(f"KMS will destroy its copy of {', '.join(names)} after {days} days")
+    session.confirm(f"KMS will destroy its copy of {', '.join(map(str, names))} after {days} days")
 
     def schedule(client: KmsClient, data_key_id: str) -> tuple[Mapping[str, Any], str]:
         answer = client.schedule_data_key_deletion(data_key_id, days)

@@ -12,13 +12,14 @@ from kmstool.cli.io import outputs, times
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.calls.data_keys import HostedDataKey
 
 
 @click.command(cls=options.Command, example="kmstool data-key show user-17")
 @name_argument
 @pass_session
-def show(session: Session, name: str) -> None:
+def show(session: Session, name: KeyAddress) -> None:
     """Show all that KMS says of a data key."""
     client, data_key_id = session.data_key(name)
     found = client.describe_data_key(data_key_id)

@@ -4,5 +4,7 @@ from __future__ import annotations
 
 import click
 
-names_argument = click.argument("names", metavar="NAME...", nargs=-1, required=True)
+from kmstool.cli.params import KEY
+
+names_argument = click.argument("names", type=KEY, metavar="NAME...", nargs=-1, required=True)
 NOUN = "data key"

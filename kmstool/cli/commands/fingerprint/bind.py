@@ -12,7 +12,7 @@ from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
-    pass
+    from kmstool.api.cmk_rules import KeyAddress
 
 
 @click.command(
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--description", default="", metavar="TEXT", help="What these devices are, at most 1,024 bytes.")
 @identities_argument
 @pass_session
-def bind(session: Session, key_name: str, description: str, identities: tuple[str, ...]) -> None:
+def bind(session: Session, key: KeyAddress, description: str, identities: tuple[str, ...]) -> None:
     """Bind a white-box key to more devices.
 
     Those that are bound stay bound. At most 200 devices; the change is shown first.
@@ -31,4 +31,4 @@ def bind(session: Session, key_name: str, description: str, identities: tuple[st
     from kmstool.kms.calls.white_box import DeviceFingerprint
 
     new = [DeviceFingerprint(identity, description) for identity in identities]
-    change(session, key_name, lambda before: fingerprints.added(before, new))
+    change(session, key, lambda before: fingerprints.added(before, new))

@@ -11,18 +11,19 @@ from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.calls.white_box import DeviceFingerprint
 
 identities_argument = click.argument("identities", metavar="FINGERPRINT...", nargs=-1, required=True)
 
 
 def change(
-    session: Session, key_name: str, wanted: Callable[[Sequence[DeviceFingerprint]], list[DeviceFingerprint]]
+    session: Session, key: KeyAddress, wanted: Callable[[Sequence[DeviceFingerprint]], list[DeviceFingerprint]]
 ) -> None:
     """Show what will change in the set of devices, ask, and replace it as a whole, as KMS wants it."""
     from kmstool.kms import fingerprints
 
-    client, key_id = session.white_box_key(key_name)
+    client, key_id = session.white_box_key(key)
     before = client.fingerprints(key_id)
     after = wanted(before)
     lines = fingerprints.differences(before, after)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kmstool.cli import options
@@ -9,6 +11,9 @@ from kmstool.cli.commands.fingerprint.devices import change
 from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.io import inputs
 from kmstool.cli.session.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
 
 MAX_LIST_BYTES = 2**20
 
@@ -18,7 +23,7 @@ MAX_LIST_BYTES = 2**20
 @click.option("--replace", is_flag=True, help="Unbind the devices that are not in the list.")
 @click.argument("file", metavar="FILE")
 @pass_session
-def import_(session: Session, key_name: str, replace: bool, file: str) -> None:
+def import_(session: Session, key: KeyAddress, replace: bool, file: str) -> None:
     """Bind a white-box key to the devices of a CSV list.
 
     FILE has the form of Tencent's console; kmstool fingerprint template prints one.
@@ -27,4 +32,4 @@ def import_(session: Session, key_name: str, replace: bool, file: str) -> None:
 
     source = inputs.read(file, MAX_LIST_BYTES, "a list of {size} bytes has more than 200 devices", "")
     new = fingerprints.read_csv(source.data)
-    change(session, key_name, lambda before: fingerprints.added([] if replace else before, new))
+    change(session, key, lambda before: fingerprints.added([] if replace else before, new))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kmstool.cli import options
@@ -9,16 +11,19 @@ from kmstool.cli.commands.fingerprint.devices import change, identities_argument
 from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.session.session import Session, pass_session
 
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
+
 
 @click.command(cls=options.Command, example='kmstool fingerprint unbind --key app "$(kmstool fingerprint)" --yes')
 @key_option
 @identities_argument
 @pass_session
-def unbind(session: Session, key_name: str, identities: tuple[str, ...]) -> None:
+def unbind(session: Session, key: KeyAddress, identities: tuple[str, ...]) -> None:
     """Bind a white-box key to some devices no longer.
 
     The others stay bound. What was downloaded for a device goes on opening there.
     """
     from kmstool.kms import fingerprints
 
-    change(session, key_name, lambda before: fingerprints.removed(before, identities))
+    change(session, key, lambda before: fingerprints.removed(before, identities))

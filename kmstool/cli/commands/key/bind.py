@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kmstool.cli import options
@@ -9,17 +11,20 @@ from kmstool.cli.commands.key.products import product_option, resource_option
 from kmstool.cli.key_changes import done
 from kmstool.cli.session.session import Session, pass_session
 
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
+
 
 @click.command(cls=options.Command, example="kmstool key bind demo --product ssm --resource secret-1")
 @options.key_argument
 @product_option
 @resource_option
 @pass_session
-def bind(session: Session, key_name: str, product: str, resource: str) -> None:
+def bind(session: Session, key: KeyAddress, product: str, resource: str) -> None:
     """Note that a cloud product's resource uses a key.
 
     The key can then not be disabled, archived or deleted, and imported material does
     not expire.
     """
-    client, key_id = session.key(key_name)
+    client, key_id = session.key(key)
     done(session, client.bind(key_id, product, resource), f"the key {key_id} is in use by {product} {resource}")

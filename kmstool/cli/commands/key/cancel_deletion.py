@@ -12,13 +12,14 @@ from kmstool.cli.key_changes import one_by_one
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.client import KmsClient
 
 
 @click.command("cancel-deletion", cls=options.Command, example="kmstool key cancel-deletion demo")
 @options.keys_argument
 @pass_session
-def cancel_deletion(session: Session, key_names: tuple[str, ...]) -> None:
+def cancel_deletion(session: Session, keys: tuple[KeyAddress, ...]) -> None:
     """Keep keys that were to be destroyed; they stay disabled."""
 
     def cancel(client: KmsClient, key_id: str) -> tuple[Mapping[str, Any], str]:
@@ -27,4 +28,4 @@ def cancel_deletion(session: Session, key_names: tuple[str, ...]) -> None:
         state = client.describe_key(key_id).state
         return answer, f"is kept, and {follows.get(state, state)}"
 
-    one_by_one(session, key_names, session.key, cancel)
+    one_by_one(session, keys, session.key, cancel)

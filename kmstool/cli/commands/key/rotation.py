@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kmstool.cli import options
 from kmstool.cli.io import outputs, times
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import UsageError
+
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
 
 YEAR_DAYS = 365
 
@@ -17,11 +22,11 @@ YEAR_DAYS = 365
 @options.key_argument
 @click.option("--days", type=click.IntRange(7, 365), help="With on: the cycle in days; else 365.")
 @pass_session
-def rotation(session: Session, what: str, key_name: str, days: int | None) -> None:
+def rotation(session: Session, what: str, key: KeyAddress, days: int | None) -> None:
     """Turn the yearly rotation of a key on or off, or show it."""
     if days is not None and what != "on":
         raise UsageError(f"--days goes with on, not with {what}")
-    client, key_id = session.key(key_name)
+    client, key_id = session.key(key)
     if what == "on":
         client.enable_rotation(key_id, days or YEAR_DAYS)
     elif what == "off":

@@ -13,6 +13,7 @@ from kmstool.cli.key_changes import one_by_one
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.client import KmsClient
 
 
@@ -20,18 +21,18 @@ if TYPE_CHECKING:
 @options.keys_argument
 @click.option("--days", required=True, type=click.IntRange(7, 30), help="Days until then: 7 to 30.")
 @pass_session
-def schedule_deletion(session: Session, key_names: tuple[str, ...], days: int) -> None:
+def schedule_deletion(session: Session, keys: tuple[KeyAddress, ...], days: int) -> None:
     """Let KMS destroy disabled keys after some days.
 
     What they encrypted can never be read again then. Until the day comes, the keys
     cannot be used, and cancel-deletion keeps them.
     """
     session.confirm(
-        f"{', '.join(key_names)} will be destroyed after {days} days, and all that it encrypted is lost then"
+        f"{', '.join(map(str, keys))} will be destroyed after {days} days, and all that it encrypted is lost then"
     )
 
     def schedule(client: KmsClient, key_id: str) -> tuple[Mapping[str, Any], str]:
         answer = client.schedule_deletion(key_id, days)
         return answer, f"will be destroyed at {times.shown(answer['DeletionDate'])}; cancel-deletion keeps it"
 
-    one_by_one(session, key_names, session.key, schedule)
+    one_by_one(session, keys, session.key, schedule)

@@ -12,15 +12,16 @@ from kmstool.cli.io import outputs, times
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.answers import Key
 
 
 @click.command(cls=options.Command, example="kmstool key show demo")
 @options.key_argument
 @pass_session
-def show(session: Session, key_name: str) -> None:
+def show(session: Session, key: KeyAddress) -> None:
     """Show all that KMS says of a key."""
-    client, key_id = session.key(key_name)
+    client, key_id = session.key(key)
     found = client.describe_key(key_id)
     outputs.answer(session, {"KeyMetadata": dict(found.answer)}, lambda: outputs.fields(_fields(found)))
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kmstool.cli import options
 from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session, pass_session
 
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
+
 
 @click.command(cls=options.Command, example="kmstool material delete --key own --yes")
 @options.key_option
 @pass_session
-def delete(session: Session, key: str | None) -> None:
+def delete(session: Session, key: KeyAddress | None) -> None:
     """Let KMS destroy the imported material of a key.
 
     All that the key encrypted can be read again only after the same material was

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kmstool.cli import material_files, material_jobs, options
 from kmstool.cli.io import outputs, times
 from kmstool.cli.session.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
 
 
 @click.command(cls=options.Command, example="kmstool material params --key own -o import")
@@ -15,7 +20,7 @@ from kmstool.cli.session.session import Session, pass_session
 @options.folder_option("-o", "--out", required=True, help="Where to put them: a new folder, or an empty one.")
 @click.option("--force", is_flag=True, help="Replace the parameters in that folder.")
 @pass_session
-def params(session: Session, key: str | None, algorithm: str, out: str, force: bool) -> None:
+def params(session: Session, key: KeyAddress | None, algorithm: str, out: str, force: bool) -> None:
     """Get a wrapping key and a token for an import.
 
     They are good for 24 hours, and those of an earlier call are void at once. DIR gets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from kmstool.cli.commands.whitebox.plaintexts import read_plaintext
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import DryRunDone
 
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
+
 
 @click.command(cls=options.Command, example="kmstool whitebox bundle --key app secret.txt -o app-secret")
 @key_option
@@ -21,7 +25,7 @@ from kmstool.errors import DryRunDone
 @click.option("--force", is_flag=True, help="Replace these files, all at once.")
 @options.input_argument
 @pass_session
-def bundle(session: Session, key_name: str, trim_newline: bool, out: str, force: bool, file: str | None) -> None:
+def bundle(session: Session, key: KeyAddress, trim_newline: bool, out: str, force: bool, file: str | None) -> None:
     """Encrypt for a service: key file, IV and ciphertext.
 
     Reads FILE or stdin and writes into DIR all that a bound device needs to decrypt it:
@@ -32,7 +36,7 @@ def bundle(session: Session, key_name: str, trim_newline: bool, out: str, force:
     from kmstool.whitebox import bundle as bundles
 
     plaintext = read_plaintext(session, file, trim_newline)
-    client, key_id = session.white_box_key(key_name)
+    client, key_id = session.white_box_key(key)
     algorithm = bundles.algorithm_of(client.describe_white_box_key(key_id).algorithm)
     encrypted = client.encrypt_by_white_box(key_id, plaintext)
     decrypt_key = (algorithm, fetch(session, client, key_id))

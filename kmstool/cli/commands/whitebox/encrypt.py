@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.commands.whitebox.plaintexts import read_plaintext
 from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
 
 
 @click.command(cls=options.Command, example="kmstool whitebox encrypt --key app secret.txt -o sealed")
@@ -22,7 +26,13 @@ from kmstool.cli.session.session import Session, pass_session
 @options.input_argument
 @pass_session
 def encrypt(
-    session: Session, key_name: str, iv: str | None, trim_newline: bool, out: str | None, force: bool, file: str | None
+    session: Session,
+    key: KeyAddress,
+    iv: str | None,
+    trim_newline: bool,
+    out: str | None,
+    force: bool,
+    file: str | None,
 ) -> None:
     """Encrypt up to 4,096 bytes under a white-box key.
 
@@ -39,7 +49,7 @@ def encrypt(
         raise UsageError("where are IV and ciphertext to go?", hint="give a folder with -o DIR, or --format json")
     given_iv = None if iv is None else bundle.from_base64(os.fsencode(iv), "the IV")
     plaintext = read_plaintext(session, file, trim_newline)
-    client, key_id = session.white_box_key(key_name)
+    client, key_id = session.white_box_key(key)
     encrypted = client.encrypt_by_white_box(key_id, plaintext, given_iv)
     if out and session.settings.dry_run:
         raise DryRunDone

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from kmstool.cli import options
+from kmstool.cli.params import KEY
 
 ALGORITHMS = ("AES_256", "SM4")
 # DecryptKey opens on every device when the answer is one of CreateWhiteBoxKey, and belongs into files of mode 0600
@@ -17,7 +18,7 @@ KEY_FIELDS = ("EncryptKey", "DecryptKey")
 
 def key_option(function: options.Decorated) -> options.Decorated:
     """Add `--key` of a white-box key, which no profile has by default."""
-    return click.option("--key", "key_name", required=True, metavar="KEY", help="Id or alias of the white-box key.")(
+    return click.option("--key", type=KEY, required=True, metavar="KEY", help="Id or alias of the white-box key.")(
         function
     )
 

@@ -12,15 +12,16 @@ from kmstool.cli.io import outputs, times
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.calls.white_box import WhiteBoxKey
 
 
 @click.command(cls=options.Command, example="kmstool whitebox show app")
 @options.key_argument
 @pass_session
-def show(session: Session, key_name: str) -> None:
+def show(session: Session, key: KeyAddress) -> None:
     """Show what KMS says of a white-box key."""
-    client, key_id = session.white_box_key(key_name)
+    client, key_id = session.white_box_key(key)
     found = client.describe_white_box_key(key_id)
     outputs.answer(session, {"KeyInfo": without_keys(found.answer)}, lambda: outputs.fields(_fields(found)))
 

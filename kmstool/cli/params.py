@@ -1,0 +1,122 @@
+"""Types of the words on a command line: what click hands to a command is a value, and not a text to be read there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from kmstool.cli.io import times
+from kmstool.errors import UsageError
+
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
+
+    ParamType = click.ParamType[Any, Any]
+else:
+    # Only the type checker knows it as generic in every release that is supported.
+    ParamType = click.ParamType
+
+_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
+
+
+class Parsed(ParamType):
+    """A type of the values that a function makes of a word; the function raises `UsageError`."""
+
+    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        """Return the value; for an empty word, which comes of a variable that is not set, name the option too."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except UsageError as error:
+            if not value:
+                self.fail(f"{error.message}; is a variable not set?", param, ctx)
+            raise
+
+
+class ByteRange(NamedTuple):
+    """The bytes `first` to `last` of a plaintext, both included and counted from 0."""
+
+    first: int
+    last: int
+
+    @classmethod
+    def parse(cls, word: str) -> ByteRange:
+        """Read `A-B`; raise `UsageError`."""
+        numbers = _RANGE.fullmatch(word)
+        if not numbers:
+            raise UsageError(f"{word!r} is no range", hint="for example 0-1023")
+        return cls(int(numbers[1]), int(numbers[2]))
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKeyFile:
+    """A public key in a file; with region and key id where KMS has its private key, which are empty otherwise."""
+
+    file: str
+    region: str = ""
+    key_id: str = ""
+
+    @classmethod
+    def parse(cls, word: str) -> PublicKeyFile:
+        """Read `FILE` or `REGION:KEYID=FILE`; raise `UsageError`."""
+        from kmstool.api.cmk_rules import is_key_id
+
+        region, _, key_id = (before := word.partition("=")[0]).partition(":")
+        in_kms = before != word and "/" not in before and (":" in before or is_key_id(before))
+        if not in_kms:
+            return cls(word)
+        if not (region and is_key_id(key_id)):
+            raise UsageError(f"{before!r} is no REGION:KEYID", hint="see both: kmstool key list")
+        return cls(word.removeprefix(f"{before}="), region, key_id)
+
+
+def _address(word: str) -> KeyAddress:
+    from kmstool.api.cmk_rules import KeyAddress
+
+    return KeyAddress.parse(word)
+
+
+KEY = Parsed("key", _address)
+"""`KeyAddress`: a key, data key or white-box key by id or name, alone or behind a region or profile."""
+DURATION = Parsed("duration", times.duration)
+"""`int`: seconds."""
+END = Parsed("time", times.End.parse)
+"""`times.End`: a moment, or a duration from now, whatever clock tells that."""
+RANGE = Parsed("range", ByteRange.parse)
+"""`ByteRange`."""
+PUBLIC_KEY = Parsed("public key", PublicKeyFile.parse)
+"""`PublicKeyFile`."""
+
+
+def collected(noun: str) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, str]]:
+    """Return a callback that makes one mapping of repeated words `NAME=VALUE`; `noun` is what they are called."""
+
+    def collect(_ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
+        return parse_pairs(words, noun, param.opts[-1])
+
+    return collect
+
+
+def parse_pairs(words: Iterable[str], noun: str, option: str) -> dict[str, str]:
+    """Read `NAME=VALUE` words, whose values may hold further equal signs.
+
+    Raises `UsageError` for a word without `=`, an empty name and a name given twice.
+    """
+    pairs: dict[str, str] = {}
+    for word in words:
+        name, separator, value = word.partition("=")
+        if not separator or not name:
+            raise UsageError(f"{noun} {word!r} is not of the form NAME=VALUE", hint=f"for example {option} app=billing")
+        if name in pairs:
+            raise UsageError(f"{noun} name {name!r} is given twice", hint="give each name once")
+        pairs[name] = value
+    return pairs
