@@ -9,6 +9,9 @@ from kmstool.server import protection, renewal
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables import schema, store
 
+SEALED = next(number for number, step in enumerate(schema.STEPS, 1) if "seal BLOB" in step)
+"""The first format whose rows have seals."""
+
 
 def reseal(kms: EmbeddedKms) -> None:
     """Seal all rows as they stand."""
@@ -23,7 +26,7 @@ def reseal_folder(folder: Path) -> None:
 
 
 def age(folder: Path, version: int) -> None:
-    """Make of the store in a folder, whose root key is in a file, what it was in an older format, before the seals."""
+    """Make of the store in a folder, whose root key is in a file, what it was in an older format."""
     with contextlib.closing(EmbeddedKms(folder)) as kms, kms.unlocked() as (db, vault, row):
         root = protection.from_file(folder / protection.ROOT_KEY_FILE)
         name = aead.encode_parts(b"store key", row.store_id)
@@ -37,6 +40,7 @@ def age(folder: Path, version: int) -> None:
             source = table if table in schema.TABLES else "(SELECT key_id, first_material AS fingerprint FROM cmk)"
             found = db.execute(f"SELECT {', '.join(columns)} FROM {source}").fetchall()
             old.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})", found)
-        old.execute("UPDATE store SET store_key = ?", (aead.seal("AES_256", root, vault._store_key, name),))
+        if version < SEALED:
+            old.execute("UPDATE store SET store_key = ?", (aead.seal("AES_256", root, vault._store_key, name),))
     with contextlib.closing(old):
         (folder / store.DATABASE).write_bytes(old.serialize())

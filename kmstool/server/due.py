@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kmstool.server.call import Transaction
-from kmstool.server.tables import cmks, data_keys
+from kmstool.server.tables import beta_keys, cmks, data_keys
 from kmstool.server.tables.cmks import Cmk
 
 _DUE = {
     "deletion": "SELECT * FROM cmk WHERE deletion_date > 0 AND deletion_date <= ?",
     "rotation": "SELECT * FROM cmk WHERE next_rotation > 0 AND next_rotation <= ?",
     "data keys": "SELECT * FROM data_key WHERE deletion_date > 0 AND deletion_date <= ?",
+    "beta keys": "SELECT * FROM beta_key WHERE deletion_date > 0 AND deletion_date <= ?",
     # A cloud product that uses a key suspends the expiry of its material.
     "expiry": "SELECT * FROM cmk WHERE valid_to > 0 AND valid_to <= ?"
     " AND NOT EXISTS (SELECT 1 FROM binding WHERE binding.key_id = cmk.key_id)",
@@ -30,6 +31,8 @@ def settle(transaction: Transaction) -> None:
     """Do all that is due, inside a writing transaction."""
     for row in transaction.db.execute(_DUE["data keys"], (transaction.now,)).fetchall():
         data_keys.destroy(transaction, data_keys.from_row(transaction, row).data_key_id)
+    for row in transaction.db.execute(_DUE["beta keys"], (transaction.now,)).fetchall():
+        beta_keys.destroy(transaction, beta_keys.from_row(transaction, row).key_id)
     for cmk in _due(transaction, "deletion"):
         # No data key can be opened without its CMK.
         for data_key_id in data_keys.of_cmk(transaction, cmk.key_id):

@@ -14,13 +14,19 @@ from typing import Any
 from kmstool.errors import IntegrityError
 from kmstool.server import root_key, seals, store_row
 from kmstool.server.protection import Passphrase
-from kmstool.server.tables import cmks, credentials, data_keys, imports, white_box_keys
+from kmstool.server.tables import beta_keys, cmks, credentials, data_keys, imports, white_box_keys
 from kmstool.server.tables.store import Store
 from kmstool.server.vault import Vault
 
 Rewrap = Callable[[tuple[str, ...], object], object]
 
-_SEALED = {"cmk": "key_id", "import_parameters": "key_id", "data_key": "data_key_id", "white_box_key": "key_id"}
+_SEALED = {
+    "cmk": "key_id",
+    "import_parameters": "key_id",
+    "data_key": "data_key_id",
+    "white_box_key": "key_id",
+    "beta_key": "key_id",
+}
 """The tables whose rows have a seal in their last column, and the column by which a row is known."""
 
 _SETS = (
@@ -64,10 +70,8 @@ def upgrade(store: Store, passphrase: Passphrase) -> Vault:
     with root_key.exclusive(store.folder), store.transaction(write=True) as db:
         row = store_row.read(db)
         vault = Vault.open(row, key)
-        if row.seal:
-            return vault
         store.upgrade(db)
-        return first_seals(db, vault, key)
+        return vault if row.seal else first_seals(db, vault, key)
 
 
 def first_seals(db: sqlite3.Connection, old: Vault, key: bytes) -> Vault:
@@ -129,6 +133,11 @@ def _rewrap(db: sqlite3.Connection, rewrapped: Rewrap) -> None:
     db.executemany(
         "UPDATE white_box_key SET wrapped = ? WHERE key_id = ?",
         [(rewrapped(white_box_keys.identity(*names), wrapped), names[1]) for wrapped, *names in white],
+    )
+    beta = db.execute("SELECT wrapped, region, key_id FROM beta_key").fetchall()
+    db.executemany(
+        "UPDATE beta_key SET wrapped = ? WHERE key_id = ?",
+        [(rewrapped(beta_keys.identity(*names), wrapped), names[1]) for wrapped, *names in beta],
     )
     served = db.execute("SELECT wrapped, secret_id FROM credential").fetchall()
     db.executemany(

@@ -102,6 +102,16 @@ STEPS = (
     ALTER TABLE white_box_key ADD COLUMN devices_digest BLOB NOT NULL DEFAULT x'';
     ALTER TABLE white_box_key ADD COLUMN seal BLOB NOT NULL DEFAULT x''
     """,
+    # The keys of the KMS of 2017, of which several may have the empty alias.
+    """
+    CREATE TABLE beta_key (
+        region TEXT NOT NULL, key_id TEXT NOT NULL UNIQUE, alias TEXT NOT NULL, description TEXT NOT NULL,
+        state TEXT NOT NULL, type INTEGER NOT NULL, created INTEGER NOT NULL, deletion_date INTEGER NOT NULL,
+        wrapped BLOB NOT NULL, seal BLOB NOT NULL
+    );
+    CREATE UNIQUE INDEX beta_alias ON beta_key (region, alias) WHERE alias <> '';
+    CREATE INDEX due_beta_key ON beta_key (deletion_date) WHERE deletion_date > 0
+    """,
 )
 
 VERSION = len(STEPS)
@@ -109,7 +119,7 @@ VERSION = len(STEPS)
 
 TABLES = (
     "store", "cmk", "material", "tag", "binding", "credential", "fault", "import_parameters", "data_key",
-    "white_box_key", "device",
+    "white_box_key", "device", "beta_key",
 )  # fmt: skip
 """All tables of the newest format."""
 

@@ -1,0 +1,34 @@
+"""The KMS of 2017 over the store of the embedded KMS: one action in, one answer out, every change on disk before it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from kmstool.api import beta
+from kmstool.errors import KmsToolError
+from kmstool.server.app import EmbeddedKms
+from kmstool.server.beta import actions, requests
+from kmstool.server.call import Call
+
+
+def writes(action: str) -> bool:
+    """Tell whether an action may write to the store."""
+    return action in beta.ACTIONS and beta.ACTIONS[action].writes
+
+
+def call(kms: EmbeddedKms, action: str, params: Mapping[str, Any], region_name: str) -> dict[str, Any]:
+    """Serve an action in a region and return the fields of its answer, with code 0 and a requestId.
+
+    Raises what `beta.refuse` makes of the codes, and for faults of the store itself the error that says so.
+    """
+    request_id = str(uuid.uuid4())
+    try:
+        checked = requests.check(action, params)
+        with kms.transaction(region_name, write=writes(action)) as opened:
+            answer = actions.ACTIONS[action](Call(opened.region, opened.db, opened.vault, opened.now, action, checked))
+    except KmsToolError as error:
+        error.request_id = error.request_id or request_id
+        raise
+    return {"code": 0, "message": "", "codeDesc": beta.code_name(0), "requestId": request_id, **answer}
