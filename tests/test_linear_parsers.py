@@ -26,9 +26,11 @@ from kmstool.crypto import der, formats, keys, pem
 from kmstool.envelope import armor, header, manifest, stanzas
 from kmstool.errors import InputError, KmsToolError
 from kmstool.kms import fingerprints, ini
+from kmstool.kms.beta import transport as beta_transport
 from kmstool.kms.credentials import tool_files
 from kmstool.kms.transport import cloud, endpoint
 from kmstool.server import blobs, requests
+from kmstool.server.beta import blobs as beta_blobs
 from kmstool.server.seed import toml
 from kmstool.server.web import http, parameters
 from kmstool.whitebox import binding, key_file
@@ -105,6 +107,9 @@ EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
     ("envelope/manifest.py", "_DIGEST"): Foreign(("0123456789abcdef" * 4,)),
     ("envelope/stanzas.py", "_REGION"): Foreign(("ap-guangzhou-open-2",)),
     ("envelope/stanzas.py", "_KEY_ID"): Foreign((UUID,)),
+    ("api/beta.py", "_KEY_ID"): Foreign(("kms-345sdfk",)),
+    ("api/beta.py", "_HOST"): Foreign(("kms-gz.api.qcloud.com", "kms-gz.api.tencentyun.com")),
+    ("api/beta.py", "_MODULE_CODE"): Foreign(("(10660)", "(-503)")),
     ("api/cmk_rules.py", "_ID"): Foreign((UUID,)),
     ("api/cmk_rules.py", "_ALIAS"): Foreign(("alias_1-2",)),
     ("kms/transport/endpoint.py", "_AUTHORITY"): Foreign(("kms.tencentcloudapi.com:443", "[::1]:443")),
@@ -337,11 +342,15 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
     "answers of KMS": (
         lambda t: cloud._inner(t.encode()), ("", '{"Response":'), ('{"a":', "[", '"a":1,', "[],", "1", '"\\ud800', "-1e9,"),
     ),
+    "answers of the KMS of 2017": (
+        lambda t: beta_transport._fields("Encrypt", t.encode()), ("", '{"code":0,'), ('{"a":', "[", '"a":1,', '"\\ud800'),
+    ),
     "manifests": (
         lambda t: manifest.Manifest.decode(t.encode()), ("", '{"format":"kmstool-manifest-1","files":{'),
         ('"a":null,', '{"a":', "[", '"a":"' + "0" * 64 + '",'),
     ),
     "base64 of the API": (protocol.decode, ("",), ("QUJD", "QQ==")),
+    "blobs of 2017": (beta_blobs.parse, ("", "a21zdG9vbC9iZXRhMjAxNw"), ("QUJD", "QQ==", "DGtt")),
     "blobs": (blobs.parse, ("",), ("QQ==-k-", "-k-", "-")),
     "key material in hexadecimal": (lambda t: byok.decode(t.encode(), "hex", 32), ("",), ("0a", "QUJD")),
     "key material in base64": (lambda t: byok.decode(t.encode(), "base64", 32), ("",), ("QUJD", "0a")),
@@ -394,7 +403,7 @@ CALLS = {
     "documents.py": "documents",
     "envelope/manifest.py": "manifests",
     "envelope/stanzas.py": "stanza contexts",
-    "kms/transport/cloud.py": "answers of KMS",
+    "kms/transport/json_answers.py": "answers of KMS",
     "kms/credentials/tool_files.py": "credential files of tccli",
     "kms/credentials/store.py": "what was decrypted and authenticated",
     "kms/fingerprints.py": "lists of fingerprints",
@@ -402,6 +411,7 @@ CALLS = {
     "kms/credentials/roles.py": "the metadata service's answer, read as those of KMS are",
     "api/protocol.py": "a file of the package",
     "server/actions/ciphers.py": "a context of at most 1,024 characters",
+    "server/beta/requests.py": "a context of at most 1,024 characters",
     "server/web/parameters.py": "a request whose signature was checked, up to 10 MiB",
     "server/tables/credentials.py": "what was decrypted and authenticated",
     "server/tables/faults.py": "a row of the store's own",

@@ -17,6 +17,7 @@ from kmstool.api import protocol, tc3
 from kmstool.errors import AccessError, KmsToolError, NetworkError, ServiceError, UnreachableError
 from kmstool.kms.answers import missing
 from kmstool.kms.provider import Credential, Provider
+from kmstool.kms.transport import json_answers
 from kmstool.kms.transport.connection import GATEWAY, Connection
 from kmstool.kms.transport.deadline import TIMEOUT_SECONDS, Deadline
 from kmstool.kms.transport.endpoint import Endpoint
@@ -81,7 +82,7 @@ class CloudTransport:
             headers["X-TC-Region"] = self._region
         if self._provider is None:
             return {**headers, "Authorization": "SKIP"}
-        credential = _credential(self._provider)
+        credential = credential_of(self._provider)
         if credential.token:
             headers["X-TC-Token"] = credential.token
         request = tc3.Request("POST", "", {"content-type": _CONTENT_TYPE, "host": self._authority}, body)
@@ -89,7 +90,8 @@ class CloudTransport:
         return {**headers, "Authorization": signed}
 
 
-def _credential(provider: Provider) -> Credential:
+def credential_of(provider: Provider) -> Credential:
+    """Return the credential to sign with; raise `UnreachableError` if where it comes from was not reached."""
     try:
         return provider.get()
     except NetworkError as error:
@@ -99,12 +101,7 @@ def _credential(provider: Provider) -> Credential:
 
 def _inner(body: bytes) -> dict[str, Any]:
     """Return the inner object, whatever content type a gateway gave it."""
-    try:
-        answer = json.loads(body, object_pairs_hook=_members, parse_constant=_no_number)
-    except _TwofoldError as fault:
-        raise NetworkError("the answer of KMS has a member twice, and two readings", hint=GATEWAY) from fault
-    except (ValueError, RecursionError) as fault:
-        raise NetworkError("the answer of KMS was cut short or is not JSON", hint=GATEWAY) from fault
+    answer = json_answers.read(body)
     response = answer.get("Response") if isinstance(answer, dict) else None
     if not isinstance(response, dict):
         raise ServiceError(
@@ -118,21 +115,6 @@ def _inner(body: bytes) -> dict[str, Any]:
         # Every answer has one; without it this is no answer of KMS, whatever else it holds.
         raise missing("RequestId")
     return response
-
-
-class _TwofoldError(ValueError):
-    """Of two members of one name every reader takes the one that he likes."""
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise _TwofoldError
-    return members
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")
 
 
 def _refused(error: Any, request_id: Any) -> KmsToolError:

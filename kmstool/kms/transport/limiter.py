@@ -16,7 +16,8 @@ from kmstool.api import protocol
 from kmstool.errors import KmsToolError
 from kmstool.kms.port import Transport
 
-THROTTLED = "RequestLimitExceeded"
+THROTTLED = ("RequestLimitExceeded", "4400")
+"""The codes of a request that came too soon, the second in the KMS of 2017."""
 
 _OF_QUOTA = 0.8
 _FEWER = 0.7
@@ -155,7 +156,7 @@ class Limited:
         try:
             answer = self.inner.call(action, params)
         except KmsToolError as error:
-            if error.kms_code and error.kms_code.split(".")[0] == THROTTLED:
+            if error.kms_code and error.kms_code.split(".")[0] in THROTTLED:
                 self.limiter.throttled(action)
             raise
         self.limiter.performed(action)

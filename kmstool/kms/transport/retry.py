@@ -16,7 +16,7 @@ from kmstool.api import protocol
 from kmstool.errors import KmsToolError, NetworkError, ServiceError, UnknownOutcomeError, UnreachableError
 from kmstool.kms.port import Transport
 from kmstool.kms.transport.deadline import Deadline
-from kmstool.kms.transport.outcomes import LOOKUPS
+from kmstool.kms.transport.outcomes import LOOKUPS, Lookup
 
 RETRIES = 10
 
@@ -30,16 +30,20 @@ _LATER = (
     "ResourceInsufficient",
     "UnsupportedOperation.ServiceTemporaryUnavailable",
     "FailedOperation.RotateTaskRunning",
+    # Those of the KMS of 2017 (`beta.Code`).
+    "4400",
+    "6000",
+    "6200",
 )
 # A key can be rotated once in 24 hours; no waiting of ours helps.
 _NEVER = ("RequestLimitExceeded.RotateRateLimited",)
-_UNKNOWN = ("InternalError", "ServiceUnavailable")
+_UNKNOWN = ("InternalError", "ServiceUnavailable", "6000", "6200")
 
 
 class Retrying:
     """A transport that repeats what may be repeated, within a deadline or, without one, a new one for each action.
 
-    `sleep` is there for tests.
+    `lookups` are the ways to see what became of a lost request, none for another API; `sleep` is there for tests.
     """
 
     def __init__(
@@ -48,11 +52,13 @@ class Retrying:
         *,
         retries: int = RETRIES,
         deadline: Deadline | None = None,
+        lookups: Mapping[str, Lookup] = LOOKUPS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._inner = inner
         self._retries = retries
         self._deadline = deadline
+        self._lookups = lookups
         self._sleep = sleep
 
     def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,19 +80,25 @@ class Retrying:
                 return self._inner.call(action, params)
             except KmsToolError as error:
                 failure = error
-            left = Retrying(self._inner, retries=self._retries - attempt, deadline=deadline, sleep=self._sleep)
+            left = Retrying(
+                self._inner,
+                retries=self._retries - attempt,
+                deadline=deadline,
+                lookups=self._lookups,
+                sleep=self._sleep,
+            )
             once = not protocol.is_repeatable(action, params)
             if not is_passing(failure):
                 # After a lost answer the refusal may come of what the request before did itself.
-                refused_later = lost and action in LOOKUPS
+                refused_later = lost and action in self._lookups
                 if refused_later or (once and is_unreadable(failure)):
-                    found = _look_up(left, action, params, since, failure)
+                    found = _look_up(left, self._lookups.get(action), (action, params, since), failure)
                     if found is not None:
                         return found
                 raise failure
             if is_unknown(failure):
                 untouched, lost = False, True
-                found = _look_up(left, action, params, since, failure) if once else None
+                found = _look_up(left, self._lookups.get(action), (action, params, since), failure) if once else None
                 if found is not None:
                     return found
             pause = self._pause(attempt, failure)
@@ -104,9 +116,9 @@ class Retrying:
 
 
 def _look_up(
-    transport: Transport, action: str, params: Mapping[str, Any], since: int, failure: KmsToolError
+    transport: Transport, lookup: Lookup | None, request: tuple[str, Mapping[str, Any], int], failure: KmsToolError
 ) -> dict[str, Any] | None:
-    lookup, reason = LOOKUPS.get(action), failure.message
+    (action, params, since), reason = request, failure.message
     if lookup is not None:
         try:
             return lookup(transport, params, since)
