@@ -19,7 +19,7 @@ class Running:
     """A server in a thread of its own; `faults` are what went wrong in its event loop."""
 
     def __init__(
-        self, handle: Callable[[HttpRequest], Answer], admit: Callable[[HttpRequest], HttpAnswer | None]
+        self, handle: Callable[[HttpRequest], Answer], admit: Callable[[HttpRequest, int], HttpAnswer | None]
     ) -> None:
         self.server = HttpServer(handle, admit)
         self.port = 0
@@ -53,7 +53,7 @@ class Running:
 
 @contextmanager
 def running(
-    handle: Callable[[HttpRequest], Answer], admit: Callable[[HttpRequest], HttpAnswer | None] = lambda _: None
+    handle: Callable[[HttpRequest], Answer], admit: Callable[[HttpRequest, int], HttpAnswer | None] = lambda _, __: None
 ) -> Iterator[Running]:
     server = Running(handle, admit)
     try:

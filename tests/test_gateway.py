@@ -287,12 +287,6 @@ def test_a_form_of_a_stranger_is_not_parsed(server: Server) -> None:
     assert code(inner(*exchange(server, "POST", "/", headers, form))) == "AuthFailure.SecretIdNotFound"
 
 
-def test_a_form_of_32_kib_is_the_longest(server: Server) -> None:
-    """Who signs by the older scheme has the form parsed before the signature is checked."""
-    for size, expected in ((30_000, "UnknownParameter"), (40_000, "AuthFailure.InvalidAuthorization")):
-        assert code(send_v1(server, "POST", v1(server, "POST", None, Filler="a" * size))) == expected
-
-
 def test_the_older_scheme_signs_no_other_host(server: Server) -> None:
     fields = v1(server, "GET", "HmacSHA1", NumberOfBytes=16)
     assert code(send_v1(server, "GET", fields, "kms.example.com")) == "AuthFailure.SignatureFailure"

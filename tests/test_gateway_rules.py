@@ -6,10 +6,11 @@ Each rule names the page, or the report of a user of Tencent's SDKs, that tells 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
-from tests.asking import Ask, Server, code, new_key, send_v1, serving, v1
+from tests.asking import FORM, JSON, Ask, Server, code, exchange, inner, new_key, send_v1, serving, v1
 
 
 @pytest.fixture(scope="module")
@@ -180,3 +181,106 @@ def test_an_older_signature_may_end_with_a_newline(server: Server, method: str) 
     for end, expected in (("\n", None), ("\n\n", "refused"), (" ", "refused"), ("\r\n", "refused")):
         answer = send_v1(server, method, {**fields, "Signature": fields["Signature"] + end})
         assert code(answer) == (expected and "AuthFailure.SignatureFailure"), repr(end)
+
+
+# Request structure, pages 1030/32174 and 1278/46710: methods, content types, 32 KB of a GET, 1 MB of a form, 10 MB of JSON.
+
+PROTOCOL = "HTTP request protocol error: "
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "LIST"])
+def test_only_get_and_post_are_methods(server: Server, method: str) -> None:
+    expected = ("UnsupportedProtocol", PROTOCOL + "only GET and POST requests are supported")
+    assert refusal(Ask(method=method).send(server)) == (expected[0], expected[1] + ".")
+    assert code(inner(*exchange(server, method, "/", {}))) == "UnsupportedProtocol"
+
+
+def test_head_is_refused_without_a_body(server: Server) -> None:
+    answer, body = exchange(server, "HEAD", "/", {})
+    assert (answer.status, answer.getheader("Content-Type"), body) == (200, JSON, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "content_type", "expected"),
+    [
+        ("POST", "application/json", None),
+        ("POST", "Application/JSON ; charset=utf-8", None),
+        ("POST", FORM, "UnsupportedProtocol"),
+        ("POST", "multipart/form-data; boundary=a", "UnsupportedProtocol"),
+        ("POST", "application/octet-stream", "UnsupportedProtocol"),
+        ("POST", "text/plain", "UnsupportedProtocol"),
+        ("GET", FORM, None),
+        ("GET", FORM + "; charset=utf-8", None),
+        ("GET", "application/json", "UnsupportedProtocol"),
+        ("GET", "text/plain", "UnsupportedProtocol"),
+    ],
+)
+def test_content_types(server: Server, method: str, content_type: str, expected: str | None) -> None:
+    query, body = ("NumberOfBytes=8", b"") if method == "GET" else ("", b'{"NumberOfBytes": 8}')
+    ask = Ask(method=method, query=query, body=body, content_type=content_type)
+    assert code(ask.send(server)) == expected
+    # Who did not sign it is told of nothing else.
+    wrong = replace(ask, secret=(server.variables["TENCENTCLOUD_SECRET_ID"], "wrong"))
+    assert code(wrong.send(server)) == "AuthFailure.SignatureFailure"
+
+
+def test_the_signature_comes_before_the_body(server: Server) -> None:
+    for body in (b"[", b"", b'{"Alias": "a", "Alias": "b"}'):
+        wrong = Ask("CreateKey", body, secret=(server.variables["TENCENTCLOUD_SECRET_ID"], "wrong"))
+        assert code(wrong.send(server)) == "AuthFailure.SignatureFailure"
+
+
+@pytest.mark.parametrize(("length", "expected"), [(2**15, "UnknownParameter"), (2**15 + 1, "RequestSizeLimitExceeded")])
+def test_a_get_has_32_kb(server: Server, length: int, expected: str) -> None:
+    query = "Filler=" + "a" * (length - len("Filler="))
+    assert code(Ask("GetRegions", b"", "GET", query, FORM).send(server)) == expected
+    fields = v1(server, "GET", "HmacSHA256", Filler="a")
+    more = length - len(urlencode(fields))
+    fields = v1(server, "GET", "HmacSHA256", Filler="a" * more, Nonce=fields["Nonce"])
+    if len(urlencode(fields)) == length:  # a signature may have more or fewer characters to escape
+        assert code(send_v1(server, "GET", fields)) == expected
+
+
+def test_a_form_has_1_mb(server: Server) -> None:
+    """The words are those of tencentcloud-sdk-python#42 and -dotnet#75."""
+    for size, expected in ((30_000, "UnknownParameter"), (1_040_000, "UnknownParameter"), (1_050_000, "long")):
+        answer = send_v1(server, "POST", v1(server, "POST", None, Filler="a" * size))
+        if expected == "long":
+            assert refusal(answer) == (
+                "AuthFailure.SignatureFailure",
+                "The provided credentials could not be validated because of exceeding request size limit, please use new"  # noqa: ISC004
+                " signature method `TC3-HMAC-SHA256`.",
+            )
+        else:
+            assert code(answer) == expected
+
+
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["with its length", "chunked"])
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [(0, "InvalidParameter"), (1, "RequestSizeLimitExceeded"), (10**7, "RequestSizeLimitExceeded")],
+)
+def test_a_body_has_10_mb(server: Server, more: int, expected: str, is_chunked: bool) -> None:
+    """An answer, and no reset connection: clients send all before they read."""
+    body = b"{" + b" " * (10 * 2**20 - 1 + more)
+    ask = Ask(body=body)
+    if is_chunked:
+        ask = replace(ask, later={"transfer-encoding": "chunked"}, sent_body=chunked(body))
+    assert code(ask.send(server)) == expected
+
+
+def chunked(body: bytes, size: int = 8192) -> bytes:
+    parts = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
+def test_a_body_may_be_chunked(server: Server) -> None:
+    """Java and .NET send a body so whose length they do not know; nothing in the pages forbids it."""
+    ask = Ask(later={"transfer-encoding": "chunked"})
+    assert code(replace(ask, sent_body=chunked(ask.body, 3)).send(server)) is None
+    assert code(replace(ask, sent_body=chunked(ask.body.replace(b"8", b"9"), 3)).send(server)) == (
+        "AuthFailure.SignatureFailure"
+    )
+    fields = v1(server, "POST", "HmacSHA1", NumberOfBytes=8)
+    headers = {"Host": server.netloc, "Content-Type": FORM, "Transfer-Encoding": "chunked"}
+    assert code(inner(*exchange(server, "POST", "/", headers, chunked(urlencode(fields).encode(), 5)))) is None

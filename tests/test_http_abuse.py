@@ -24,7 +24,7 @@ from kmstool.api import protocol, tc3
 from kmstool.errors import KmsToolError
 from kmstool.server import requests
 from kmstool.server.tables.credentials import ServedCredential
-from kmstool.server.web import connection, http, http_server, incoming, parameters
+from kmstool.server.web import bodies, connection, http, http_server, incoming, parameters
 from kmstool.server.web.authentication import authenticate, is_addressed_by_loopback
 from kmstool.server.web.http import Answer, HttpAnswer, HttpError, HttpRequest, parse_head
 from kmstool.server.web.incoming import Budget, Incoming
@@ -305,15 +305,24 @@ def test_who_waits_for_an_answer_is_not_read_from() -> None:
 # Memory.
 
 
-@pytest.mark.parametrize("who", ["nobody", "stranger", "wrong key"])
+def large(server: Served, who: str) -> bytes:
+    """Return a request of the largest size that is not signed, by nobody known, or wrongly."""
+    body = b"[" * (10 * MIB)
+    request = signed(server, body, key="wrong", connection="keep-alive")
+    if who == "nobody":
+        return POST % len(body) + body
+    if who.endswith("chunks"):
+        chunks = (b"10000\r\n" + bytes(2**16) + b"\r\n") * (len(body) // 2**16) + b"0\r\n\r\n"
+        request = re.sub(rb"content-length: \d+", b"Transfer-Encoding: chunked", request[: -len(body)]) + chunks
+    if who == "nobody in chunks":
+        return re.sub(rb"authorization: .*\r\n", b"", request)
+    return re.sub(rb"AKID\w+", b"AKIDnobody", request) if who.startswith("stranger") else request
+
+
+@pytest.mark.parametrize("who", ["nobody", "nobody in chunks", "stranger", "stranger in chunks", "wrong key"])
 @pytest.mark.parametrize("short", [0, 1], ids=["whole", "held"])
 def test_large_bodies_of_strangers_take_little_memory(kms: Served, who: str, short: int) -> None:
-    body = b"[" * (10 * MIB)
-    request = signed(kms, body, key="wrong", connection="keep-alive")
-    if who == "nobody":
-        request = POST % len(body) + body
-    if who == "stranger":
-        request = re.sub(rb"AKID\w+", b"AKIDnobody", request)
+    request = large(kms, who)
     request = request[: len(request) - short]
     with clients(address(kms), 24) as crowd:
         with selectors.DefaultSelector() as selector:
@@ -378,7 +387,7 @@ def test_what_will_be_refused_is_not_kept_but_may_be_sent() -> None:
         handled.append(request.path)
         return TRUSTED
 
-    def admit(request: HttpRequest) -> HttpAnswer | None:
+    def admit(request: HttpRequest, _: int) -> HttpAnswer | None:
         return None if request.path == "/good" else HttpAnswer(b"refused", 200)
 
     length = incoming.SMALL_BODY_BYTES + 1
@@ -404,7 +413,7 @@ def test_what_will_be_refused_is_not_kept_but_may_be_sent() -> None:
 LENGTH = 10**6
 PATTERNS: dict[str, re.Pattern[Any]] = {
     f"{module.__name__}.{name}": pattern
-    for module in (http, incoming, parameters, requests, tc3)
+    for module in (http, bodies, parameters, requests, tc3)
     for name, pattern in vars(module).items()
     if isinstance(pattern, re.Pattern)
 }
@@ -492,7 +501,7 @@ def test_no_parser_takes_long(parse: Callable[[int], Callable[[], object]]) -> N
 
 def test_what_was_searched_for_the_end_of_a_head_is_not_searched_again() -> None:
     """A head that comes byte by byte is as quickly found complete as one that comes at once."""
-    bytes_in = Incoming(lambda _: None, Budget())
+    bytes_in = Incoming(lambda _, __: None, Budget())
     head = GET[:-4] + b"".join(b"\r\nX-%d: " % number + b"a" * 150 for number in range(99)) + b"\r\n\r\n"
     for place in range(len(head)):
         assert bytes_in.take() is None

@@ -32,7 +32,7 @@ from kmstool.kms.transport import cloud, endpoint
 from kmstool.server import blobs, requests
 from kmstool.server.beta import blobs as beta_blobs
 from kmstool.server.seed import toml
-from kmstool.server.web import http, parameters
+from kmstool.server.web import bodies, http, parameters
 from kmstool.whitebox import binding, key_file
 
 PACKAGE = Path(__file__).parent.parent / "kmstool"
@@ -125,6 +125,8 @@ EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
     ("server/web/http.py", "_NAME"): Foreign(("X-TC-Action",)),
     ("server/web/http.py", "_VALUE"): Foreign(("application/json; charset=utf-8",)),
     ("server/web/http.py", "_TARGET"): Foreign(("http://a/b?c", "https:///?", "/a?b")),
+    ("server/web/bodies.py", "_SIZE"): Foreign(("1f; a=b", "1f" + " " * 99, "1f;" + "\t" * 99)),
+    ("server/web/bodies.py", "_TRAILER"): Foreign(("X-A: b",)),
     ("server/requests.py", "_INTEGER"): Foreign(("-12",)),
     ("server/seed/toml.py", "_OPENING"): Foreign(('[[key]]\nalias = "a"\n', '""', "''")),
     ("server/seed/toml.py", "_CLOSING"): Foreign(('a\\""', '\\"""', '""a', "''a")),
@@ -359,6 +361,10 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
     "fingerprints": (binding.check_fingerprint, ("",), ("01234567-",)),
     "authorizations": (tc3.parse_authorization, ("", "TC3-HMAC-SHA256 Credential="), ("a/", ", ")),
     "heads of requests": (lambda t: http.parse_head(t.encode()), ("", HEAD), ("a: b\r\n", "a:", "GET ", "?", "connection: a,")),
+    "chunks": (
+        lambda t: bodies.ChunkedBody().take(bytearray(t.encode()), keep=True), ("", "1\r\na\r\n", "0\r\n"),
+        ("1\r\na\r\n", "1;", "a: b\r\n", "ff\r\n"),
+    ),
     "forms": (_unflattened, ("", "a="), ("a=b&", "a.0=1&", "a.", "%41", "&", "+", "=")),
     "integers of requests": (lambda t: requests.check("ListKeys", {"Limit": t}), ("",), ("-12",)),
     "queries": (_checked_query, ("",), ("a.", "[", "a[0].", "`1`", "a|", "a||")),

@@ -111,7 +111,10 @@ def is_refusal(status: int, body: str) -> bool:
         # What came for HEAD.
         return not body
     error = json.loads(body)["Response"].get("Error", {})
-    return error.get("Code", "").startswith("AuthFailure") or error.get("Code") == "MissingParameter"
+    return error.get("Code", "").startswith("AuthFailure") or error.get("Code") in (
+        "MissingParameter",
+        "UnsupportedProtocol",
+    )
 
 
 def unsigned(action: str, version: str) -> list[Request]:

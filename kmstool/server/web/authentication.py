@@ -16,7 +16,7 @@ from kmstool.api import protocol, tc3
 from kmstool.errors import InputError
 from kmstool.server.call import refuse
 from kmstool.server.tables.credentials import ServedCredential
-from kmstool.server.web import claims, older_signatures, parameters, refusals, sts
+from kmstool.server.web import claims, limits, older_signatures, parameters, refusals, sts
 from kmstool.server.web.claims import Lookup, SignedCall
 from kmstool.server.web.http import HttpRequest
 
@@ -44,9 +44,10 @@ def check_head(request: HttpRequest, lookup: Lookup) -> None:
 
     Only TC3 tells who sends before the body is there.
     """
-    if "authorization" not in request.headers:
-        raise refuse("AuthFailure.InvalidAuthorization", "a body as large must be signed by TC3-HMAC-SHA256")
-    _claim(request, lookup)
+    if "authorization" in request.headers:
+        _claim(request, lookup)
+    elif not older_signatures.is_form(request):
+        raise refusals.unsigned()
 
 
 def is_web_identity(call: SignedCall) -> bool:
@@ -73,6 +74,7 @@ def _tc3(request: HttpRequest, lookup: Lookup, *, web_identity: bool, lenient: b
     call = SignedCall(action, headers["x-tc-version"], "", {})
     unsigned = web_identity and headers["authorization"] == "SKIP" and is_web_identity(call)
     secret_id = "" if unsigned and is_addressed_by_loopback(request) else _signer(request, lookup)
+    limits.check_content_type(request)
     region = claims.region(headers.get("x-tc-region"), "X-TC-Region", lenient=lenient)
     # Not before: a parser is the last thing that strangers should reach.
     return SignedCall(action, call.version, region, _parameters(request), secret_id)

@@ -19,6 +19,8 @@ from kmstool.server.web.turns import Turns
 
 IDLE_SECONDS = 30
 UNREAD_SECONDS = 20
+# How long a refused client may go on sending: were the connection closed at once, it would be reset (RFC 9112, 9.6).
+LINGER_SECONDS = 2
 GRACE_SECONDS = 1
 
 CHUNK_BYTES = 32 * 1024
@@ -54,6 +56,7 @@ class Connection(asyncio.BufferedProtocol):
         self.busy = False
         self._trusted = self._was_refused = False
         self._queued = self._choked = self._paused = self._ended = False
+        self._lingers_until = 0.0
         self._made = self._since = self._unread_since = time.monotonic()
 
     # What the event loop tells.
@@ -66,6 +69,7 @@ class Connection(asyncio.BufferedProtocol):
             self._shared.connections.add(self)
         else:
             self._refuse(HttpError(503, "too many connections"))
+            self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the client."""
@@ -79,6 +83,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Collect bytes and answer what is complete, at once or in turn."""
+        if self._lingers_until:
+            return
         self._incoming.add(self._shared.chunk[:nbytes])
         if self.busy or self._queued or self._choked:
             self._pause()
@@ -119,9 +125,11 @@ class Connection(asyncio.BufferedProtocol):
         Strangers before those who proved who they are; among strangers those who had their time
         to send a request, or were refused, before those who just came; the oldest first.
         """
-        if self._trusted:
+        if self._trusted and not self._lingers_until:
             return True, True, self._since
-        has_just_come = not self._was_refused and (self._queued or now < self._made + GRACE_SECONDS)
+        has_just_come = not (self._was_refused or self._lingers_until) and (
+            self._queued or now < self._made + GRACE_SECONDS
+        )
         return False, has_just_come, self._made
 
     def give_way(self) -> None:
@@ -137,6 +145,9 @@ class Connection(asyncio.BufferedProtocol):
         if self.unread_bytes:
             if now > self._unread_since + UNREAD_SECONDS:
                 self.abort_unread()
+        elif self._lingers_until:
+            if now > self._lingers_until:
+                self.close()
         elif not self.busy and not self._queued:
             if self._incoming and now > self._incoming.deadline:
                 self._refuse(HttpError(408, "the request did not arrive in time"))
@@ -156,7 +167,7 @@ class Connection(asyncio.BufferedProtocol):
     def work(self) -> None:
         """Answer the next request if it is complete, or read on."""
         self._queued = False
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing() or self._lingers_until:
             return
         try:
             request = self._incoming.take()
@@ -208,16 +219,22 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.abort()
             return
         keep = request.keep_alive and not self._shared.stopping and not answer.truncate
-        self._write(written(answer, keep=keep))
+        self._write(written(answer, keep=keep, has_body=request.method != "HEAD"))
         if not keep:
             self.close()
         elif not self._choked:
             self._go_on()
 
     def _refuse(self, fault: HttpError) -> None:
+        """Tell what is wrong and that nothing more will be read; the client has some time to notice."""
         self._write(written(refusal(fault), keep=False))
         self._incoming.clear()
-        self.close()
+        if self._ended or self._transport is None or not self._transport.can_write_eof():
+            self.close()
+            return
+        self._lingers_until = time.monotonic() + LINGER_SECONDS
+        self._transport.write_eof()
+        self._read_on()
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:

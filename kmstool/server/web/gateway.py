@@ -26,7 +26,7 @@ from kmstool.server.regions import DEFAULT
 from kmstool.server.tables import credentials
 from kmstool.server.tables.credentials import ServedCredential
 from kmstool.server.tables.faults import FaultRule
-from kmstool.server.web import sts
+from kmstool.server.web import limits, sts
 from kmstool.server.web.authentication import authenticate, check_head, is_addressed_by_loopback, is_web_identity
 from kmstool.server.web.claims import SignedCall
 from kmstool.server.web.faults import Faults, spoil
@@ -99,6 +99,7 @@ class Gateway:
         try:
             if request.path != "/":
                 return self._metadata(request)
+            limits.check(request)
             self._refresh()
             web_identity, lenient = self.stubs.web_identity, self._lenient
             call = authenticate(request, self._credential, web_identity=web_identity, lenient=lenient)
@@ -111,11 +112,12 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - a fault of one request must not end the server
             return self._unexpected("-", error)
 
-    def admit(self, request: HttpRequest) -> HttpAnswer | None:
-        """Return the answer to a request that its head tells to be a stranger's, None if its body is needed."""
+    def admit(self, request: HttpRequest, length: int) -> HttpAnswer | None:
+        """Return the answer to a request that its head tells to be a stranger's or too long, None if its body is needed."""
         if request.path != "/":
             return _NOWHERE
         try:
+            limits.check_length(request, length)
             self._refresh()
             check_head(request, self._credential)
         except KmsToolError as error:

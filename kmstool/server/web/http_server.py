@@ -23,14 +23,14 @@ _WAITING = 1024
 class HttpServer:
     """Hands requests to `handle`, which must not block and not raise.
 
-    `admit` gets the head of a request with a large body and returns the answer to it if the
-    body need not be there; by default it always must.
+    `admit` gets the head of a request with a large body, and its length, and returns the answer
+    to it if the body need not be there; by default it always must.
     """
 
     def __init__(
         self,
         handle: Callable[[HttpRequest], Answer],
-        admit: Admit = lambda _: None,
+        admit: Admit = lambda _, __: None,
     ) -> None:
         self.shared = Shared(handle, admit, self._make_room)
 

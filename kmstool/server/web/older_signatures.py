@@ -8,18 +8,14 @@ from urllib.parse import unquote_plus
 from kmstool.api import protocol, tc3
 from kmstool.errors import InputError
 from kmstool.server.call import refuse
-from kmstool.server.web import claims, parameters, refusals, sts
+from kmstool.server.web import claims, limits, parameters, refusals, sts
 from kmstool.server.web.claims import Lookup, SignedCall
 from kmstool.server.web.http import HttpRequest
-
-# No action needs as much, and parsing it holds up others before the signature can be checked.
-MAX_FORM_BYTES = 32 * 1024
 
 _COMMON = {
     "Action", "Version", "Region", "Timestamp", "Nonce", "SecretId", "Signature", "SignatureMethod", "Token",
     "Language", "RequestClient",
 }  # fmt: skip
-_FORM = "application/x-www-form-urlencoded"
 _MAX_SHOWN, _MAX_SECRET_ID = 80, 200
 
 
@@ -45,11 +41,15 @@ def authenticate(request: HttpRequest, lookup: Lookup, *, lenient: bool) -> Sign
     return SignedCall(fields["Action"], fields["Version"], region, parameters.unflatten(own), credential.secret_id)
 
 
+def is_form(request: HttpRequest) -> bool:
+    """Tell whether a request says that its body is a form."""
+    return limits.media_type(request) == limits.FORM
+
+
 def _fields(request: HttpRequest, lookup: Lookup) -> Mapping[str, str]:
-    if request.method != "GET" and not request.headers.get("content-type", "").startswith(_FORM):
+    if request.method != "GET" and not is_form(request):
         raise refusals.unsigned()
-    if len(request.body) > MAX_FORM_BYTES:
-        raise refuse("AuthFailure.InvalidAuthorization", f"a form has at most {MAX_FORM_BYTES // 1024} KiB")
+    limits.check_length(request, len(request.body))
     text = request.query if request.method == "GET" else request.body.decode("utf-8", "replace")
     # A form has to be parsed before its signature can be checked. Who names no key of ours is told so without that.
     _, names_one, rest = f"&{text}".partition("&SecretId=")

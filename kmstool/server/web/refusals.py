@@ -41,6 +41,16 @@ def long_form() -> KmsToolError:
     )
 
 
+def long_request(limit: str) -> KmsToolError:
+    """Make the refusal of a request over a limit of its size."""
+    return refuse("RequestSizeLimitExceeded", f"The request size exceeds the limit of {limit}.")
+
+
+def unsupported_protocol(reason: str) -> KmsToolError:
+    """Make the refusal of a method or a content type that the API does not know."""
+    return refuse("UnsupportedProtocol", f"HTTP request protocol error: {reason}.")
+
+
 def unsigned() -> KmsToolError:
     """Make the refusal of a request that has no signature."""
     return refuse("AuthFailure.InvalidAuthorization", "the request is not signed")
