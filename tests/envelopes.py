@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ from kmstool.envelope.stanzas import KEY_ID
 from kmstool.kms.client import KmsClient
 from kmstool.kms.cmk_recipients import CmkIdentity, CmkRecipient
 from kmstool.server.app import EmbeddedKms
-from tests.conftest import PROGRAM
+from tests.program import Ran, kmstool
 
-TIMEOUT_SECONDS = 60
 HOME_REGION, ABROAD = "ap-guangzhou", "ap-singapore"
 
 
@@ -27,34 +25,28 @@ def make_keys(kms: EmbeddedKms) -> None:
         kms.call("CreateKey", {"Alias": alias}, region)
 
 
-def run(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[bytes]:
-    streams: dict[str, Any] = {} if "input" in settings else {"stdin": subprocess.DEVNULL}
-    streams |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    command = [*PROGRAM, "envelope", *arguments]
-    return subprocess.run(command, check=False, timeout=TIMEOUT_SECONDS, **streams | settings)
+def envelope(*arguments: str, **settings: Any) -> Ran:
+    """Run `kmstool envelope`, with what `kmstool` may be told."""
+    return kmstool("envelope", *arguments, **settings)
 
 
 def done(*arguments: str, **settings: Any) -> bytes:
     """Run a command that has to succeed, and return its stdout."""
-    ran = run(*arguments, **settings)
-    assert ran.returncode == 0, ran.stderr
-    return bytes(ran.stdout or b"")
+    return envelope(*arguments, **settings).stdout
 
 
 def fails(code: int, reason: str, *arguments: str, **settings: Any) -> str:
     """Run a command that has to fail in a certain way, with nothing on stdout; return its stderr."""
-    ran = run(*arguments, **settings)
-    errors: str = ran.stderr.decode()
-    assert (ran.returncode, ran.stdout or b"") == (code, b""), errors
-    assert re.search(reason, errors), errors
-    assert "Traceback" not in errors
-    return errors
+    ran = envelope(*arguments, exit_code=code, **settings)
+    assert ran.stdout == b""
+    assert re.search(reason, ran.err), ran.err
+    return ran.err
 
 
 def calls_of(*arguments: str, **settings: Any) -> list[str]:
     """Return the actions that a command called, whether it succeeds or not."""
-    ran = run(*arguments, "--verbose", **settings)
-    return re.findall(r"^kmstool: (\w+): [0-9]+ ms", ran.stderr.decode(), re.MULTILINE)
+    ran = envelope(*arguments, "--verbose", exit_code=None, **settings)
+    return re.findall(r"^kmstool: (\w+): [0-9]+ ms", ran.err, re.MULTILINE)
 
 
 def key_id(kms: EmbeddedKms, alias: str, region: str = HOME_REGION) -> str:

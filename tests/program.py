@@ -13,8 +13,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -67,7 +68,8 @@ class HungError(BaseException):
 def kmstool(
     *arguments: str | Path,
     exit_code: int | None = 0,
-    stdin: bytes | str | int = b"",
+    stdin: bytes | str | int | IO[bytes] = b"",
+    stdout: int | IO[bytes] | None = None,
     env: Mapping[str, str] | None = None,
     cwd: str | Path | None = None,
     umask: int | None = None,
@@ -78,69 +80,110 @@ def kmstool(
 ) -> Ran:
     """Run kmstool and check its exit code, unless that is None.
 
-    `stdin` is what is piped in, or a descriptor. `env` takes the place of the environment, `variables` are added
-    to it. With `process`, or with words that come `before` the program (such as strace), it is a process.
+    `stdin` is what is piped in, or an open file; `stdout` one that is written to. `env` takes the place of the
+    environment, `variables` are added to it. With `process`, or with words that come `before` the program
+    (such as strace), it is a process.
     """
     words = [str(argument) for argument in arguments]
-    piped = stdin.encode() if isinstance(stdin, str) else stdin
-    environ = {**(os.environ if env is None else env), **variables}
-    if process or before:
-        ran = _in_a_process([*before, *PROGRAM, *words], piped, environ, cwd, umask, timeout)
-    else:
-        ran = _here(words, piped, environ, cwd, umask, timeout)
+    run = _Run(
+        stdin.encode() if isinstance(stdin, str) else stdin if isinstance(stdin, bytes) else _number(stdin),
+        None if stdout is None else _number(stdout),
+        {**(os.environ if env is None else env), **variables},
+        cwd,
+        umask,
+        timeout,
+    )
+    ran = run.in_a_process([*before, *PROGRAM, *words]) if process or before else run.here(words)
     assert exit_code in (None, ran.exit_code), f"exit code {ran.exit_code}: {ran.stderr.decode('utf-8', 'replace')}"
     assert "--debug" in words or b"Traceback" not in ran.stderr, ran.stderr.decode("utf-8", "replace")
     return ran
 
 
-def _in_a_process(
-    command: list[str],
-    stdin: bytes | int,
-    environ: Mapping[str, str],
-    cwd: str | Path | None,
-    umask: int | None,
-    timeout: float,
-) -> Ran:
-    streams: dict[str, Any] = {"stdin": stdin} if isinstance(stdin, int) else {"input": stdin}
-    if stdin == b"":
-        streams = {"stdin": subprocess.DEVNULL}
-    done = subprocess.run(
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The surroundings of a run."""
+
+    stdin: bytes | int
+    stdout: int | None
+    environ: Mapping[str, str]
+    cwd: str | Path | None
+    umask: int | None
+    timeout: float
+
+    def in_a_process(self, command: list[str]) -> Ran:
+        piped = self.stdin != b"" and isinstance(self.stdin, bytes)
+        streams: dict[str, Any] = {"input": self.stdin} if piped else {"stdin": self.stdin or subprocess.DEVNULL}
+        done = subprocess.run(
+            command,
+            env=self.environ,
+            cwd=self.cwd,
+            umask=-1 if self.umask is None else self.umask,
+            stdout=subprocess.PIPE if self.stdout is None else self.stdout,
+            stderr=subprocess.PIPE,
+            timeout=self.timeout,
+            check=False,
+            **streams,
+        )
+        return Ran(done.returncode, done.stdout or b"", done.stderr)
+
+    def here(self, words: list[str]) -> Ran:
+        assert threading.current_thread() is threading.main_thread(), "descriptors and signals are those of all threads"
+        with ExitStack() as stack:
+            stack.enter_context(_surroundings(self.environ, self.cwd, self.umask))
+            out, err = (stack.enter_context(open(os.memfd_create(name), "rb")) for name in ("stdout", "stderr"))
+            stdin = stack.enter_context(_readable(self.stdin))
+            stack.enter_context(_streams(stdin, out.fileno() if self.stdout is None else self.stdout, err.fileno()))
+            stack.enter_context(_end_of_all())
+            stack.enter_context(_handlers(self.timeout))
+            stack.callback(setattr, sys, "argv", sys.argv)
+            sys.argv = ["kmstool", *words]
+            exit_code = command_line()
+            for stream in (sys.stdout, sys.stderr):
+                # What cannot be written is given up, as at the end of the process.
+                with suppress(OSError):
+                    stream.flush()
+            return Ran(exit_code, _content(out), _content(err))
+
+
+@contextmanager
+def started(
+    *arguments: str | Path,
+    stdin: int | IO[bytes] = subprocess.PIPE,
+    stdout: int = subprocess.PIPE,
+    before: Sequence[str] = (),
+    **variables: str,
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start kmstool in a process group of its own, which ends with the block."""
+    command = [*before, *PROGRAM, *map(str, arguments)]
+    with subprocess.Popen(
         command,
-        env=environ,
-        cwd=cwd,
-        umask=-1 if umask is None else umask,
-        capture_output=True,
-        timeout=timeout,
-        check=False,
-        **streams,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+        stdin=stdin,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, **variables},
+    ) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream:
+                    with suppress(BrokenPipeError):
+                        stream.close()
 
 
-def _here(
-    words: list[str],
-    stdin: bytes | int,
-    environ: Mapping[str, str],
-    cwd: str | Path | None,
-    umask: int | None,
-    timeout: float,
-) -> Ran:
-    assert threading.current_thread() is threading.main_thread(), "descriptors and signals are those of all threads"
-    with ExitStack() as stack:
-        stack.enter_context(_surroundings(environ, cwd, umask))
-        out, err = (stack.enter_context(open(os.memfd_create(name), "rb")) for name in ("stdout", "stderr"))
-        given = stack.enter_context(_readable(stdin))
-        stack.enter_context(_streams(given, out.fileno(), err.fileno()))
-        stack.enter_context(_end_of_all())
-        stack.enter_context(_handlers(timeout))
-        stack.callback(setattr, sys, "argv", sys.argv)
-        sys.argv = ["kmstool", *words]
-        exit_code = command_line()
-        for stream in (sys.stdout, sys.stderr):
-            # What cannot be written is given up, as at the end of the process.
-            with suppress(OSError):
-                stream.flush()
-        return Ran(exit_code, _content(out), _content(err))
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that has to happen."""
+    end = time.monotonic() + TIMEOUT_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.005)
+
+
+def _number(file: int | IO[bytes]) -> int:
+    return file if isinstance(file, int) else file.fileno()
 
 
 def _content(file: IO[bytes]) -> bytes:

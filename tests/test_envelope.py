@@ -17,10 +17,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
@@ -39,26 +39,27 @@ from tests.conftest import ON_TERMINAL, PROGRAM, need, small_disk
 from tests.envelopes import (
     ABROAD,
     HOME_REGION,
-    TIMEOUT_SECONDS,
     calls_of,
     content,
     done,
+    envelope,
     fails,
     header_of,
     key_id,
     make_keys,
     make_tree,
     recipients_of,
-    run,
     sealed,
     tree_of,
 )
+from tests.foreign import openssl
+from tests.program import TIMEOUT_SECONDS, Ran, started, until
 
 # How long a command may take to end after it was told to.
 PATIENCE_SECONDS = 8
 SEGMENT = 2**20 - 32
 MOST_MEMORY_KIB = 64 * 1024
-LARGE = 512 * 2**20
+LARGE = 256 * 2**20
 
 # Runs a program and writes the most memory that it had, in KiB, to the file named first. A small process starts it,
 # because a child counts the memory of the one that it came from.
@@ -108,8 +109,8 @@ def test_sizes_around_the_borders_of_segments(size: int) -> None:
     assert done("encrypt", "--key", "demo", "plain") == b""
     with Path("plain.kte").open("rb") as made:
         assert done("decrypt", stdin=made) == text
-    piped = done("encrypt", "--key", "demo", input=text)
-    assert done("decrypt", "-", "-o", "opened", input=piped) == b""
+    piped = done("encrypt", "--key", "demo", stdin=text)
+    assert done("decrypt", "-", "-o", "opened", stdin=piped) == b""
     assert Path("opened").read_bytes() == text
     # A file knows its length before, and a pipe ends a full segment with an empty one.
     head = header_of("plain.kte")
@@ -161,13 +162,18 @@ def test_no_part_of_an_envelope_is_replaced_by_its_plaintext(span: tuple[str, ..
             assert Path(name).read_bytes() == before
 
 
+@pytest.fixture(scope="module")
+def openssl_keys() -> dict[str, bytes]:
+    """An RSA key of OpenSSL's, by the names of its files."""
+    private = openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048").stdout
+    return {"private.pem": private, "public.pem": openssl("pkey", "-pubout", data=private).stdout}
+
+
 @pytest.fixture
-def key_pair() -> str:
-    """Make an RSA key, `private.pem` and `public.pem`; return the name of an envelope for it."""
-    openssl = need("openssl")
-    make = [openssl, "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "private.pem"]
-    subprocess.run(make, capture_output=True, check=True)
-    subprocess.run([openssl, "pkey", "-in", "private.pem", "-pubout", "-out", "public.pem"], check=True)
+def key_pair(openssl_keys: dict[str, bytes], work: Path) -> str:
+    """Write an RSA key, `private.pem` and `public.pem`; return the name of an envelope for it."""
+    for name, data in openssl_keys.items():
+        Path(name).write_bytes(data)
     Path("plain").write_bytes(b"text")
     done("encrypt", "--public-key", "public.pem", "plain", "-o", "private.pem.kte")
     return "private.pem.kte"
@@ -200,8 +206,7 @@ def test_no_key_is_replaced_by_what_it_opens_or_seals(line: str, spared: str) ->
     shutil.copy("public.pem", "again/public.pem.kte")
     before = tree_of(".")
     with Path("private.pem").open("rb") as key:
-        ran = run(*line.split(), "--force", stdin=key)
-    assert ran.returncode == (9 if " -r " in line else 2), ran.stderr
+        ran = envelope(*line.split(), "--force", stdin=key, exit_code=9 if " -r " in line else 2)
     assert f"{spared} is input and output" in ran.stderr.decode()
     assert {name: data for name, data in tree_of(".").items() if name != "again/.kmstool-manifest.kte"} == before
 
@@ -210,15 +215,15 @@ def test_input_that_cannot_be_read() -> None:
     fails(3, "cannot read missing: no such file", "encrypt", "--key", "demo", "missing")
     fails(3, "cannot read missing.kte: no such file", "decrypt", "missing.kte")
     fails(2, r"\. is a folder", "encrypt", "--key", "demo", ".", "-o", "out")
-    fails(3, "this is no envelope", "decrypt", "-o", "out", input=b"something else, and longer than a header is")
-    fails(3, "this is no envelope", "inspect", input=b"")
+    fails(3, "this is no envelope", "decrypt", "-o", "out", stdin=b"something else, and longer than a header is")
+    fails(3, "this is no envelope", "inspect", stdin=b"")
     assert os.listdir() == []
 
 
 @pytest.mark.parametrize("closed", ["demo", "other"])
 def test_kms_moves_whichever_blob_it_can_open(kms: EmbeddedKms, work: Path, closed: str) -> None:
     kms.call("CreateKey", {"Alias": "next"})
-    done("encrypt", "--key", "demo", "--key", "other", "-o", "out.kte", input=b"secret")
+    done("encrypt", "--key", "demo", "--key", "other", "-o", "out.kte", stdin=b"secret")
     kms.call("DisableKey", {"KeyId": key_id(kms, closed)})
     done("rewrap", "--server-side", "--from", "demo", "--from", "other", "--to", "next", "out.kte")
     assert recipients_of("out.kte") == [key_id(kms, "next")]
@@ -227,7 +232,7 @@ def test_kms_moves_whichever_blob_it_can_open(kms: EmbeddedKms, work: Path, clos
 
 @pytest.mark.parametrize("options", [["missing"], ["."], ["-r", "missing", "-o", "out"]], ids=" ".join)
 def test_what_cannot_be_read_costs_no_data_key(work: Path, options: list[str]) -> None:
-    assert "GenerateDataKey" in calls_of("encrypt", "--key", "demo", "-o", "out.kte", input=b"x")
+    assert "GenerateDataKey" in calls_of("encrypt", "--key", "demo", "-o", "out.kte", stdin=b"x")
     assert "GenerateDataKey" not in calls_of("encrypt", "--key", "demo", *options)
 
 
@@ -249,8 +254,8 @@ def test_a_file_whose_size_says_nothing(way: str) -> None:
     path = Path("/proc/version")
     if not path.exists():
         pytest.skip("there is no /proc")
-    ran = run("encrypt", "--key", "demo", str(path), "-o", "-" if way == "pipe" else "made.kte")
-    if ran.returncode == 0:
+    ran = envelope("encrypt", "--key", "demo", str(path), "-o", "-" if way == "pipe" else "made.kte", exit_code=None)
+    if ran.exit_code == 0:
         if way == "pipe":
             Path("made.kte").write_bytes(ran.stdout)
         assert done("decrypt", "made.kte", "-o", "-") == path.read_bytes()
@@ -295,8 +300,7 @@ def test_a_key_that_is_named_is_the_only_one_asked(kms: EmbeddedKms) -> None:
         f"{ABROAD}:abroad",
     )
     kms.call("DisableKey", {"KeyId": key_id(kms, "demo")})
-    ran = run("decrypt", "plain.kte", "-o", "-", "--key", "demo")
-    assert ran.returncode == 6, ran.stderr
+    envelope("decrypt", "plain.kte", "-o", "-", "--key", "demo", exit_code=6)
 
 
 def test_the_context_that_is_given_must_be_the_one() -> None:
@@ -343,7 +347,7 @@ def test_facts_that_are_no_text_are_refused() -> None:
 
 def test_a_wrong_command_costs_no_call() -> None:
     """What can be seen without KMS is seen before it makes a data key."""
-    assert calls_of("encrypt", "--key", "demo", "--armor", "--detached", "head", input=b"text") == []
+    assert calls_of("encrypt", "--key", "demo", "--armor", "--detached", "head", stdin=b"text") == []
     assert calls_of("decrypt", "missing.kte") == []
     Path("plain").write_bytes(b"text")
     assert calls_of("encrypt", "--key", "demo", "plain") == ["ListKeyDetail", "GenerateDataKey"]
@@ -360,8 +364,7 @@ def test_what_was_altered_is_not_written(large_envelope: str) -> None:
         errors = fails(5, f"altered or cut short at segment {number}", "decrypt", name, "-o", "opened")
         assert "incomplete" not in errors
         fails(5, f"at segment {number}", "verify", name)
-        ran = run("decrypt", name, "-o", "-")
-        assert ran.returncode == 5
+        ran = envelope("decrypt", name, "-o", "-", exit_code=5)
         assert len(ran.stdout) <= number * SEGMENT
         assert ran.stdout == bytes(len(ran.stdout))
         assert (b"the output is incomplete: discard it" in ran.stderr) == (len(ran.stdout) > 0)
@@ -374,21 +377,21 @@ def test_what_was_cut_short_is_not_written(large_envelope: str) -> None:
     offset = header_of(large_envelope).payload_offset + 74
     for size in (offset + 5 * 2**20, offset, offset - 1, 20):
         Path("cut.kte").write_bytes(data[:size])
-        ran = run("decrypt", "cut.kte", "-o", "opened")
-        assert ran.returncode in (3, 5), ran.stderr
-        piped = run("decrypt", input=data[:size])
-        assert piped.returncode in (3, 5)
+        ran = envelope("decrypt", "cut.kte", "-o", "opened", exit_code=None)
+        assert ran.exit_code in (3, 5), ran.stderr
+        piped = envelope("decrypt", stdin=data[:size], exit_code=None)
+        assert piped.exit_code in (3, 5)
         assert piped.stdout == bytes(len(piped.stdout))
     Path("cut.kte").write_bytes(data + b"\0")
     fails(5, "behind it", "decrypt", "cut.kte", "-o", "opened")
-    assert run("decrypt", input=data + b"\0").returncode == 5
+    envelope("decrypt", stdin=data + b"\0", exit_code=5)
     assert sorted(os.listdir()) == ["cut.kte", "large", "large.kte"]
 
 
 def test_verify(large_envelope: str) -> None:
     assert done("verify", large_envelope) == b"envelope valid\n"
     assert json.loads(done("verify", large_envelope, "--format", "json")) == {"Valid": True}
-    assert done("verify", input=Path(large_envelope).read_bytes()) == b"envelope valid\n"
+    assert done("verify", stdin=Path(large_envelope).read_bytes()) == b"envelope valid\n"
 
 
 def test_verify_first(large_envelope: str) -> None:
@@ -396,7 +399,7 @@ def test_verify_first(large_envelope: str) -> None:
     assert done("decrypt", large_envelope, "--verify-first", "-o", "-") == text
     with Path(large_envelope).open("rb") as made:
         assert done("decrypt", "--verify-first", stdin=made) == text
-    fails(2, "which a pipe does not allow", "decrypt", "--verify-first", input=Path(large_envelope).read_bytes())
+    fails(2, "which a pipe does not allow", "decrypt", "--verify-first", stdin=Path(large_envelope).read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -421,8 +424,7 @@ def test_a_range_over_what_was_altered_ends_before_it(number: int, kms: Embedded
     text = os.urandom(3 * SEGMENT + 9)
     offset = header_of(sealed(kms, text)).payload_offset + 74
     name = altered("plain.kte", offset + number * 2**20 + 500)
-    ran = run("decrypt", name, "-o", "-", "--range", f"0-{(number + 1) * SEGMENT - 10}")
-    assert ran.returncode == 5, ran.stderr
+    ran = envelope("decrypt", name, "-o", "-", "--range", f"0-{(number + 1) * SEGMENT - 10}", exit_code=5)
     assert ran.stdout == text[: number * SEGMENT]
     assert (b"the output is incomplete: discard it" in ran.stderr) == (number > 0)
 
@@ -443,7 +445,7 @@ def test_ranges_that_cannot_be(kms: EmbeddedKms) -> None:
     sealed(kms, b"text")
     for span in ("0-4", "3-2", "4-9999999999"):
         fails(3, "is not within the 4 bytes", "decrypt", "plain.kte", "--range", span, "-o", "opened")
-    fails(3, "from a regular file only", "decrypt", "--range", "0-1", input=Path("plain.kte").read_bytes())
+    fails(3, "from a regular file only", "decrypt", "--range", "0-1", stdin=Path("plain.kte").read_bytes())
     assert os.listdir() == ["plain.kte"]
 
 
@@ -456,8 +458,8 @@ def test_an_empty_range_is_not_everything(kms: EmbeddedKms) -> None:
 
 def test_a_range_with_a_number_of_any_length(kms: EmbeddedKms) -> None:
     sealed(kms, b"text")
-    ran = run("decrypt", "plain.kte", "--range", "0-" + "9" * 5000, "-o", "opened")
-    assert ran.returncode in (2, 3), ran.stderr
+    ran = envelope("decrypt", "plain.kte", "--range", "0-" + "9" * 5000, "-o", "opened", exit_code=None)
+    assert ran.exit_code in (2, 3), ran.stderr
 
 
 # Armor and headers apart.
@@ -469,7 +471,7 @@ def test_armor() -> None:
     assert text.startswith(BEGIN + b"\n")
     assert text.isascii()
     done("encrypt", "--key", "demo", "--armor", "plain", "-o", "plain.pem")
-    assert done("decrypt", input=text) == b"text"
+    assert done("decrypt", stdin=text) == b"text"
     Path("armored").write_bytes(b"\n\n" + text.replace(b"\n", b"\r\n") + b"\n\n")
     assert done("decrypt", "armored", "-o", "-") == b"text"
     done("decrypt", "plain.pem", "-o", "opened")
@@ -477,8 +479,8 @@ def test_armor() -> None:
     assert done("verify", "plain.pem") == b"envelope valid\n"
     assert b"KTE1" in done("inspect", "plain.pem")
     for broken in (text[:-40], text + b"junk", b"junk\n" + text):
-        ran = run("decrypt", input=broken)
-        assert ran.returncode in (3, 5), ran.stderr
+        ran = envelope("decrypt", stdin=broken, exit_code=None)
+        assert ran.exit_code in (3, 5), ran.stderr
     fails(2, "exclude each other", "encrypt", "--key", "demo", "-a", "--detached", "head", "plain")
 
 
@@ -488,7 +490,7 @@ def test_any_white_space_before_armor(space: bytes, kms: EmbeddedKms) -> None:
     writer = ArmorWriter(text.extend)
     writer.write(memoryview(Path(sealed(kms, b"text")).read_bytes()))
     writer.close()
-    assert done("decrypt", input=space + text) == b"text"
+    assert done("decrypt", stdin=space + text) == b"text"
 
 
 def test_a_detached_header() -> None:
@@ -499,7 +501,7 @@ def test_a_detached_header() -> None:
     assert Path("payload").stat().st_size == 74 + len(text) + 64
     for extra in ((), ("--verify-first",)):
         assert done("decrypt", "payload", "--detached", "head.kteh", "-o", "-", *extra) == text
-    assert done("decrypt", "--detached", "head.kteh", input=Path("payload").read_bytes()) == text
+    assert done("decrypt", "--detached", "head.kteh", stdin=Path("payload").read_bytes()) == text
     assert done("verify", "payload", "--detached", "head.kteh") == b"envelope valid\n"
     assert done("decrypt", "payload", "--detached", "head.kteh", "-o", "-", "--range", "1-3") == text[1:4]
     facts = json.loads(done("inspect", "payload", "--detached", "head.kteh", "--format", "json"))
@@ -508,13 +510,13 @@ def test_a_detached_header() -> None:
     fails(3, "payload of an envelope, without its header.*\n.*--detached HEADER", "decrypt", "payload", "-o", "opened")
     assert facts["SegmentBytes"] == 2**20
     alone = ("inspect", "--detached", "head.kteh")
-    assert json.loads(done(*alone, "--format", "json", input=b""))["SegmentBytes"] is None
-    assert b"payload elsewhere" in done(*alone, input=b"")
+    assert json.loads(done(*alone, "--format", "json", stdin=b""))["SegmentBytes"] is None
+    assert b"payload elsewhere" in done(*alone, stdin=b"")
     fails(3, "cannot read missing", "decrypt", "payload", "--detached", "missing", "-o", "opened")
     done("encrypt", "--key", "demo", "plain")
     fails(2, "not detached", "decrypt", "payload", "--detached", "plain.kte", "-o", "opened")
-    piped = done("encrypt", "--key", "demo", "--detached", "piped.kteh", input=text)
-    assert done("decrypt", "--detached", "piped.kteh", input=piped) == text
+    piped = done("encrypt", "--key", "demo", "--detached", "piped.kteh", stdin=text)
+    assert done("decrypt", "--detached", "piped.kteh", stdin=piped) == text
     fails(5, "not the one of this payload", "decrypt", "payload", "--detached", "piped.kteh", "-o", "opened")
     assert not Path("opened").exists()
 
@@ -525,21 +527,19 @@ def test_a_detached_header_that_exists(source: str) -> None:
     Path("plain").write_bytes(b"text")
     Path("head").write_bytes(b"precious")
     arguments = ("plain", "-o", "payload") if source == "file" else ()
-    settings = {} if source == "file" else {"input": b"text"}
-    ran = run("encrypt", "--key", "demo", "--detached", "head", *arguments, **settings)
-    assert (ran.returncode, Path("head").read_bytes()) == (8, b"precious")
+    settings = {} if source == "file" else {"stdin": b"text"}
+    envelope("encrypt", "--key", "demo", "--detached", "head", *arguments, **settings, exit_code=8)
+    assert Path("head").read_bytes() == b"precious"
     payload = done("encrypt", "--key", "demo", "--detached", "head", "--force", *arguments, **settings)
-    assert done("decrypt", "--detached", "head", input=payload or Path("payload").read_bytes()) == b"text"
+    assert done("decrypt", "--detached", "head", stdin=payload or Path("payload").read_bytes()) == b"text"
 
 
 def test_a_detached_header_never_replaces_the_input() -> None:
     Path("plain").write_bytes(b"text")
     for arguments in (("plain", "-o", "payload"), ("plain", "-o", "-")):
-        ran = run("encrypt", "--key", "demo", "--detached", "plain", "--force", *arguments)
+        envelope("encrypt", "--key", "demo", "--detached", "plain", "--force", *arguments, exit_code=2)
         assert Path("plain").read_bytes() == b"text"
-        assert ran.returncode == 2, ran.stderr
-    ran = run("encrypt", "--key", "demo", "plain", "--detached", "both", "-o", "both", "--force")
-    assert ran.returncode == 2, ran.stderr
+    envelope("encrypt", "--key", "demo", "plain", "--detached", "both", "-o", "both", "--force", exit_code=2)
     assert os.listdir() == ["plain"]
 
 
@@ -562,8 +562,7 @@ def test_a_payload_that_does_not_get_out_leaves_no_header() -> None:
     """A header without its payload would only look like an envelope."""
     Path("head").write_bytes(b"former")
     with Path("/dev/full").open("wb") as full:
-        ran = run("encrypt", "--key", "demo", "--detached", "head", "--force", input=b"text", stdout=full)
-    assert ran.returncode == 8, ran.stderr
+        envelope("encrypt", "--key", "demo", "--detached", "head", "--force", stdin=b"text", stdout=full, exit_code=8)
     assert Path("head").read_bytes() == b"former"
     assert os.listdir() == ["head"]
 
@@ -575,9 +574,8 @@ PAIR += [("fsync", number) for number in range(1, 8)]
 @pytest.mark.usefixtures("uncovered")
 def test_header_and_payload_are_on_disk_before_either_has_a_name() -> None:
     Path("plain").write_bytes(b"text")
-    command = [need("strace"), "-f", "-qq", "-o", "calls", "-e", "trace=fsync,linkat", *PROGRAM, "envelope", "encrypt"]
-    words = ("--key", "demo", "plain", "-o", "payload", "--detached", "head")
-    subprocess.run([*command, *words], check=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT_SECONDS)
+    traced = (need("strace"), "-f", "-qq", "-o", "calls", "-e", "trace=fsync,linkat")
+    done("encrypt", "--key", "demo", "plain", "-o", "payload", "--detached", "head", before=traced)
     before, _, _ = Path("calls").read_text().partition("linkat(")
     assert len(set(re.findall(r"fsync\(([0-9]+)", before))) == 2
 
@@ -640,7 +638,7 @@ def test_inspect_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, km
     for part in ("KTE1, aes-256-gcm", '{"app": "demo"}', "4 bytes, length consistent", *keys, "generation 1"):
         assert part in shown
     assert not (tmp_path / "store").exists()
-    assert b"KTE1" in done("inspect", input=Path("plain.kte").read_bytes())
+    assert b"KTE1" in done("inspect", stdin=Path("plain.kte").read_bytes())
 
 
 def test_inspect_needs_no_network() -> None:
@@ -658,10 +656,9 @@ def test_inspect_needs_no_network() -> None:
 def test_inspect_tells_that_the_end_is_missing(large_envelope: str) -> None:
     data = Path(large_envelope).read_bytes()
     Path("cut.kte").write_bytes(data[:-1000])
-    ran = run("inspect", "cut.kte")
+    ran = envelope("inspect", "cut.kte", exit_code=5)
     assert b"NOT CONSISTENT" in ran.stdout
-    assert run("inspect", "cut.kte", "--query", "LengthConsistent").stdout == b"false\n"
-    assert ran.returncode == 5, "a script that looks at the exit code has to see it"
+    assert envelope("inspect", "cut.kte", "--query", "LengthConsistent", exit_code=5).stdout == b"false\n"
 
 
 HOSTILE = "\x1b[2J\x07\u202e\x9b31m\r"
@@ -696,10 +693,13 @@ def test_an_envelope_cannot_move_the_cursor(way: str, kms: EmbeddedKms) -> None:
     stanzas = (unknown,) if way in ("decrypt", "verify") else (good_stanza(kms, label=HOSTILE.encode()), unknown)
     crafted(prologue, *stanzas)
     arguments = {"inspect": ("inspect",), "json": ("inspect", "--format", "json"), "decrypt": ("decrypt", "-o", "-")}
-    ran = run(*arguments.get(way, (way,)), "crafted.kte")
-    assert ran.returncode == (0 if way in ("inspect", "json") else 4), ran.stderr
+    ran = envelope(*arguments.get(way, (way,)), "crafted.kte", exit_code=0 if way in ("inspect", "json") else 4)
     shown = (ran.stdout + ran.stderr).decode()
     assert not [char for char in shown if not char.isprintable() and char not in "\n\t"]
+
+
+def inspected(*options: str) -> Ran:
+    return envelope("inspect", "crafted.kte", *options, exit_code=None)
 
 
 @pytest.mark.parametrize("moment", [2**63, 2**64 - 1, 253_402_300_800])
@@ -707,18 +707,18 @@ def test_times_that_cannot_be(moment: int, kms: EmbeddedKms) -> None:
     """A header is shown or refused, whatever it says."""
     at = struct.pack(">Q", moment)
     crafted(Prologue(bytes(16), created_unix=moment), good_stanza(kms))
-    first = run("inspect", "crafted.kte")
+    first = inspected()
     crafted(Prologue(bytes(16)), good_stanza(kms, wrapped_at=at))
-    for ran in (first, run("inspect", "crafted.kte"), run("inspect", "crafted.kte", "--format", "json")):
-        assert ran.returncode in (0, 3), ran.stderr
+    for ran in (first, inspected(), inspected("--format", "json")):
+        assert ran.exit_code in (0, 3), ran.stderr
         assert b"unexpected" not in ran.stderr
 
 
 def test_texts_that_are_half_a_character(kms: EmbeddedKms) -> None:
     crafted(Prologue(bytes(16), context='{"a":"\\ud800"}', aad='{"\\udfff":""}'), good_stanza(kms))
     for arguments in ((), ("--format", "json")):
-        ran = run("inspect", "crafted.kte", *arguments)
-        assert ran.returncode in (0, 3), ran.stderr
+        ran = inspected(*arguments)
+        assert ran.exit_code in (0, 3), ran.stderr
         assert b"unexpected" not in ran.stderr
 
 
@@ -755,7 +755,7 @@ def test_a_rewrap_of_several_asks_once(key_pair: str) -> None:
     """A private key may come from a pipe, and KMS opens a data key that several envelopes share once."""
     Path("copy.kte").write_bytes(Path(key_pair).read_bytes())
     private = Path("private.pem").read_bytes()
-    done("rewrap", key_pair, "copy.kte", "--to", "demo", "--identity", "-", input=private)
+    done("rewrap", key_pair, "copy.kte", "--to", "demo", "--identity", "-", stdin=private)
     make_tree(3)
     done("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
     names = sorted(str(path) for path in Path("sealed").rglob("*.kte"))
@@ -772,8 +772,8 @@ def test_a_dry_rewrap_reads_what_it_would_change() -> None:
     Path("plain").write_bytes(b"text")
     done("encrypt", "--key", "demo", "plain")
     before = Path("plain.kte").read_bytes()
-    ran = run("rewrap", "plain.kte", "--to", "other", "--dry-run")
-    assert (ran.returncode, ran.stdout) == (0, b"")
+    ran = envelope("rewrap", "plain.kte", "--to", "other", "--dry-run")
+    assert ran.stdout == b""
     assert b"plain.kte would get other recipients" in ran.stderr
     fails(3, "cannot open missing.kte", "rewrap", "missing.kte", "--to", "other", "--dry-run")
     fails(3, "no envelope", "rewrap", "plain", "--to", "other", "--dry-run")
@@ -787,8 +787,7 @@ def test_rewrap(reserve: bool, kms: EmbeddedKms, tmp_path: Path) -> None:
     Path("plain.kte").chmod(0o640)
     before, head = Path("plain.kte").read_bytes(), header_of("plain.kte")
     old = key_id(kms, "demo")
-    ran = run("rewrap", "plain.kte", "--to", "other", "--to", f"{ABROAD}:abroad")
-    assert ran.returncode == 0
+    ran = envelope("rewrap", "plain.kte", "--to", "other", "--to", f"{ABROAD}:abroad")
     assert (b"in place" if reserve else b"by a copy") in ran.stderr
     after = Path("plain.kte").read_bytes()
     assert recipients_of("plain.kte") == [key_id(kms, "other"), key_id(kms, "abroad", ABROAD)]
@@ -855,7 +854,7 @@ def test_rewrap_of_many_names_those_that_failed(kms: EmbeddedKms) -> None:
     assert (Path("b.kte").read_bytes(), Path("c.kte").read_bytes()) == (b"no envelope", before)
     fails(8, "has several names", "rewrap", "c.kte", "--to", "other")
     Path("link.kte").symlink_to("a.kte")
-    assert run("rewrap", "link.kte", "--to", "demo").returncode in (3, 8)
+    assert envelope("rewrap", "link.kte", "--to", "demo", exit_code=None).exit_code in (3, 8)
     assert recipients_of("a.kte") == [key_id(kms, "other")]
     assert Path("link.kte").is_symlink()
 
@@ -866,8 +865,7 @@ def test_rewrap_changes_nothing_when_it_is_only_tried_or_fails(kms: EmbeddedKms)
     done("rewrap", "plain.kte", "--to", "other", "--dry-run")
     fails(6, "no key 'missing'", "rewrap", "plain.kte", "--to", "other", "--to", "missing")
     kms.call("DisableKey", {"KeyId": key_id(kms, "other")})
-    ran = run("rewrap", "plain.kte", "--to", "other")
-    assert ran.returncode == 6
+    envelope("rewrap", "plain.kte", "--to", "other", exit_code=6)
     assert Path("plain.kte").read_bytes() == before
     fails(2, "missing option", "rewrap", "plain.kte")
 
@@ -907,9 +905,8 @@ def test_no_number_of_a_header_is_too_large_to_be_read(field: int, value: int, k
     lines = (["inspect", "plain.kte"], ["verify", "plain.kte"], ["decrypt", "plain.kte", "-o", "-"],
              ["decrypt", "plain.kte", "--range", "0-3", "-o", "-"], ["rewrap", "plain.kte", "--to", "other"])  # fmt: skip
     for line in lines:
-        ran = run(*line)
-        assert ran.returncode in (0, 3, 5), ran.stderr
-        assert b"Traceback" not in ran.stderr
+        ran = envelope(*line, exit_code=None)
+        assert ran.exit_code in (0, 3, 5), ran.stderr
         assert b"unexpected" not in ran.stderr
 
 
@@ -952,10 +949,10 @@ def test_a_signal_ends_the_wait_for_a_pipe(line: str, number: signal.Signals) ->
     done("encrypt", "x", "--key", "demo", "-o", "payload", "--detached", "head")
     for opened in (False, True):
         keep = os.open("pipe", os.O_RDWR) if opened else None
-        with started(*shlex.split(line)) as process:
+        with started("envelope", *shlex.split(line)) as process:
             until(lambda: waits_for_pipe(process.pid))
             process.send_signal(number)
-            assert ended(process) == 128 + number
+            assert process.wait(PATIENCE_SECONDS) == 128 + number
         if keep is not None:
             os.close(keep)
     assert not Path("out").exists()
@@ -964,7 +961,7 @@ def test_a_signal_ends_the_wait_for_a_pipe(line: str, number: signal.Signals) ->
 def waits_for_pipe(pid: int) -> bool:
     with suppress(OSError):
         places = [Path(task, "wchan").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
-        return any(re.search("wait_for_partner|pipe_read", place) for place in places)
+        return any(re.search("wait_for_partner|pipe_read|pipe_write", place) for place in places)
     return False
 
 
@@ -1021,10 +1018,8 @@ def killed_at(call: str, number: int, *arguments: str) -> int:
     """Run a command that is killed when it makes a call to the system for the n-th time."""
     program = need("strace")
     inject = f"inject={call}:signal=SIGKILL:when={number}"
-    command = [program, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject, *PROGRAM, "envelope"]
-    return subprocess.run(
-        [*command, *arguments], capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False
-    ).returncode
+    before = (program, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject)
+    return envelope(*arguments, before=before, exit_code=None).exit_code
 
 
 @pytest.fixture
@@ -1062,28 +1057,9 @@ def test_a_kill_during_a_rewrap(reserve: bool, call: str, number: int, kms: Embe
 # Ends that nobody wants.
 
 
-@contextmanager
-def started(
-    *arguments: str, stdin: int | IO[bytes] = subprocess.PIPE, stdout: int = subprocess.PIPE
-) -> Iterator[subprocess.Popen[bytes]]:
-    command = [*PROGRAM, "envelope", *arguments]
-    with subprocess.Popen(
-        command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, start_new_session=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            for stream in (process.stdin, process.stdout, process.stderr):
-                if stream:
-                    with suppress(BrokenPipeError):
-                        stream.close()
-
-
-def fed(process: subprocess.Popen[bytes], data: bytes, *, forever: bool) -> threading.Thread:
+def feed_with(process: subprocess.Popen[bytes], data: bytes, *, forever: bool) -> None:
     """Give a process its input, and then either more and more of it or nothing at all."""
-    stdin = process.stdin
+    stdin, given = process.stdin, threading.Event()
     assert stdin is not None
 
     def feed() -> None:
@@ -1093,25 +1069,13 @@ def fed(process: subprocess.Popen[bytes], data: bytes, *, forever: bool) -> thre
             while forever:
                 stdin.write(bytes(2**18))
                 stdin.flush()
+                given.set()
                 time.sleep(0.02)
+            given.set()
 
-    thread = threading.Thread(target=feed, daemon=True)
-    thread.start()
-    if not forever:
-        thread.join(30)
-        # The pipe has been emptied but for what fits into it.
-        time.sleep(0.3)
-    else:
-        time.sleep(1)
-    return thread
-
-
-def ended(process: subprocess.Popen[bytes]) -> int | None:
-    """Return the exit code, or None for a process that does not end."""
-    try:
-        return process.wait(PATIENCE_SECONDS)
-    except subprocess.TimeoutExpired:
-        return None
+    threading.Thread(target=feed, daemon=True).start()
+    # All that was given has been read, and more of it or nothing comes.
+    until(lambda: given.is_set() and (forever or waits_for_pipe(process.pid)))
 
 
 CODES = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -1139,11 +1103,11 @@ def test_a_signal_leaves_nothing(
     data = Path(large_envelope).read_bytes()[: 5 * 2**20] if command == "decrypt" else bytes(5 * 2**20)
     options = ("--key", "demo") if command == "encrypt" else ()
     before = sorted(os.listdir())
-    with started(command, *options, "-o", "made", stdout=subprocess.DEVNULL) as process:
-        fed(process, data, forever=input_goes_on)
+    with started("envelope", command, *options, "-o", "made", stdout=subprocess.DEVNULL) as process:
+        feed_with(process, data, forever=input_goes_on)
         assert process.poll() is None
         process.send_signal(number)
-        assert ended(process) == CODES[number]
+        assert process.wait(PATIENCE_SECONDS) == CODES[number]
     assert sorted(os.listdir()) == before
 
 
@@ -1151,13 +1115,13 @@ def test_a_signal_leaves_nothing(
 def test_a_signal_ends_it_while_nobody_takes_its_output(number: signal.Signals, work: Path) -> None:
     with (
         Path(sparse("large", 64 * 2**20)).open("rb") as large,
-        started("encrypt", "--key", "demo", stdin=large) as process,
+        started("envelope", "encrypt", "--key", "demo", stdin=large) as process,
     ):
         assert process.stdout is not None
         assert process.stdout.read(1) == b"\x89"
-        time.sleep(0.5)
+        until(lambda: waits_for_pipe(process.pid))
         process.send_signal(number)
-        assert ended(process) == CODES[number]
+        assert process.wait(PATIENCE_SECONDS) == CODES[number]
 
 
 def test_a_failure_does_not_wait_for_the_rest_of_the_input(work: Path) -> None:
@@ -1168,26 +1132,26 @@ def test_a_failure_does_not_wait_for_the_rest_of_the_input(work: Path) -> None:
     offset = header_of("large.kte").payload_offset
     data = bytearray(Path("large.kte").read_bytes()[: offset + 74 + 2**20 + 1000])
     data[offset + 1000] ^= 1
-    with started("decrypt", "-o", "opened", stdout=subprocess.DEVNULL) as process:
-        fed(process, bytes(data), forever=False)
-        assert ended(process) == 5
+    with started("envelope", "decrypt", "-o", "opened", stdout=subprocess.DEVNULL) as process:
+        feed_with(process, bytes(data), forever=False)
+        assert process.wait(PATIENCE_SECONDS) == 5
     assert not Path("opened").exists()
 
 
 def test_a_reader_that_goes_away(large_envelope: str) -> None:
-    with started("decrypt", large_envelope, "-o", "-") as process:
+    with started("envelope", "decrypt", large_envelope, "-o", "-") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.read(1) == b"\0"
         process.stdout.close()
-        assert ended(process) == 141
+        assert process.wait(PATIENCE_SECONDS) == 141
         assert process.stderr.read() == b""
-    with Path("large").open("rb") as large, started("encrypt", "--key", "demo", stdin=large) as process:
+    with Path("large").open("rb") as large, started("envelope", "encrypt", "--key", "demo", stdin=large) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.read(1)
         process.stdout.close()
-        assert ended(process) == 141
+        assert process.wait(PATIENCE_SECONDS) == 141
         assert process.stderr.read() == b""
 
 
@@ -1203,8 +1167,7 @@ def test_a_full_disk(disk: Path, large_envelope: str) -> None:
         fails(8, "cannot write .*made: no space left", *arguments, "-o", str(disk / "made"))
         assert os.listdir(disk) == []
         with (disk / "redirected").open("wb") as target:
-            ran = run(*arguments, "-o", "-", stdout=target)
-        assert (ran.returncode, b"no space left" in ran.stderr) == (8, True), ran.stderr
+            assert b"no space left" in envelope(*arguments, "-o", "-", stdout=target, exit_code=8).stderr
         (disk / "redirected").unlink()
     fails(8, "no space left", "encrypt", "--key", "demo", "-a", "large", "-o", str(disk / "made"))
     assert os.listdir(disk) == []
@@ -1214,8 +1177,7 @@ def test_a_full_disk(disk: Path, large_envelope: str) -> None:
         done("encrypt", "--key", "demo", name, "-o", str(disk / name), *options)
         (disk / "ballast").write_bytes(bytes(2**19))
         before = (disk / name).read_bytes()
-        ran = run("rewrap", str(disk / name), "--to", "other")
-        assert ran.returncode == (0 if options else 8), ran.stderr
+        envelope("rewrap", str(disk / name), "--to", "other", exit_code=0 if options else 8)
         assert ((disk / name).read_bytes() == before) == (not options)
         assert sorted(os.listdir(disk)) == sorted(["ballast", name])
         (disk / name).unlink()
@@ -1225,49 +1187,55 @@ def test_output_that_is_always_full() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
     with Path("/dev/full").open("wb") as full:
-        ran = run("encrypt", "--key", "demo", input=b"text", stdout=full)
-    assert (ran.returncode, b"no space left" in ran.stderr) == (8, True)
+        ran = envelope("encrypt", "--key", "demo", stdin=b"text", stdout=full, exit_code=8)
+    assert b"no space left" in ran.stderr
 
 
-def test_a_terminal_is_refused_what_it_cannot_show(kms: EmbeddedKms) -> None:
+def shown(command: str, typed: str = "", exit_code: int = 0) -> str:
+    """Run a line of the shell on a terminal, and return what that shows."""
+    line = f"stty cols 80 rows 24; {command.replace('kmstool', ' '.join(PROGRAM))}"
+    ran = subprocess.run([*ON_TERMINAL, line], input=typed.encode(), capture_output=True, timeout=60, check=False)
+    text = ran.stdout.decode(errors="backslashreplace")
+    assert ran.returncode == exit_code, text
+    return text
+
+
+@pytest.fixture
+def for_terminals(kms: EmbeddedKms, work: Path) -> None:
     Path("plain").write_bytes(b"text\n")
     Path("binary").write_bytes(bytes(range(256)))
     for name in ("plain", "binary"):
         sealed(kms, Path(name).read_bytes(), f"{name}.kte")
 
-    def shown(command: str, typed: str = "") -> tuple[int, str]:
-        line = f"stty cols 80 rows 24; {command.replace('kmstool', ' '.join(PROGRAM))}"
-        ran = subprocess.run([*ON_TERMINAL, line], input=typed.encode(), capture_output=True, timeout=60, check=False)
-        return ran.returncode, ran.stdout.decode(errors="backslashreplace")
 
-    code, text = shown("kmstool envelope encrypt --key demo < plain")
-    assert code == 8
+@pytest.mark.usefixtures("for_terminals")
+def test_a_terminal_is_refused_an_envelope_but_for_armor() -> None:
+    text = shown("kmstool envelope encrypt --key demo < plain", exit_code=8)
     assert "binary data is not written to a terminal" in text
     assert "\x89" not in text
-    code, text = shown("kmstool envelope encrypt --key demo --armor < plain")
-    assert code == 0
-    assert BEGIN.decode() in text
-    code, text = shown("kmstool envelope decrypt < plain.kte")
-    assert code == 0
-    assert "text\r\n" in text
-    code, text = shown("kmstool envelope decrypt < binary.kte")
-    assert code == 8
+    assert BEGIN.decode() in shown("kmstool envelope encrypt --key demo --armor < plain")
+
+
+@pytest.mark.usefixtures("for_terminals")
+def test_a_terminal_is_refused_what_it_cannot_show() -> None:
+    assert "text\r\n" in shown("kmstool envelope decrypt < plain.kte")
+    text = shown("kmstool envelope decrypt < binary.kte", exit_code=8)
     assert "binary data is not written to a terminal" in text
     assert "--armor" not in text, "decrypt has no such option"
     assert "\\xff" not in text
-    code, text = shown("kmstool envelope decrypt -o - < binary.kte")
-    assert code == 0
-    assert "\\xff" in text
-    code, text = shown("kmstool envelope encrypt --key demo", "typed\n\x04")
-    assert code == 2
-    assert "stdin is a terminal" in text
+    assert "\\xff" in shown("kmstool envelope decrypt -o - < binary.kte")
+
+
+@pytest.mark.usefixtures("for_terminals")
+def test_a_terminal_that_was_not_named_is_not_read() -> None:
+    assert "stdin is a terminal" in shown("kmstool envelope encrypt --key demo", "typed\n\x04", exit_code=2)
+
+
+@pytest.mark.parametrize("option", ["", "--quiet"])
+def test_progress_is_shown_after_half_a_second(option: str) -> None:
     large = sparse("large", 2**22)
-    code, text = shown(f"(cat {large}; sleep 1.5; cat {large}) | kmstool envelope encrypt --key demo -o made")
-    assert code == 0
-    assert "encrypting" in text
-    code, text = shown(f"(cat {large}; sleep 1.5; cat {large}) | kmstool envelope encrypt --quiet --key demo -o quiet")
-    assert code == 0
-    assert "encrypting" not in text
+    text = shown(f"(cat {large}; sleep 0.6; cat {large}) | kmstool envelope encrypt {option} --key demo -o made")
+    assert ("encrypting" in text) == (option == "")
 
 
 def memory_of(report: Path, *arguments: str, **settings: Any) -> int:
@@ -1365,9 +1333,8 @@ def test_what_a_child_cannot_open_its_parent_opens() -> None:
     path = Path("sealed", f"{altered}.kte")
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    ran = run("decrypt", "-r", "sealed", "-o", "opened", "--verbose", "--no-manifest")
+    ran = envelope("decrypt", "-r", "sealed", "-o", "opened", "--verbose", "--no-manifest", exit_code=9)
     said = ran.stderr.decode()
-    assert ran.returncode == 9
     assert said.count(f"{altered}.kte: ") == 1
     assert "1 of 200 files" in said
     assert said.count("Decrypt: ") == len(own) + 2
@@ -1397,8 +1364,7 @@ def test_what_a_folder_holds_besides_files() -> None:
     Path("tree", "link").symlink_to("../secret")
     Path("tree", "folder").symlink_to("..")
     os.mkfifo("tree/pipe")
-    ran = run("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
-    assert ran.returncode == 0
+    ran = envelope("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
     assert b"3 links and special files in" in ran.stderr
     assert sorted(tree_of("sealed")) == [".kmstool-manifest.kte", "file.kte"]
     Path("sealed", "note.txt").write_text("no envelope")
@@ -1440,11 +1406,10 @@ def test_a_file_in_the_way_of_a_folder_is_one_failure() -> None:
     assert len(tree_of("opened")) == len(before) - 1
 
 
-def bounded(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+def bounded(*arguments: str, exit_code: int) -> Ran:
     """Run a command as one who may not read everything, which root may unless it gives that up."""
-    bound = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
-    command = [*bound, *PROGRAM, "envelope", *arguments]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_SECONDS, check=False)
+    bound = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    return envelope(*arguments, before=bound, exit_code=exit_code)
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o444, 0o111], ids=oct)
@@ -1458,10 +1423,8 @@ def test_folders_that_cannot_be_read_are_failures(mode: int, more: tuple[str, ..
     for folder, options in (("tree", ("--key", "demo")), ("sealed", ())):
         verb = "decrypt" if folder == "sealed" else "encrypt"
         Path(folder, "3").chmod(mode)
-        ran = bounded(verb, "-r", folder, "-o", f"{folder}-out", *options, *more)
+        said = bounded(verb, "-r", folder, "-o", f"{folder}-out", *options, *more, exit_code=9).err
         Path(folder, "3").chmod(0o755)
-        said = ran.stderr.decode()
-        assert ran.returncode == 9, said
         assert re.search(f"^kmstool: {named}(.kte)?: cannot read .*: permission denied", said, re.MULTILINE), said
         assert re.search(f"1 of 7 files and folders in .*{folder} were not {verb}ed", said), said
         if not more:
@@ -1471,10 +1434,9 @@ def test_folders_that_cannot_be_read_are_failures(mode: int, more: tuple[str, ..
 def test_a_folder_that_cannot_be_read_at_all() -> None:
     make_tree(3)
     Path("tree").chmod(0)
-    ran = bounded("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
+    ran = bounded("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo", exit_code=3)
     Path("tree").chmod(0o755)
-    assert ran.returncode == 3, ran.stderr
-    assert b"cannot read " in ran.stderr
+    assert "cannot read " in ran.err
     assert not Path("sealed").exists()
 
 
@@ -1482,10 +1444,10 @@ def test_a_name_that_is_no_text_is_one_failure_or_none() -> None:
     Path("tree").mkdir()
     for name in (b"a", b"n\xff", b"z"):
         Path("tree", os.fsdecode(name)).write_text("text")
-    ran = run("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
-    assert ran.returncode in (0, 9), ran.stderr
+    ran = envelope("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo", exit_code=None)
+    assert ran.exit_code in (0, 9), ran.stderr
     assert {"a.kte", "z.kte"} <= set(os.listdir("sealed"))
-    assert (len(os.listdir("sealed")) == 4) == (ran.returncode == 0)
+    assert (len(os.listdir("sealed")) == 4) == (ran.exit_code == 0)
 
 
 @pytest.mark.parametrize(
@@ -1537,6 +1499,13 @@ def test_options_that_do_not_go_together(command: str, reason: str) -> None:
     assert sorted(os.listdir()) == ["plain", "tree"]
 
 
+def processes_of_group(group: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.killpg(group, 0)
+        return True
+    return False
+
+
 @pytest.mark.usefixtures("uncovered")
 def test_a_signal_ends_all_processes_of_a_folder(work: Path) -> None:
     for number in range(4000):
@@ -1548,21 +1517,12 @@ def test_a_signal_ends_all_processes_of_a_folder(work: Path) -> None:
     def made() -> int:
         return sum(len(names) for _, _, names in os.walk("sealed"))
 
-    with started("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo", "--quiet") as process:
+    with started("envelope", "encrypt", "-r", "tree", "-o", "sealed", "--key", "demo", "--quiet") as process:
         until(lambda: made() > 50)
         process.send_signal(signal.SIGTERM)
-        assert ended(process) == 143
-        count = made()
-        assert count < 4000, "it was faster than the signal"
-        time.sleep(0.3)
-        assert made() == count
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
+        assert process.wait(PATIENCE_SECONDS) == 143
+        until(lambda: not processes_of_group(process.pid))
+        assert made() < 4000, "it was faster than the signal"
 
 
 def test_the_suite_of_chinese_algorithms(tmp_path: Path) -> None:
@@ -1589,6 +1549,6 @@ def test_an_answer_under_another_key_is_refused(kms: EmbeddedKms) -> None:
 
 def test_errors_for_programs(large_envelope: str) -> None:
     name = altered(large_envelope, header_of(large_envelope).payload_offset + 74 + 500)
-    ran = run("decrypt", name, "-o", "-", "--format", "json")
-    assert (ran.returncode, ran.stdout) == (5, b"")
+    ran = envelope("decrypt", name, "-o", "-", "--format", "json", exit_code=5)
+    assert ran.stdout == b""
     assert json.loads(ran.stderr)["error"]["code"] == "IntegrityError"

@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 
 from kmstool.server.app import EmbeddedKms
-from tests.conftest import PROGRAM, small_disk
-from tests.envelopes import calls_of, done, fails, key_id, make_keys, make_tree, recipients_of, run, tree_of
+from tests.conftest import small_disk
+from tests.envelopes import calls_of, done, envelope, fails, key_id, make_keys, make_tree, recipients_of, tree_of
+from tests.foreign import openssl
+from tests.program import TIMEOUT_SECONDS, started, until
 
+# More than a machine encrypts in the time that a signal takes.
+FILES = 1000
 MANIFEST = ".kmstool-manifest.kte"
 ENCRYPT = ("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo")
 OPEN = ("decrypt", "-r", "sealed", "-o", "opened")
@@ -94,14 +98,14 @@ def test_a_folder_that_becomes_a_link_meanwhile_leads_nowhere(where: str, tree: 
                           stderr=subprocess.DEVNULL) as swapper:  # fmt: skip
         try:
             for _ in range(5):
-                ran = run(*(ENCRYPT if where == "source" else OPEN), "--force")
-                assert ran.returncode in (0, 9), ran.stderr
+                ran = envelope(*(ENCRYPT if where == "source" else OPEN), "--force", exit_code=None)
+                assert ran.exit_code in (0, 9), ran.stderr
         finally:
             swapper.kill()
     assert os.listdir("outside") == ["a"]
     assert Path("outside", "a").read_text() == "outside"
     if where == "source":
-        run(*OPEN, "--no-manifest")
+        envelope(*OPEN, "--no-manifest")
         assert b"outside" not in tree_of("opened").values()
 
 
@@ -204,8 +208,8 @@ def test_a_manifest_that_is_lost_is_missed(tree: dict[str, bytes]) -> None:
     done(*ENCRYPT, "--no-manifest")
     assert MANIFEST not in os.listdir("sealed")
     assert "manifest" not in json.loads(done("inspect", "sealed/a.kte", "--query", "Aad"))
-    ran = run("verify", "-r", "sealed")
-    assert (ran.returncode, ran.stdout) == (0, b"7 envelopes valid\n")
+    ran = envelope("verify", "-r", "sealed")
+    assert ran.stdout == b"7 envelopes valid\n"
     assert b"the folder has no manifest: files that are missing or extra are not noticed" in ran.stderr
     assert json.loads(done("verify", "-r", "sealed", "--format", "json", "--no-manifest")) == {
         "Valid": True,
@@ -277,22 +281,19 @@ def test_a_rewrap_of_all_files_keeps_the_folder_whole(kms: EmbeddedKms, tree: di
 
 
 def test_a_folder_that_was_stopped_is_finished_by_running_it_again() -> None:
-    before = make_tree(3000)
-    with subprocess.Popen([*PROGRAM, "envelope", *ENCRYPT], stderr=subprocess.PIPE) as process:
-        while len(tree_of("sealed")) < 20 if Path("sealed").exists() else True:
-            assert process.poll() is None
+    before = make_tree(FILES)
+    with started("envelope", *ENCRYPT) as process:
+        until(lambda: sum(len(names) for _, _, names in os.walk("sealed")) >= 20)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-        assert process.returncode == 143
+        assert process.wait(TIMEOUT_SECONDS) == 143
     made = len(tree_of("sealed"))
-    assert 20 <= made < 3000
+    assert 20 <= made < FILES
     assert not Path("sealed", MANIFEST).exists()
-    ran = run(*ENCRYPT)
-    assert ran.returncode == 0, ran.stderr
+    ran = envelope(*ENCRYPT)
     found = re.search(rb"([0-9]+) files were encrypted, and ([0-9]+) were there already", ran.stderr)
     assert found
-    assert (int(found[1]), int(found[2])) == (3000 - made, made)
-    assert b"0 files were encrypted, and 3000 were there already" in run(*ENCRYPT).stderr
+    assert (int(found[1]), int(found[2])) == (FILES - made, made)
+    assert f"0 files were encrypted, and {FILES} were there already" in envelope(*ENCRYPT).err
     done(*OPEN)
     assert tree_of("opened") == before
 
@@ -362,14 +363,12 @@ def test_a_second_folder_into_the_same_one_keeps_what_the_manifest_lists(tree: d
 
 
 def test_a_second_run_by_one_who_cannot_open_the_manifest_says_so(kms: EmbeddedKms) -> None:
-    need = ["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "private.pem"]
-    subprocess.run(need, check=True, capture_output=True)
-    subprocess.run(["openssl", "pkey", "-in", "private.pem", "-pubout", "-out", "public.pem"], check=True)
+    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "private.pem")
+    openssl("pkey", "-in", "private.pem", "-pubout", "-out", "public.pem")
     make_tree(3)
     line = ("encrypt", "-r", "tree", "-o", "sealed", "--public-key", "public.pem")
     done(*line)
-    ran = run(*line)
-    assert ran.returncode == 0
+    ran = envelope(*line)
     assert b"0 files were encrypted, and 3 were there already" in ran.stderr
     assert b"the new one lists the files of this folder only" in ran.stderr
     done(*OPEN, "--identity", "private.pem")
@@ -378,7 +377,7 @@ def test_a_second_run_by_one_who_cannot_open_the_manifest_says_so(kms: EmbeddedK
 def test_a_dry_run_makes_nothing(tree: dict[str, bytes]) -> None:
     before = tree_of(".")
     for line in (["encrypt", "-r", "tree", "-o", "again", "--key", "demo"], [*OPEN]):
-        assert b"dry run: 7 files would be" in run(*line, "--dry-run").stderr
+        assert b"dry run: 7 files would be" in envelope(*line, "--dry-run").stderr
     assert tree_of(".") == before
 
 
@@ -387,9 +386,8 @@ def test_a_full_disk_is_not_said_to_have_changed_nothing(tmp_path: Path) -> None
     for name in make_tree(60):
         Path("tree", name).write_bytes(bytes(100_000))
     with small_disk(tmp_path / "disk", "2m") as disk:
-        ran = run("encrypt", "-r", "tree", "-o", str(disk / "sealed"), "--key", "demo")
+        ran = envelope("encrypt", "-r", "tree", "-o", str(disk / "sealed"), "--key", "demo", exit_code=9)
         said = ran.stderr.decode()
-        assert ran.returncode == 9, said
         assert "no space left" in said
         assert "no file was changed" not in said
         assert "the manifest was not written" in said or MANIFEST in os.listdir(disk / "sealed")
