@@ -55,8 +55,8 @@ def apply(kms: EmbeddedKms, text: str) -> list[Cmk | WhiteBoxKey]:
 def export(kms: EmbeddedKms, *, plaintext: bool) -> str:
     """Return all keys of all regions as a seed file; with `plaintext` their material too, in clear."""
     with kms.transaction(write=False) as transaction:
-        rows = [cmks.from_row(transaction, row) for row in transaction.db.execute("SELECT * FROM cmk ORDER BY rowid")]
-        tables = [_table(transaction, cmk, plaintext=plaintext) for cmk in rows]
+        added = cmks.TABLE.select(transaction, "ORDER BY rowid")
+        tables = [_table(transaction, cmk, plaintext=plaintext) for cmk in added]
         return "\n".join(tables + white_box.export(transaction, plaintext=plaintext))
 
 
