@@ -267,11 +267,11 @@ def test_the_literals_of_all_layers_cost_nothing_to_import() -> None:
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module_name)
-def test_no_request_is_made_up_for_its_transaction(path: Path) -> None:
+def test_no_request_is_made_up_for_its_transaction() -> None:
     """Whoever needs the rows of the embedded KMS asks for a `transaction(write=...)`; an action is a client's word."""
     made_up = [
-        node.lineno
+        (module_name(path), node.lineno)
+        for path in SOURCES
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
@@ -283,11 +283,12 @@ def test_no_request_is_made_up_for_its_transaction(path: Path) -> None:
     assert made_up == []
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if CLI in path.parents], ids=module_name)
-def test_no_command_reads_the_rows_of_the_store(path: Path) -> None:
+def test_no_command_reads_the_rows_of_the_store() -> None:
     """What the owner of an embedded KMS does to it is a function of `server.admin`; commands parse and print."""
     rows = [
-        node.lineno
+        (module_name(path), node.lineno)
+        for path in MODULES
+        if CLI in path.parents
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in ("db", "vault", "transaction")
     ]
