@@ -14,6 +14,8 @@ from kmstool.server.tables.sealed_rows import KeyTable
 LIMIT = 1000
 """How many keys a region can have; the pages say 1000 and 200."""
 
+MATERIAL_BYTES = KEY_BYTES["AES_256"]
+
 TYPES = (1, 2)
 """An ordinary key, and one whose bytes came from a quantum source; here there is no difference."""
 
@@ -52,7 +54,7 @@ def new_id() -> str:
 
 def new_material() -> bytes:
     """Return the bytes of a new key: one for AES-256, in every region."""
-    return secrets.token_bytes(KEY_BYTES["AES_256"])
+    return secrets.token_bytes(MATERIAL_BYTES)
 
 
 def wrap(transaction: Transaction, region: str, key_id: str, material: bytes) -> bytes:
@@ -63,7 +65,7 @@ def wrap(transaction: Transaction, region: str, key_id: str, material: bytes) ->
 def material(transaction: Transaction, key: BetaKey) -> bytes:
     """Return the material of a key; raise `IntegrityError` for a row that is damaged or stood elsewhere."""
     plain = transaction.vault.unwrap(identity(key.region, key.key_id), key.wrapped)
-    if len(plain) != KEY_BYTES["AES_256"]:
+    if len(plain) != MATERIAL_BYTES:
         raise TABLE.damaged(key)
     return plain
 
