@@ -154,6 +154,7 @@ def test_a_key_lives(server: Served, method: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
+        (Ask(method="PUT"), 4600),
         (Ask(kind="HmacMD5"), 4100),
         (Ask(signed_host="kms-gz.api.qcloud.com"), 4100),
         (Ask(unsigned={"limit": "1"}), 4100),
