@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar
 from kmstool.cli import recipients
 from kmstool.cli.envelope_files import SUFFIX
 from kmstool.cli.envelope_jobs import EncryptJob
+from kmstool.cli.hints import hint_of
 from kmstool.cli.io import inputs
 from kmstool.cli.processes import Outcome
 from kmstool.cli.session.session import Session
@@ -186,12 +187,9 @@ def manifest_of(folder: Beneath, identities: Sequence[Identity]) -> Manifest | N
     try:
         return opened(Source.of(descriptor), identities)
     except KmsToolError as error:
-        raise type(error)(
-            f"the manifest {NAME}{SUFFIX}: {error.message}",
-            hint=error.hint or "--no-manifest does without it: what is missing or extra is not noticed then",
-            kms_code=error.kms_code,
-            request_id=error.request_id,
-        ) from error
+        failure = error.retold(f"the manifest {NAME}{SUFFIX}: {error.message}")
+        failure.hint = hint_of(error) or "--no-manifest does without it: what is missing or extra is not noticed then"
+        raise failure from error
     finally:
         os.close(descriptor)
 
