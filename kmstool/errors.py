@@ -97,7 +97,7 @@ class KmsToolError(Exception):
 
 
 class UsageError(KmsToolError):
-    """The command line makes no sense, or a needed confirmation is missing; raised in `cli/` only."""
+    """The command line makes no sense, or a needed confirmation is missing."""
 
     exit_code = 2
 
@@ -109,9 +109,9 @@ class InputError(KmsToolError):
 
 
 class ArgumentError(InputError):
-    """A value that the caller chose cannot be one: a name that is none, or choices that exclude each other.
+    """A value was chosen that cannot be: the name of nothing, or one that excludes another.
 
-    On the command line that is a `UsageError`.
+    On the command line that is a `UsageError`, which only `cli/` raises.
     """
 
     exit_code = 2

@@ -208,7 +208,8 @@ def _report(session: Session, error: KmsToolError) -> int:
         say(f"error: {message}" + (f" [{error.kms_code}]" if error.kms_code else ""))
         if hint:
             say(f"hint: {hint}")
-        if error.request_id:
+        # What the embedded KMS calls a request nobody can be asked about.
+        if error.request_id and (session.settings.verbose or not session.used_local):
             say(f"request id: {error.request_id}")
     return _without_stdout(error.exit_code)
 
