@@ -23,8 +23,8 @@ def run() -> None:
                 continue
     except KeyboardInterrupt:
         exit_code = _INTERRUPTED
-    except MemoryError:
-        # Not even the code that makes messages could be loaded.
+    except (MemoryError, SystemError):
+        # Not even the code that makes messages could be loaded. The interpreter's own code at times loses the first.
         os.write(2, b"kmstool: error: out of memory\n")
         exit_code = _OUTPUT_ERROR
     os._exit(exit_code)

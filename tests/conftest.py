@@ -71,6 +71,14 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def uncovered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run programs without measuring coverage, whose start and files would count as theirs."""
+    for name in list(os.environ):
+        if name.startswith("COVERAGE_"):
+            monkeypatch.delenv(name)
+
+
 @contextmanager
 def small_disk(place: Path, size: str) -> Iterator[Path]:
     """Mount a disk of a size such as `3m`, which only root can do."""

@@ -9,6 +9,7 @@ that its children and `os.write` find what they would find in a process.
 import gc
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -180,6 +181,18 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end, "it never happened"
         time.sleep(0.005)
+
+
+# Where the kernel has a process that waits for a pipe: to be opened at its other end, to have data, to have room.
+PIPE = "wait_for_partner|pipe_read|pipe_write"
+
+
+def waits(process: "subprocess.Popen[bytes]", where: str) -> bool:
+    """Tell whether a thread of a process waits in a function of the kernel that a pattern names."""
+    with suppress(OSError):
+        places = [Path(task, "wchan").read_text() for task in Path(f"/proc/{process.pid}/task").iterdir()]
+        return any(re.search(where, place) for place in places)
+    return False
 
 
 def _number(file: int | IO[bytes]) -> int:

@@ -53,7 +53,7 @@ from tests.envelopes import (
     tree_of,
 )
 from tests.foreign import openssl
-from tests.program import TIMEOUT_SECONDS, Ran, started, until
+from tests.program import PIPE, TIMEOUT_SECONDS, Ran, started, until, waits
 
 # How long a command may take to end after it was told to.
 PATIENCE_SECONDS = 8
@@ -950,19 +950,12 @@ def test_a_signal_ends_the_wait_for_a_pipe(line: str, number: signal.Signals) ->
     for opened in (False, True):
         keep = os.open("pipe", os.O_RDWR) if opened else None
         with started("envelope", *shlex.split(line)) as process:
-            until(lambda: waits_for_pipe(process.pid))
+            until(lambda: waits(process, PIPE))
             process.send_signal(number)
             assert process.wait(PATIENCE_SECONDS) == 128 + number
         if keep is not None:
             os.close(keep)
     assert not Path("out").exists()
-
-
-def waits_for_pipe(pid: int) -> bool:
-    with suppress(OSError):
-        places = [Path(task, "wchan").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
-        return any(re.search("wait_for_partner|pipe_read|pipe_write", place) for place in places)
-    return False
 
 
 def test_two_rewraps_of_one_file_at_once(kms: EmbeddedKms) -> None:
@@ -1022,14 +1015,6 @@ def killed_at(call: str, number: int, *arguments: str) -> int:
     return envelope(*arguments, before=before, exit_code=None).exit_code
 
 
-@pytest.fixture
-def uncovered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run the program without measuring coverage, whose own files would be counted."""
-    for name in list(os.environ):
-        if name.startswith("COVERAGE_"):
-            monkeypatch.delenv(name)
-
-
 IN_PLACE = [("pwrite64", 1), ("fsync", 1), ("pwrite64", 2), ("fsync", 2)]
 BY_COPY = [("copy_file_range", 1), ("copy_file_range", 2), ("fsync", 1), ("linkat", 1), ("/^rename", 1), ("fsync", 2)]
 
@@ -1075,7 +1060,7 @@ def feed_with(process: subprocess.Popen[bytes], data: bytes, *, forever: bool) -
 
     threading.Thread(target=feed, daemon=True).start()
     # All that was given has been read, and more of it or nothing comes.
-    until(lambda: given.is_set() and (forever or waits_for_pipe(process.pid)))
+    until(lambda: given.is_set() and (forever or waits(process, PIPE)))
 
 
 CODES = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -1119,7 +1104,7 @@ def test_a_signal_ends_it_while_nobody_takes_its_output(number: signal.Signals, 
     ):
         assert process.stdout is not None
         assert process.stdout.read(1) == b"\x89"
-        until(lambda: waits_for_pipe(process.pid))
+        until(lambda: waits(process, PIPE))
         process.send_signal(number)
         assert process.wait(PATIENCE_SECONDS) == CODES[number]
 

@@ -1,6 +1,6 @@
 """Every end of the program is an exit code, every failure one message on stderr; nobody sees a traceback.
 
-The program runs as users run it: as a process, with pipes, terminals, signals and full disks.
+Where pipes, terminals, signals, full disks or its start are what counts, it runs as users run it: as a process.
 """
 
 import base64
@@ -11,8 +11,8 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ from kmstool.cli import main, options
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables.store import DATABASE
 from tests.conftest import PROGRAM, PROGRAM_ON_TERMINAL
+from tests.program import PIPE, TIMEOUT_SECONDS, Ran, kmstool, started, until, waits
 
-TIMEOUT_SECONDS = 60
+# How long a command that was told to end may take, and one that goes on would take longer.
+SOON_SECONDS = 20
 ERROR_FIELDS = {"code", "exit", "message", "hint", "kms_code", "request_id"}
 
 
@@ -90,19 +92,9 @@ def shadow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
     return put
 
 
-def run(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    streams: dict[str, Any] = {} if "input" in settings else {"stdin": subprocess.DEVNULL}
-    streams |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.run([*PROGRAM, *arguments], check=False, text=True, timeout=TIMEOUT_SECONDS, **streams | settings)
-
-
-def run_redirected(redirection: str, *arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    """Run the program with a redirection of the shell, such as `>&-`."""
-    streams: dict[str, Any] = {} if "input" in settings else {"stdin": subprocess.DEVNULL}
-    command = ["sh", "-c", f'"$@" {redirection}', "sh", *PROGRAM, *arguments]
-    return subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, **streams | settings
-    )
+def redirected(redirection: str) -> tuple[str, ...]:
+    """Return the words that run the program with a redirection of the shell, such as `>&-`."""
+    return ("sh", "-c", f'"$@" {redirection}', "sh")
 
 
 def run_on_terminal(*arguments: str, typed: str = "") -> tuple[int, str]:
@@ -118,44 +110,22 @@ def run_on_terminal(*arguments: str, typed: str = "") -> tuple[int, str]:
 
 
 @contextmanager
-def waiting_for_input(*arguments: str, prefix: tuple[str, ...] = ()) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def waiting_for_input(*arguments: str, before: Sequence[str] = ()) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
     """Start the program with a pipe named `input` as FILE; give it and the pipe's other end once it reads."""
     os.mkfifo("input")
-    command = [*prefix, *PROGRAM, *arguments, "input"]
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield process, opened(process, "input")
-        finally:
-            process.kill()
+    with started(*arguments, "input", stdin=subprocess.DEVNULL, before=before) as process:
+        writer = os.open("input", os.O_WRONLY)
+        yield process, writer
 
 
-def opened(process: subprocess.Popen[str], fifo: str) -> int:
-    """Return a descriptor to write to `fifo` as soon as the process has it open to read."""
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while time.monotonic() < deadline:
-        assert process.poll() is None, process.communicate()
-        try:
-            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            time.sleep(0.01)
-    raise TimeoutError(fifo)
+def opened_by(process: "subprocess.Popen[bytes]", name: str) -> bool:
+    """Tell whether a process has opened a file of that name."""
+    with suppress(OSError):
+        return any(os.readlink(link).endswith(name) for link in Path(f"/proc/{process.pid}/fd").iterdir())
+    return False
 
 
-def wait_until_open(process_id: int, name: str) -> None:
-    """Return soon after a process has opened a file of that name; without /proc, after a second."""
-    folder = Path(f"/proc/{process_id}/fd")
-    deadline = time.monotonic() + (TIMEOUT_SECONDS if folder.exists() else 1)
-    while time.monotonic() < deadline:
-        with suppress(OSError):
-            if any(os.readlink(link).endswith(name) for link in folder.iterdir()):
-                break
-        time.sleep(0.01)
-    time.sleep(0.2)
-
-
-def error_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+def error_of(done: Ran) -> dict[str, Any]:
     """Return the one JSON object that stderr is."""
     answer = json.loads(done.stderr)
     assert set(answer) == {"error"}
@@ -173,51 +143,46 @@ def assert_a_message(stderr: str) -> None:
 def test_a_reader_that_goes_away_ends_the_program_quietly(arguments: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    done = run(*arguments, stdout=writer)
+    done = kmstool(*arguments, stdout=writer, exit_code=141, process=True)
     os.close(writer)
-    assert (done.returncode, done.stderr) == (141, "")
+    assert done.err == ""
 
 
 @needs_dev_full
 @pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
 def test_output_that_does_not_fit_is_an_error(arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
-        done = run(*arguments, stdout=full)
-    assert done.returncode == 8
-    assert "no space left" in done.stderr
-    assert "Traceback" not in done.stderr
+        done = kmstool(*arguments, stdout=full, exit_code=8, process=True)
+    assert "no space left" in done.err
 
 
 @pytest.mark.parametrize("arguments", [["key", "list"], ["random", "8"], ["key", "show", "demo", "--format", "json"]])
 def test_closed_stdout_is_an_error(arguments: list[str]) -> None:
     """What was asked for got lost; exit code 0 would say that it did not."""
-    done = run_redirected(">&-", *arguments)
-    assert "Traceback" not in done.stderr
-    assert done.returncode == 8
+    kmstool(*arguments, before=redirected(">&-"), exit_code=8)
 
 
 @pytest.mark.parametrize(
     "arguments", [["encrypt", "--key", "demo"], ["decrypt", "-"], ["api", "ListKeys", "--params", "-"]]
 )
 def test_closed_stdin_is_an_error(arguments: list[str]) -> None:
-    done = run_redirected("<&-", *arguments)
-    assert_a_message(done.stderr)
-    assert done.returncode in (2, 3)
+    done = kmstool(*arguments, before=redirected("<&-"), exit_code=None)
+    assert_a_message(done.err)
+    assert done.exit_code in (2, 3)
 
 
 def test_closed_stderr_does_not_turn_notes_into_data() -> None:
-    done = run_redirected("2>&-", "encrypt", "--key", "demo", input="secret\n")
-    assert done.returncode == 0
-    assert re.fullmatch(r"\S+-k-\S+-k-\S+\n", done.stdout), done.stdout
+    done = kmstool("encrypt", "--key", "demo", stdin="secret\n", before=redirected("2>&-"))
+    assert re.fullmatch(r"\S+-k-\S+-k-\S+\n", done.out), done.out
 
 
 def test_closed_stderr_keeps_the_exit_code() -> None:
-    assert run_redirected("2>&-", "key", "show", "dmeo").returncode == 6
+    kmstool("key", "show", "dmeo", before=redirected("2>&-"), exit_code=6)
 
 
 @needs_dev_full
 def test_full_stderr_keeps_the_exit_code() -> None:
-    assert run_redirected("2>/dev/full", "key", "show", "dmeo").returncode == 6
+    kmstool("key", "show", "dmeo", before=redirected("2>/dev/full"), exit_code=6)
 
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
@@ -230,41 +195,27 @@ def test_a_signal_leaves_no_half_file(number: signal.Signals, code: int, target:
     before = sorted(os.listdir())
     with waiting_for_input("encrypt", "--key", "demo", "-o", target, "--force") as (process, writer):
         os.write(writer, b"half of a secr")
-        time.sleep(0.1)
+        until(lambda: waits(process, PIPE))
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
         os.close(writer)
-    assert (process.returncode, stdout) == (code, "")
-    assert "Traceback" not in stderr
+    assert (process.returncode, stdout) == (code, b"")
+    assert b"Traceback" not in stderr
     assert sorted(os.listdir()) == sorted([*before, "input"])
     assert Path("plain.txt").read_text() == "plain"
 
 
 def test_a_hang_up_that_was_to_be_ignored_is_ignored() -> None:
     """`nohup kmstool …` goes on after the terminal is closed."""
-    prefix = ("sh", "-c", "trap '' HUP; exec \"$@\"", "sh")
-    with waiting_for_input("encrypt", "--key", "demo", prefix=prefix) as (process, writer):
+    ignored = ("sh", "-c", "trap '' HUP; exec \"$@\"", "sh")
+    with waiting_for_input("encrypt", "--key", "demo", before=ignored) as (process, writer):
+        # It is there before the next byte is.
         process.send_signal(signal.SIGHUP)
-        time.sleep(0.3)
-        assert process.poll() is None, "the hang-up ended it"
         os.write(writer, b"secret")
         os.close(writer)
         stdout, _ = process.communicate(timeout=TIMEOUT_SECONDS)
-    assert process.returncode == 0
-    assert "-k-" in stdout
-
-
-def output_after_signal(
-    process: "subprocess.Popen[bytes]", number: signal.Signals, seconds: float
-) -> tuple[bytes, bytes]:
-    """Send a signal to a process that waits, and return its stdout and stderr after it ended soon."""
-    process.send_signal(number)
-    try:
-        return process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        pytest.fail(f"{seconds} seconds after the signal it still waits")
-    finally:
-        process.kill()
+    assert process.returncode == 0, "the hang-up ended it"
+    assert b"-k-" in stdout
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
@@ -274,19 +225,18 @@ def test_a_signal_ends_the_wait_for_a_busy_store(number: signal.Signals, code: i
 
     busy = sqlite3.connect(tmp_path / "store" / DATABASE, isolation_level=None)
     busy.execute("BEGIN IMMEDIATE")
-    command = [*PROGRAM, "key", "create", "--alias", "other"]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        wait_until_open(process.pid, DATABASE)
-        try:
-            stdout, _ = output_after_signal(process, number, 3)
-        finally:
-            busy.close()
+    with closing(busy), started("key", "create", "--alias", "other", stdin=subprocess.DEVNULL) as process:
+        until(lambda: opened_by(process, DATABASE) and waits(process, "nanosleep"))
+        process.send_signal(number)
+        stdout, _ = process.communicate(timeout=SOON_SECONDS)
     assert (process.returncode, stdout) == (code, b"")
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 @pytest.mark.parametrize("command", [["key", "list"], ["--help"], ["decrypt", "altered.blob"]], ids=" ".join)
-def test_a_signal_ends_the_wait_for_a_reader(number: signal.Signals, code: int, command: list[str]) -> None:
+def test_a_signal_ends_the_wait_for_a_reader(
+    number: signal.Signals, code: int, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What it prints goes into a pipe that is full, and nobody reads: one signal is enough."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -294,15 +244,13 @@ def test_a_signal_ends_the_wait_for_a_reader(number: signal.Signals, code: int, 
         while True:
             os.write(writing, bytes(4096))
     os.set_blocking(writing, True)
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": writing, "stderr": subprocess.PIPE}
-    with subprocess.Popen([*PROGRAM, *command], env=environ, **streams) as process:
-        time.sleep(0.7)
-        try:
-            _, stderr = output_after_signal(process, number, 10)
-        finally:
-            os.close(reading)
-            os.close(writing)
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    with started(*command, stdin=subprocess.DEVNULL, stdout=writing) as process:
+        until(lambda: waits(process, PIPE) or process.poll() is not None)
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=SOON_SECONDS)
+    os.close(reading)
+    os.close(writing)
     assert process.returncode == (5 if command[0] == "decrypt" else code)
     assert b"Traceback" not in stderr
 
@@ -310,9 +258,8 @@ def test_a_signal_ends_the_wait_for_a_reader(number: signal.Signals, code: int, 
 def test_an_interrupt_during_the_start_shows_no_traceback(shadow: Callable[[str, str], None]) -> None:
     """The first tenth of a second belongs to imports; Ctrl-C must be quiet there too."""
     shadow("click", "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
-    done = run("key", "list")
-    assert "Traceback" not in done.stderr
-    assert done.returncode in (130, -signal.SIGINT)
+    done = kmstool("key", "list", process=True, exit_code=None)
+    assert done.exit_code in (130, -signal.SIGINT)
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS, ids=str)
@@ -322,10 +269,9 @@ def test_a_signal_counts_also_where_python_makes_another_exception_of_it(
     """Python up to 3.11 does so while a class is made, which imports do all the time."""
     kill = f"import os\nclass Field:\n    def __set_name__(self, *_):\n        os.kill(os.getpid(), {int(number)})\n"
     shadow("jmespath", f"{kill}class Library:\n    field = Field()\n")
-    done = run("key", "list", "--query", "x")
-    assert (done.returncode, done.stdout) == (code, "")
-    assert "Traceback" not in done.stderr
-    assert "unexpected" not in done.stderr
+    done = kmstool("key", "list", "--query", "x", process=True, exit_code=code)
+    assert done.out == ""
+    assert "unexpected" not in done.err
 
 
 @pytest.mark.parametrize("library", ["click", "jmespath"])
@@ -333,15 +279,15 @@ def test_an_interrupt_while_a_class_is_made_is_quiet(shadow: Callable[[str, str]
     """Before the command line has its handlers and after; Python up to 3.11 makes a RuntimeError of it."""
     kill = "import os\nclass Field:\n    def __set_name__(self, *_):\n        os.kill(os.getpid(), 2)\n"
     shadow(library, f"{kill}class Library:\n    field = Field()\n")
-    done = run("key", "list", "--query", "x")
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    done = kmstool("key", "list", "--query", "x", process=True, exit_code=130)
+    assert (done.out, done.err) == ("", "")
 
 
 def test_an_interrupt_while_an_object_is_freed_is_not_forgotten(shadow: Callable[[str, str], None]) -> None:
     """What is raised there would be written out as ignored, and the command would go on."""
     shadow("click", "import os\nclass Freed:\n    def __del__(self):\n        os.kill(os.getpid(), 2)\nFreed()\n")
-    done = run("key", "list")
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    done = kmstool("key", "list", process=True, exit_code=130)
+    assert (done.out, done.err) == ("", "")
 
 
 # What runs in a function of the program. Until its first one is called Ctrl-C is the interpreter's, which shows where it was.
@@ -349,10 +295,12 @@ OWN_FUNCTION = re.compile(r'File ".*/kmstool/[a-z_/]+\.py", line [0-9]+, in (?!<
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=str)
-def test_a_signal_at_any_time_is_quiet(number: signal.Signals) -> None:
+@pytest.mark.parametrize("first", range(0, 20, 4))
+@pytest.mark.usefixtures("uncovered")
+def test_a_signal_at_any_time_is_quiet(number: signal.Signals, first: int) -> None:
     """From before the first instruction to after the last; when each one arrives does not matter."""
     command = [*PROGRAM, "key", "list", "--format", "json"]
-    for milliseconds in range(0, 120, 4):
+    for milliseconds in range(first, 120, 20):
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             time.sleep(milliseconds / 1000)
             process.send_signal(number)
@@ -367,7 +315,8 @@ def test_a_signal_at_any_time_is_quiet(number: signal.Signals) -> None:
 @pytest.mark.parametrize("megabytes", [*range(16, 48, 2), 64])
 def test_too_little_memory_is_said(megabytes: int) -> None:
     """However far it comes: in its own imports, in those of a library, or with room enough."""
-    limited = ("sh", "-c", f'ulimit -v {megabytes * 1024} && exec "$@"', "sh", *PROGRAM, "random", "8")
+    limited = ["sh", "-c", f'ulimit -v {megabytes * 1024} && exec "$@"', "sh", *PROGRAM, "random", "8"]
+    # Where not even the interpreter starts, that shows a traceback of its own.
     done = subprocess.run(limited, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS)
     if done.returncode == 0:
         assert re.fullmatch(r"[0-9a-f]{16}\n", done.stdout)
@@ -380,9 +329,9 @@ def test_too_little_memory_is_said(megabytes: int) -> None:
 def test_an_answer_that_takes_all_memory_is_no_bug(shadow: Callable[[str, str], None]) -> None:
     shadow("jmespath", "import jmespath_is_large")
     shadow("jmespath_is_large", "bytearray(1 << 62)")
-    done = run("key", "list", "--query", "x")
-    assert (done.returncode, done.stdout) == (8, "")
-    assert done.stderr.startswith("kmstool: error: out of memory")
+    done = kmstool("key", "list", "--query", "x", process=True, exit_code=8)
+    assert done.out == ""
+    assert done.err.startswith("kmstool: error: out of memory")
 
 
 @pytest.mark.parametrize(
@@ -391,11 +340,11 @@ def test_an_answer_that_takes_all_memory_is_no_bug(shadow: Callable[[str, str], 
     ids=lambda query: query[:12],
 )
 def test_a_query_that_cannot_be_answered_is_a_usage_error(query: str) -> None:
-    done = run("key", "list", "--query", query)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert_a_message(done.stderr)
-    assert "is no JMESPath expression" in done.stderr
-    assert len(done.stderr) < 500
+    done = kmstool("key", "list", "--query", query, exit_code=2)
+    assert done.out == ""
+    assert_a_message(done.err)
+    assert "is no JMESPath expression" in done.err
+    assert len(done.err) < 500
 
 
 @pytest.fixture
@@ -407,35 +356,33 @@ def broken(shadow: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.usefixtures("broken")
 def test_an_unexpected_fault_says_how_to_go_on() -> None:
-    done = run("key", "list")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert_a_message(done.stderr)
-    assert "kmstool: error: unexpected AttributeError" in done.stderr
-    assert "kmstool: hint: " in done.stderr
-    assert "--debug" in done.stderr
+    done = kmstool("key", "list", process=True, exit_code=1)
+    assert done.out == ""
+    assert_a_message(done.err)
+    assert "kmstool: error: unexpected AttributeError" in done.err
+    assert "kmstool: hint: " in done.err
+    assert "--debug" in done.err
 
 
 @pytest.mark.usefixtures("broken")
 def test_debug_shows_where_an_unexpected_fault_came_from() -> None:
-    done = run("key", "list", "--debug")
-    assert done.returncode == 1
-    assert "Traceback" in done.stderr
-    assert done.stderr.splitlines()[-2].startswith("kmstool: error: unexpected AttributeError")
+    done = kmstool("key", "list", "--debug", process=True, exit_code=1)
+    assert "Traceback" in done.err
+    assert done.err.splitlines()[-2].startswith("kmstool: error: unexpected AttributeError")
 
 
 @pytest.mark.usefixtures("broken")
 def test_an_unexpected_fault_as_json() -> None:
-    done = run("key", "list", "--format", "json")
-    assert (done.returncode, done.stdout) == (1, "")
+    done = kmstool("key", "list", "--format", "json", process=True, exit_code=1)
+    assert done.out == ""
     assert error_of(done)["exit"] == 1
 
 
 @pytest.mark.parametrize(("arguments", "code"), FAILING.values(), ids=FAILING)
 def test_a_failure_is_a_message(arguments: list[str], code: int) -> None:
-    done = run(*arguments)
-    assert (done.returncode, done.stdout) == (code, "")
-    assert "Traceback" not in done.stderr
-    errors = [line for line in done.stderr.splitlines() if line.startswith("kmstool: error: ")]
+    done = kmstool(*arguments, exit_code=code)
+    assert done.out == ""
+    errors = [line for line in done.err.splitlines() if line.startswith("kmstool: error: ")]
     assert len(errors) == 1
     assert_a_message(errors[0])
 
@@ -454,8 +401,8 @@ FAILING_AS_JSON = {
 
 @pytest.mark.parametrize(("arguments", "code"), FAILING_AS_JSON.values(), ids=FAILING_AS_JSON)
 def test_a_failure_is_one_json_object(arguments: list[str], code: int) -> None:
-    done = run(*arguments)
-    assert (done.returncode, done.stdout) == (code, "")
+    done = kmstool(*arguments, exit_code=code)
+    assert done.out == ""
     error = error_of(done)
     assert set(error) == ERROR_FIELDS
     assert error["exit"] == code
@@ -465,22 +412,21 @@ def test_a_failure_is_one_json_object(arguments: list[str], code: int) -> None:
 
 
 def test_json_names_the_code_and_the_request_of_kms() -> None:
-    error = error_of(run("key", "create", "--alias", "demo", "--format", "json"))
+    error = error_of(kmstool("key", "create", "--alias", "demo", "--format", "json", exit_code=6))
     assert error["kms_code"] == "InvalidParameterValue.AliasAlreadyExists"
     assert re.fullmatch(r"[0-9a-f-]{36}", error["request_id"])
 
 
 def test_without_a_profile_both_ways_out_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KMSTOOL_PROFILE")
-    error = error_of(run("key", "list", "--format", "json"))
+    error = error_of(kmstool("key", "list", "--format", "json", exit_code=4))
     assert (error["code"], error["exit"]) == ("AccessError", 4)
     assert "kmstool init --local" in error["hint"]
     assert "Tencent Cloud" in error["hint"]
 
 
 def test_a_note_before_a_failure_does_not_spoil_the_json() -> None:
-    done = run("encrypt", "--key", "dmeo", "--format", "json", input="secret\n")
-    assert done.returncode == 6
+    done = kmstool("encrypt", "--key", "dmeo", "--format", "json", stdin="secret\n", exit_code=6)
     assert error_of(done)["exit"] == 6
 
 
@@ -494,7 +440,7 @@ def test_a_note_before_a_failure_does_not_spoil_the_json() -> None:
     ],
 )
 def test_the_later_format_wins_for_failures_too(arguments: list[str], *, json_wins: bool) -> None:
-    assert run(*arguments).stderr.startswith("{") == json_wins
+    assert kmstool(*arguments, exit_code=6).err.startswith("{") == json_wins
 
 
 @pytest.mark.parametrize(
@@ -510,25 +456,25 @@ def test_the_later_format_wins_for_failures_too(arguments: list[str], *, json_wi
     ids=" ".join,
 )
 def test_a_global_option_may_stand_anywhere_and_the_later_one_wins(arguments: list[str], demo: str) -> None:
-    answer = json.loads(run(*arguments).stdout)
+    answer = kmstool(*arguments).json
     assert [key["KeyId"] for key in answer["KeyMetadatas"]] == [demo]
 
 
 def test_the_later_region_wins() -> None:
-    assert run("--region", "ap-singapore", "key", "list", "--query", "TotalCount").stdout == "0\n"
+    assert kmstool("--region", "ap-singapore", "key", "list", "--query", "TotalCount").out == "0\n"
     assert (
-        run("--region", "ap-singapore", "key", "list", "--query", "TotalCount", "--region", "ap-guangzhou").stdout
+        kmstool("--region", "ap-singapore", "key", "list", "--query", "TotalCount", "--region", "ap-guangzhou").out
         == "1\n"
     )
 
 
 def test_an_option_beats_the_environment() -> None:
-    environment = os.environ | {"KMSTOOL_PROFILE": "prod", "KMSTOOL_REGION": "ap-singapore"}
-    assert run("key", "list", "--profile", "local", "--query", "TotalCount", env=environment).stdout == "0\n"
+    environment = {"KMSTOOL_PROFILE": "prod", "KMSTOOL_REGION": "ap-singapore"}
+    assert kmstool("key", "list", "--profile", "local", "--query", "TotalCount", **environment).out == "0\n"
     assert (
-        run(
-            "--profile", "local", "key", "list", "--region", "ap-guangzhou", "--query", "TotalCount", env=environment
-        ).stdout
+        kmstool(
+            "--profile", "local", "key", "list", "--region", "ap-guangzhou", "--query", "TotalCount", **environment
+        ).out
         == "1\n"
     )
 
@@ -546,9 +492,9 @@ def test_every_command_accepts_the_global_options() -> None:
 @pytest.mark.parametrize("arguments", [["encrypt", "--key", "", "plain.txt"], ["key", "show", ""]], ids=" ".join)
 def test_an_empty_key_is_not_the_default_one(arguments: list[str]) -> None:
     """`--key "$KEY"` with a variable that is not set must not encrypt under another key than was meant."""
-    run("init", "--local")
-    done = run(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
+    kmstool("init", "--local")
+    done = kmstool(*arguments, exit_code=2)
+    assert done.out == ""
 
 
 @pytest.mark.parametrize(
@@ -568,11 +514,11 @@ def test_an_empty_key_is_not_the_default_one(arguments: list[str]) -> None:
 )
 def test_an_empty_value_is_not_as_if_the_option_were_not_there(arguments: list[str]) -> None:
     """Of `--profile "$PROFILE"` with a variable that is not set, the user learns before the wrong account does."""
-    done = run(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
+    done = kmstool(*arguments, exit_code=2)
+    assert done.out == ""
     option = next(word for word in arguments if word.startswith("--") and word != "--store")
-    assert f"{option.rstrip('=')}'" in done.stderr
-    assert "is a variable not set?" in done.stderr
+    assert f"{option.rstrip('=')}'" in done.err
+    assert "is a variable not set?" in done.err
 
 
 WITHOUT_EFFECT = [
@@ -594,9 +540,9 @@ WITHOUT_EFFECT = [
 @pytest.mark.parametrize(("arguments", "message"), WITHOUT_EFFECT, ids=[" ".join(words) for words, _ in WITHOUT_EFFECT])
 def test_an_option_without_effect_is_refused(arguments: list[str], message: str) -> None:
     """Whoever gives it believes that it does something."""
-    done = run(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert message in done.stderr
+    done = kmstool(*arguments, exit_code=2)
+    assert done.out == ""
+    assert message in done.err
 
 
 def test_an_option_may_stand_before_the_one_that_it_goes_with() -> None:
@@ -605,23 +551,23 @@ def test_an_option_may_stand_before_the_one_that_it_goes_with() -> None:
         ["random", "8", "--encoding", "raw", "--format", "json", "-o", "new"],
         ["key", "rotation", "on", "demo"],
     ):
-        assert run(*arguments).returncode == 0
+        kmstool(*arguments)
     assert len(Path("plain.txt").read_text()) == 17
     assert len(Path("new").read_bytes()) == 8
-    assert json.loads(run("key", "rotation", "status", "demo", "--format", "json").stdout)["RotateDays"] == 365
+    assert kmstool("key", "rotation", "status", "demo", "--format", "json").json["RotateDays"] == 365
 
 
 def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    run("init", "--local")
+    kmstool("init", "--local")
     for name in ("KMSTOOL_PROFILE", "KMSTOOL_REGION", "KMSTOOL_ENDPOINT"):
         monkeypatch.setenv(name, "")
-    assert run("key", "list").returncode == 0
+    kmstool("key", "list")
 
 
 def test_a_lifetime_of_no_time_is_not_one_for_ever() -> None:
-    done = run("local", "credentials", "create", "--lifetime", "0s")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "--lifetime" in done.stderr
+    done = kmstool("local", "credentials", "create", "--lifetime", "0s", exit_code=2)
+    assert done.out == ""
+    assert "--lifetime" in done.err
 
 
 @pytest.mark.parametrize(
@@ -642,10 +588,9 @@ def test_a_lifetime_of_no_time_is_not_one_for_ever() -> None:
 )
 def test_bytes_that_are_no_text_are_the_users_mistake(arguments: list[str]) -> None:
     """Arguments from a terminal or script in another encoding, and halves of characters in JSON."""
-    done = run(*arguments)
-    assert done.returncode in (0, 2, 3, 6), done.stderr
-    assert "Traceback" not in done.stderr
-    assert run("key", "list", "--format", "json").returncode == 0
+    done = kmstool(*arguments, exit_code=None)
+    assert done.exit_code in (0, 2, 3, 6), done.err
+    kmstool("key", "list", "--format", "json")
 
 
 @pytest.mark.parametrize(
@@ -660,9 +605,9 @@ def test_bytes_that_are_no_text_are_the_users_mistake(arguments: list[str]) -> N
     ids=" ".join,
 )
 def test_what_python_takes_for_a_number_and_is_none_is_refused(arguments: list[str]) -> None:
-    done = run(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "invalid value for '--" in done.stderr
+    done = kmstool(*arguments, exit_code=2)
+    assert done.out == ""
+    assert "invalid value for '--" in done.err
 
 
 def test_a_destructive_command_asks_on_a_terminal_and_takes_no_for_an_answer() -> None:
@@ -670,20 +615,20 @@ def test_a_destructive_command_asks_on_a_terminal_and_takes_no_for_an_answer() -
     assert code == 2
     assert "can never be read again" in shown
     assert "nothing was done" in shown
-    assert run("key", "list", "--query", "TotalCount").stdout == "1\n"
+    assert kmstool("key", "list", "--query", "TotalCount").out == "1\n"
 
 
 @pytest.mark.parametrize("typed", ["\n", "\x04"], ids=["enter", "end of input"])
 def test_without_a_clear_yes_nothing_is_destroyed(typed: str) -> None:
     code, _ = run_on_terminal("local", "reset", typed=typed)
     assert code in (2, 130)
-    assert run("key", "list", "--query", "TotalCount").stdout == "1\n"
+    assert kmstool("key", "list", "--query", "TotalCount").out == "1\n"
 
 
 def test_a_destructive_command_goes_on_after_yes() -> None:
     code, shown = run_on_terminal("local", "reset", typed="y\n")
     assert code == 0, shown
-    assert run("key", "list", "--query", "TotalCount").stdout == "0\n"
+    assert kmstool("key", "list", "--query", "TotalCount").out == "0\n"
 
 
 def test_yes_is_not_asked_for_when_it_was_given() -> None:
@@ -696,27 +641,25 @@ def test_no_input_asks_nothing_on_a_terminal() -> None:
     code, shown = run_on_terminal("local", "reset", "--no-input", typed="y\n")
     assert code == 2
     assert "--yes" in shown
-    assert run("key", "list", "--query", "TotalCount").stdout == "1\n"
+    assert kmstool("key", "list", "--query", "TotalCount").out == "1\n"
 
 
 def test_nobody_is_asked_where_nobody_can_answer() -> None:
-    done = run("local", "reset", input="y\n")
-    assert done.returncode == 2
-    assert "--yes" in done.stderr
-    assert run("key", "list", "--query", "TotalCount").stdout == "1\n"
+    done = kmstool("local", "reset", stdin="y\n", exit_code=2)
+    assert "--yes" in done.err
+    assert kmstool("key", "list", "--query", "TotalCount").out == "1\n"
 
 
 def test_verbose_reports_calls_and_no_parameters(demo: str) -> None:
-    done = run("encrypt", "--key", "demo", "--context", "app=billing", "--verbose", input="a secret")
-    assert done.returncode == 0
-    assert re.search(r"^kmstool: Encrypt: [0-9]+ ms, ok, request id [0-9a-f-]{36}$", done.stderr, re.MULTILINE)
+    done = kmstool("encrypt", "--key", "demo", "--context", "app=billing", "--verbose", stdin="a secret")
+    assert re.search(r"^kmstool: Encrypt: [0-9]+ ms, ok, request id [0-9a-f-]{36}$", done.err, re.MULTILINE)
     assert not [
-        word for word in (demo, "billing", "secret", base64.b64encode(b"a secret").decode()) if word in done.stderr
+        word for word in (demo, "billing", "secret", base64.b64encode(b"a secret").decode()) if word in done.err
     ]
-    refused = run("key", "create", "--alias", "demo", "--description", "a text", "--verbose")
-    assert "CreateKey: " in refused.stderr
-    assert "AliasAlreadyExists, request id" in refused.stderr
-    assert "a text" not in refused.stderr
+    refused = kmstool("key", "create", "--alias", "demo", "--description", "a text", "--verbose", exit_code=6)
+    assert "CreateKey: " in refused.err
+    assert "AliasAlreadyExists, request id" in refused.err
+    assert "a text" not in refused.err
 
 
 def test_a_secret_leaves_no_trace(tmp_path: Path) -> None:
@@ -725,23 +668,18 @@ def test_a_secret_leaves_no_trace(tmp_path: Path) -> None:
     traces = [secret, base64.b64encode(secret)[:-4], secret.hex().encode()]
     with waiting_for_input("encrypt", "--key", "demo", "--verbose", "--debug") as (process, writer):
         os.write(writer, secret)
-        time.sleep(0.1)
+        until(lambda: waits(process, PIPE))
         folder = Path(f"/proc/{process.pid}")
         seen = [(folder / name).read_bytes() for name in ("cmdline", "environ") if folder.exists()]
         os.close(writer)
         blob, messages = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 0, messages
-    decrypted = run("decrypt", "--verbose", "--debug", input=blob)
-    assert decrypted.stdout.encode() == secret
-    refused = run("api", "Encrypt", "--params", "-", "--debug", input=json.dumps({"Plaintext": secret.decode()}))
-    assert refused.returncode == 6
-    seen += [
-        blob.encode(),
-        messages.encode(),
-        decrypted.stderr.encode(),
-        refused.stderr.encode(),
-        refused.stdout.encode(),
-    ]
+    decrypted = kmstool("decrypt", "--verbose", "--debug", stdin=blob)
+    assert decrypted.stdout == secret
+    refused = kmstool(
+        "api", "Encrypt", "--params", "-", "--debug", stdin=json.dumps({"Plaintext": secret.decode()}), exit_code=6
+    )
+    seen += [blob, messages, decrypted.stderr, refused.stderr, refused.stdout]
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert tmp_path / "store" / DATABASE in files
     seen += [path.read_bytes() for path in files]
@@ -796,22 +734,21 @@ def test_a_dry_run_changes_no_file(kms: EmbeddedKms, line: str, tmp_path: Path) 
     ):
         Path("tree").mkdir(exist_ok=True)
         Path("tree/a").write_text("a")
-        assert run(*prepared.split()).returncode == 0, prepared
+        kmstool(*prepared.split())
     Path("old").write_text("old")
     Path("seed.toml").write_text(SEED)
     before = contents(tmp_path)
-    done = run(*line.split(), "--dry-run")
-    assert done.returncode == 0, done.stderr
-    assert "dry run" in done.stderr
+    done = kmstool(*line.split(), "--dry-run")
+    assert "dry run" in done.err
     assert contents(tmp_path) == before
-    assert run(*line.split()).returncode == 0
+    kmstool(*line.split())
     assert contents(tmp_path) != before, "without --dry-run it does something"
 
 
 def test_a_dry_run_deletes_no_credential() -> None:
-    secret_id = run("local", "credentials", "create", "--query", "SecretId").stdout.strip()
-    assert run("local", "credentials", "delete", secret_id, "--dry-run").returncode == 0
-    assert secret_id in run("local", "credentials", "list").stdout
+    secret_id = kmstool("local", "credentials", "create", "--query", "SecretId").out.strip()
+    kmstool("local", "credentials", "delete", secret_id, "--dry-run")
+    assert secret_id in kmstool("local", "credentials", "list").out
 
 
 @pytest.mark.parametrize("folder", ["fresh", "empty"])
@@ -822,8 +759,8 @@ def test_a_dry_run_makes_no_store(
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / folder))
     for command in (["key", "create", "--alias", "demo"], ["key", "list"], ["init", "--local"]):
-        done = run(*command, "--dry-run", *options)
-        assert (done.returncode, done.stdout) == (0, "")
-        assert "dry run, nothing was changed" in done.stderr
-        assert "is in use" not in done.stderr
+        done = kmstool(*command, "--dry-run", *options)
+        assert done.out == ""
+        assert "dry run, nothing was changed" in done.err
+        assert "is in use" not in done.err
     assert contents(tmp_path / folder) == {}
