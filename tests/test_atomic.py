@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from kmstool.cli.hints import hint_of
 from kmstool.errors import OutputError
 from kmstool.system import atomic
 from tests.conftest import need
@@ -84,7 +83,7 @@ def test_a_file_that_exists_is_not_overwritten(way: str, folder: Path) -> None:
     with pytest.raises(OutputError, match="exists already") as caught:
         atomic.write(folder / "out", NEW)
     assert str(folder / "out") in caught.value.message
-    assert "--force" in (hint_of(caught.value) or "")
+    assert "--force" in (caught.value.hint or "")
     assert (folder / "out").read_bytes() == OLD
     assert names(folder) == ["out"]
 
@@ -223,7 +222,7 @@ def test_a_fault_of_the_file_system_in_the_block_is_an_output_error(way: str, fo
 
     with pytest.raises(OutputError, match="no space left") as caught:
         write()
-    assert "space" in (hint_of(caught.value) or "")
+    assert "space" in (caught.value.hint or "")
     assert names(folder) == []
 
 
@@ -297,7 +296,7 @@ def test_a_fault_names_the_file_the_reason_and_the_way_out(number: int, said: st
     assert error.exit_code == 8
     assert error.message.startswith("cannot write /some/file: ")
     assert said in error.message
-    assert (hint in (hint_of(error) or "")) if hint else hint_of(error) is None
+    assert (hint in (error.hint or "")) if hint else error.hint is None
 
 
 def inject(folder: Path, replace: bool, system_call: str, what: str, count: int) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from kmstool.api import protocol
-from kmstool.cli.hints import hint_of
 from kmstool.errors import InputError, IntegrityError, KeyStateError, NotFoundError, ServiceError
 from kmstool.kms.client import KmsClient
 from kmstool.server.app import EmbeddedKms
@@ -215,7 +214,7 @@ def test_a_missing_field_is_named(
         use(client, key_id)
     assert type(caught.value) is ServiceError
     assert place.rpartition(".")[2].replace("0", "KeyMetadata") in caught.value.message
-    assert hint_of(caught.value)
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(("method", "place"), PLACES)

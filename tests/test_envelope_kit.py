@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from kmstool.cli import envelope_files
 from kmstool.envelope import engine, sealing, workers
 from kmstool.envelope.floe import Floe
 from kmstool.envelope.recipients import unlock
 from kmstool.envelope.sealing import Opened, Source
-from kmstool.errors import AccessError, ArgumentError, InputError, IntegrityError, KmsToolError
+from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, UsageError
 from kmstool.kms.answers import Decrypted
 from kmstool.kms.cmk_recipients import CmkIdentity
+from kmstool.workflows.sources import unarmored
 from tests import envelope_kit
 
 EXPECTED: dict[str, type[KmsToolError] | None] = {
@@ -27,7 +27,7 @@ EXPECTED: dict[str, type[KmsToolError] | None] = {
     "malformed": InputError,
     "altered": IntegrityError,
     "no match": AccessError,
-    "misuse": ArgumentError,
+    "misuse": UsageError,
 }
 NAMES = sorted(path.name for path in envelope_kit.FOLDER.iterdir())
 
@@ -78,7 +78,7 @@ def unlocked(case: Case, opened: Opened) -> Floe:
 def through_a_pipe(case: Case, folder: Path, out: bytearray) -> None:
     """Open it in order, out of its armor if it has one; with several threads, one that fails can stop an earlier one."""
     sources = [Source(io.BytesIO(part).readinto) for part in case.parts]
-    head = envelope_files.unarmored(sources[0]) if len(sources) == 1 else sources[0]
+    head = unarmored(sources[0]) if len(sources) == 1 else sources[0]
     opened = sealing.open_envelope(head, *sources[1:])
     sealing.unseal_stream(opened, unlocked(case, opened), out.extend, lambda _: None)
 
@@ -91,7 +91,7 @@ def from_a_file(case: Case, folder: Path, out: bytearray) -> None:
             path = folder / f"part-{number}"
             path.write_bytes(part)
             sources.append(Source.of(stack.enter_context(path.open("rb", buffering=0)).fileno()))
-        head = envelope_files.unarmored(sources[0]) if len(sources) == 1 else sources[0]
+        head = unarmored(sources[0]) if len(sources) == 1 else sources[0]
         opened = sealing.open_envelope(head, *sources[1:])
         with (folder / "opened").open("wb+") as target:
             sealing.unseal(opened, unlocked(case, opened), target.fileno(), lambda _: None)

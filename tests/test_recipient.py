@@ -48,7 +48,7 @@ def test_the_same_dek_comes_on_every_machine_and_its_cmk_opens_the_stanza(
     with contextlib.closing(EmbeddedKms(tmp_path / "store")) as elsewhere:
         for machine in (kms, elsewhere):
             client = KmsClient(machine)
-            dek, stanza = HostedDek(client, made.data_key_id, REGION_NAME, "intl").fetch(suite, context)
+            dek, stanza = HostedDek(client, made.data_key_id, REGION_NAME, "intl").new_dek(suite, context)
             assert dek == made.plaintext
             assert (stanza.kind, stanza.text(KEY_ID), stanza.text(REGION)) == (TENCENT_KMS, key_id, REGION_NAME)
             assert stanza.text(SITE) == "intl"
@@ -60,7 +60,7 @@ def test_a_data_key_of_another_size_is_no_dek(kms: EmbeddedKms, key_id: str, siz
     client = KmsClient(kms)
     made = client.host_data_key(key_id, "user-17", size, "")
     with pytest.raises(InputError, match=f"{size} bytes; aes-256-gcm takes 32"):
-        HostedDek(client, made.data_key_id, REGION_NAME).fetch(AES_256_GCM, "")
+        HostedDek(client, made.data_key_id, REGION_NAME).new_dek(AES_256_GCM, "")
 
 
 @pytest.mark.parametrize(("own", "envelopes"), [(CONTEXT, ""), ("", CONTEXT), (CONTEXT, '{"user":"18"}')])
@@ -68,7 +68,7 @@ def test_an_envelope_of_another_context_is_not_made(kms: EmbeddedKms, key_id: st
     client = KmsClient(kms)
     made = client.host_data_key(key_id, "user-17", 32, own)
     with pytest.raises(IntegrityError, match="another context"):
-        HostedDek(client, made.data_key_id, REGION_NAME).fetch(AES_256_GCM, envelopes)
+        HostedDek(client, made.data_key_id, REGION_NAME).new_dek(AES_256_GCM, envelopes)
 
 
 @pytest.mark.parametrize("answer", ["blob", "plaintext"])
@@ -81,7 +81,7 @@ def test_a_blob_that_opens_to_another_key_is_refused(kms: EmbeddedKms, key_id: s
     }
     swapping = HostedDek(KmsClient(Swapped(kms, *swapped[answer])), made.data_key_id, REGION_NAME)
     with pytest.raises(IntegrityError, match="opens to another key") as caught:
-        swapping.fetch(AES_256_GCM, "")
+        swapping.new_dek(AES_256_GCM, "")
     for secret in (made.plaintext, other.plaintext):
         assert (secret or b"").hex() not in caught.value.message
 
@@ -91,8 +91,8 @@ def test_what_kms_does_not_hand_out_encrypts_nothing(kms: EmbeddedKms, key_id: s
     made = client.host_data_key(key_id, "user-17", 32, "")
     client.archive_key(key_id)
     with pytest.raises(KeyStateError):
-        HostedDek(client, made.data_key_id, REGION_NAME).fetch(AES_256_GCM, "")
+        HostedDek(client, made.data_key_id, REGION_NAME).new_dek(AES_256_GCM, "")
     client.cancel_archive(key_id)
     client.disable_data_keys([made.data_key_id])
     with pytest.raises(KeyStateError):
-        HostedDek(client, made.data_key_id, REGION_NAME).fetch(AES_256_GCM, "")
+        HostedDek(client, made.data_key_id, REGION_NAME).new_dek(AES_256_GCM, "")

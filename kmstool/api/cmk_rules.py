@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kmstool.errors import ArgumentError
+from kmstool.errors import UsageError
 from kmstool.words import STATES, SYMMETRIC, USAGES
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -144,10 +144,10 @@ def white_box_refusal(action: str, state: str) -> str | None:
 
 
 def usage_of(name: str) -> str:
-    """Return the API's spelling of a key usage given in it or as a short name; raise `ArgumentError`."""
+    """Return the API's spelling of a key usage given in it or as a short name; raise `UsageError`."""
     usage = USAGES.get(name.lower(), name)
     if usage not in USAGES.values():
-        raise ArgumentError(f"unknown key usage {name!r}", hint="one of: " + ", ".join(USAGES))
+        raise UsageError(f"unknown key usage {name!r}", hint="one of: " + ", ".join(USAGES))
     return usage
 
 
@@ -174,20 +174,20 @@ class KeyAddress:
 
     @classmethod
     def parse(cls, text: str) -> KeyAddress:
-        """Read `NAME`, `alias/NAME`, `REGION:NAME` or `profile/PROFILE/NAME`; raise `ArgumentError`."""
+        """Read `NAME`, `alias/NAME`, `REGION:NAME` or `profile/PROFILE/NAME`; raise `UsageError`."""
         region = profile = None
         rest = text
         if rest.startswith("profile/"):
             _, profile, rest = (*rest.split("/", 2), "", "")[:3]
             if not profile:
-                raise ArgumentError(f"key {text!r} names no profile", hint="write profile/PROFILE/NAME")
+                raise UsageError(f"key {text!r} names no profile", hint="write profile/PROFILE/NAME")
         if ":" in rest:
             region, _, rest = rest.partition(":")
             if not region:
-                raise ArgumentError(f"key {text!r} names no region", hint="write REGION:NAME")
+                raise UsageError(f"key {text!r} names no region", hint="write REGION:NAME")
         name = rest.removeprefix("alias/")
         if not is_alias(name):
-            raise ArgumentError(
+            raise UsageError(
                 f"{text!r} names no key",
                 hint="give a key id, an alias, alias/NAME, REGION:NAME or profile/PROFILE/NAME",
             )

@@ -35,9 +35,12 @@ class Console:
 
     def __init__(self) -> None:
         self.settings = Settings()
-        self.used_local = False
-        """Whether the local KMS was asked, which every message then says."""
         self._notes: list[str] = []
+
+    @property
+    def used_local(self) -> bool:
+        """Whether the local KMS was asked, which every message then says."""
+        return False
 
     def note(self, message: str) -> None:
         """Tell the user something, and that it was the local KMS where it was; not with `--quiet`.

@@ -19,7 +19,7 @@ from kmstool.cli.console import LOCAL_NOTE
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.messages import say
 from kmstool.cli.session.session import Session
-from kmstool.errors import ArgumentError, DryRunDone, InputError, KmsToolError, OutputError, UsageError
+from kmstool.errors import DryRunDone, InputError, KmsToolError, OutputError, UsageError
 
 COMMANDS = {
     "api": ("kmstool.cli.commands.api:api", "Call any action of the KMS API."),
@@ -33,7 +33,7 @@ COMMANDS = {
     "digest": ("kmstool.cli.commands.digest:digest", "Print the digest of a file or stdin, as KMS signs it."),
     "doctor": ("kmstool.cli.commands.doctor:doctor", "Check this machine, the credentials and the way to KMS."),
     "encrypt": ("kmstool.cli.commands.encrypt:encrypt", "Encrypt up to 4,096 bytes under a key."),
-    "envelope": ("kmstool.cli.commands.envelope:envelope", "Encrypt files and streams of any size."),
+    "envelope": ("kmstool.cli.commands.envelope.group:envelope", "Encrypt files and streams of any size."),
     "exec": ("kmstool.cli.commands.exec:exec_", "Run a command with secrets in its environment."),
     "fingerprint": (
         "kmstool.cli.commands.fingerprint.group:fingerprint",
@@ -136,10 +136,10 @@ def _flushed(session: Session) -> int:
 
 
 def _translated(session: Session, error: Exception) -> KmsToolError:
-    if isinstance(error, (ArgumentError, click.ClickException)):
-        return _usage_error(error)
     if isinstance(error, KmsToolError):
         return error
+    if isinstance(error, click.ClickException):
+        return _usage_error(error)
     if session.settings.debug:
         import traceback
 
@@ -168,9 +168,7 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
     return False
 
 
-def _usage_error(error: ArgumentError | click.ClickException) -> UsageError:
-    if isinstance(error, ArgumentError):
-        return UsageError(error.message, hint=error.hint, reason=error.reason, facts=error.facts)
+def _usage_error(error: click.ClickException) -> UsageError:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         if not _wants_json(sys.argv[1:]):
             with contextlib.suppress(OSError):
@@ -183,9 +181,7 @@ def _usage_error(error: ArgumentError | click.ClickException) -> UsageError:
 
 
 def _report(session: Session, error: KmsToolError) -> int:
-    from kmstool.cli.hints import hint_of
-
-    message, hint = error.message, hint_of(error)
+    message = error.message
     if session.used_local:
         message += f" ({LOCAL_NOTE})"
     with contextlib.suppress(OSError):
@@ -198,7 +194,7 @@ def _report(session: Session, error: KmsToolError) -> int:
             "code": type(error).__name__,
             "exit": error.exit_code,
             "message": message,
-            "hint": hint,
+            "hint": error.hint,
             "kms_code": error.kms_code,
             "request_id": error.request_id,
         }
@@ -206,10 +202,9 @@ def _report(session: Session, error: KmsToolError) -> int:
             print(json.dumps({"error": fields}), file=sys.stderr, flush=True)
     else:
         say(f"error: {message}" + (f" [{error.kms_code}]" if error.kms_code else ""))
-        if hint:
-            say(f"hint: {hint}")
-        # What the embedded KMS calls a request nobody can be asked about.
-        if error.request_id and (session.settings.verbose or not session.used_local):
+        if error.hint:
+            say(f"hint: {error.hint}")
+        if error.request_id and session.settings.verbose:
             say(f"request id: {error.request_id}")
     return _without_stdout(error.exit_code)
 

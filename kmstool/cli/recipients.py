@@ -1,7 +1,8 @@
-"""From the keys that a user names to recipients of an envelope, and from a profile to those who open one."""
+"""From the keys that a user names to recipients of an envelope, and to those who open one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from kmstool.cli import key_files
@@ -10,11 +11,11 @@ from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
+    from kmstool.cli.params import PublicKeyFile
     from kmstool.envelope.floe import Suite
     from kmstool.envelope.public_key_recipients import PrivateKeyIdentity, PublicKeyRecipient
     from kmstool.envelope.recipients import Identity, Recipient
-    from kmstool.envelope.stanzas import Stanza
-    from kmstool.kms.cmk_recipients import CmkIdentity, CmkRecipient, HostedDek
+    from kmstool.kms.cmk_recipients import CmkRecipient
 
 SUITES = ("aes-256-gcm", "sm4-gcm")
 
@@ -26,55 +27,16 @@ def suite_of(name: str) -> Suite:
     return next(suite for suite in KNOWN.values() if suite.name == name)
 
 
-def cmk(session: Session, text: str | None) -> CmkRecipient:
-    """Return the recipient that a key's address means: a symmetric CMK."""
-    from kmstool.api.cmk_rules import KeyAddress
-    from kmstool.kms.cmk_recipients import CmkRecipient
-
-    address = session.default_key() if text is None else KeyAddress.parse(text)
-    client, key_id = session.key(address)
-    return CmkRecipient(client, key_id, *_place(session, address))
+def cmk(session: Session, address: KeyAddress | None) -> CmkRecipient:
+    """Return the recipient that a key's address means: a symmetric CMK, the profile's own for None."""
+    return session.connections.recipient(address or session.default_key())
 
 
-def hosted(session: Session, text: str) -> HostedDek:
-    """Return the DEK that a data key's address means: a data key that KMS keeps."""
-    from kmstool.api.cmk_rules import KeyAddress
-    from kmstool.kms.cmk_recipients import HostedDek
-
-    address = KeyAddress.parse(text)
-    client, data_key_id = session.data_key(address)
-    return HostedDek(client, data_key_id, *_place(session, address))
-
-
-def _place(session: Session, address: KeyAddress) -> tuple[str, str]:
-    """Return region and site of what is addressed."""
-    profile = session.profile(address.profile)
-    endpoint = session.endpoint(profile) or ""
-    return address.region or session.region(profile), "intl" if ".intl." in endpoint else "cn"
-
-
-def by_public_key(session: Session, word: str) -> PublicKeyRecipient:
-    """Return the recipient of `FILE` or `REGION:KEYID=FILE`, for which no KMS is asked."""
+def by_public_key(word: PublicKeyFile) -> PublicKeyRecipient:
+    """Return the recipient of a public key in a file, for which no KMS is asked."""
     from kmstool.envelope.public_key_recipients import PublicKeyRecipient
 
-    region, key_id, file = _public_key_word(word)
-    return PublicKeyRecipient(key_files.public_key(file), region, key_id)
-
-
-def public_key_file(word: str) -> str:
-    """Return the file that `FILE` or `REGION:KEYID=FILE` names."""
-    return _public_key_word(word)[2]
-
-
-def _public_key_word(word: str) -> tuple[str, str, str]:
-    """Return region and key id, which are empty for a file alone, and the file."""
-    from kmstool.api.cmk_rules import is_key_id
-
-    region, _, name = (before := word.partition("=")[0]).partition(":")
-    in_kms = before != word and "/" not in before and (":" in before or is_key_id(before))
-    if in_kms and not (region and is_key_id(name)):
-        raise UsageError(f"{before!r} is no REGION:KEYID", hint="see both: kmstool key list")
-    return (region, name, word.removeprefix(f"{before}=")) if in_kms else ("", "", word)
+    return PublicKeyRecipient(key_files.public_key(word.file), word.region, word.key_id)
 
 
 def private_key(session: Session, file: str) -> PrivateKeyIdentity:
@@ -88,54 +50,45 @@ def private_key(session: Session, file: str) -> PrivateKeyIdentity:
     return PrivateKeyIdentity(key)
 
 
-def wrapped_dek(
+def recipients_of(
     session: Session,
-    keys: tuple[str, ...],
-    suite: Suite,
-    context: str,
-    others: tuple[Recipient, ...] = (),
-    data_key: str | None = None,
-) -> tuple[bytes, list[Stanza]]:
-    """Return a DEK and its stanza for every recipient: the named keys, or else the profile's own, and `others`.
+    keys: Sequence[KeyAddress],
+    public_keys: Sequence[PublicKeyFile] = (),
+    data_key: KeyAddress | None = None,
+) -> Callable[[], list[Recipient]]:
+    """Return what finds the recipients, in the order in which they make the DEK, when it is called.
 
-    The KMS of the first key makes the DEK; with public keys alone it is made here. With
-    `data_key` it is a data key that KMS keeps, whose CMK is the first recipient.
+    They are the named keys, else the profile's own, and those of the public keys. With `data_key` the DEK is a
+    data key that KMS keeps, whose CMK is the first recipient. Raises `UsageError` for too many.
     """
     from kmstool.envelope.stanzas import MAX_STANZAS
 
-    named = [cmk(session, key) for key in keys]
-    if not named and not others and data_key is None:
-        named = [cmk(session, None)]
-    if len(named) + len(others) + (data_key is not None) > MAX_STANZAS:
+    if len(keys) + len(public_keys) + (data_key is not None) > MAX_STANZAS:
         raise UsageError(f"an envelope has at most {MAX_STANZAS} recipients")
-    if data_key is not None:
-        dek, first = hosted(session, data_key).fetch(suite, context)
-        return dek, [first, *(other.wrap(dek, context) for other in (*named, *others))]
-    if not named:
-        import secrets
 
-        dek = secrets.token_bytes(suite.dek_bytes)
-        return dek, [other.wrap(dek, context) for other in others]
-    dek, first = named[0].new_dek(suite, context)
-    return dek, [first, *(other.wrap(dek, context) for other in (*named[1:], *others))]
+    def find() -> list[Recipient]:
+        everyone: list[Recipient] = [] if data_key is None else [session.connections.hosted_dek(data_key)]
+        everyone += [cmk(session, key) for key in keys]
+        if not everyone and not public_keys:
+            everyone = [cmk(session, None)]
+        return everyone + [by_public_key(word) for word in public_keys]
+
+    return find
 
 
-def identities(session: Session, keys: tuple[str, ...] = (), private_keys: tuple[str, ...] = ()) -> list[Identity]:
-    """Return what can open stanzas: the KMS of the profile in use, in the region of each stanza.
+def identities_of(
+    session: Session, keys: Sequence[KeyAddress] = (), private_keys: Sequence[str] = ()
+) -> Callable[[], list[Identity]]:
+    """Return what finds those who can open stanzas: the KMS of the profile in use, in the region of each stanza.
 
     With keys, only those are asked, each where its address says; with private keys in
     files, no KMS at all unless keys are named too.
     """
-    from kmstool.kms.cmk_recipients import CmkIdentity
 
-    found: list[Identity] = [private_key(session, file) for file in private_keys]
-    if not keys and not found:
-        return [CmkIdentity(session.client)]
-    return found + [_identity_of(session, key) for key in keys]
+    def find() -> list[Identity]:
+        everyone: list[Identity] = [private_key(session, file) for file in private_keys]
+        if everyone and not keys:
+            return everyone
+        return everyone + session.connections.identities(keys)
 
-
-def _identity_of(session: Session, key: str) -> CmkIdentity:
-    from kmstool.kms.cmk_recipients import CmkIdentity
-
-    named = cmk(session, key)
-    return CmkIdentity(lambda _: named.client, (named.key_id,))
+    return find

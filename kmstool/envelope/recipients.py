@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
-from kmstool.envelope.floe import READABLE_SEGMENT_BYTES, Floe, segment_bytes_of
+from kmstool.envelope.floe import READABLE_SEGMENT_BYTES, Floe, Suite, segment_bytes_of
 from kmstool.envelope.header import Header
-from kmstool.envelope.stanzas import KEY_ID, KINDS, REGION, Stanza
-from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, Reason
+from kmstool.envelope.stanzas import KEY_ID, KINDS, MAX_STANZAS, REGION, Stanza
+from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError
 
 MAX_WRONG_DEKS = 3
 
@@ -21,12 +23,45 @@ class Recipient(Protocol):
         ...
 
 
+@runtime_checkable
+class DekMaker(Recipient, Protocol):
+    """A recipient that can make a DEK itself, as a KMS does: one call gives the DEK and its stanza."""
+
+    def new_dek(self, suite: Suite, context: str) -> tuple[bytes, Stanza]:
+        """Return a DEK for a suite with the stanza of this recipient."""
+        ...
+
+
 class Identity(Protocol):
     """Something that can open stanzas: a KMS, or a private key."""
 
     def unwrap(self, stanza: Stanza, context: str) -> bytes | None:
         """Return the DEK, or None for a stanza of another kind; raise a `KmsToolError` if it cannot be had."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedDek:
+    """A DEK and its stanza for every recipient."""
+
+    dek: bytes = field(repr=False)
+    stanzas: tuple[Stanza, ...]
+
+
+def wrap_new_dek(recipients: Sequence[Recipient], suite: Suite, context: str) -> WrappedDek:
+    """Return a new DEK that is wrapped for all recipients, in their order.
+
+    The first one that can make a DEK makes it; where none can, it is made here. Raises `InputError` for no
+    recipients and for more than an envelope has room for.
+    """
+    if not 0 < len(recipients) <= MAX_STANZAS:
+        raise InputError(f"an envelope has 1 to {MAX_STANZAS} recipients, not {len(recipients)}")
+    maker = next((one for one in recipients if isinstance(one, DekMaker)), None)
+    if maker is None:
+        dek = secrets.token_bytes(suite.dek_bytes)
+        return WrappedDek(dek, tuple(one.wrap(dek, context) for one in recipients))
+    dek, stanza = maker.new_dek(suite, context)
+    return WrappedDek(dek, tuple(stanza if one is maker else one.wrap(dek, context) for one in recipients))
 
 
 def unlock(header: Header, payload_header: bytes, identities: Sequence[Identity]) -> tuple[Floe, bytes, Stanza]:
@@ -89,11 +124,11 @@ def _nobody(header: Header, failures: list[tuple[Stanza, KmsToolError]]) -> KmsT
         listed = "; ".join(describe(stanza) for stanza in header.stanzas)
         return AccessError(
             f"none of the envelope's recipients can be opened here: {listed}",
-            reason=Reason.NO_FITTING_KEY,
+            hint="name the key or a profile that reaches one of them, or a private key with --identity",
         )
     if len(failures) == 1:
         return failures[0][1]
     # An altered file or another key counts most, then what a single cause explains.
     gravest = next((error for _, error in failures if isinstance(error, IntegrityError)), failures[0][1])
     reasons = "; ".join(f"{describe(stanza)}: {error.message}" for stanza, error in failures)
-    return gravest.retold(f"no recipient opens the envelope: {reasons}")
+    return type(gravest)(f"no recipient opens the envelope: {reasons}", hint=gravest.hint, kms_code=gravest.kms_code)

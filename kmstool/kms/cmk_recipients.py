@@ -22,7 +22,7 @@ from kmstool.envelope.stanzas import (
     WRAPPED_AT,
     Stanza,
 )
-from kmstool.errors import InputError, IntegrityError, Reason
+from kmstool.errors import InputError, IntegrityError
 from kmstool.kms.answers import Decrypted
 from kmstool.kms.client import KmsClient
 from kmstool.words import KEY_SPECS
@@ -83,7 +83,11 @@ class HostedDek:
     region: str
     site: str = "cn"
 
-    def fetch(self, suite: Suite, context: str) -> tuple[bytes, Stanza]:
+    def wrap(self, dek: bytes, context: str) -> Stanza:
+        """Raise `InputError`: a data key that KMS keeps is the DEK of an envelope, and wraps no other one."""
+        raise InputError(f"the data key {self.data_key_id} cannot wrap the DEK that another one made")
+
+    def new_dek(self, suite: Suite, context: str) -> tuple[bytes, Stanza]:
         """Return the data key and the stanza of its CMK, after KMS has opened its blob to the same bytes.
 
         Raises `InputError` for a data key of another size than the suite's DEKs, `IntegrityError`
@@ -94,8 +98,7 @@ class HostedDek:
         if len(dek) != suite.dek_bytes:
             raise InputError(
                 f"the data key {self.data_key_id} has {len(dek)} bytes; {suite.name} takes {suite.dek_bytes}",
-                reason=Reason.DATA_KEY_SIZE,
-                facts={"bytes": str(suite.dek_bytes)},
+                hint=f"make one for it: kmstool data-key generate --bytes {suite.dek_bytes}",
             )
         blob = str(self.client.data_key_blob(self.data_key_id)["CiphertextBlob"])
         try:
@@ -103,7 +106,7 @@ class HostedDek:
         except IntegrityError as error:
             raise IntegrityError(
                 f"the data key {self.data_key_id} was made under another context than the envelope's",
-                reason=Reason.DATA_KEY_CONTEXT,
+                hint="give the --context that the data key was generated with",
                 kms_code=error.kms_code,
                 request_id=error.request_id,
             ) from error

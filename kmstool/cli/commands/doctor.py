@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool import __version__
-from kmstool.cli.hints import hint_of
 from kmstool.cli.io import outputs
 from kmstool.cli.options import Command
-from kmstool.cli.session import connect
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import AccessError, KmsToolError
 
@@ -51,7 +49,7 @@ def doctor(session: Session) -> None:
             verdict, text = check(session)
         except KmsToolError as error:
             failures.append(error)
-            verdict, text = BAD, error.message + (f"; {hint}" if (hint := hint_of(error)) else "")
+            verdict, text = BAD, error.message + (f"; {error.hint}" if error.hint else "")
         results.append((name, verdict, text))
     answer = {"Checks": [{"Name": name, "Verdict": verdict, "Text": text} for name, verdict, text in results]}
     outputs.answer(session, answer, lambda: outputs.table(session, ("CHECK", "", "FINDING"), results))
@@ -83,7 +81,7 @@ def _profile(session: Session) -> Finding:
     profile = session.profile()
     if _in_process(session, profile):
         return GOOD, f"{profile.name}: the embedded KMS, in process, store {session.local_folder}"
-    provider = connect.provider(session, profile)
+    provider = session.connections.provider(profile)
     return GOOD, f"{profile.name}: {provider.get().masked_id} from {provider.source}"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from kmstool.cli.options import Command
-from kmstool.cli.session import connect
 from kmstool.cli.session.session import Session, pass_session
 
 ALIAS = "default"
@@ -31,7 +30,7 @@ def init(session: Session, local: bool) -> None:
         session.settings.profile = LOCAL
         _make_default(session)
         session.note(f"the profile {LOCAL} is in use; its store is {session.local_folder}")
-        connect.warn_if_overruled(session, LOCAL)
+        session.warn_if_overruled(LOCAL)
         return
     from kmstool.cli.commands.auth.login import login
 

@@ -21,11 +21,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Destination:
-    """Where a result goes, by `-o` and `--force`: a file, stdout for `-`, or for None stdout as the format says."""
+class FileNamed:
+    """Where a file goes, by `-o` and `--force`: under a name, to stdout for `-`, or for None where the command says."""
 
     out: str | None
     force: bool
+
+
+@dataclass(frozen=True)
+class Destination(FileNamed):
+    """Where a result goes, by `-o` and `--force`: a file, stdout for `-`, or for None stdout as the format says."""
 
     def __post_init__(self) -> None:
         if self.force and self.out is None:

@@ -1,6 +1,6 @@
-"""The one place that chooses: options, environment and profile → credentials → transport → client.
+"""What a command works with: the options of a run, the person at the terminal, and the KMS that they choose.
 
-A session belongs to one run of the program; nothing here is global.
+A session belongs to one run of the program; nothing here is global, and it only composes.
 """
 
 from __future__ import annotations
@@ -8,30 +8,38 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from functools import update_wrapper
+from functools import cached_property, update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from kmstool.cli import options
 from kmstool.cli.messages import print_json
-from kmstool.cli.session.environment import Environment
+from kmstool.cli.session.prompts import Prompts
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from _typeshed import DataclassInstance
 
     from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.client import KmsClient
+    from kmstool.kms.environment import Environment
     from kmstool.kms.port import Transport
-    from kmstool.kms.profiles import Profile
+    from kmstool.kms.profiles import Profile, Profiles
+    from kmstool.kms.transport.deadline import Deadline
+    from kmstool.server.app import EmbeddedKms
+    from kmstool.workflows.changes import Changes
+    from kmstool.workflows.connections import Connections, KeyPlace
+    from kmstool.workflows.folders import Reports
 
 _VARIABLE_KEYWORDS = 8
 Options = TypeVar("Options", bound="DataclassInstance")
 
 
-class Session(Environment):
-    """What a command works with: its environment, and the KMS that this chooses."""
+class Session(Prompts):
+    """One run of a command, with the KMS that its options, variables and profiles choose."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(environ)
@@ -40,59 +48,112 @@ class Session(Environment):
         self.ended = False
         """Whether the command is through, well or not."""
         self.shield = False
-        self._clients: dict[tuple[str, str], KmsClient] = {}
+        self.served_local = False
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The folders and profiles of this user."""
+        from kmstool.kms.environment import Environment
+
+        return Environment(self.environ)
+
+    @cached_property
+    def connections(self) -> Connections:
+        """What this run reaches, as the options say that were given until now."""
+        from kmstool.workflows.connections import Connections, ConnectOptions
+
+        settings = self.settings
+        options = ConnectOptions(
+            profile=settings.profile,
+            region=settings.region,
+            endpoint=settings.endpoint,
+            timeout=settings.timeout,
+            retries=settings.retries,
+            max_wait=settings.max_wait,
+            dry_run=settings.dry_run,
+        )
+        trace = self.warn if settings.verbose or settings.debug else None
+        return Connections(
+            self.environment, options, ask_passphrase=self.passphrase_of, trace=trace, wrap=self._wrapped
+        )
+
+    @property
+    def used_local(self) -> bool:
+        """Whether the local KMS was asked, which every message then says."""
+        return self.served_local or ("connections" in self.__dict__ and self.connections.used_local)
+
+    @property
+    def changes(self) -> Changes:
+        """What makes the changes of a job, or with `--dry-run` only tells them."""
+        from kmstool.workflows.changes import Changes, DryRun
+
+        return DryRun(lambda would: self.note(f"dry run: {would}")) if self.settings.dry_run else Changes()
+
+    @property
+    def reports(self) -> Reports:
+        """What a job of many files tells of itself; each file that is done grants the next one the whole time."""
+        return {"report": self.note, "warn": self.warn, "done": lambda _: self.deadline.renew()}
+
+    @property
+    def profiles(self) -> Profiles:
+        """All profiles."""
+        return self.environment.profiles
+
+    @property
+    def config_folder(self) -> Path:
+        """Where the profiles are."""
+        return self.environment.config_folder
+
+    @property
+    def local_folder(self) -> Path:
+        """Where the embedded KMS keeps its store."""
+        return self.environment.local_folder
+
+    @property
+    def home(self) -> Path:
+        """The user's home folder, where other tools keep their files."""
+        return self.environment.home
+
+    @property
+    def deadline(self) -> Deadline:
+        """The time that this command may wait in all."""
+        return self.connections.deadline
 
     def profile(self, name: str | None = None) -> Profile:
         """Return the profile that is named, or else in use; raise `AccessError` if there is none."""
-        from kmstool.cli.session import connect
+        return self.connections.profile(name)
 
-        return connect.choose(self, name)
+    def endpoint(self, profile: Profile) -> str | None:
+        """Return the endpoint that was asked for, None for the usual one."""
+        return self.connections.endpoint(profile)
+
+    def region(self, profile: Profile) -> str:
+        """Return the region in use."""
+        return self.connections.region(profile)
+
+    def local_kms(self, region: str | None = None) -> EmbeddedKms:
+        """Open the embedded KMS of this machine."""
+        return self.connections.local_kms(region)
 
     def transport(self, region: str | None = None, profile: str | None = None) -> Transport:
         """Return the transport to the KMS in use, or to the one that a key's address names."""
-        from kmstool.cli.session import connect
-        from kmstool.kms.port import DryRun
-
-        chosen = self.profile(profile)
-        transport = connect.transport(self, chosen, region or self.region(chosen))
-        if self.shield:
-            from kmstool.kms.transport.shield import Shielding
-
-            transport = Shielding(transport)
-        return DryRun(transport, self._show_change) if self.settings.dry_run else transport
+        return self.connections.transport(region, profile)
 
     def client(self, region: str | None = None, profile: str | None = None) -> KmsClient:
         """Return the client of the KMS in use, or of the one that a key's address names; one for each."""
-        from kmstool.kms.client import KmsClient
-
-        chosen = self.profile(profile)
-        # Not as it was spelled: what is said to be done in one call is one.
-        place = (region or self.region(chosen), chosen.name)
-        if place not in self._clients:
-            self._clients[place] = KmsClient(self.transport(region, profile))
-        return self._clients[place]
+        return self.connections.client(region, profile)
 
     def key(self, address: KeyAddress | None) -> tuple[KmsClient, str]:
         """Resolve the address of a key, or the profile's own; return its id with the client to reach it."""
-        from kmstool.kms import names
-
-        return self._resolved(address or self.default_key(), names.key_id)
+        return _pair(self.connections.key(address or self.default_key()))
 
     def data_key(self, address: KeyAddress) -> tuple[KmsClient, str]:
         """Resolve the address of a data key that KMS keeps; return its id with the client to reach it."""
-        from kmstool.kms import names
-
-        return self._resolved(address, names.data_key_id)
+        return _pair(self.connections.data_key(address))
 
     def white_box_key(self, address: KeyAddress) -> tuple[KmsClient, str]:
         """Resolve the address of a white-box key; return its id with the client to reach it."""
-        from kmstool.kms import names
-
-        return self._resolved(address, names.white_box_key_id)
-
-    def _resolved(self, address: KeyAddress, find: Callable[[KmsClient, KeyAddress], str]) -> tuple[KmsClient, str]:
-        client = self.client(address.region, address.profile)
-        return client, find(client, address)
+        return _pair(self.connections.white_box_key(address))
 
     def default_key(self) -> KeyAddress:
         """Return the address of the profile's own key; raise `UsageError` if it has none."""
@@ -103,8 +164,35 @@ class Session(Environment):
             raise UsageError("no key was named", hint="add --key KEY; see what there is: kmstool key list")
         return KeyAddress.parse(key)
 
+    def warn_if_overruled(self, name: str) -> None:
+        """Tell whoever put a profile to use that something else in the environment comes before it."""
+        from kmstool.kms.credentials.sources import choose_profile
+        from kmstool.kms.environment import Environment
+
+        chosen = choose_profile(Environment(self.environ))
+        if chosen.name != name:
+            self.warn(
+                f"the environment comes before it: commands use {chosen.name} here, "
+                f"unless its variables are unset or --profile {name} is given"
+            )
+
+    def _wrapped(self, transport: Transport) -> Transport:
+        if self.shield:
+            from kmstool.kms.transport.shield import Shielding
+
+            transport = Shielding(transport)
+        if self.settings.dry_run:
+            from kmstool.kms.port import DryRun
+
+            transport = DryRun(transport, self._show_change)
+        return transport
+
     def _show_change(self, action: str, params: Mapping[str, Any]) -> None:
         print_json({"Action": action, "Params": dict(params)})
+
+
+def _pair(place: KeyPlace) -> tuple[KmsClient, str]:
+    return place.client, place.key_id
 
 
 def pass_session(function: Callable[..., None]) -> Callable[..., None]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
-from kmstool.cli.session import connect
 from kmstool.cli.session.session import Session
 from kmstool.errors import AccessError, UsageError
 
@@ -103,7 +102,7 @@ def try_credential(session: Session, profile: Profile, credential: Credential) -
     """Ask KMS for something that changes nothing; raise `AccessError` if it does not accept the credential."""
     from kmstool.kms.provider import Fixed
 
-    kms = connect.cloud(session, profile, profile.region, Fixed(credential, "the input"))
+    kms = session.connections.cloud(profile, profile.region, Fixed(credential, "the input"))
     try:
         kms.call("GetServiceStatus", {})
     except AccessError as error:

@@ -6,7 +6,6 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.io import outputs, times
-from kmstool.cli.session import connect
 from kmstool.cli.session.session import Session, pass_session
 
 
@@ -18,10 +17,10 @@ def status(session: Session) -> None:
     region, endpoint = session.region(profile), session.endpoint(profile)
     answer: dict[str, object] = {"Profile": profile.name, "Region": region, "Endpoint": endpoint or ""}
     if profile.is_local and not endpoint:
-        session.used_local = True
+        session.served_local = True
         answer |= {"Source": "none needed: the embedded KMS, in process"}
     else:
-        provider = connect.provider(session, profile)
+        provider = session.connections.provider(profile)
         credential = provider.get()
         answer |= {
             "SecretId": credential.masked_id,

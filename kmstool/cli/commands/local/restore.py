@@ -24,7 +24,7 @@ def restore(session: Session, file: str) -> None:
 
     kms = session.local_kms()
     session.confirm(f"all keys in {session.local_folder} will be replaced by those of {file}")
-    admin.restore(kms, Path(file), session.passphrase)
+    admin.restore(kms, Path(file), session.store_passphrase)
     session.note(f"the store holds what {file} held")
     former = session.local_folder / FORMER_FILE
     if former.exists():

@@ -51,11 +51,11 @@ def serve(
 
     if host not in listening.LOOPBACK:
         raise UsageError(f"{host} is no loopback address", hint="one of: " + ", ".join(listening.LOOPBACK))
-    session.used_local = True
+    session.served_local = True
     verbose = session.settings.verbose
     gateway = Gateway(
         session.local_folder,
-        session.passphrase,
+        session.store_passphrase,
         quota=quota,
         lenient=lenient,
         stubs=Stubs(f"/{token_urlsafe(_PATH_BYTES)}" if metadata else "", web_identity),

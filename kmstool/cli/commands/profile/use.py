@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from kmstool.cli import options
-from kmstool.cli.session import connect
 from kmstool.cli.session.session import Session, pass_session
 
 
@@ -20,4 +19,4 @@ def use(session: Session, name: str) -> None:
         return
     session.profiles.use(name)
     session.note(f"the profile {name} is in use")
-    connect.warn_if_overruled(session, name)
+    session.warn_if_overruled(name)

@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import io
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from kmstool.cli import blobs, envelope_outputs, options
-from kmstool.cli.envelope_jobs import EncryptJob
+from kmstool.cli import blobs, envelope_files, options, recipients
 from kmstool.cli.io import inputs, outputs
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.params import KEY
+from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
+    from kmstool.envelope.legacy import TrailingZeros
+
 SCHEMES = ("tencent-sample-ecb",)
+
+
+@dataclass(frozen=True)
+class LegacyWords(outputs.Destination):
+    """How the old data was made, and what becomes of it."""
+
+    scheme: str
+    blob: str
+    cipher: Literal["aes", "sm4"]
+    raw: bool
+    trailing_zeros: TrailingZeros
+    keys: tuple[KeyAddress, ...]
+    to_plaintext: bool
+    check: bool
+    file: str | None
 
 
 @click.command(
@@ -30,13 +50,15 @@ SCHEMES = ("tencent-sample-ecb",)
 @click.option("--raw", is_flag=True, help="The data is bytes, not base64.")
 @click.option("--trailing-zeros", type=click.Choice(["keep", "strip-block", "refuse"]), default="refuse", show_default=True,
               help="What zeros at the end are.")  # fmt: skip
-@click.option("--key", "keys", multiple=True, metavar="KEY", help="Recipient of the new envelope; repeatable.")
+@click.option(
+    "--key", "keys", type=KEY, multiple=True, metavar="KEY", help="Recipient of the new envelope; repeatable."
+)
 @click.option("--to-plaintext", is_flag=True, help="Write the plaintext itself.")
 @click.option("--check", is_flag=True, help="Only count blocks that occur twice.")
 @options.output_options
 @options.input_argument
-@pass_session
-def import_legacy(session: Session, file: str | None, out: str | None, force: bool, **choices: Any) -> None:
+@takes(LegacyWords)
+def import_legacy(session: Session, wanted: LegacyWords) -> None:
     """Bring data of Tencent's old sample into an envelope.
 
     The sample used ECB without authentication: whether the data was altered since
@@ -44,31 +66,31 @@ def import_legacy(session: Session, file: str | None, out: str | None, force: bo
     """
     from kmstool.envelope import legacy
 
-    _refuse_without_effect(out, choices)
-    source = inputs.read(file, legacy.MAX_BYTES, "the data has {size} bytes; 1 GiB is possible", "split it")
-    data = source.data if choices["raw"] else legacy.decode(source.data)
-    if choices["check"]:
+    _refuse_without_effect(wanted)
+    source = inputs.read(wanted.file, legacy.MAX_BYTES, "the data has {size} bytes; 1 GiB is possible", "split it")
+    data = source.data if wanted.raw else legacy.decode(source.data)
+    if wanted.check:
         facts = _facts(data)
         outputs.answer(session, facts, lambda: print(f"{facts['RepeatedBlocks']:,} blocks are equal to earlier ones"))
         return
-    dek = _dek(session, choices["blob"], source, out)
-    plaintext = legacy.decrypt(choices["cipher"], dek, data, choices["trailing_zeros"])
+    dek = _dek(session, wanted.blob, source, wanted.out)
+    plaintext = legacy.decrypt(wanted.cipher, dek, data, wanted.trailing_zeros)
     session.warn("the source was not authenticated: kmstool cannot tell whether it was modified")
-    if choices["to_plaintext"]:
-        outputs.write(session, plaintext, out, force=force)
+    if wanted.to_plaintext:
+        outputs.write(session, plaintext, wanted.out, force=wanted.force)
         return
-    _write(session, plaintext, hashlib.sha256(source.data).hexdigest(), choices, str(out), force=force)
-    if out != inputs.STDIN and (session.settings.query or session.settings.format == "json"):
+    _write(session, plaintext, hashlib.sha256(source.data).hexdigest(), wanted)
+    if wanted.out != inputs.STDIN and (session.settings.query or session.settings.format == "json"):
         outputs.answer(session, _facts(data), lambda: None)
 
 
-def _refuse_without_effect(out: str | None, choices: dict[str, Any]) -> None:
+def _refuse_without_effect(wanted: LegacyWords) -> None:
     """Raise `UsageError` for options that would be passed over, and for an envelope without a name."""
-    if choices["check"] and (out is not None or choices["to_plaintext"] or choices["keys"]):
+    if wanted.check and (wanted.out is not None or wanted.to_plaintext or wanted.keys):
         raise UsageError("--check writes nothing: it excludes -o, --to-plaintext and --key")
-    if choices["to_plaintext"] and choices["keys"]:
+    if wanted.to_plaintext and wanted.keys:
         raise UsageError("--to-plaintext and --key exclude each other: plaintext has no recipients")
-    if out is None and not choices["to_plaintext"] and not choices["check"]:
+    if wanted.out is None and not wanted.to_plaintext and not wanted.check:
         raise UsageError("the new envelope needs a name", hint="add -o FILE, or -o - for stdout")
 
 
@@ -87,17 +109,13 @@ def _facts(data: bytes) -> dict[str, Any]:
     return {"Authenticated": False, "RepeatedBlocks": legacy.repeated_blocks(data), "Bytes": len(data)}
 
 
-def _write(session: Session, plaintext: bytes, digest: str, choices: dict[str, Any], out: str, *, force: bool) -> None:
+def _write(session: Session, plaintext: bytes, digest: str, wanted: LegacyWords) -> None:
     from kmstool.envelope.sealing import Source
+    from kmstool.workflows.envelopes import EncryptOptions
 
-    facts = (f"imported_from={choices['scheme']}", "unauthenticated=true", f"sha256_of_source={digest}")
-
-    def job() -> EncryptJob:
-        return EncryptJob.of(
-            session, keys=choices["keys"], public_keys=(), context=(), facts=facts, suite="aes-256-gcm",
-            armor=False, detached=None, reserve=False, data_key=None,
-        )  # fmt: skip
-
+    facts = {"imported_from": wanted.scheme, "unauthenticated": "true", "sha256_of_source": digest}
     source = Source(io.BytesIO(plaintext).readinto, size=len(plaintext))
-    envelope_outputs.encrypt_source(session, job, source, out, force=force)
+    everyone = recipients.recipients_of(session, wanted.keys)
+    options_of_it = EncryptOptions(facts=facts)
+    envelope_files.encrypt_source(session, source, wanted.out, everyone, options_of_it, force=wanted.force)
     session.note("delete the old copies: equal blocks of them show to everybody")

@@ -1,0 +1,149 @@
+"""`kmstool envelope encrypt`: put a file or stream into an envelope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import envelope_files, envelope_folders, options, recipients
+from kmstool.cli.commands.envelope import folders
+from kmstool.cli.io import inputs, outputs
+from kmstool.cli.params import KEY, PUBLIC_KEY
+from kmstool.cli.session.session import Session, takes
+from kmstool.errors import UsageError
+
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
+    from kmstool.cli.params import PublicKeyFile
+    from kmstool.envelope.recipients import Recipient
+    from kmstool.workflows.envelopes import EncryptOptions
+
+
+@dataclass(frozen=True)
+class EncryptWords(outputs.FileNamed):
+    """What is put into which envelope, and for whom."""
+
+    keys: tuple[KeyAddress, ...]
+    public_keys: tuple[PublicKeyFile, ...]
+    data_key: KeyAddress | None
+    context: Mapping[str, str]
+    facts: Mapping[str, str]
+    suite: str
+    armor: bool
+    detached: str | None
+    reserve: bool
+    recursive: bool
+    dek_per_file: bool
+    no_manifest: bool
+    file: str | None
+
+
+@click.command(cls=options.Command, example="kmstool envelope encrypt --key demo big.tar")
+@click.option(
+    "--key",
+    "keys",
+    type=KEY,
+    multiple=True,
+    metavar="KEY",
+    help="Key that can open it; repeatable. Default: the profile's.",
+)
+@click.option(
+    "--public-key",
+    "public_keys",
+    type=PUBLIC_KEY,
+    multiple=True,
+    metavar="[REGION:KEYID=]FILE",
+    help="Public key of one who can open it, in KMS or by a file; repeatable. No KMS is asked.",
+)
+@click.option(
+    "--data-key", type=KEY, metavar="NAME", help="Encrypt with this data key that KMS keeps; its key can open it."
+)
+@options.encryption_context_option
+@options.shield_option
+@options.pairs_option("--aad", "facts", noun="fact", text="Fact of the file, bound to it, not sent to KMS; repeatable.")
+@click.option(
+    "--suite", type=click.Choice(recipients.SUITES), default=recipients.SUITES[0], show_default=True, help="Cipher."
+)
+@click.option("-a", "--armor", is_flag=True, help="Write text (PEM) in place of binary data.")
+@options.file_option("--detached", help="Write the header to a file of its own.")
+@click.option("--reserve", is_flag=True, help="Leave room for a rewrap in place, also in small files.")
+@click.option(
+    "-r", "--recursive", is_flag=True, help="FILE is a folder; every regular file in it is encrypted into OUT."
+)
+@click.option("--dek-per-file", is_flag=True, help="With --recursive: ask KMS for a data key for each file.")
+@folders.manifest_option("Write no list of the files, which tells later what is missing.")
+@options.output_options
+@options.input_argument
+@takes(EncryptWords)
+def encrypt(session: Session, wanted: EncryptWords) -> None:
+    """Put a file or stream into an envelope.
+
+    FILE becomes FILE.kte unless -o says otherwise; stdin goes to stdout. Each of the keys
+    can open the envelope alone. A folder that was not finished is finished by the same
+    command again: envelopes that are whole, and newer than their files, are kept. With --data-key many envelopes share one data key, such as
+    that of a user or a period, and the --context must be the one that it was made with.
+    """
+    for chosen, option in ((wanted.dek_per_file, "dek-per-file"), (wanted.no_manifest, "no-manifest")):
+        if chosen and not wanted.recursive:
+            raise UsageError(f"--{option} goes with --recursive only")
+    if wanted.dek_per_file and wanted.data_key is not None:
+        raise UsageError("--data-key is one key for all files, which --dek-per-file excludes")
+    how = _how(wanted)
+    everyone = recipients.recipients_of(session, wanted.keys, wanted.public_keys, wanted.data_key)
+    if wanted.recursive:
+        _encrypt_folder(session, wanted, how, everyone)
+        return
+    target = envelope_files.encrypted_name(wanted.file, wanted.out)
+    for output in (target, wanted.detached):
+        inputs.spare(output, *(key.file for key in wanted.public_keys))
+    with envelope_files.source_of(wanted.file) as source:
+        envelope_files.encrypt_source(session, source, target, everyone, how, wanted.detached, force=wanted.force)
+
+
+def _how(wanted: EncryptWords) -> EncryptOptions:
+    from kmstool.api.context import canonical
+    from kmstool.workflows.envelopes import EncryptOptions
+
+    if wanted.armor and wanted.detached is not None:
+        raise UsageError("--armor and --detached exclude each other")
+    if wanted.armor and wanted.reserve:
+        raise UsageError("--armor and --reserve exclude each other: text is never rewrapped in place")
+    canonical(wanted.context)
+    return EncryptOptions(
+        suite=recipients.suite_of(wanted.suite),
+        context=wanted.context,
+        facts=wanted.facts,
+        armor=wanted.armor,
+        reserve=wanted.reserve,
+    )
+
+
+def _encrypt_folder(
+    session: Session, wanted: EncryptWords, how: EncryptOptions, everyone: Callable[[], list[Recipient]]
+) -> None:
+    from kmstool.envelope.manifest import BELONGS, PATH
+    from kmstool.workflows.tree_sealing import TreeEncryptOptions
+    from kmstool.workflows.trees import encrypt_tree
+
+    if wanted.armor or wanted.detached is not None:
+        raise UsageError("--recursive excludes --armor and --detached")
+    for fact in (PATH, BELONGS):
+        if fact in how.facts:
+            raise UsageError(f"--recursive gives each file the fact {fact} itself; --aad cannot set it")
+    source, target = envelope_folders.folder_pair(wanted.file, wanted.out)
+    choices = TreeEncryptOptions(
+        envelope=how,
+        dek_per_file=wanted.dek_per_file,
+        replace=wanted.force,
+        manifest=not wanted.no_manifest,
+        spared=tuple(Path(key.file) for key in wanted.public_keys),
+    )
+    identities = recipients.identities_of(session)
+    count = encrypt_tree(source, target, everyone, identities, choices, changes=session.changes, **session.reports)
+    if count is not None:
+        were_there = f", and {count.kept} were there already" if count.kept else ""
+        session.note(f"{count.files} files were encrypted{were_there}")

@@ -1,0 +1,64 @@
+"""What the commands for envelopes take when FILE is a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import options
+from kmstool.errors import UsageError
+
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
+    from kmstool.workflows.tree_opening import TreeDecryptOptions
+
+
+def manifest_option(text: str) -> Callable[[options.Decorated], options.Decorated]:
+    """Add `--no-manifest`."""
+    return click.option("--no-manifest", is_flag=True, help=f"With --recursive: {text[0].lower()}{text[1:]}")
+
+
+def opening_options(command: options.Decorated) -> options.Decorated:
+    """Add what folders of envelopes are opened with."""
+    add = manifest_option("Do not look for what is missing or extra.")
+    path = click.option("--ignore-path", is_flag=True, help="With --recursive: files may have been moved or renamed.")
+    return path(add(command))
+
+
+@dataclass(frozen=True)
+class OpeningWords:
+    """Which envelope, or folder of them, is opened, and by whom."""
+
+    keys: tuple[KeyAddress, ...]
+    private_keys: tuple[str, ...]
+    context: Mapping[str, str]
+    detached: str | None
+    recursive: bool
+    ignore_path: bool
+    no_manifest: bool
+    file: str | None
+
+
+def refuse_without_folder(wanted: OpeningWords) -> None:
+    """Raise `UsageError` for options of folders where FILE is none."""
+    if not wanted.recursive and (wanted.ignore_path or wanted.no_manifest):
+        raise UsageError(f"--{'ignore-path' if wanted.ignore_path else 'no-manifest'} goes with --recursive only")
+
+
+def opening(wanted: OpeningWords, *, force: bool = False, **of_one_file: object) -> TreeDecryptOptions:
+    """Return how a folder is opened; raise `UsageError` for options that are of a single file."""
+    from kmstool.workflows.tree_opening import TreeDecryptOptions
+
+    for name, value in of_one_file.items():
+        if value not in (None, False, {}):
+            raise UsageError(f"--recursive and --{name.replace('_', '-')} exclude each other")
+    return TreeDecryptOptions(
+        ignore_path=wanted.ignore_path,
+        manifest=not wanted.no_manifest,
+        replace=force,
+        spared=tuple(map(Path, wanted.private_keys)),
+    )

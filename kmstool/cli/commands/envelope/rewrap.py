@@ -1,0 +1,122 @@
+"""`kmstool envelope rewrap`: other recipients for envelopes, whose payload stays as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import envelope_files, options, recipients, several
+from kmstool.cli.io import outputs
+from kmstool.cli.params import KEY
+from kmstool.cli.session.session import Session, takes
+from kmstool.errors import DryRunDone, UsageError
+
+if TYPE_CHECKING:
+    from kmstool.api.cmk_rules import KeyAddress
+    from kmstool.workflows.rewrapping import Way, Wrap
+
+
+@dataclass(frozen=True)
+class RewrapWords:
+    """Which envelopes get which recipients, and who opens them."""
+
+    names: tuple[str, ...]
+    keys: tuple[KeyAddress, ...]
+    sources: tuple[KeyAddress, ...]
+    private_keys: tuple[str, ...]
+    server_side: bool
+    payload: str | None
+
+
+@click.command(cls=options.Command, example="kmstool envelope rewrap big.tar.kte --to demo-2")
+@click.option(
+    "--to",
+    "keys",
+    type=KEY,
+    multiple=True,
+    required=True,
+    metavar="KEY",
+    help="New recipient; repeatable. The old ones go.",
+)
+@click.option(
+    "--from",
+    "sources",
+    type=KEY,
+    multiple=True,
+    metavar="KEY",
+    help="Open or move only what is under this key; repeatable.",
+)
+@click.option(
+    "--identity",
+    "private_keys",
+    multiple=True,
+    metavar="FILE",
+    help="RSA private key in PEM that opens them; repeatable.",
+)
+@click.option(
+    "--server-side", is_flag=True, help="With --from: KMS re-encrypts the data key, which needs no right to decrypt."
+)
+@options.file_option("--payload", help="Payload of a detached header, to check the data key with.")
+@click.argument("names", metavar="FILE...", nargs=-1, required=True)
+@takes(RewrapWords)
+def rewrap(session: Session, wanted: RewrapWords) -> None:
+    """Give envelopes other recipients.
+
+    The payload is not touched. Where the header has room, the file is changed in place,
+    else a copy replaces it; a crash leaves the old or the new one. This takes nothing back:
+    an old copy of the file still opens with the old keys.
+
+    Anybody who can write a file can put a foreign secret in place of its data key. What is
+    moved with --server-side is therefore opened and compared with the payload before it is
+    written. Without the right to decrypt, or without the payload of a detached header, only
+    the key is known that it was under: then rewrap only files that nobody else could write.
+    """
+    if wanted.payload is not None and len(wanted.names) > 1:
+        raise UsageError("--payload is that of a single header", hint="rewrap detached headers one by one")
+    wrap = _wrapper(session, wanted)
+
+    def act(name: str) -> Way | None:
+        return _rewrap(session, name, wrap, wanted.payload)
+
+    for name, way in several.one_by_one(session, wanted.names, act, "envelopes were not rewrapped"):
+        if way is not None:
+            session.note(f"{name} has other recipients now ({way.value})")
+    if session.settings.dry_run:
+        raise DryRunDone
+    outputs.answer(session, {"Rewrapped": list(wanted.names)}, lambda: None)
+
+
+def _rewrap(session: Session, name: str, wrap: Wrap, payload: str | None) -> Way | None:
+    from kmstool.workflows import rewrapping
+
+    if payload is not None:
+        with envelope_files.source_of(payload) as source:
+            return rewrapping.rewrap(Path(name), wrap, payload=source, changes=session.changes)
+    try:
+        return rewrapping.rewrap(Path(name), wrap, changes=session.changes)
+    except rewrapping.PayloadMissingError as error:
+        raise UsageError(
+            error.message,
+            hint="name it with --payload FILE, or let KMS move the data key: add --server-side and --from KEY",
+        ) from error
+
+
+def _wrapper(session: Session, wanted: RewrapWords) -> Wrap:
+    """Return what makes the new list of recipients of an envelope; raise `UsageError` for options without effect."""
+    from kmstool.workflows import rewrapping
+
+    if wanted.server_side and wanted.private_keys:
+        raise UsageError("--server-side and --identity exclude each other")
+    if wanted.server_side and not wanted.sources:
+        raise UsageError(
+            "--server-side moves only what is under a key that you name",
+            hint="add --from KEY; see whose it is: kmstool envelope inspect FILE",
+        )
+    targets = [recipients.cmk(session, key) for key in wanted.keys]
+    if wanted.server_side:
+        sources = [recipients.cmk(session, key) for key in wanted.sources]
+        return rewrapping.wrap_in_kms(sources, targets, session.warn)
+    return rewrapping.wrap_here(targets, recipients.identities_of(session, wanted.sources, wanted.private_keys)())

@@ -1,0 +1,71 @@
+"""What a run may ask the person at the terminal: passphrases and confirmations."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+import click
+
+from kmstool.cli.console import Console
+from kmstool.errors import AccessError, UsageError
+
+
+class Prompts(Console):
+    """The questions of a run; `environ` are the variables that may answer them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__()
+        self.environ = environ
+        self.weak = False
+        """Whether a new passphrase may be as short as it likes."""
+
+    @property
+    def interactive(self) -> bool:
+        """Whether questions may be asked."""
+        return sys.stdin.isatty() and sys.stderr.isatty() and not self.settings.no_input
+
+    def confirm(self, action: str) -> None:
+        """Ask before something that cannot be undone; raise `UsageError` without a yes."""
+        if self.settings.yes or self.settings.dry_run:
+            return
+        if not self.interactive:
+            raise UsageError(f"{action}: this needs a confirmation", hint="add --yes")
+        if not click.confirm(f"{action}. Go on?", err=True):
+            raise UsageError("nothing was done")
+
+    def store_passphrase(self) -> bytes:
+        """Return the passphrase of the local KMS's store, as `passphrase_of` does."""
+        return self.passphrase_of("the store of the local KMS")
+
+    def passphrase_of(self, thing: str) -> bytes:
+        """Return the passphrase of a store, credential or private key: from KMSTOOL_PASSPHRASE_FILE, else asked for.
+
+        Raises `AccessError` where nobody can be asked.
+        """
+        name = self.environ.get("KMSTOOL_PASSPHRASE_FILE")
+        if name:
+            from kmstool.cli.io import inputs
+
+            return inputs.secret(name)
+        if not self.interactive:
+            raise AccessError(
+                f"{thing} is locked with a passphrase",
+                hint="run the command on a terminal, or put the passphrase into a file and set KMSTOOL_PASSPHRASE_FILE",
+            )
+        return str(click.prompt(f"Passphrase of {thing}", hide_input=True, err=True)).encode()
+
+    def new_passphrase(self, file: str | None) -> bytes:
+        """Return a passphrase to be set, from a file, else asked for twice; see `passphrases.check_new` for a weak one."""
+        from kmstool.cli.session import passphrases
+
+        if file:
+            from kmstool.cli.io import inputs
+
+            secret = inputs.secret(file)
+        elif self.interactive:
+            secret = str(click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)).encode()
+        else:
+            raise UsageError("a new passphrase is needed", hint="give it with --passphrase-file FILE")
+        passphrases.check_new(secret, self.warn, weak=self.weak)
+        return secret

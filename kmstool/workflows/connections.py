@@ -1,0 +1,290 @@
+"""From a profile to clients: the embedded KMS, or Tencent Cloud with credentials, retries and a deadline.
+
+All that one run reaches is chosen here, once, whether by the command line or by a Python program (`connect`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kmstool.api.cmk_rules import KeyAddress
+from kmstool.errors import AccessError, InputError
+from kmstool.kms import names
+from kmstool.kms.client import KmsClient
+from kmstool.kms.credentials.sources import choose_profile
+from kmstool.kms.environment import Environment
+from kmstool.kms.port import Traced, Transport
+from kmstool.kms.profiles import LOCAL, Profile
+from kmstool.kms.transport.deadline import Deadline
+from kmstool.kms.transport.limiter import Limiter, Rate
+from kmstool.kms.transport.pool import PooledTransport
+from kmstool.system import ownership
+
+if TYPE_CHECKING:
+    from kmstool.envelope.recipients import Identity
+    from kmstool.kms.cmk_recipients import CmkRecipient, HostedDek
+    from kmstool.kms.credentials.sources import AskPassphrase
+    from kmstool.kms.provider import Provider
+    from kmstool.server.app import EmbeddedKms
+
+_MAX_PASSPHRASE_BYTES = 1024
+
+Wrapper = Callable[[Transport], Transport]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectOptions:
+    """What is asked of all connections of a run; None leaves the choice to the profile and the environment.
+
+    `timeout` is the seconds of one call, `max_wait` those of all pauses and retries, `retries` how often one is
+    tried again. `rate` is the calls a second of a job and its share of them. With `dry_run` the local KMS
+    changes nothing.
+    """
+
+    profile: str | None = None
+    region: str | None = None
+    endpoint: str | None = None
+    timeout: float = 30
+    retries: int = 10
+    max_wait: float = 60
+    rate: Rate | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPlace:
+    """A key as a user names it: its id, the client to reach it, its region and site (`cn` or `intl`)."""
+
+    client: KmsClient
+    key_id: str
+    region: str
+    site: str
+
+
+class Connections:
+    """The KMSs that one run reaches.
+
+    `ask_passphrase` is asked for those of credentials and stores, `trace` is told of each call, `wrap` is put
+    around every transport.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        options: ConnectOptions,
+        *,
+        ask_passphrase: AskPassphrase,
+        trace: Callable[[str], None] | None = None,
+        wrap: Wrapper = lambda transport: transport,
+    ) -> None:
+        self.environment = environment
+        self.options = options
+        self.used_local = False
+        """Whether the local KMS was asked."""
+        self._ask_passphrase, self._trace, self._wrap = ask_passphrase, trace, wrap
+        self._chosen: dict[str | None, Profile] = {}
+        self._clients: dict[tuple[str, str], KmsClient] = {}
+
+    @cached_property
+    def deadline(self) -> Deadline:
+        """The time that this run may wait in all, for whatever services."""
+        return Deadline(self.options.max_wait, self.options.timeout)
+
+    @cached_property
+    def limiter(self) -> Limiter:
+        """How fast this run may call, whichever region and profile it is."""
+        return Limiter(self.options.rate)
+
+    def profile(self, name: str | None = None) -> Profile:
+        """Return the profile that is named, or else in use; raise `AccessError` if there is none."""
+        if name not in self._chosen:
+            self._chosen[name] = choose_profile(self.environment, name or self.options.profile)
+        return self._chosen[name]
+
+    def endpoint(self, profile: Profile) -> str | None:
+        """Return the endpoint that was asked for, None for the usual one: it means the network, always."""
+        return self.options.endpoint or self.environment.environ.get("KMSTOOL_ENDPOINT") or profile.endpoint or None
+
+    def region(self, profile: Profile) -> str:
+        """Return the region in use."""
+        return self.options.region or self.environment.environ.get("KMSTOOL_REGION") or profile.region
+
+    def client(self, region: str | None = None, profile: str | None = None) -> KmsClient:
+        """Return the client of the KMS in use, or of the one that a key's address names; threads may share it."""
+        chosen = self.profile(profile)
+        # Not as it was spelled: what is said to be done in one call is one.
+        address = (region or self.region(chosen), chosen.name)
+        if address not in self._clients:
+            self._clients[address] = KmsClient(PooledTransport(lambda: self.transport(region, profile)))
+        return self._clients[address]
+
+    def transport(self, region: str | None = None, profile: str | None = None) -> Transport:
+        """Return a new transport to the KMS in use, or to the one that a key's address names."""
+        chosen = self.profile(profile)
+        place = region or self.region(chosen)
+        if chosen.is_local and not self.endpoint(chosen):
+            return self._wrap(self.traced(self.local_kms(place)))
+        return self._wrap(self.cloud(chosen, place, self.provider(chosen)))
+
+    def cloud(self, profile: Profile, region: str, credentials: Provider) -> Transport:
+        """Return a transport to Tencent Cloud, or to what the endpoint names, with retries."""
+        from kmstool.kms.transport.cloud import CloudTransport
+        from kmstool.kms.transport.limiter import Limited
+        from kmstool.kms.transport.retry import Retrying
+
+        client = CloudTransport(
+            credentials,
+            region,
+            endpoint=self.endpoint(profile),
+            timeout=self.options.timeout,
+            deadline=self.deadline,
+        )
+        limited = Limited(self.traced(client), self.limiter)
+        return Retrying(limited, retries=self.options.retries, deadline=self.deadline)
+
+    def local_kms(self, region: str | None = None) -> EmbeddedKms:
+        """Open the embedded KMS of this machine."""
+        from kmstool.server.app import EmbeddedKms
+
+        self.used_local = True
+        return EmbeddedKms(
+            self.environment.local_folder,
+            region or self.region(self.environment.profiles.get(LOCAL)),
+            lambda: self._ask_passphrase("the store of the local KMS"),
+            dry_run=self.options.dry_run,
+        )
+
+    def provider(self, profile: Profile) -> Provider:
+        """Return where a profile's credentials come from; raise `AccessError` if they are not there."""
+        if profile.is_local:
+            return self._local_provider()
+        from kmstool.kms.credentials import sources
+
+        sts = _Sts(self, profile)
+        return sources.provider_of(self.environment, profile, self._ask_passphrase, sts, self.deadline)
+
+    def key(self, address: KeyAddress | str | None = None) -> KeyPlace:
+        """Resolve a key as users name it, None for the profile's own; raise `InputError` if that has none."""
+        return self._resolved(self.default_key() if address is None else address, names.key_id)
+
+    def data_key(self, address: KeyAddress | str) -> KeyPlace:
+        """Resolve a data key that KMS keeps, named as keys are."""
+        return self._resolved(address, names.data_key_id)
+
+    def white_box_key(self, address: KeyAddress | str) -> KeyPlace:
+        """Resolve a white-box key, named as keys are."""
+        return self._resolved(address, names.white_box_key_id)
+
+    def recipient(self, address: KeyAddress | str | None = None) -> CmkRecipient:
+        """Return a symmetric CMK as one who can open an envelope, None for the profile's own."""
+        from kmstool.kms.cmk_recipients import CmkRecipient
+
+        place = self.key(address)
+        return CmkRecipient(place.client, place.key_id, place.region, place.site)
+
+    def hosted_dek(self, address: KeyAddress | str) -> HostedDek:
+        """Return a data key that KMS keeps as the DEK of an envelope."""
+        from kmstool.kms.cmk_recipients import HostedDek
+
+        place = self.data_key(address)
+        return HostedDek(place.client, place.key_id, place.region, place.site)
+
+    def identities(self, keys: Sequence[KeyAddress | str] = ()) -> list[Identity]:
+        """Return what opens envelopes: the KMS of the profile in the region of each stanza, or with keys only those."""
+        from kmstool.kms.cmk_recipients import CmkIdentity
+
+        if not keys:
+            return [CmkIdentity(self.client)]
+        return [CmkIdentity(partial(_client_of, place), (place.key_id,)) for place in map(self.key, keys)]
+
+    def default_key(self) -> str:
+        """Return the address of the profile's own key; raise `InputError` if it has none."""
+        key = self.profile().key
+        if not key:
+            raise InputError("no key was named, and the profile has none of its own")
+        return key
+
+    def traced(self, transport: Transport) -> Transport:
+        """Return a transport that reports its calls, if somebody wants to see them."""
+        return Traced(transport, self._trace) if self._trace else transport
+
+    def _resolved(self, named: KeyAddress | str, find: Callable[[KmsClient, KeyAddress], str]) -> KeyPlace:
+        address = KeyAddress.parse(named) if isinstance(named, str) else named
+        client = self.client(address.region, address.profile)
+        profile = self.profile(address.profile)
+        site = "intl" if ".intl." in (self.endpoint(profile) or "") else "cn"
+        return KeyPlace(client, find(client, address), address.region or self.region(profile), site)
+
+    def _local_provider(self) -> Provider:
+        """Return the API key of the embedded KMS, with which its own clients sign over the network."""
+        from kmstool.kms.provider import Credential, Fixed
+        from kmstool.server import admin
+
+        pair = admin.lasting_credential(self.local_kms())
+        return Fixed(Credential(pair.secret_id, pair.secret_key), "the store of the local KMS")
+
+
+def _client_of(place: KeyPlace, region: str) -> KmsClient:
+    """Return the client by which a key was found, whatever region a header names."""
+    del region
+    return place.client
+
+
+class _Sts:
+    """Calls STS where this run's environment says it is."""
+
+    def __init__(self, connections: Connections, profile: Profile) -> None:
+        self._connections = connections
+        self._profile = profile
+
+    def __call__(self, action: str, params: Mapping[str, Any], signer: Provider | None) -> Mapping[str, Any]:
+        from kmstool.kms.credentials import roles
+        from kmstool.kms.transport.cloud import CloudTransport
+
+        connections, environ = self._connections, self._connections.environment.environ
+        client = CloudTransport(
+            signer,
+            environ.get("TKE_REGION") or connections.region(self._profile),
+            endpoint=environ.get("KMSTOOL_STS_ENDPOINT") or roles.STS_HOST,
+            timeout=connections.options.timeout,
+            deadline=connections.deadline,
+            service="sts",
+            version=roles.STS_VERSION,
+        )
+        return connections.traced(client).call(action, params)
+
+
+def connect(
+    profile: str | None = None,
+    options: ConnectOptions | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    ask_passphrase: AskPassphrase | None = None,
+) -> Connections:
+    """Return the connections of a profile, None for the one that the environment implies; nothing is called yet.
+
+    A passphrase that is needed comes from the file that KMSTOOL_PASSPHRASE_FILE names, unless `ask_passphrase`
+    gives it. Raises `AccessError` where neither does, and where there are no credentials.
+    """
+    environ = os.environ if environ is None else environ
+    options = options or ConnectOptions()
+    chosen = replace(options, profile=profile or options.profile)
+    return Connections(
+        Environment(environ), chosen, ask_passphrase=ask_passphrase or (lambda thing: _from_file(environ, thing))
+    )
+
+
+def _from_file(environ: Mapping[str, str], thing: str) -> bytes:
+    name = environ.get("KMSTOOL_PASSPHRASE_FILE")
+    if not name:
+        raise AccessError(f"{thing} is locked with a passphrase")
+    try:
+        text = ownership.read(Path(name), _MAX_PASSPHRASE_BYTES, secret=True)
+    except OSError as error:
+        raise InputError(f"cannot read {name}: {(error.strerror or '').lower()}") from error
+    return text.removesuffix(b"\n").removesuffix(b"\r")
