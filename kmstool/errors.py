@@ -100,3 +100,7 @@ class DryRunDone(BaseException):
     """Ends a command that was only to show what it would change; no error, so that nothing handles it as one."""
 
     exit_code = 0
+
+
+class MountWarning(UserWarning):
+    """A file is written on a file system that cannot close it to others."""

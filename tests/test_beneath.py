@@ -86,3 +86,9 @@ def test_a_folder_that_was_opened_stays_that_folder(root: Path) -> None:
     with pytest.raises(OSError, match="links are not followed"):
         beneath.open("sub/file")
     beneath.close()
+
+
+def test_a_folder_that_nobody_uses_any_more_is_closed(tmp_path: Path) -> None:
+    descriptor = Beneath(tmp_path).folder_of("file")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)

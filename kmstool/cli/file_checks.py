@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,9 +9,8 @@ from pathlib import Path
 
 from kmstool.cli.session.session import Session
 from kmstool.errors import AccessError, OutputError
-from kmstool.system import leftovers, ownership
+from kmstool.system import ownership
 
-_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 # All that has one: files, folders, and the folder that one takes the place of.
 _TEMPORARY = ".kmstool-"
 _OPEN = {"profiles.ini"}
@@ -38,12 +36,22 @@ def left(session: Session) -> list[str]:
     return [str(path) for folder in (*_folders(session), Path()) for path in _entries(folder) if _is_left(path)]
 
 
-def links(session: Session) -> str:
-    """Return that kmstool's folders take hard links, by which a file appears whole or not at all; raise `OutputError`."""
-    folders = [folder for folder in _folders(session) if folder.is_dir()]
-    for folder in folders:
-        _try_link(folder)
-    return "files appear whole or not at all in " + ", ".join(map(str, folders)) if folders else "nothing was made yet"
+def lacks(session: Session) -> list[str]:
+    """Return what the file systems of kmstool's folders have not; raise `OutputError` for one that cannot be written."""
+    from kmstool.system import abilities
+
+    lacking = []
+    for folder in made_folders(session):
+        try:
+            lacking += [f"{folder} has no {lack}" for lack in abilities.missing(folder)]
+        except OSError as error:
+            raise OutputError(f"cannot write into {folder}: {(error.strerror or '').lower()}") from error
+    return lacking
+
+
+def made_folders(session: Session) -> list[Path]:
+    """Return those of kmstool's folders that are there."""
+    return [folder for folder in _folders(session) if folder.is_dir()]
 
 
 def _folders(session: Session) -> list[Path]:
@@ -70,20 +78,3 @@ def _entries(folder: Path) -> list[Path]:
 
 def _is_left(path: Path) -> bool:
     return path.name.startswith(_TEMPORARY)
-
-
-def _try_link(folder: Path) -> None:
-    first, second = (folder / leftovers.new_name() for _ in range(2))
-    try:
-        os.close(os.open(first, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        os.link(first, second)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise OutputError(f"cannot write into {folder}: {(error.strerror or '').lower()}") from error
-        raise OutputError(
-            f"the file system of {folder} has no hard links, without which no file appears whole or not at all",
-            hint="set KMSTOOL_HOME or KMSTOOL_LOCAL_HOME to a folder on another one",
-        ) from error
-    finally:
-        for path in (first, second):
-            path.unlink(missing_ok=True)

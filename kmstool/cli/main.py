@@ -9,8 +9,9 @@ import itertools
 import os
 import signal
 import sys
+import warnings
 from types import FrameType
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn
 
 import click
 
@@ -19,8 +20,7 @@ from kmstool.cli.console import LOCAL_NOTE
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.messages import say
 from kmstool.cli.session.session import Session
-from kmstool.errors import DryRunDone, InputError, KmsToolError, OutputError, UsageError
-from kmstool.system.descriptors import Output
+from kmstool.errors import DryRunDone, InputError, KmsToolError, MountWarning, OutputError, UsageError
 
 COMMANDS = {
     "api": ("kmstool.cli.commands.api:api", "Call any action of the KMS API."),
@@ -103,7 +103,8 @@ def _ended(session: Session) -> int:
     try:
         _prepare_streams()
         _prepare_signals(session)
-        with root.make_context("kmstool", sys.argv[1:], obj=session) as ctx:
+        with warnings.catch_warnings(), root.make_context("kmstool", sys.argv[1:], obj=session) as ctx:
+            _prepare_warnings(session)
             root.invoke(ctx)
         sys.stdout.flush()
         session.finish()
@@ -241,25 +242,25 @@ def _prepare_streams() -> None:
         except OSError:
             os.open(os.devnull, mode)
     sys.stdin = sys.stdin or os.fdopen(0, "r", closefd=False)
-    # Those of a test or of a program that imports this one stay.
-    if sys.stdout is sys.__stdout__:
-        sys.stdout = _text_output(sys.__stdout__, 1)
-    if sys.stderr is sys.__stderr__:
-        sys.stderr = _text_output(sys.__stderr__, 2)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
-def _text_output(stream: TextIO | None, descriptor: int) -> TextIO:
-    """Return a text stream that waits where Python's own gives up, with the settings of that."""
-    if not isinstance(stream, io.TextIOWrapper):
-        return io.TextIOWrapper(io.BufferedWriter(Output(descriptor)), errors="backslashreplace")
-    stream.flush()
-    return io.TextIOWrapper(
-        io.BufferedWriter(Output(descriptor)),
-        encoding=stream.encoding,
-        errors="backslashreplace",
-        line_buffering=stream.line_buffering,
-        write_through=stream.write_through,
-    )
+def _prepare_warnings(session: Session) -> None:
+    """Let the user hear what the library warns of, whatever Python was told to do with warnings."""
+    show = warnings.showwarning
+
+    def tell(message: Warning | str, category: type[Warning], *place: Any, **to: Any) -> None:
+        if issubclass(category, MountWarning):
+            session.warn(str(message))
+        else:
+            show(message, category, *place, **to)
+
+    warnings.showwarning = tell
+    warnings.simplefilter("always", MountWarning)
 
 
 def _prepare_signals(session: Session) -> None:

@@ -13,7 +13,7 @@ from kmstool.envelope.header import Header, Slot
 from kmstool.envelope.stanzas import Stanza
 from kmstool.envelope.workers import Progress, Read, Write
 from kmstool.errors import InputError, IntegrityError, UsageError
-from kmstool.system import descriptors
+from kmstool.system import copying, mounts
 
 _BOTH_SLOTS = 2
 
@@ -199,7 +199,7 @@ def rewrap_copy(source: Source, head: Header, target: int, recipients: Iterable[
         raise InputError("the header has fields that this kmstool does not know", hint="install the newer one")
     engine.writer(target)(memoryview(fresh.encode()))
     if not head.detached and source.descriptor is not None:
-        _copy(source.descriptor, head.payload_offset, target)
+        copying.copy(source.descriptor, head.payload_offset, target)
 
 
 def _exactly_stated(source: Source) -> Read:
@@ -244,21 +244,11 @@ def _check_length(opened: Opened) -> None:
         raise IntegrityError("the payload is cut short, or there is something behind it")
 
 
-def _copy(source: int, offset: int, target: int) -> None:
-    os.lseek(source, offset, os.SEEK_SET)
-    while True:
-        try:
-            done = os.copy_file_range(source, target, 2**30)
-        except OSError:
-            # Between file systems that cannot share blocks.
-            done = os.sendfile(target, source, None, 2**24)
-        if done == 0:
-            return
-
-
 def _write_synced(descriptor: int, data: bytes, offset: int) -> None:
-    descriptors.write_all_at(descriptor, data, offset)
-    os.fsync(descriptor)
+    done = 0
+    while done < len(data):
+        done += os.pwrite(descriptor, data[done:], offset + done)
+    mounts.sync(descriptor)
 
 
 def _exactly(read: Read, size: int) -> bytes:

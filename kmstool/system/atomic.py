@@ -4,12 +4,13 @@ Nothing appears under the final name before its last byte is on disk; a failure 
 kill leaves the former file as it was. Where the file system can do it, the bytes have
 no name at all until then, so that a kill leaves no plaintext behind. What a kill does
 leave has a temporary name, and the next write in that folder removes it (kmstool/system/leftovers.py).
+What the file system cannot do is done in another way, see kmstool/system/publishing.py. Once
+the name is there, no fault is told as one of writing.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -18,10 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kmstool.errors import OutputError
-from kmstool.system import leftovers, ownership
-
-# What open(O_TMPFILE) or linkat from /proc answers where the kernel or the file system has neither.
-_NO_TMPFILE = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}
+from kmstool.system import leftovers, mounts, ownership, publishing
 
 
 def write(path: Path, data: bytes, *, replace: bool = False, mode: int = 0o600) -> None:
@@ -53,7 +51,7 @@ def create(
     """
     _check_target(path, within, replace=replace)
     try:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY) if within is None else os.dup(within)
+        folder = mounts.open_folder(path.parent) if within is None else os.dup(within)
     except OSError as error:
         raise fault(path, error) from error
     name = leftovers.new_name()
@@ -66,6 +64,8 @@ def create(
             yield from _written(folder, name, path, replace=replace, mode=mode, durable=durable, publish=publish)
         finally:
             _forget(folder, name)
+        if publish and durable:
+            settle(folder, path, "is written")
     finally:
         _forget(folder, name)
         os.close(folder)
@@ -75,9 +75,9 @@ def remove(path: Path) -> None:
     """Take a file away, on disk too when this returns; one that is not there is no fault. Raises `OutputError`."""
     try:
         path.unlink(missing_ok=True)
-        _sync(path.parent)
     except OSError as error:
         raise fault(path, error) from error
+    _settle_folder(path, "is removed")
 
 
 def rename(path: Path, name: str) -> None:
@@ -87,26 +87,37 @@ def rename(path: Path, name: str) -> None:
     """
     try:
         path.replace(path.with_name(name))
-        _sync(path.parent)
     except FileNotFoundError:
         return
     except OSError as error:
         raise fault(path, error) from error
+    _settle_folder(path, f"is called {name} now")
+
+
+def settle(folder: int, path: Path, done: str) -> None:
+    """Bring a change in a folder to disk; a fault does not undo it, and is not told as if it had. Raises `OutputError`."""
+    try:
+        mounts.sync(folder)
+    except OSError as error:
+        raise OutputError(
+            f"{path} {done}, but its folder did not get to the disk: {(error.strerror or 'unknown fault').lower()}",
+            hint="is the disk sound? a crash of the machine may undo it",
+        ) from error
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Make a folder (0700) if it is not there, and wait until no other process is in such a block of it.
 
-    So what the block reads there is what it changes. Raises `OutputError` for a folder that
-    cannot be made or locked.
+    So what the block reads there is what it changes, except on a file system without locks.
+    Raises `OutputError` for a folder that cannot be made or locked.
     """
     with ExitStack() as stack:
         try:
             ownership.make_folder(folder)
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             stack.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            mounts.lock(descriptor)
         except OSError as error:
             raise fault(folder, error) from error
         yield
@@ -127,12 +138,15 @@ def fault(path: Path, error: OSError) -> OutputError:
     return OutputError(f"cannot write {path}: {reason}", hint=hints.get(error.errno or 0))
 
 
-def _sync(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def _settle_folder(path: Path, done: str) -> None:
+    with ExitStack() as stack:
+        try:
+            folder = mounts.open_folder(path.parent)
+        except OSError:
+            # It was there a moment ago, so that somebody else takes it away.
+            return
+        stack.callback(os.close, folder)
+        settle(folder, path, done)
 
 
 def _check_target(path: Path, within: int | None, *, replace: bool) -> None:
@@ -164,25 +178,32 @@ def _written(
 ) -> Iterator[BinaryIO]:
     """Yield a new file, which may have the temporary name, and give it its own name when it is whole."""
     try:
-        descriptor = _open_unnamed(folder)
-        source = temporary if descriptor is None else f"/proc/self/fd/{descriptor}"
+        descriptor = _open_unnamed(folder, temporary)
+        unnamed = descriptor is not None
         if descriptor is None:
             descriptor = _open_named(folder, temporary)
         try:
-            leftovers.hold(descriptor)
-            os.fchmod(descriptor, mode)
+            mounts.set_mode(descriptor, mode)
+            mounts.warn_if_open(descriptor, mode, path.parent)
             ownership.adopt(descriptor, folder)
             with os.fdopen(descriptor, "wb", closefd=False) as out:
                 yield out
             if not publish:
                 return
             if durable:
-                os.fsync(descriptor)
-            _publish(folder, source, temporary, path.name, replace=replace)
-            if durable:
-                os.fsync(folder)
+                mounts.sync(descriptor)
+            # Network file systems tell some faults only to who closes a file, and later would be too late.
+            os.close(os.dup(descriptor))
+            finished = publishing.Finished(folder, descriptor, None if unnamed else temporary)
+            publishing.publish(finished, temporary, path.name, replace=replace)
         finally:
-            os.close(descriptor)
+            with suppress(OSError):
+                os.close(descriptor)
+    except publishing.NoReplacingError as error:
+        raise OutputError(
+            f"cannot write {path}: its file system cannot put a file in the place of another one",
+            hint="remove the former one first, or choose another name",
+        ) from error
     except OSError as error:
         raise fault(path, error) from error
 
@@ -196,34 +217,20 @@ def _forget(folder: int, name: str) -> None:
 def _open_named(folder: int, name: str) -> int:
     while True:
         descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
-        if leftovers.hold(descriptor):
+        if leftovers.hold(descriptor, folder, name):
             return descriptor
         os.close(descriptor)
 
 
-def _open_unnamed(folder: int) -> int | None:
+def _open_unnamed(folder: int, name: str) -> int | None:
+    """Open a file without a name; return None where there is no such thing, or no way to name it later."""
     if not hasattr(os, "O_TMPFILE") or not os.path.isdir("/proc/self/fd"):
         return None
     try:
-        return os.open(".", os.O_TMPFILE | os.O_RDWR, 0o600, dir_fd=folder)
-    except OSError as error:
-        if error.errno in _NO_TMPFILE:
-            return None
-        raise
-
-
-def _publish(folder: int, source: str, temporary: str, name: str, *, replace: bool) -> None:
-    """Give the finished file its name, in one step that cannot overwrite unless asked to."""
-    if not replace:
-        _link(source, name, folder)
-        return
-    if source != temporary:
-        # A file without a name can only be linked, never renamed over another one.
-        _link(source, temporary, folder)
-    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-
-
-def _link(source: str, name: str, folder: int) -> None:
-    # The descriptors are given for an absolute source too: without one CPython calls link(2),
-    # which does not follow the /proc link to the file.
-    os.link(source, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
+        descriptor = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o600, dir_fd=folder)
+    except OSError:
+        # Kernels and file systems without it have many ways to say so; a real fault strikes the named one too.
+        return None
+    # It may have the temporary name for a moment.
+    leftovers.hold(descriptor, folder, name)
+    return descriptor

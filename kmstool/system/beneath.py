@@ -30,6 +30,10 @@ class Beneath:
     _path: str | None = field(default=None, repr=False)
     _descriptor: int = field(default=-1, repr=False)
 
+    def __del__(self) -> None:
+        # Who seals many trees in one process would run out of descriptors.
+        self.close()
+
     def folder_of(self, path: str, *, make: bool = False) -> int:
         """Return the descriptor of the folder that a path is in, which holds until the next call.
 

@@ -7,24 +7,18 @@ kill leaves the old folder or the new one. Files of other names are kept: they a
 
 from __future__ import annotations
 
-import ctypes
 import errno
-import fcntl
 import hashlib
 import os
-import signal
 import stat
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from kmstool.errors import OutputError
-from kmstool.system import atomic, leftovers, ownership
+from kmstool.system import atomic, keeping, leftovers, mounts, ownership, renaming, signals
 
-_RENAME_EXCHANGE = 2
-_NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _HINT = "choose a folder for these files alone"
 
 
@@ -47,15 +41,15 @@ def changed(
         parent = os.open(place.parent, _OPEN_FOLDER)
     except OSError as error:
         raise atomic.fault(folder, error) from error
-    temporary = leftovers.new_name()
+    temporary, kept = leftovers.new_name(), set[leftovers.Stamp]()
     # Twice, and in this frame, for the reasons that atomic.py gives.
     try:
         try:
-            yield from _changed(folder, place, parent, temporary, names, replace=replace, room=room)
+            yield from _changed(folder, place, parent, temporary, names, kept, replace=replace, room=room)
         finally:
-            leftovers.discard(parent, temporary, names)
+            leftovers.discard(parent, temporary, names, kept)
     finally:
-        leftovers.discard(parent, temporary, names)
+        leftovers.discard(parent, temporary, names, kept)
         os.close(parent)
 
 
@@ -68,7 +62,8 @@ def recover(folder: Path) -> None:
         if os.fstat(descriptor).st_uid != os.geteuid():
             return
         # A process that lives holds it.
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not mounts.lock(descriptor, wait=False):
+            return
         if os.path.lexists(place):
             leftovers.discard(_open(stack, place.parent), aside.name)
         else:
@@ -84,7 +79,15 @@ def is_current(descriptor: int, folder: Path) -> bool:
 
 
 def _changed(
-    folder: Path, place: Path, parent: int, temporary: str, names: Collection[str], *, replace: bool, room: int
+    folder: Path,
+    place: Path,
+    parent: int,
+    temporary: str,
+    names: Collection[str],
+    kept: set[leftovers.Stamp],
+    *,
+    replace: bool,
+    room: int,
 ) -> Iterator[dict[str, bytes]]:
     try:
         with ExitStack() as stack:
@@ -94,22 +97,24 @@ def _changed(
             if former is not None:
                 _check(folder, place, former, names, replace=replace)
             new = _made(stack, parent, temporary)
+            mounts.warn_if_open(new, 0o700, place.parent)
             if former is not None:
-                os.fchmod(new, stat.S_IMODE(os.fstat(former).st_mode))
-                _keep(former, new, names)
+                mounts.set_mode(new, stat.S_IMODE(os.fstat(former).st_mode))
+                keeping.keep(former, new, names, kept)
             for name in names if room else ():
                 _write(new, name, bytes(room))
             contents: dict[str, bytes] = {}
             yield contents
-            with _undisturbed():
+            with signals.held():
                 _fill(new, contents, names)
                 if former is None:
                     # An empty folder that came up meanwhile is replaced, any other is a fault.
                     os.rename(temporary, place.name, src_dir_fd=parent, dst_dir_fd=parent)
                 else:
-                    _exchange(parent, temporary, place.name)
-                    _keep_late(former, new, names)
-                os.fsync(parent)
+                    if not renaming.exchange(parent, temporary, place.name):
+                        _exchange_by_steps(parent, temporary, place.name)
+                    keeping.keep_late(former, new, names, kept)
+                atomic.settle(parent, folder, "is written")
     except OSError as error:
         raise atomic.fault(folder, error) from error
 
@@ -127,7 +132,7 @@ def _former(stack: ExitStack, place: Path) -> int | None:
             descriptor = _open(stack, place)
         except FileNotFoundError:
             return None
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        mounts.lock(descriptor)
         if is_current(descriptor, place):
             leftovers.sweep(descriptor)
             return descriptor
@@ -154,22 +159,8 @@ def _made(stack: ExitStack, parent: int, name: str) -> int:
     while True:
         descriptor = ownership.new_folder(name, parent)
         stack.callback(os.close, descriptor)
-        if leftovers.hold(descriptor):
+        if leftovers.hold(descriptor, parent, name):
             return descriptor
-
-
-def _keep(former: int, new: int, names: Collection[str]) -> None:
-    """Give the other files of a folder a second name in the new one; those that have it stay as they are."""
-    for name in set(os.listdir(former)) - set(names):
-        if not leftovers.is_temporary(name):
-            with suppress(FileExistsError):
-                os.link(name, name, src_dir_fd=former, dst_dir_fd=new, follow_symlinks=False)
-
-
-def _keep_late(former: int, new: int, names: Collection[str]) -> None:
-    """Keep what came up before the exchange; what cannot be kept stays where it is, and the former folder with it."""
-    with suppress(OSError):
-        _keep(former, new, names)
 
 
 def _fill(folder: int, contents: Mapping[str, bytes], names: Collection[str]) -> None:
@@ -179,37 +170,21 @@ def _fill(folder: int, contents: Mapping[str, bytes], names: Collection[str]) ->
         else:
             with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=folder)
-    os.fsync(folder)
+    mounts.sync(folder)
 
 
 def _write(folder: int, name: str, data: bytes) -> None:
     descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     try:
-        os.fchmod(descriptor, 0o600)
+        mounts.set_mode(descriptor, 0o600)
         ownership.adopt(descriptor, folder)
         with os.fdopen(descriptor, "wb", closefd=False) as file:
             file.write(data)
         # Not before: the room that is taken would be given back.
         os.ftruncate(descriptor, len(data))
-        os.fsync(descriptor)
+        mounts.sync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _exchange(parent: int, first: str, second: str) -> None:
-    """Exchange two names in a folder, in one step where the file system can do that."""
-    # Python has no function for it.
-    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if renameat2 is None:
-        number = errno.ENOSYS
-    else:
-        renameat2.argtypes = ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint
-        names = parent, os.fsencode(first), parent, os.fsencode(second)
-        number = ctypes.get_errno() if renameat2(*names, _RENAME_EXCHANGE) else 0
-    if number in _NO_EXCHANGE:
-        _exchange_by_steps(parent, first, second)
-    elif number:
-        raise OSError(number, os.strerror(number))
 
 
 def _exchange_by_steps(parent: int, first: str, second: str) -> None:
@@ -231,14 +206,3 @@ def _exchange_by_steps(parent: int, first: str, second: str) -> None:
 def _aside(name: str) -> str:
     """Return the name that a folder has while the new one gets its own; it tells which one it was."""
     return f".kmstool-old-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let the signals that end a command wait until the block has ended."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    try:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

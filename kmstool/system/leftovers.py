@@ -6,7 +6,6 @@ removed here, only of this user, and only when no process holds it.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import secrets
@@ -14,6 +13,9 @@ import stat
 from collections.abc import Collection
 from contextlib import suppress
 from itertools import islice
+from typing import TypeAlias
+
+from kmstool.system import mounts
 
 OWN_FILES = frozenset(
     {
@@ -23,6 +25,9 @@ OWN_FILES = frozenset(
 )
 """Names of the files that commands put into folders of their own. A leftover folder with any other file that has no
 second name stays as it is: that file would be a user's."""
+
+Stamp: TypeAlias = tuple[str, int, int]
+"""Name, size in bytes and time of the last change in nanoseconds."""
 
 MOST_ENTRIES = 10_000
 """So many entries of a folder are looked at; what is left behind in a larger one may stay."""
@@ -44,15 +49,19 @@ def is_temporary(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def hold(descriptor: int) -> bool:
-    """Hold an open temporary file or folder until it is closed; tell whether it still has a name.
+def hold(descriptor: int, folder: int, name: str) -> bool:
+    """Hold an open temporary file or folder until it is closed; tell whether it still has its name.
 
     It has none if it was taken for a leftover in the moment between its making and this call.
     """
     # Where there are no locks, nothing can be told to be a leftover, and nothing is removed.
     with suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return os.fstat(descriptor).st_nlink > 0
+        mounts.lock(descriptor)
+    # Not by the number of its names, which some file systems leave at zero.
+    with suppress(FileNotFoundError):
+        os.lstat(name, dir_fd=folder)
+        return True
+    return False
 
 
 def sweep(folder: int) -> None:
@@ -71,8 +80,13 @@ def sweep(folder: int) -> None:
                 _remove(folder, name)
 
 
-def discard(parent: int, name: str, own: Collection[str] = OWN_FILES) -> None:
-    """Remove a folder with the files of `own` names, and those that have a second name elsewhere.
+def stamp(name: str, found: os.stat_result) -> Stamp:
+    """Return what tells a file from one that came into its place."""
+    return name, found.st_size, found.st_mtime_ns
+
+
+def discard(parent: int, name: str, own: Collection[str] = OWN_FILES, kept: Collection[Stamp] = frozenset()) -> None:
+    """Remove a folder with the files of `own` names, and those that have a second name or are among those `kept` elsewhere.
 
     Any other file stays, and the folder with it. Faults are passed over: the next sweep tries again.
     """
@@ -81,7 +95,8 @@ def discard(parent: int, name: str, own: Collection[str] = OWN_FILES) -> None:
         try:
             for entry in os.listdir(folder):
                 with suppress(OSError):
-                    if entry in own or os.lstat(entry, dir_fd=folder).st_nlink > 1:
+                    found = os.lstat(entry, dir_fd=folder)
+                    if entry in own or found.st_nlink > 1 or stamp(entry, found) in kept:
                         os.unlink(entry, dir_fd=folder)
         finally:
             os.close(folder)
@@ -94,7 +109,8 @@ def _remove(folder: int, name: str) -> None:
         return
     descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not mounts.lock(descriptor, wait=False):
+            return
         # A writer that has come to its end has given it its name, and another file may have this one.
         if not os.path.samestat(os.fstat(descriptor), os.lstat(name, dir_fd=folder)):
             return

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kmstool.errors import AccessError, InputError
-from kmstool.system import descriptors
+from kmstool.system import mounts
 
 _MAX_LINKS = 40
 _OVERFLOW_USER = 65534
@@ -51,8 +51,8 @@ def opened(path: Path, *, secret: bool = True) -> Iterator[int]:
 
 def read(path: Path, limit: int, *, secret: bool = True) -> bytes:
     """Return up to `limit` bytes of a file; raise as `opened` does."""
-    with opened(path, secret=secret) as descriptor:
-        return descriptors.read_up_to(descriptor, limit)
+    with opened(path, secret=secret) as descriptor, open(descriptor, "rb", closefd=False) as file:
+        return file.read(limit)
 
 
 def check(found: os.stat_result, path: Path, *, secret: bool) -> None:
@@ -120,7 +120,7 @@ def new_folder(name: str, within: int) -> int:
         os.chmod(name, 0o700, dir_fd=within)
         descriptor = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=within)
     try:
-        os.fchmod(descriptor, 0o700)
+        mounts.set_mode(descriptor, 0o700)
         adopt(descriptor, within)
     except OSError:
         os.close(descriptor)
@@ -132,7 +132,7 @@ def adopt(descriptor: int, folder: int | Path) -> None:
     """Give a new file to the owner of the folder that it is made in, where root works in that user's home."""
     heir = _heir(os.stat(folder))
     if heir is not None:
-        os.fchown(descriptor, *heir)
+        mounts.set_owner(descriptor, *heir)
 
 
 def way(path: Path) -> Path:

@@ -6,7 +6,6 @@ or to a function that writes. A path is never overwritten unless that was asked 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -25,6 +24,7 @@ from kmstool.envelope.sealing import Source
 from kmstool.envelope.stanzas import parse_context
 from kmstool.envelope.workers import Progress, Write
 from kmstool.errors import InputError, IntegrityError
+from kmstool.system import mounts
 from kmstool.workflows.changes import Changes
 from kmstool.workflows.sources import EnvelopeInput, opened_envelope, opened_source
 
@@ -202,7 +202,7 @@ def _complete(apart: BinaryIO, payload: BinaryIO | None, replaced: Path | None, 
         return
     for output in (apart, payload):
         output.flush()
-        os.fsync(output.fileno())
+        mounts.sync(output.fileno())
     if replaced is not None:
         changes.removed(replaced)
 

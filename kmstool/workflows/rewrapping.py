@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,7 @@ from kmstool.envelope.stanzas import Stanza
 from kmstool.errors import InputError, OutputError
 from kmstool.kms.cmk_recipients import CmkRecipient
 from kmstool.kms.moves import Mover
-from kmstool.system import atomic
+from kmstool.system import atomic, mounts
 from kmstool.workflows.changes import Changes
 from kmstool.workflows.sources import opened_source
 
@@ -104,7 +103,7 @@ def _locked(path: Path) -> Iterator[int]:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise InputError(f"{path} is not a regular file, which alone can be rewrapped")
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mounts.lock(descriptor, wait=False)
         except BlockingIOError as error:
             raise OutputError(f"{path} is being rewrapped by another process", hint="try again later") from error
         _check_name(path, descriptor)

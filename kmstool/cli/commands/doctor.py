@@ -131,7 +131,10 @@ def _file_system(session: Session) -> Finding:
 
     if session.settings.dry_run:
         return NOTE, "not tried in a dry run"
-    return GOOD, file_checks.links(session)
+    if lacks := file_checks.lacks(session):
+        return NOTE, "; ".join(lacks)
+    folders = ", ".join(map(str, file_checks.made_folders(session)))
+    return GOOD, f"files appear whole or not at all in {folders}" if folders else "nothing was made yet"
 
 
 def _leftovers(session: Session) -> Finding:

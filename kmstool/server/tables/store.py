@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from kmstool.errors import DryRunDone, InputError, IntegrityError, KmsToolError, OutputError, UnknownOutcomeError
 from kmstool.server.tables import schema
-from kmstool.system import atomic, ownership
+from kmstool.system import atomic, mounts, ownership
 
 DATABASE = "kms.sqlite3"
 APPLICATION_ID = 0x6B6D7374
@@ -42,7 +42,7 @@ class Store:
     def __init__(self, folder: Path, fresh: Callable[[], bytes] | None = None, *, dry_run: bool = False) -> None:
         self.folder = folder
         self.path = folder / DATABASE
-        self.dry_run = dry_run
+        self.dry_run, self._writes = dry_run, False
         if dry_run and not self.path.exists():
             raise DryRunDone
         _make_folder(folder)
@@ -74,6 +74,8 @@ class Store:
         if write and self.dry_run:
             raise DryRunDone
         with _translated(self.path):
+            if write:
+                self._set_to_write()
             _patiently(lambda: self._begin(write=write))
             try:
                 self._refuse_replaced()
@@ -107,7 +109,7 @@ class Store:
 
     def _prepare(self) -> int:
         # The journal mode of a rollback journal is not stored; DELETE is SQLite's default.
-        for setting in ("synchronous=EXTRA", "secure_delete=ON", "trusted_schema=OFF", "cell_size_check=ON"):
+        for setting in ("synchronous=FULL", "secure_delete=ON", "trusted_schema=OFF", "cell_size_check=ON"):
             self._db.execute(f"PRAGMA {setting}")
         if os.stat(self.path).st_size < _HEADER_BYTES:
             raise _damaged(self.path, "it is cut short")
@@ -115,6 +117,12 @@ class Store:
         if version == 0:
             raise _damaged(self.path, "it is empty")
         return version
+
+    def _set_to_write(self) -> None:
+        # This syncs the folder too when a journal goes, and fails after the change where that cannot be done.
+        if not self._writes and mounts.syncs(self.folder):
+            self._db.execute("PRAGMA synchronous=EXTRA")
+        self._writes = True
 
     def _begin(self, *, write: bool) -> None:
         """Begin a transaction and take the lock that it needs, so that nothing in it has to wait."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
 import signal
@@ -17,7 +16,7 @@ from kmstool.errors import KmsToolError, NetworkError, OutputError
 from kmstool.server.web import unix_sockets
 from kmstool.server.web.gateway import Gateway
 from kmstool.server.web.http_server import HttpServer
-from kmstool.system import atomic, ownership
+from kmstool.system import atomic, mounts, ownership
 
 _LOCK = "serve.lock"
 _MAX_LOCK_BYTES = 8192
@@ -74,7 +73,7 @@ def served(folder: Path) -> Served | None:
     try:
         # Who writes it says where credentials and requests go.
         ownership.check(os.fstat(descriptor), path, secret=True)
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        mounts.lock(descriptor, shared=True, wait=False)
     except BlockingIOError:
         found = os.pread(descriptor, _MAX_LOCK_BYTES, 0)
         # Empty while the server starts.
@@ -122,7 +121,7 @@ def _only_server(folder: Path) -> Iterator[int]:
         raise atomic.fault(path, error) from error
     try:
         ownership.check(os.fstat(descriptor), path, secret=True)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        mounts.lock(descriptor, wait=False)
         os.ftruncate(descriptor, 0)
         yield descriptor
     except BlockingIOError as error:
@@ -150,7 +149,7 @@ def _lock_file(folder: Path) -> int:
     except FileExistsError:
         # Root leaves a user nothing that the user put under this name: it may be root's own.
         return os.open(path, flags)
-    os.fchmod(descriptor, 0o600)
+    mounts.set_mode(descriptor, 0o600)
     ownership.adopt(descriptor, folder)
     return descriptor
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import stat
@@ -11,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kmstool.errors import InputError, OutputError
-from kmstool.system import atomic, ownership
+from kmstool.system import atomic, mounts, ownership
 
 _BACKLOG = 256
 
@@ -45,7 +44,7 @@ def _bind(listener: socket.socket, path: Path) -> os.stat_result:
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         # Two servers must not both find the same dead socket, and one remove the other's new one.
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        mounts.lock(folder)
         _remove_dead(path)
         former = os.umask(0o177)
         try:

@@ -1,0 +1,43 @@
+"""Copies from one open file to another, by the kernel where it can do that, else by reading and writing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+_MOST_BYTES = 2**30
+_PART_BYTES = 2**20
+
+
+def copy(source: int, offset: int, target: int) -> None:
+    """Copy what a regular file holds from an offset on to the position of another file. Raises `OSError`."""
+    os.lseek(source, offset, os.SEEK_SET)
+    for step in _steps():
+        try:
+            while step(source, target):
+                pass
+        except OSError:
+            # Between file systems that share no blocks, and to what is no regular file. What is
+            # copied until then has moved both positions, and a real fault comes again below.
+            continue
+        break
+    # Some file systems tell the kernel that there is nothing where there is something.
+    while data := os.read(source, _PART_BYTES):
+        write_all(target, data)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of the data. Raises `OSError`."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _steps() -> list[Callable[[int, int], int]]:
+    """Return the calls of this system that copy by themselves; macOS has neither for files."""
+    steps: list[Callable[[int, int], int]] = []
+    if hasattr(os, "copy_file_range"):
+        steps.append(lambda source, target: os.copy_file_range(source, target, _MOST_BYTES))
+    if hasattr(os, "sendfile"):
+        steps.append(lambda source, target: os.sendfile(target, source, None, _PART_BYTES * 16))
+    return steps
