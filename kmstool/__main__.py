@@ -44,10 +44,9 @@ def main() -> int:
         from kmstool import __version__
 
         # Click alone triples this answer's time; scripts probe versions often. What cannot
-        # be written here fails again below, where failures have their messages.
-        with contextlib.suppress(OSError, AttributeError):
-            sys.stdout.write(f"kmstool {__version__}\n")
-            sys.stdout.flush()
+        # be written here fails again below, where failures have their messages and a full pipe is waited for.
+        with contextlib.suppress(OSError):
+            os.write(1, f"kmstool {__version__}\n".encode())
             return 0
     _end_quietly_when_interrupted()
     from kmstool.cli.main import command_line

@@ -3,14 +3,21 @@
 import contextlib
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from kmstool.crypto import aead
 from kmstool.server import protection, renewal
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables import schema, store
+from tests.program import Ran, kmstool
 
 SEALED = next(number for number, step in enumerate(schema.STEPS, 1) if "seal BLOB" in step)
 """The first format whose rows have seals."""
+
+
+def on_store(folder: Path, *words: str | Path, **settings: Any) -> Ran:
+    """Run a command on the store in a folder, with what `kmstool` may be told."""
+    return kmstool("--profile", "local", *words, KMSTOOL_LOCAL_HOME=str(folder), **settings)
 
 
 def reseal(kms: EmbeddedKms) -> None:

@@ -4,16 +4,13 @@ import base64
 import contextlib
 import json
 import os
-import re
 import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +20,8 @@ from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables import schema
-from tests.conftest import need
+from tests.stores import on_store
+from tests.striking import killed_everywhere
 
 FORMAT_1 = Path(__file__).parent / "vectors" / "store-format-1"
 DATABASE, ROOT_KEY = "kms.sqlite3", "root.key"
@@ -139,19 +137,6 @@ def sql(path: Path, *statements: str) -> list[Any]:
     return rows
 
 
-def kmstool(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command on the store in `folder`."""
-    return subprocess.run(
-        [sys.executable, "-m", "kmstool", "--profile", "local", *words],
-        env=os.environ | {"KMSTOOL_LOCAL_HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        timeout=60,
-    )
-
-
 class Peer:
     """Another process that has a store open."""
 
@@ -200,51 +185,6 @@ def copy(kms: EmbeddedKms, key_id: str, tmp_path: Path) -> Path:
     """A copy of the store with the one key `demo`."""
     admin.backup(kms, tmp_path / "kms.backup")
     return tmp_path / "kms.backup"
-
-
-def strace(folder: Path, options: list[str], program: list[str]) -> int:
-    """Run Python under strace on the store in `folder` and return its exit code, negative for a signal."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    # Without -B an import would write compiled modules.
-    code = subprocess.run(
-        [need("strace"), "-f", "-qq", *options, sys.executable, "-B", *program],
-        env=kept | {"KMSTOOL_LOCAL_HOME": str(folder)},
-        capture_output=True,
-        check=False,
-        timeout=60,
-    ).returncode
-    return code if code < 128 else 128 - code
-
-
-def killed_everywhere(
-    original: Path, scratch: Path, program: Callable[[Path], list[str]], most: int = 100
-) -> Iterator[Path]:
-    """Yield copies of a store in which a program was killed: one at each system call that changes files.
-
-    Of more than `most` calls of a kind only as many are taken, evenly spread.
-    """
-    log = scratch / "log"
-    log.touch()
-    counted = Path(shutil.copytree(original, scratch / "counted"))
-    assert strace(counted, ["-e", f"trace={','.join(CHANGES)}", "-o", str(log)], program(counted)) == 0
-    counts = Counter(re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE))
-    points = [
-        (call, number)
-        for call, count in counts.items()
-        for number in sorted({1 + place * (count - 1) // max(1, min(most, count) - 1) for place in range(most)})
-        if number <= count
-    ]
-    assert {"pwrite64", "fdatasync"} <= set(counts), counts
-
-    def struck(point: tuple[str, int]) -> tuple[Path, int]:
-        call, number = point
-        folder = Path(shutil.copytree(original, scratch / f"{call}-{number}"))
-        return folder, strace(folder, ["-e", f"inject={call}:signal=SIGKILL:when={number}"], program(folder))
-
-    with ThreadPoolExecutor(2) as pool:
-        for folder, code in pool.map(struck, points):
-            assert code == -9, (folder, code)
-            yield folder
 
 
 def test_a_copy_opens_with_the_root_key_and_holds_everything(
@@ -314,17 +254,17 @@ def test_a_copy_is_closed_to_others_and_replaces_nothing_unasked(kms: EmbeddedKm
     path = tmp_path / "kms.backup"
     before = os.umask(0)
     try:
-        made = kmstool(kms.store.folder, "local", "backup", str(path))
-        assert (made.returncode, mode(path)) == (0, 0o600), made
+        made = on_store(kms.store.folder, "local", "backup", str(path))
+        assert mode(path) == 0o600, made
         content = path.read_bytes()
         create(kms, "another")
-        refused = kmstool(kms.store.folder, "local", "backup", str(path))
-        assert (refused.returncode, path.read_bytes()) == (8, content), refused
+        refused = on_store(kms.store.folder, "local", "backup", str(path), exit_code=8)
+        assert path.read_bytes() == content, refused
         with pytest.raises(OutputError, match="exists already"):
             admin.backup(kms, path)
         path.chmod(0o666)
-        replaced = kmstool(kms.store.folder, "local", "backup", str(path), "--force")
-        assert (replaced.returncode, mode(path)) == (0, 0o600), replaced
+        replaced = on_store(kms.store.folder, "local", "backup", str(path), "--force")
+        assert mode(path) == 0o600, replaced
         assert path.read_bytes() != content
     finally:
         os.umask(before)
@@ -473,9 +413,9 @@ def test_what_may_never_end_is_refused_at_once(kms: EmbeddedKms, tmp_path: Path,
     path = tmp_path / "pipe" if kind == "pipe" else Path("/dev/zero")
     if kind == "pipe":
         os.mkfifo(path, 0o600)
-    ran = kmstool(kms.store.folder, "local", command, str(path), "--yes")
-    assert (ran.returncode, ran.stdout) == (3, ""), ran
-    assert "is not a regular file" in ran.stderr
+    ran = on_store(kms.store.folder, "local", command, str(path), "--yes", exit_code=3)
+    assert ran.out == "", ran
+    assert "is not a regular file" in ran.err
 
 
 def test_a_seed_that_comes_from_a_command_is_read(kms: EmbeddedKms, tmp_path: Path) -> None:
@@ -515,17 +455,17 @@ def test_the_commands(kms: EmbeddedKms, key_id: str, copy: Path) -> None:
     folder = kms.store.folder
     create(kms, "made-after-the-copy")
     words = ("local", "restore", str(copy))
-    assert kmstool(folder, *words).returncode == 2
-    assert kmstool(folder, *words, "--dry-run").returncode == 0
+    on_store(folder, *words, exit_code=2)
+    on_store(folder, *words, "--dry-run")
     assert set(listed(kms)) == {"demo", "made-after-the-copy"}
-    assert kmstool(folder, *words, "--yes").returncode == 0
+    on_store(folder, *words, "--yes")
     assert set(listed(kms)) == {"demo"}
     with_mark = copy.with_name("spoilt")
     shutil.copy(copy, with_mark)
     with_foreign_mark(with_mark)
-    assert kmstool(folder, "local", "restore", str(with_mark), "--yes").returncode == 3
+    on_store(folder, "local", "restore", str(with_mark), "--yes", exit_code=3)
     under_another_root_key(with_mark)
-    assert kmstool(folder, "local", "restore", str(with_mark), "--yes").returncode == 4
+    on_store(folder, "local", "restore", str(with_mark), "--yes", exit_code=4)
     assert set(listed(kms)) == {"demo"}
 
 
@@ -650,9 +590,12 @@ def test_a_kill_during_a_restore_leaves_the_old_content_or_the_new_one(
     kms.close()
     old = {"demo", *(f"made-after-the-copy-{number}" for number in range(20))}
     contents = []
-    for folder in killed_everywhere(
-        kms.store.folder, tmp_path, lambda folder: ["-c", RESTORE, str(folder), str(copy)], most=4
-    ):
+
+    def restore(folder: Path) -> None:
+        with opened(folder) as other:
+            admin.restore(other, copy, passphrase)
+
+    for folder in killed_everywhere(kms.store.folder, tmp_path, restore, CHANGES, most=4):
         with opened(folder) as other:
             found = listed(other)
             assert set(found) in ({"demo"}, old)
@@ -734,9 +677,10 @@ def test_several_processes_may_find_an_old_store_at_once(format_1: Path) -> None
 
 
 def test_a_kill_during_a_migration_loses_nothing(format_1: Path, tmp_path: Path) -> None:
-    words = ["-m", "kmstool", "--profile", "local", "local", "status"]
     count = 0
-    for folder in killed_everywhere(format_1, tmp_path, lambda _: words, most=6):
+    for folder in killed_everywhere(
+        format_1, tmp_path, lambda folder: on_store(folder, "local", "status"), CHANGES, most=6
+    ):
         check_has_all_of_format_1(folder)
         kept = folder / f"{DATABASE}.format-1"
         assert (mode(kept), sql(kept, "PRAGMA user_version")) == (0o600, [(1,)])
@@ -751,16 +695,15 @@ def test_a_store_of_a_newer_kmstool_is_left_alone(kms: EmbeddedKms, key_id: str,
     before = kms.store.path.read_bytes()
     with pytest.raises(InputError, match=f"format {version}"):
         EmbeddedKms(kms.store.folder)
-    assert kmstool(kms.store.folder, "key", "list").returncode == 3
+    on_store(kms.store.folder, "key", "list", exit_code=3)
     assert kms.store.path.read_bytes() == before
     assert names(kms.store.folder) == {DATABASE, ROOT_KEY}
 
 
 def clock(folder: Path, *words: str) -> dict[str, int]:
     """Move the clock and return what is said of it."""
-    ran = kmstool(folder, "local", "clock", *words, "--format", "json")
-    assert ran.returncode == 0, ran
-    answer = json.loads(ran.stdout)
+    ran = on_store(folder, "local", "clock", *words, "--format", "json")
+    answer = json.loads(ran.out)
     assert isinstance(answer, dict)
     return answer
 
@@ -819,8 +762,8 @@ def test_what_falls_due_happens_at_once_and_stays_done(kms: EmbeddedKms, key_id:
     ],
 )
 def test_a_clock_that_makes_no_sense_is_refused(kms: EmbeddedKms, words: tuple[str, ...]) -> None:
-    refused = kmstool(kms.store.folder, "local", "clock", *words)
-    assert (refused.returncode, refused.stdout) == (2, ""), refused
+    refused = on_store(kms.store.folder, "local", "clock", *words, exit_code=2)
+    assert refused.out == "", refused
     assert admin.describe(kms)["ClockOffset"] == 0
 
 
@@ -829,7 +772,7 @@ def test_a_clock_at_the_end_of_time_is_refused_or_works(kms: EmbeddedKms, words:
     """No answer may be an unexpected error, neither now nor of a later command on the keys made meanwhile."""
     folder = kms.store.folder
     codes = {
-        command: kmstool(folder, *command).returncode
+        command: on_store(folder, *command, exit_code=None).exit_code
         for command in (
             ("local", "clock", *words),
             ("key", "create", "--alias", "demo"),
@@ -866,15 +809,13 @@ def test_a_restore_says_which_root_key_goes(tmp_path: Path, monkeypatch: pytest.
         ("local", "protect", *mode), ("local", "backup", copies[0]), ("local", "protect", "file"),
         ("key", "list"), ("local", "backup", copies[1]),
     ):  # fmt: skip
-        assert kmstool(folder, *words, "--yes").returncode == 0
+        on_store(folder, *words, "--yes")
     key = (folder / ROOT_KEY).read_bytes()
-    done = kmstool(folder, "local", "restore", copies[0], "--yes")
-    assert done.returncode == 0
-    assert "root.key.former goes with the next use" in done.stderr
-    assert kmstool(folder, "key", "list").returncode == 0
-    assert kmstool(folder, "local", "restore", copies[1], "--yes").returncode == 4
+    done = on_store(folder, "local", "restore", copies[0], "--yes")
+    assert "root.key.former goes with the next use" in done.err
+    on_store(folder, "key", "list")
+    on_store(folder, "local", "restore", copies[1], "--yes", exit_code=4)
     (folder / ROOT_KEY).write_bytes(key)
     (folder / ROOT_KEY).chmod(0o600)
-    done = kmstool(folder, "local", "restore", copies[1], "--yes")
-    assert done.returncode == 0
-    assert "goes with" not in done.stderr
+    done = on_store(folder, "local", "restore", copies[1], "--yes")
+    assert "goes with" not in done.err

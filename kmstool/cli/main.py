@@ -11,7 +11,7 @@ import signal
 import sys
 import warnings
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -21,6 +21,7 @@ from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.messages import say
 from kmstool.cli.session.session import Session
 from kmstool.errors import DryRunDone, InputError, KmsToolError, MountWarning, OutputError, UsageError
+from kmstool.system.descriptors import Output
 
 COMMANDS = {
     "api": ("kmstool.cli.commands.api:api", "Call any action of the KMS API."),
@@ -242,11 +243,25 @@ def _prepare_streams() -> None:
         except OSError:
             os.open(os.devnull, mode)
     sys.stdin = sys.stdin or os.fdopen(0, "r", closefd=False)
-    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
-    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    # Those of a test or of a program that imports this one stay.
+    if sys.stdout is sys.__stdout__:
+        sys.stdout = _text_output(sys.__stdout__, 1)
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = _text_output(sys.__stderr__, 2)
+
+
+def _text_output(stream: TextIO | None, descriptor: int) -> TextIO:
+    """Return a text stream that waits where Python's own gives up, with the settings of that."""
+    if not isinstance(stream, io.TextIOWrapper):
+        return io.TextIOWrapper(io.BufferedWriter(Output(descriptor)), errors="backslashreplace")
+    stream.flush()
+    return io.TextIOWrapper(
+        io.BufferedWriter(Output(descriptor)),
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
 
 
 def _prepare_warnings(session: Session) -> None:

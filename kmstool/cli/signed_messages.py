@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+import itertools
+from typing import TYPE_CHECKING
 
 import click
 
+from kmstool.cli.io import inputs
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,20 +48,16 @@ def choose_algorithm(name: str | None, public_key: PublicKey) -> Algorithm:
 
 
 def digest_message(
-    algorithm: Algorithm, public_key: PublicKey, begun: bytes, stream: BinaryIO, user_id: str | None
+    algorithm: Algorithm, public_key: PublicKey, begun: bytes, stream: inputs.Stream, user_id: str | None
 ) -> bytes:
     """Return the digest that is signed, of bytes that were read already and what follows in the stream."""
     from kmstool import signing
-    from kmstool.crypto.digests import read_chunks
     from kmstool.crypto.sm2.signatures import DEFAULT_ID
-
-    def chunks() -> Iterator[bytes]:
-        yield begun
-        yield from read_chunks(stream)
 
     if user_id is not None and public_key.kind != "SM2":
         raise UsageError("--id goes with SM2 keys only")
-    return signing.digest(algorithm, public_key, chunks(), DEFAULT_ID if user_id is None else user_id.encode())
+    chunks = itertools.chain([begun], stream.chunks())
+    return signing.digest(algorithm, public_key, chunks, DEFAULT_ID if user_id is None else user_id.encode())
 
 
 def check_digest(algorithm: Algorithm, digest: bytes, user_id: str | None) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, Self
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives import hashes
@@ -14,8 +14,6 @@ Name = Literal["SHA-256", "SHA-384", "SM3"]
 DIGEST_BYTES: dict[Name, int] = {"SHA-256": 32, "SHA-384": 48, "SM3": 32}
 
 _HASHLIB_NAMES: dict[Name, str] = {"SHA-256": "sha256", "SHA-384": "sha384", "SM3": "sm3"}
-# Large enough that calls cost nothing, small enough to stay in the processor's cache.
-_CHUNK_BYTES = 256 * 1024
 
 
 class Digest(Protocol):
@@ -49,17 +47,6 @@ def of_chunks(name: Name, chunks: Iterable[bytes]) -> bytes:
     for chunk in chunks:
         digest.update(chunk)
     return digest.digest()
-
-
-def of_file(name: Name, file: BinaryIO) -> bytes:
-    """Return the digest of a binary file from where it stands to its end."""
-    return of_chunks(name, read_chunks(file))
-
-
-def read_chunks(file: BinaryIO) -> Iterator[bytes]:
-    """Yield a binary file from where it stands to its end, a part at a time."""
-    while chunk := file.read(_CHUNK_BYTES):
-        yield chunk
 
 
 class _ForeignSm3:

@@ -8,12 +8,12 @@ allocated once, and lie in their page as the data lies in the file.
 from __future__ import annotations
 
 import mmap
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from kmstool.envelope.floe import MAX_SEGMENTS, OVERHEAD_BYTES, Floe
 from kmstool.envelope.workers import Progress, Read, Turns, Write, behind, in_parallel, threads_for
 from kmstool.errors import InputError, IntegrityError
+from kmstool.system import descriptors
 
 _PAGE = 4096
 
@@ -35,7 +35,7 @@ def seal_file(floe: Floe, source: int, size: int, target: int, offset: int, prog
             out = sealed[place % _PAGE :][: floe.segment_bytes]
             read_at(source, piece, begin)
             length = floe.seal_into(number, piece, out, final=number == count - 1)
-            _write_at(target, out[:length], place)
+            descriptors.write_all_at(target, out[:length], place)
             yield len(piece)
 
     in_parallel(work, count, threads_for(size), progress)
@@ -57,7 +57,7 @@ def unseal_file(floe: Floe, source: int, offset: int, size: int, target: int | N
             read_at(source, piece, begin)
             length = floe.unseal_into(number, piece, out, final=number == count - 1)
             if target is not None:
-                _write_at(target, out[:length], place)
+                descriptors.write_all_at(target, out[:length], place)
             yield length
 
     in_parallel(work, count, threads_for(size), progress)
@@ -120,47 +120,22 @@ def _buffer(size: int) -> memoryview:
 
 def read_at(descriptor: int, buffer: memoryview, offset: int) -> None:
     """Fill a buffer from a place of a regular file; raise `InputError` if the file ends before."""
-    done = 0
-    while done < len(buffer):
-        try:
-            got = os.preadv(descriptor, [buffer[done:]], offset + done)
-        except OSError as error:
-            raise InputError(f"cannot read the input: {(error.strerror or '').lower()}") from error
-        if got == 0:
-            raise InputError("the input became shorter while it was read")
-        done += got
-
-
-def _write_at(descriptor: int, data: memoryview, offset: int) -> None:
-    done = 0
-    while done < len(data):
-        done += os.pwrite(descriptor, data[done:], offset + done)
+    if _readable(lambda: descriptors.fill_at(descriptor, buffer, offset)) < len(buffer):
+        raise InputError("the input became shorter while it was read")
 
 
 def reader(descriptor: int) -> Read:
     """Return a function that fills a buffer from a pipe or file, and gives less only at its end."""
-
-    def read(buffer: memoryview) -> int:
-        done = 0
-        while done < len(buffer):
-            try:
-                got = os.readv(descriptor, [buffer[done:]])
-            except OSError as error:
-                raise InputError(f"cannot read the input: {(error.strerror or '').lower()}") from error
-            if got == 0:
-                break
-            done += got
-        return done
-
-    return read
+    return lambda buffer: _readable(lambda: descriptors.fill(descriptor, buffer))
 
 
 def writer(descriptor: int) -> Write:
     """Return a function that writes a whole buffer to a pipe or file."""
+    return lambda data: descriptors.write_all(descriptor, data)
 
-    def write(data: memoryview) -> None:
-        done = 0
-        while done < len(data):
-            done += os.write(descriptor, data[done:])
 
-    return write
+def _readable(read: Callable[[], int]) -> int:
+    try:
+        return read()
+    except OSError as error:
+        raise InputError(f"cannot read the input: {(error.strerror or '').lower()}") from error

@@ -13,7 +13,7 @@ from kmstool.envelope.header import Header, Slot
 from kmstool.envelope.stanzas import Stanza
 from kmstool.envelope.workers import Progress, Read, Write
 from kmstool.errors import InputError, IntegrityError, UsageError
-from kmstool.system import copying, mounts
+from kmstool.system import copying, descriptors, mounts
 
 _BOTH_SLOTS = 2
 
@@ -245,9 +245,7 @@ def _check_length(opened: Opened) -> None:
 
 
 def _write_synced(descriptor: int, data: bytes, offset: int) -> None:
-    done = 0
-    while done < len(data):
-        done += os.pwrite(descriptor, data[done:], offset + done)
+    descriptors.write_all_at(descriptor, data, offset)
     mounts.sync(descriptor)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from kmstool.system import descriptors
+
 _MOST_BYTES = 2**30
-_PART_BYTES = 2**20
+_PART_BYTES = 2**24
 
 
 def copy(source: int, offset: int, target: int) -> None:
@@ -22,15 +24,8 @@ def copy(source: int, offset: int, target: int) -> None:
             continue
         break
     # Some file systems tell the kernel that there is nothing where there is something.
-    while data := os.read(source, _PART_BYTES):
-        write_all(target, data)
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of the data. Raises `OSError`."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+    for data in descriptors.chunks(source):
+        descriptors.write_all(target, data)
 
 
 def _steps() -> list[Callable[[int, int], int]]:
@@ -39,5 +34,5 @@ def _steps() -> list[Callable[[int, int], int]]:
     if hasattr(os, "copy_file_range"):
         steps.append(lambda source, target: os.copy_file_range(source, target, _MOST_BYTES))
     if hasattr(os, "sendfile"):
-        steps.append(lambda source, target: os.sendfile(target, source, None, _PART_BYTES * 16))
+        steps.append(lambda source, target: os.sendfile(target, source, None, _PART_BYTES))
     return steps

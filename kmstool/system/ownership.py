@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kmstool.errors import AccessError, InputError
-from kmstool.system import mounts
+from kmstool.system import descriptors, mounts
 
 _MAX_LINKS = 40
 _OVERFLOW_USER = 65534
@@ -51,8 +51,8 @@ def opened(path: Path, *, secret: bool = True) -> Iterator[int]:
 
 def read(path: Path, limit: int, *, secret: bool = True) -> bytes:
     """Return up to `limit` bytes of a file; raise as `opened` does."""
-    with opened(path, secret=secret) as descriptor, open(descriptor, "rb", closefd=False) as file:
-        return file.read(limit)
+    with opened(path, secret=secret) as descriptor:
+        return descriptors.read_up_to(descriptor, limit)
 
 
 def check(found: os.stat_result, path: Path, *, secret: bool) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from kmstool.api import protocol
 from kmstool.crypto.aead import Algorithm
 from kmstool.errors import InputError, IntegrityError, UsageError
-from kmstool.system import atomic, device, folders, ownership
+from kmstool.system import atomic, descriptors, device, folders, ownership
 from kmstool.whitebox import authentication, key_file
 from kmstool.whitebox.vendor import VendorLibrary
 
@@ -205,12 +205,12 @@ def _opened(path: Path, flags: int, folder: int | None = None) -> Iterator[int]:
 
 def _read(path: Path, limit: int, folder: int | None = None) -> bytes:
     # O_NONBLOCK: a pipe would wait for a writer.
-    with _opened(path, os.O_NONBLOCK, folder) as descriptor, open(descriptor, "rb", closefd=False) as file:
+    with _opened(path, os.O_NONBLOCK, folder) as descriptor:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise InputError(f"cannot read {path}: it is not a regular file")
         ownership.check(found, path, secret=path.name in KEY_FILES.values())
-        data = file.read(limit + 1)
+        data = descriptors.read_up_to(descriptor, limit + 1)
     if len(data) > limit:
         raise InputError(f"{path} is too long: it has over {limit:,} bytes")
     return data

@@ -161,7 +161,7 @@ def test_what_kmstool_wrapped_is_taken_by_hand(call: Call, server: Any, tmp_path
     encrypted = text(wrapped.read_bytes())
     assert "Error" not in call("ImportKeyMaterial", KeyId=key_id, ImportToken=token, EncryptedKeyMaterial=encrypted)
     assert state(call, key_id) == "Enabled"
-    ask(call, key_id, algorithm)
+    assert "Error" not in ask(call, key_id, algorithm)
     refused = call("ImportKeyMaterial", KeyId=key_id, ImportToken=token, EncryptedKeyMaterial=encrypted)
     assert refused["Error"] == "ResourceUnavailable.TokenExpired"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from kmstool.cli import key_files, options
@@ -11,9 +9,6 @@ from kmstool.cli.io import inputs, outputs
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.cli.signed_messages import DIGESTS, choose_algorithm, digest_message, id_option, public_key_option
 from kmstool.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command(cls=options.Command, example="kmstool digest --algorithm sm3 release.tar")
@@ -51,8 +46,8 @@ def digest(
             key = key_files.public_key(public_key)
             if key.kind != "SM2":
                 raise UsageError(f"the public key is {key.kind}, not SM2")
-            found = digest_message(choose_algorithm(None, key), key, b"", source.file, user_id)
+            found = digest_message(choose_algorithm(None, key), key, b"", source, user_id)
         else:
-            found = digests.of_file(DIGESTS[algorithm], source.file)
+            found = digests.of_chunks(DIGESTS[algorithm], source.chunks())
     text = found if raw else found.hex().encode() + b"\n"
     outputs.result(session, {"Digest": found.hex()}, text, outputs.Destination(out, force), source=source)

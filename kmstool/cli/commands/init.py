@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kmstool.cli.io import questions
 from kmstool.cli.options import Command
 from kmstool.cli.session.session import Session, pass_session
 
@@ -26,7 +27,7 @@ def init(session: Session, local: bool) -> None:
 
     if not local and not session.interactive:
         raise UsageError("which KMS is to be used?", hint="kmstool init --local, or kmstool auth login")
-    if local or click.confirm("Use the embedded KMS of this machine? It needs no account", default=True, err=True):
+    if local or questions.yes("Use the embedded KMS of this machine? It needs no account", default=True):
         session.settings.profile = LOCAL
         _make_default(session)
         session.note(f"the profile {LOCAL} is in use; its store is {session.local_folder}")
@@ -37,7 +38,7 @@ def init(session: Session, local: bool) -> None:
     click.get_current_context().invoke(
         login, secret_id=None, store="keyring", passphrase_file=None, whitebox=None, no_verify=False
     )
-    if click.confirm(f'Make a key with the alias "{ALIAS}"? Tencent Cloud bills keys', default=False, err=True):
+    if questions.yes(f'Make a key with the alias "{ALIAS}"? Tencent Cloud bills keys'):
         _make_default(session)
 
 

@@ -63,16 +63,16 @@ def sign(
     public_key = client.public_key(key_id).public_key
     chosen = choose_algorithm(algorithm, public_key)
     with inputs.stream(file) as source:
-        message = source.file.read(MAX_MESSAGE_BYTES + 1)
+        message = source.take(MAX_MESSAGE_BYTES + 1)
         is_digest = message_type == "digest" or _is_digested(digesting, message, user_id)
         if message_type == "digest":
             check_digest(chosen, message, user_id)
         elif is_digest:
-            message = digest_message(chosen, public_key, message, source.file, user_id)
+            message = digest_message(chosen, public_key, message, source, user_id)
         if not message:
             raise InputError("the message is empty; KMS signs 1 byte and more", hint="sign its digest: --digest always")
         signed = client.sign(key_id, chosen.name, message, is_digest=is_digest)
-        digest = message if is_digest else digest_message(chosen, public_key, message, source.file, None)
+        digest = message if is_digest else digest_message(chosen, public_key, message, source, None)
     _check_answer(chosen, public_key, digest, signed.signature)
     written = signed.signature if raw or out is not None else base64.b64encode(signed.signature) + b"\n"
     outputs.result(session, signed.answer, written, outputs.Destination(out, force), source=source)

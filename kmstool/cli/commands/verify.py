@@ -70,10 +70,10 @@ def verify(
     chosen = choose_algorithm(algorithm, known)
     with inputs.stream(file) as source:
         if message_type == "digest":
-            digest = source.file.read(MAX_MESSAGE_BYTES + 1)
+            digest = source.take(MAX_MESSAGE_BYTES + 1)
             check_digest(chosen, digest, user_id)
         else:
-            digest = digest_message(chosen, known, b"", source.file, user_id)
+            digest = digest_message(chosen, known, b"", source, user_id)
     check_signature(chosen, known, digest, value, signature_format)
     if client is not None and not client.verify(key_id, chosen.name, digest, _kms_form(known, value), is_digest=True):
         raise IntegrityError("KMS does not accept the signature")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 import sys
@@ -10,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from kmstool.errors import InputError, OutputError, UsageError
+from kmstool.system import descriptors
 
 STDIN = "-"
 # The names of what is open already.
@@ -30,10 +29,18 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A file or stdin that is read in pieces."""
+    """A file or stdin that is read in pieces, each piece once."""
 
-    file: BinaryIO
+    descriptor: int
     inode: tuple[int, int]
+
+    def take(self, limit: int) -> bytes:
+        """Return the next `limit` bytes, or all that come before the end."""
+        return descriptors.read_up_to(self.descriptor, limit)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield what is left, to the end."""
+        return descriptors.chunks(self.descriptor)
 
 
 @contextmanager
@@ -70,7 +77,7 @@ def read(name: str | None, limit: int, too_long: str, hint: str, *, secret: bool
         found = os.fstat(descriptor)
         if secret:
             _check_secret(name, found)
-        data = _read_up_to(descriptor, limit + 1)
+        data = descriptors.read_up_to(descriptor, limit + 1)
     if len(data) > limit:
         size = f"{found.st_size:,}" if found.st_size > limit else f"over {limit:,}"
         raise InputError(too_long.format(size=size), hint=hint)
@@ -104,9 +111,9 @@ def _refuse_special(name: str | None) -> None:
 @contextmanager
 def stream(name: str | None) -> Iterator[Stream]:
     """Open FILE, or stdin for None and `-`, as `opened` does; raise `InputError` too for faults of reading in the block."""
-    with opened(name) as descriptor, _readable(name), open(descriptor, "rb", closefd=False) as file:
+    with opened(name) as descriptor, _readable(name):
         found = os.fstat(descriptor)
-        yield Stream(file, (found.st_dev, found.st_ino))
+        yield Stream(descriptor, (found.st_dev, found.st_ino))
 
 
 def unreadable(name: str | None, error: OSError) -> InputError:
@@ -120,14 +127,6 @@ def _readable(name: str | None) -> Iterator[None]:
         yield
     except OSError as error:
         raise unreadable(name, error) from error
-
-
-def _read_up_to(descriptor: int, limit: int) -> bytes:
-    # Not a buffered file, whose read can miss a signal that comes together with the data.
-    data = io.BytesIO()
-    while data.tell() < limit and (piece := os.read(descriptor, min(limit - data.tell(), 2**20))):
-        data.write(piece)
-    return data.getvalue()
 
 
 def refuse_same(out: str, inode: tuple[int, int] | None) -> None:

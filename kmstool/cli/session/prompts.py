@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-import click
-
 from kmstool.cli.console import Console
+from kmstool.cli.io import questions
 from kmstool.errors import AccessError, UsageError
 
 
@@ -31,7 +30,7 @@ class Prompts(Console):
             return
         if not self.interactive:
             raise UsageError(f"{action}: this needs a confirmation", hint="add --yes")
-        if not click.confirm(f"{action}. Go on?", err=True):
+        if not questions.yes(f"{action}. Go on?"):
             raise UsageError("nothing was done")
 
     def store_passphrase(self) -> bytes:
@@ -53,7 +52,7 @@ class Prompts(Console):
                 f"{thing} is locked with a passphrase",
                 hint="run the command on a terminal, or put the passphrase into a file and set KMSTOOL_PASSPHRASE_FILE",
             )
-        return str(click.prompt(f"Passphrase of {thing}", hide_input=True, err=True)).encode()
+        return questions.secret(f"Passphrase of {thing}").encode()
 
     def new_passphrase(self, file: str | None) -> bytes:
         """Return a passphrase to be set, from a file, else asked for twice; see `passphrases.check_new` for a weak one."""
@@ -64,7 +63,7 @@ class Prompts(Console):
 
             secret = inputs.secret(file)
         elif self.interactive:
-            secret = str(click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)).encode()
+            secret = questions.secret("New passphrase", twice=True).encode()
         else:
             raise UsageError("a new passphrase is needed", hint="give it with --passphrase-file FILE")
         passphrases.check_new(secret, self.warn, weak=self.weak)

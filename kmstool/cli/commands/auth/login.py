@@ -23,9 +23,11 @@ from kmstool.cli.commands.auth.keeping import (
     store_option,
     try_credential,
 )
+from kmstool.cli.io import questions
 from kmstool.cli.session import passphrases
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import InputError, UsageError
+from kmstool.system import descriptors
 
 if TYPE_CHECKING:
     from kmstool.kms.provider import Credential
@@ -99,7 +101,7 @@ def _login_white_box(session: Session, secret_id: str | None, folder: str, *, ve
 
 def _asked_id(session: Session) -> str:
     if session.interactive:
-        return str(click.prompt("SecretId", err=True))
+        return questions.text("SecretId")
     if sys.stdin.isatty():
         raise UsageError("the SecretId is needed", hint="give it with --secret-id, or pipe it in as a line")
     return _line().strip()
@@ -109,8 +111,8 @@ def _asked(session: Session, secret_id: str | None) -> Credential:
     from kmstool.kms.provider import checked
 
     if session.interactive:
-        secret_id = secret_id or str(click.prompt("SecretId", err=True))
-        secret_key = str(click.prompt("SecretKey", hide_input=True, err=True))
+        secret_id = secret_id or questions.text("SecretId")
+        secret_key = questions.secret("SecretKey")
     elif sys.stdin.isatty():
         raise UsageError("the SecretKey is needed", hint="pipe it in as a line, after a line with the SecretId")
     else:
@@ -121,7 +123,7 @@ def _asked(session: Session, secret_id: str | None) -> Credential:
 def _line() -> str:
     """Read a line of stdin, at most 8,192 bytes; raise `InputError` if it is not UTF-8, whatever the locale is."""
     try:
-        return sys.stdin.buffer.readline(8192).decode().rstrip("\r\n")
+        return descriptors.read_line(0, 8192).decode().rstrip("\r\n")
     except UnicodeDecodeError:
         # Not chained, because the other error holds the line.
         raise InputError("a line of stdin is not UTF-8 text") from None
