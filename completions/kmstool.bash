@@ -326,8 +326,8 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool profile set')
-      options=(--key --credentials --role-arn -h --help)
-      valued=(--key --credentials --role-arn)
+      options=(--key --credentials --role-arn --role-session --sts-endpoint -h --help)
+      valued=(--key --credentials --role-arn --role-session --sts-endpoint)
       ;;
     'kmstool profile show')
       options=(-h --help)

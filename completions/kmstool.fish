@@ -74,7 +74,7 @@ function __kmstool_command --no-scope-shadowing
                 '-o' \
                 '--out'
         case 'kmstool auth'
-            set commands 'import-tccli'\t'Take over the credential of a profile of tccli.' \
+            set commands 'import-tccli'\t'Take over a profile of tccli.' \
                 'login'\t'Keep a SecretId and SecretKey for a profile.' \
                 'logout'\t'Forget the credential of a profile.' \
                 'status'\t'Show who you are to KMS, by which credential.'
@@ -740,11 +740,15 @@ function __kmstool_command --no-scope-shadowing
             set options '--key'\t'Key for commands that name none; empty for none.' \
                 '--credentials'\t'Where its credentials come from.' \
                 '--role-arn'\t'Role to assume with them; empty for none.' \
+                '--role-session'\t'Name of that role\'s session in the records of the cloud.' \
+                '--sts-endpoint'\t'Host or URL of STS, which is asked for the role.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--key' \
                 '--credentials' \
-                '--role-arn'
+                '--role-arn' \
+                '--role-session' \
+                '--sts-endpoint'
         case 'kmstool profile show'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'

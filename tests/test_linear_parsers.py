@@ -27,7 +27,7 @@ from kmstool.envelope import armor, header, manifest, stanzas
 from kmstool.errors import InputError, KmsToolError
 from kmstool.kms import fingerprints, ini
 from kmstool.kms.beta import transport as beta_transport
-from kmstool.kms.credentials import tool_files
+from kmstool.kms.credentials import tccli, tool_files
 from kmstool.kms.transport import cloud, endpoint
 from kmstool.server import blobs, requests
 from kmstool.server.beta import blobs as beta_blobs
@@ -369,7 +369,7 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
     "integers of requests": (lambda t: requests.check("ListKeys", {"Limit": t}), ("",), ("-12",)),
     "queries": (_checked_query, ("",), ("a.", "[", "a[0].", "`1`", "a|", "a||")),
     "messages": (messages.printable, ("",), ("\x1b[1m", "\u202e")),
-    "credential files of tccli": (lambda t: tool_files.from_tccli(_home(t), "default"), ("",), ('{"a":', "[")),
+    "credential files of tccli": (lambda t: tccli.read(_home(t), "default"), ("",), ('{"a":', "[")),
     "credential files of SDKs": (lambda t: tool_files.from_ini(_home(t)), ("[default]\na",), ("secret_id = a\n",)),
 }  # fmt: skip
 
@@ -410,7 +410,7 @@ CALLS = {
     "envelope/manifest.py": "manifests",
     "envelope/stanzas.py": "stanza contexts",
     "kms/transport/json_answers.py": "answers of KMS",
-    "kms/credentials/tool_files.py": "credential files of tccli",
+    "kms/credentials/tccli.py": "credential files of tccli",
     "kms/credentials/store.py": "what was decrypted and authenticated",
     "kms/fingerprints.py": "lists of fingerprints",
     "kms/ini.py": "INI files",

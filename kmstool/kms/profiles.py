@@ -33,6 +33,8 @@ _FIELDS = {
     "endpoint": "endpoint",
     "credentials": "credentials",
     "role-arn": "role_arn",
+    "role-session": "role_session",
+    "sts-endpoint": "sts_endpoint",
     "secret-id": "secret_id",
     "whitebox": "whitebox",
 }
@@ -52,6 +54,10 @@ class Profile:
     """Where the credentials come from, such as `keyring` or `cvm-role`; nothing for the local profile."""
     role_arn: str = ""
     """A role to assume with them."""
+    role_session: str = ""
+    """What the session of that role is called in the records of the cloud."""
+    sts_endpoint: str = ""
+    """Host, host:port or URL of STS, which is asked for the role, in place of the usual one."""
     secret_id: str = ""
     """With the credentials `whitebox`, whose key they decrypt to."""
     whitebox: str = ""

@@ -168,6 +168,12 @@ class Connections:
         sts = _Sts(self, profile)
         return sources.provider_of(self.environment, profile, self._ask_passphrase, sts, self.deadline)
 
+    def in_role(self, profile: Profile, base: Provider) -> Provider:
+        """Return the role that a profile names, assumed by a credential; that itself where it names none."""
+        from kmstool.kms.credentials import sources
+
+        return sources.in_role(self.environment, profile, base, _Sts(self, profile))
+
     def key(self, address: KeyAddress | str | None = None) -> KeyPlace:
         """Resolve a key as users name it, None for the profile's own; raise `InputError` if that has none."""
         return self._resolved(self.default_key() if address is None else address, names.key_id)
@@ -250,7 +256,7 @@ class _Sts:
         client = CloudTransport(
             signer,
             environ.get("TKE_REGION") or connections.region(self._profile),
-            endpoint=environ.get("KMSTOOL_STS_ENDPOINT") or roles.STS_HOST,
+            endpoint=environ.get("KMSTOOL_STS_ENDPOINT") or self._profile.sts_endpoint or roles.STS_HOST,
             timeout=connections.options.timeout,
             deadline=connections.deadline,
             service="sts",

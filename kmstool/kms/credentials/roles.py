@@ -43,7 +43,7 @@ def assume_role(base: Provider, role_arn: str, session_name: str, sts: Sts) -> P
 
 def from_tke(environ: Mapping[str, str], sts: Sts) -> Provider | None:
     """Return a provider of a pod's identity on TKE, None where its variables are not set."""
-    if any(name not in environ for name in _TKE):
+    if not is_pod(environ):
         return None
     _, provider_id, token_file, role_arn = (environ[name] for name in _TKE)
     source = f"the pod's role {role_arn}"
@@ -64,6 +64,11 @@ def from_tke(environ: Mapping[str, str], sts: Sts) -> Provider | None:
         return _credential(sts("AssumeRoleWithWebIdentity", params, None), source)
 
     return Renewed(fetch, source)
+
+
+def is_pod(environ: Mapping[str, str]) -> bool:
+    """Tell whether the variables of a pod on TKE that has an identity are all set."""
+    return all(environ.get(name) for name in _TKE)
 
 
 def from_cvm_role(metadata: str = METADATA, deadline: Deadline | None = None) -> Provider:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from kmstool.errors import AccessError
 from kmstool.kms.credentials.roles import Sts
@@ -15,6 +16,9 @@ _WAYS = (
     "for the embedded KMS run kmstool init --local once, or add --profile local; "
     "for Tencent Cloud run kmstool auth login, or set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY"
 )
+
+TCCLI = "tccli"
+"""The name of the profile that the files of tccli make."""
 
 AskPassphrase = Callable[[str], bytes]
 """Returns the passphrase of a thing that it names to the user; raises `AccessError` where nobody can be asked."""
@@ -29,22 +33,38 @@ def choose_profile(environment: Environment, name: str | None = None) -> Profile
     environ = environment.environ
     named = name or environ.get("KMSTOOL_PROFILE")
     if named:
-        return environment.profiles.get(named)
+        return _completed(environment, environment.profiles.get(named))
     if environ.get("TENCENTCLOUD_SECRET_ID") or environ.get("TENCENTCLOUD_SECRET_KEY"):
         return Profile(ENVIRONMENT, environment.region, credentials="environment")
     profiles = environment.profiles
     if profiles.current:
-        return profiles.get(profiles.current)
-    tccli = environment.tccli_profile
-    if (environment.home / ".tccli" / f"{tccli}.credential").exists():
-        from kmstool.kms.credentials.tool_files import tccli_region
+        return _completed(environment, profiles.get(profiles.current))
+    if (environment.home / ".tccli").is_dir():
+        from kmstool.kms.credentials import tccli
 
-        return Profile("tccli", tccli_region(environment.home, tccli) or environment.region, credentials="tccli")
+        if found := tccli.read(environment.home, environment.tccli_profile, environ):
+            return Profile(
+                TCCLI,
+                found.region or environment.region,
+                endpoint=found.endpoint,
+                credentials="tccli",
+                sts_endpoint=found.sts_endpoint,
+            )
     from kmstool.kms.credentials.tool_files import INI_FILES
 
     if any((environment.home / path).exists() for path in INI_FILES):
         return Profile("ini", environment.region, credentials="ini")
     raise AccessError("no profile and no credentials: which KMS is meant is not known", hint=_WAYS)
+
+
+def _completed(environment: Environment, profile: Profile) -> Profile:
+    """Return a profile that asks STS where tccli's profile does, if its credentials are from there."""
+    if profile.credentials != TCCLI or profile.sts_endpoint:
+        return profile
+    from kmstool.kms.credentials import tccli
+
+    found = tccli.read(environment.home, environment.tccli_profile)
+    return replace(profile, sts_endpoint=found.sts_endpoint) if found else profile
 
 
 def provider_of(
@@ -56,6 +76,11 @@ def provider_of(
         raise AccessError(
             f"the profile {profile.name} has no credentials ({profile.credentials or 'none were set'})", hint=_WAYS
         )
+    return in_role(environment, profile, base, sts)
+
+
+def in_role(environment: Environment, profile: Profile, base: Provider, sts: Sts) -> Provider:
+    """Return what signs for a profile: the credential itself, or the role that is named, which it assumes."""
     role = profile.role_arn or (
         environment.environ.get("TENCENTCLOUD_ROLE_ARN") if profile.name == ENVIRONMENT else None
     )
@@ -63,7 +88,8 @@ def provider_of(
         return base
     from kmstool.kms.credentials import roles
 
-    return roles.assume_role(base, role, environment.environ.get("TENCENTCLOUD_ROLE_SESSION_NAME", ""), sts)
+    session = environment.environ.get("TENCENTCLOUD_ROLE_SESSION_NAME") or profile.role_session
+    return roles.assume_role(base, role, session, sts)
 
 
 def _base(
@@ -74,28 +100,45 @@ def _base(
         "file": lambda: _kept(environment, profile, ask_passphrase),
         "whitebox": lambda: _white_box(environment, profile),
         "environment": lambda: from_environment(environment.environ),
-        "tccli": lambda: _of_tool(environment, "tccli"),
-        "ini": lambda: _of_tool(environment, "ini"),
-        "cvm-role": lambda: _of_role(environment, profile, sts, deadline),
-        "tke": lambda: _of_role(environment, profile, sts, deadline),
+        "tccli": lambda: _of_tccli(environment, profile, sts, deadline),
+        "ini": lambda: _of_ini(environment),
+        "cvm-role": lambda: _of_cvm(environment, deadline),
+        "tke": lambda: _of_pod(environment, sts),
     }
     source = sources.get(profile.credentials)
     return source() if source else None
 
 
-def _of_tool(environment: Environment, tool: str) -> Provider | None:
+def _of_tccli(environment: Environment, profile: Profile, sts: Sts, deadline: Deadline) -> Provider | None:
+    from kmstool.kms.credentials import tccli
+
+    found = tccli.read(environment.home, environment.tccli_profile, _unnamed(environment, profile))
+    if found is None:
+        return None
+    return found.provider(environment.environ, sts, lambda: _of_cvm(environment, deadline))
+
+
+def _unnamed(environment: Environment, profile: Profile) -> Mapping[str, str]:
+    """Return the variables, of which tccli passes over those for the role and the region where a profile is named."""
+    implied = profile.name == TCCLI and TCCLI not in environment.profiles.names()
+    return environment.environ if implied else {}
+
+
+def _of_ini(environment: Environment) -> Provider | None:
     from kmstool.kms.credentials import tool_files
 
-    if tool == "ini":
-        return tool_files.from_ini(environment.home)
-    return tool_files.from_tccli(environment.home, environment.tccli_profile)
+    return tool_files.from_ini(environment.home)
 
 
-def _of_role(environment: Environment, profile: Profile, sts: Sts, deadline: Deadline) -> Provider | None:
+def _of_pod(environment: Environment, sts: Sts) -> Provider | None:
     from kmstool.kms.credentials import roles
 
-    if profile.credentials == "tke":
-        return roles.from_tke(environment.environ, sts)
+    return roles.from_tke(environment.environ, sts)
+
+
+def _of_cvm(environment: Environment, deadline: Deadline) -> Provider:
+    from kmstool.kms.credentials import roles
+
     metadata = environment.environ.get("KMSTOOL_METADATA_ENDPOINT") or roles.METADATA
     return roles.from_cvm_role(metadata, deadline)
 

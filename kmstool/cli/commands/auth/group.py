@@ -9,7 +9,7 @@ from kmstool.cli.lazy import LazyGroup
 COMMANDS = {
     "import-tccli": (
         "kmstool.cli.commands.auth.import_tccli:import_tccli",
-        "Take over the credential of a profile of tccli.",
+        "Take over a profile of tccli.",
     ),
     "login": ("kmstool.cli.commands.auth.login:login", "Keep a SecretId and SecretKey for a profile."),
     "logout": ("kmstool.cli.commands.auth.logout:logout", "Forget the credential of a profile."),

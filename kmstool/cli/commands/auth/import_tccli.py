@@ -1,14 +1,31 @@
-"""`kmstool auth import-tccli`: take over the credential of a profile of tccli."""
+"""`kmstool auth import-tccli`: take over a profile of tccli."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from kmstool.cli import options
-from kmstool.cli.commands.auth.keeping import keep, no_verify_option, passphrase_option, probed, store_option
+from kmstool.cli.commands.auth.keeping import (
+    changed_profile,
+    keep,
+    no_verify_option,
+    passphrase_option,
+    probed,
+    profile_name,
+    put,
+    store_option,
+    try_provider,
+)
 from kmstool.cli.session import passphrases
 from kmstool.cli.session.session import Session, pass_session
-from kmstool.errors import AccessError
+from kmstool.errors import AccessError, UsageError
+
+if TYPE_CHECKING:
+    from kmstool.kms.credentials.tccli import TccliProfile
+    from kmstool.kms.profiles import Profile
 
 
 @click.command("import-tccli", cls=options.Command, example="kmstool auth import-tccli --profile work")
@@ -19,16 +36,43 @@ from kmstool.errors import AccessError
 @no_verify_option
 @pass_session
 def import_tccli(session: Session, source: str, store: str, passphrase_file: str | None, no_verify: bool) -> None:
-    """Take over the credential of a profile of tccli.
+    """Take over a profile of tccli.
 
-    The file of tccli holds it in clear and is not touched: delete it when all works.
+    The credential, the role that it is for, region and endpoints. A profile that stands
+    for the role of the CVM is taken over as that, and nothing is kept.
+
+    The file of tccli holds the credential in clear and is not touched: delete it when all
+    works.
     """
-    from kmstool.kms.credentials.tool_files import from_tccli, tccli_region
+    from kmstool.kms.credentials import tccli
 
-    profile = probed(session, store, passphrase_file)
-    found = from_tccli(session.home, source)
+    found = tccli.read(session.home, source)
     if found is None:
         raise AccessError(f"tccli has no profile {source!r}", hint=f"looked in {session.home / '.tccli'}")
-    session.settings.region = session.settings.region or tccli_region(session.home, source)
-    keep(session, found.get(), profile, store, passphrase_file, verify=not no_verify)
+    if found.of_cvm:
+        if passphrase_file is not None or session.weak:
+            raise UsageError(f"{found.source} stands for the role of the CVM: there is no credential to encrypt")
+        profile = _taken_over(session, found, profile_name(session), "cvm-role")
+        if not no_verify:
+            try_provider(session, profile, session.connections.provider(profile))
+        put(session, profile, None, "the role of the CVM")
+        return
+    name = probed(session, store, passphrase_file)
+    credential = found.base().get()
+    profile = _taken_over(session, found, name, store)
+    keep(session, credential, profile, passphrase_file, verify=not no_verify)
     session.note(f"{session.home / '.tccli' / source}.credential still holds the SecretKey in clear: delete it")
+
+
+def _taken_over(session: Session, found: TccliProfile, name: str, credentials: str) -> Profile:
+    """Return the kmstool profile that does what tccli's does."""
+    settings = session.settings
+    settings.region = settings.region or found.region or None
+    settings.endpoint = settings.endpoint or found.endpoint or None
+    role = ("", "") if found.of_cvm else (found.role_arn, found.role_session)
+    return replace(
+        changed_profile(session, name, credentials),
+        role_arn=role[0],
+        role_session=role[1],
+        sts_endpoint=found.sts_endpoint,
+    )

@@ -13,7 +13,7 @@ from kmstool.errors import AccessError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.kms.profiles import Profile
-    from kmstool.kms.provider import Credential
+    from kmstool.kms.provider import Credential, Provider
 
 STORES = ("keyring", "file")
 WHITE_BOX = "whitebox"
@@ -56,12 +56,12 @@ def profile_name(session: Session) -> str:
 
 
 def keep(
-    session: Session, credential: Credential, name: str, place: str, passphrase_file: str | None, *, verify: bool
+    session: Session, credential: Credential, profile: Profile, passphrase_file: str | None, *, verify: bool
 ) -> None:
     """Keep a credential for a profile, after trying it on KMS if asked to, and put the profile to use."""
     from kmstool.kms.credentials import store
 
-    profile = changed_profile(session, name, place)
+    name, place = profile.name, profile.credentials
     if verify:
         try_credential(session, profile, credential)
     if not session.settings.dry_run:
@@ -79,12 +79,16 @@ def changed_profile(session: Session, name: str, store: str) -> Profile:
     return replace(former, region=region, endpoint=endpoint, credentials=store, secret_id="", whitebox="")
 
 
-def put(session: Session, profile: Profile, credential: Credential, place: str) -> None:
-    """Put a profile to use, and forget what was kept for it in another store."""
+def put(session: Session, profile: Profile, credential: Credential | None, source: str) -> None:
+    """Put a profile to use, and forget what was kept for it in another store.
+
+    `source` says where the credential is kept or, where none is, what gives one.
+    """
     from kmstool.kms.credentials import store
 
     if session.settings.dry_run:
-        session.note(f"dry run: the credential would be kept {place} for the profile {profile.name}")
+        would = f"the credential would be kept {source}" if credential else f"{source} would be used"
+        session.note(f"dry run: {would} for the profile {profile.name}")
         return
     name, profiles = profile.name, session.profiles
     former = profiles.get(name).credentials if name in profiles.names() else ""
@@ -95,14 +99,20 @@ def put(session: Session, profile: Profile, credential: Credential, place: str) 
             store.remove(former, session.config_folder, name)
         except AccessError as error:
             session.warn(f"what was kept in the {former} before may still be there: {error.message}")
-    session.note(f"the profile {name} is in use, with {credential.masked_id} kept {place}")
+    used = f"{credential.masked_id} kept {source}" if credential else source
+    session.note(f"the profile {name} is in use, with {used}")
 
 
 def try_credential(session: Session, profile: Profile, credential: Credential) -> None:
-    """Ask KMS for something that changes nothing; raise `AccessError` if it does not accept the credential."""
+    """Try it by itself or, where the profile names one, in its role; raise as `try_provider` does."""
     from kmstool.kms.provider import Fixed
 
-    kms = session.connections.cloud(profile, profile.region, Fixed(credential, "the input"))
+    try_provider(session, profile, session.connections.in_role(profile, Fixed(credential, "the input")))
+
+
+def try_provider(session: Session, profile: Profile, provider: Provider) -> None:
+    """Ask KMS for something that changes nothing; raise `AccessError` if it does not accept the credential."""
+    kms = session.connections.cloud(profile, profile.region, provider)
     try:
         kms.call("GetServiceStatus", {})
     except AccessError as error:

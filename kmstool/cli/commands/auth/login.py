@@ -71,7 +71,7 @@ def login(
         return
     profile = probed(session, store, passphrase_file)
     credential = _asked(session, secret_id)
-    keep(session, credential, profile, store, passphrase_file, verify=not no_verify)
+    keep(session, credential, changed_profile(session, profile, store), passphrase_file, verify=not no_verify)
 
 
 def _login_white_box(session: Session, secret_id: str | None, folder: str, *, verify: bool) -> None:

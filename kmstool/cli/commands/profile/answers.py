@@ -17,6 +17,8 @@ def answer_of(profile: Profile) -> dict[str, str]:
         "Endpoint": profile.endpoint,
         "Credentials": profile.credentials,
         "RoleArn": profile.role_arn,
+        "RoleSession": profile.role_session,
+        "StsEndpoint": profile.sts_endpoint,
         "SecretId": profile.secret_id,
         "Whitebox": profile.whitebox,
     }

@@ -24,8 +24,18 @@ CREDENTIALS = ("keyring", "file", "whitebox", "environment", "tccli", "ini", "cv
 @click.option("--key", metavar="KEY", help="Key for commands that name none; empty for none.")
 @click.option("--credentials", type=click.Choice(CREDENTIALS), help="Where its credentials come from.")
 @click.option("--role-arn", metavar="ARN", help="Role to assume with them; empty for none.")
+@click.option("--role-session", metavar="NAME", help="Name of that role's session in the records of the cloud.")
+@click.option("--sts-endpoint", metavar="URL", help="Host or URL of STS, which is asked for the role.")
 @pass_session
-def set_(session: Session, name: str, key: str | None, credentials: str | None, role_arn: str | None) -> None:
+def set_(
+    session: Session,
+    name: str,
+    key: str | None,
+    credentials: str | None,
+    role_arn: str | None,
+    role_session: str | None,
+    sts_endpoint: str | None,
+) -> None:
     """Make or change a profile.
 
     --region and --endpoint belong to it too. What is not given stays as it was.
@@ -44,6 +54,8 @@ def set_(session: Session, name: str, key: str | None, credentials: str | None, 
         "key": key,
         "credentials": credentials,
         "role_arn": role_arn,
+        "role_session": role_session,
+        "sts_endpoint": sts_endpoint,
     }
     given = {field: value for field, value in choices.items() if value is not None}
     if session.settings.dry_run:
