@@ -289,8 +289,8 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool local serve')
-      options=(--host --port --port-file --socket --quota --lenient --metadata --web-identity -h --help)
-      valued=(--host --port --port-file --socket)
+      options=(--host --port --port-file --socket --tls --cert --key --quota --lenient --metadata --web-identity -h --help)
+      valued=(--host --port --port-file --socket --cert --key)
       ;;
     'kmstool local status')
       options=(-h --help)
@@ -492,6 +492,8 @@ _kmstool_place() {
     'kmstool local restore #0') source='file' ;;
     'kmstool local seed #0') source='file' ;;
     'kmstool local serve --port-file') source='file' ;;
+    'kmstool local serve --cert') source='file' ;;
+    'kmstool local serve --key') source='file' ;;
     'kmstool material params --algorithm') words=(RSAES_OAEP_SHA_256 RSAES_OAEP_SHA_1 RSAES_PKCS1_V1_5) ;;
     'kmstool material params -o') source='file' ;;
     'kmstool material params --out') source='file' ;;

@@ -659,6 +659,9 @@ function __kmstool_command --no-scope-shadowing
                 '--port'\t'Port; 0 takes a free one.' \
                 '--port-file'\t'Write the bare port number here once ready.' \
                 '--socket'\t'Listen on a Unix socket too, for this user only.' \
+                '--tls'\t'Speak TLS on the port, with a certificate that local env tells clients to trust.' \
+                '--cert'\t'Certificate for TLS, with its chain (PEM); implies --tls.' \
+                '--key'\t'Private key of the certificate (PEM).' \
                 '--quota'\t'Keep to the request rates that the cloud publishes.' \
                 '--lenient'\t'Take requests without a region, which the cloud refuses.' \
                 '--metadata'\t'Be a CVM\'s metadata service too, at a secret place.' \
@@ -668,7 +671,9 @@ function __kmstool_command --no-scope-shadowing
             set valued '--host' \
                 '--port' \
                 '--port-file' \
-                '--socket'
+                '--socket' \
+                '--cert' \
+                '--key'
         case 'kmstool local status'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -1185,6 +1190,10 @@ function __kmstool_place --no-scope-shadowing
         case 'kmstool local seed #0'
             set source 'file'
         case 'kmstool local serve --port-file'
+            set source 'file'
+        case 'kmstool local serve --cert'
+            set source 'file'
+        case 'kmstool local serve --key'
             set source 'file'
         case 'kmstool material params --algorithm'
             set words 'RSAES_OAEP_SHA_256' \

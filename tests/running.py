@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,8 +20,12 @@ class Running:
     """A server in a thread of its own; `faults` are what went wrong in its event loop."""
 
     def __init__(
-        self, handle: Callable[[HttpRequest], Answer], admit: Callable[[HttpRequest, int], HttpAnswer | None]
+        self,
+        handle: Callable[[HttpRequest], Answer],
+        admit: Callable[[HttpRequest, int], HttpAnswer | None],
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._tls = tls
         self.server = HttpServer(handle, admit)
         self.port = 0
         self.faults: list[dict[str, Any]] = []
@@ -48,14 +53,16 @@ class Running:
             self.port = port
             self._ready.set()
 
-        await self.server.serve("127.0.0.1", 0, ready, self._stop)
+        await self.server.serve("127.0.0.1", 0, ready, self._stop, tls=self._tls)
 
 
 @contextmanager
 def running(
-    handle: Callable[[HttpRequest], Answer], admit: Callable[[HttpRequest, int], HttpAnswer | None] = lambda _, __: None
+    handle: Callable[[HttpRequest], Answer],
+    admit: Callable[[HttpRequest, int], HttpAnswer | None] = lambda _, __: None,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Running]:
-    server = Running(handle, admit)
+    server = Running(handle, admit, tls)
     try:
         yield server
     finally:

@@ -30,7 +30,7 @@ class Served:
 
     @property
     def netloc(self) -> str:
-        return self.endpoint.removeprefix("http://")
+        return self.endpoint.partition("://")[2]
 
     def run(self, *arguments: str, exit_code: int = 0, stdin: str | bytes = b"") -> Ran:
         """Run kmstool beside the server, on the same store."""
@@ -56,7 +56,7 @@ def serving(folder: Path, *options: str) -> Iterator[Served]:
         try:
             assert process.stdout
             line = process.stdout.readline()
-            assert line.startswith("listening on http://"), (folder / "server.log").read_text()
+            assert line.startswith("listening on http"), (folder / "server.log").read_text()
             server = Served(folder, environ, process)
             exported = re.findall(r"export ([A-Z_]+)='([^']*)'\n", server.run("local", "env").out)
             yield replace(server, variables=dict(exported))

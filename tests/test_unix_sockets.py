@@ -73,7 +73,8 @@ def test_it_is_for_its_user_alone_and_wants_a_signature_too(server: Served, fold
     headers["authorization"] = "SKIP"
     assert ask(path, headers, body)["Error"]["Code"] == "AuthFailure.InvalidAuthorization"
     status = server.run("local", "status", "--format", "json").json["Served"]
-    assert status == {"Address": server.netloc, "Socket": str(path), "Metadata": False, "WebIdentity": False}
+    expected = {"Address": server.netloc, "Socket": str(path), "Tls": False, "Metadata": False, "WebIdentity": False}
+    assert status == expected
     server.stop()
     assert not path.exists()
     assert server.run("local", "status", "--format", "json").json["Served"] is None

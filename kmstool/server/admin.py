@@ -154,6 +154,8 @@ def reset(folder: Path) -> None:
     """
     if not folder.is_dir():
         return
+    from kmstool.server import tls_files  # noqa: PLC0415 - imports ssl, once in a store's life
+
     with root_key.exclusive(folder), ExitStack() as stack:
         row = None
         if (folder / store.DATABASE).exists():
@@ -163,3 +165,4 @@ def reset(folder: Path) -> None:
                 row = store_row.read(stack.enter_context(opened.transaction(write=True)))
         root_key.destroy(folder, row)
         store.remove(folder)
+        tls_files.remove(folder)

@@ -57,7 +57,7 @@ class Server:
 
     @property
     def netloc(self) -> str:
-        return self.endpoint.removeprefix("http://")
+        return self.endpoint.partition("://")[2]
 
     def run(self, *arguments: str, given: bytes = b"") -> bytes:
         """Run kmstool beside the server."""

@@ -7,6 +7,7 @@ read, and each of its states has a deadline that no number of bytes moves.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from typing import cast
 
 from kmstool.server.web import peers
 from kmstool.server.web.http import Answer, HttpAnswer, HttpError, HttpRequest, refusal, written
-from kmstool.server.web.incoming import Admit, Budget, Incoming
+from kmstool.server.web.incoming import HEAD_SECONDS, Admit, Budget, Incoming, TlsError
+from kmstool.server.web.tls import TlsSide
 from kmstool.server.web.turns import Turns
 
 IDLE_SECONDS = 30
@@ -32,12 +34,13 @@ class Shared:
     """What the connections of a server have in common.
 
     `handle` answers a request and must not block and not raise; `make_room` tells whether one
-    more connection may come.
+    more connection may come; `report` tells the user of what a client gets wrong.
     """
 
     handle: Callable[[HttpRequest], Answer]
     admit: Admit
     make_room: Callable[[], bool]
+    report: Callable[[str], None] = lambda _: None
     connections: set[Connection] = field(default_factory=set)
     turns: Turns = field(default_factory=Turns)
     budget: Budget = field(default_factory=Budget)
@@ -47,10 +50,11 @@ class Shared:
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One client; no further request is parsed before the answer to the last one is out."""
+    """One client; no further request is parsed before the answer to the last one is out. With a context it speaks TLS."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, context: ssl.SSLContext | None = None) -> None:
         self._shared = shared
+        self._tls = TlsSide(context) if context is not None else None
         self._incoming = Incoming(shared.admit, shared.budget, self.is_from_own_user)
         self._transport: asyncio.Transport | None = None
         self.busy = False
@@ -85,7 +89,7 @@ class Connection(asyncio.BufferedProtocol):
         """Collect bytes and answer what is complete, at once or in turn."""
         if self._lingers_until:
             return
-        self._incoming.add(self._shared.chunk[:nbytes])
+        (self._incoming if self._tls is None else self._tls).add(self._shared.chunk[:nbytes])
         if self.busy or self._queued or self._choked:
             self._pause()
         elif self._trusted or self._shared.turns.is_free(first=not self._was_refused):
@@ -149,9 +153,11 @@ class Connection(asyncio.BufferedProtocol):
             if now > self._lingers_until:
                 self.close()
         elif not self.busy and not self._queued:
+            # A handshake of TLS has no more time than a head.
+            idle_seconds = IDLE_SECONDS if self._tls is None or self._tls.is_ready else HEAD_SECONDS
             if self._incoming and now > self._incoming.deadline:
                 self._refuse(HttpError(408, "the request did not arrive in time"))
-            elif not self._incoming and now > self._since + IDLE_SECONDS:
+            elif not self._incoming and now > self._since + idle_seconds:
                 self.close()
 
     def abort_unread(self) -> None:
@@ -162,13 +168,28 @@ class Connection(asyncio.BufferedProtocol):
     def close(self) -> None:
         """Close the connection after what was written."""
         if self._transport is not None:
+            self._say_goodbye(self._transport)
             self._transport.close()
+
+    def _say_goodbye(self, transport: asyncio.Transport) -> None:
+        goodbye = self._tls.goodbye() if self._tls is not None and not transport.is_closing() else b""
+        if goodbye:
+            transport.write(goodbye)
 
     def work(self) -> None:
         """Answer the next request if it is complete, or read on."""
         self._queued = False
         if self._transport is None or self._transport.is_closing() or self._lingers_until:
             return
+        if self._tls is not None:
+            plain, told = self._tls.take()
+            self._transport.write(told)
+            if self._tls.has_failed:
+                self._linger()
+                return
+            self._ended = self._ended or self._tls.has_ended
+            if plain:
+                self._incoming.add(memoryview(plain))
         try:
             request = self._incoming.take()
         except HttpError as fault:
@@ -190,7 +211,7 @@ class Connection(asyncio.BufferedProtocol):
             self._incoming.continues = False
             self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # Who sends bytes faster than they are looked at is nearly always in the queue.
-        if time.monotonic() > self._incoming.deadline:
+        if self._incoming and time.monotonic() > self._incoming.deadline:
             self._refuse(HttpError(408, "the request did not arrive in time"))
         else:
             self._read_on()
@@ -227,25 +248,34 @@ class Connection(asyncio.BufferedProtocol):
 
     def _refuse(self, fault: HttpError) -> None:
         """Tell what is wrong and that nothing more will be read; the client has some time to notice."""
+        if isinstance(fault, TlsError):
+            self._shared.report(str(fault))
+        if self._tls is not None and not self._tls.is_ready:
+            self.close()
+            return
         self._write(written(refusal(fault), keep=False))
+        self._linger()
+
+    def _linger(self) -> None:
         self._incoming.clear()
         if self._ended or self._transport is None or not self._transport.can_write_eof():
             self.close()
             return
         self._lingers_until = time.monotonic() + LINGER_SECONDS
+        self._say_goodbye(self._transport)
         self._transport.write_eof()
         self._read_on()
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
-            self._transport.write(data)
+            self._transport.write(data if self._tls is None else self._tls.sealed(data))
             if self.unread_bytes:
                 self._unread_since = time.monotonic()
 
     # Taking turns.
 
     def _go_on(self) -> None:
-        if self._incoming:
+        if self._incoming or self._tls:
             self._queue()
         elif self._ended:
             self.close()

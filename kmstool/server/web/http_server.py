@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import Callable
 
@@ -31,8 +32,9 @@ class HttpServer:
         self,
         handle: Callable[[HttpRequest], Answer],
         admit: Admit = lambda _, __: None,
+        report: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.shared = Shared(handle, admit, self._make_room)
+        self.shared = Shared(handle, admit, self._make_room, report)
 
     @property
     def stopping(self) -> bool:
@@ -47,13 +49,15 @@ class HttpServer:
         stop: asyncio.Event,
         *,
         unix: socket.socket | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Listen until `stop` is set, then answer what has begun; `ready` gets the port.
 
-        `unix` is a bound Unix socket, on which it listens too. Raises `OSError` if the address cannot be had.
+        `unix` is a bound Unix socket, on which it listens too; `tls` is for the port alone.
+        Raises `OSError` if the address cannot be had.
         """
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Connection(self.shared), host, port, backlog=_ACCEPTED_AT_ONCE)
+        server = await loop.create_server(lambda: Connection(self.shared, tls), host, port, backlog=_ACCEPTED_AT_ONCE)
         servers = [server]
         if unix is not None:
             made = await loop.create_unix_server(lambda: Connection(self.shared), sock=unix, backlog=_ACCEPTED_AT_ONCE)

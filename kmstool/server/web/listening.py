@@ -7,12 +7,14 @@ import json
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from kmstool.errors import KmsToolError, NetworkError, OutputError
+from kmstool.server import tls_files
 from kmstool.server.web import unix_sockets
 from kmstool.server.web.gateway import Gateway
 from kmstool.server.web.http_server import HttpServer
@@ -34,28 +36,63 @@ class Served:
     metadata: str = field(repr=False, default="")
     web_identity: bool = False
     socket: str = ""
+    tls: bool = False
+    authority: str = ""
+    bundle: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where requests go."""
+        return f"{'https' if self.tls else 'http'}://{self.address}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """TLS with the store's own authority or, where a certificate and its key are named, with these."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def context(self, folder: Path) -> tuple[ssl.SSLContext, tls_files.Trust]:
+        """Return the context and what clients need to trust it; raise as `tls_files` does."""
+        if self.certificate is None or self.key is None:
+            return tls_files.own(folder)
+        return tls_files.brought(self.certificate, self.key), tls_files.Trust()
 
 
 def serve(
-    gateway: Gateway, folder: Path, host: str, port: int, ready: Callable[[int], None], *, unix: Path | None = None
+    gateway: Gateway,
+    folder: Path,
+    host: str,
+    port: int,
+    ready: Callable[[int], None],
+    *,
+    unix: Path | None = None,
+    tls: Tls | None = None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Listen on a loopback address until SIGINT or SIGTERM, and on a Unix socket too; `ready` gets the port.
 
     Raises `OutputError` if the store is served already, `NetworkError` for an address that
-    cannot be had, and what `unix_sockets.listening` raises.
+    cannot be had, and what `unix_sockets.listening` and `Tls.context` raise.
     """
     with _only_server(folder) as lock, ExitStack() as stack:
         listener = stack.enter_context(unix_sockets.listening(unix)) if unix else None
+        context, trust = tls.context(folder) if tls else (None, tls_files.Trust())
+        server = HttpServer(gateway.handle, gateway.admit, report)
 
         def announce(actual: int) -> None:
             stubs = gateway.stubs
             name = os.path.abspath(unix) if unix else ""
-            served = Served(f"{bracketed(host)}:{actual}", stubs.metadata, stubs.web_identity, name)
+            served = Served(
+                f"{bracketed(host)}:{actual}", stubs.metadata, stubs.web_identity, name,
+                context is not None, trust.authority, trust.bundle,
+            )  # fmt: skip
             os.pwrite(lock, json.dumps(asdict(served)).encode(), 0)
             ready(actual)
 
         try:
-            asyncio.run(_until_stopped(HttpServer(gateway.handle, gateway.admit), host, port, announce, listener))
+            asyncio.run(_until_stopped(server, host, port, announce, listener, context))
         except OSError as error:
             raise NetworkError(
                 f"cannot listen on {host}:{port}: {(error.strerror or '').lower()}", hint="choose another --port, or 0"
@@ -104,12 +141,17 @@ def bracketed(host: str) -> str:
 
 
 async def _until_stopped(
-    server: HttpServer, host: str, port: int, ready: Callable[[int], None], unix: socket.socket | None
+    server: HttpServer,
+    host: str,
+    port: int,
+    ready: Callable[[int], None],
+    unix: socket.socket | None,
+    tls: ssl.SSLContext | None,
 ) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await server.serve(host, port, ready, stop, unix=unix)
+    await server.serve(host, port, ready, stop, unix=unix, tls=tls)
 
 
 @contextmanager

@@ -16,7 +16,8 @@ def env(session: Session) -> None:
 
     They are export lines for a shell and hold an API key of the embedded KMS, which opens
     nothing else. tccli knows no variable for the endpoint: give it --endpoint
-    "$KMSTOOL_ENDPOINT", or it asks Tencent Cloud.
+    "$KMSTOOL_ENDPOINT", or it asks Tencent Cloud. Of a server with TLS they name the certificates to
+    trust, which tccli cannot be told: serve it without.
     """
     from kmstool.kms.profiles import LOCAL
     from kmstool.server import admin
@@ -30,10 +31,13 @@ def env(session: Session) -> None:
         "TENCENTCLOUD_SECRET_ID": credential.secret_id,
         "TENCENTCLOUD_SECRET_KEY": credential.secret_key,
         "TENCENTCLOUD_REGION": session.region(session.profiles.get(LOCAL)),
-        "KMSTOOL_ENDPOINT": f"http://{address}",
+        "KMSTOOL_ENDPOINT": served.url,
         **({"KMSTOOL_METADATA_ENDPOINT": f"http://{address}{served.metadata}"} if served.metadata else {}),
         # Each client looks for another form of the host here.
-        "NO_PROXY": f"{host},localhost,{address},http://{address}",
+        "NO_PROXY": f"{host},localhost,{address},{served.url}",
+        # Each looks for its trusted certificates by a name of its own; Node's are added to those that it has.
+        **dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") * bool(served.bundle), served.bundle),
+        **({"NODE_EXTRA_CA_CERTS": served.authority} if served.authority else {}),
     }
     outputs.answer(
         session,

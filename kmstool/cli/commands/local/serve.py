@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from kmstool.cli import options
 from kmstool.cli.options import file_option, not_empty
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from kmstool.server.web.listening import Tls
 
 _PATH_BYTES = 24
 
@@ -22,6 +26,13 @@ _PATH_BYTES = 24
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port; 0 takes a free one.")
 @file_option("--port-file", help="Write the bare port number here once ready.")
 @click.option("--socket", metavar="PATH", callback=not_empty, help="Listen on a Unix socket too, for this user only.")
+@click.option(
+    "--tls", is_flag=True, help="Speak TLS on the port, with a certificate that local env tells clients to trust."
+)
+@click.option(
+    "--cert", metavar="FILE", callback=not_empty, help="Certificate for TLS, with its chain (PEM); implies --tls."
+)
+@click.option("--key", "key_file", metavar="FILE", callback=not_empty, help="Private key of the certificate (PEM).")
 @click.option("--quota", is_flag=True, help="Keep to the request rates that the cloud publishes.")
 @click.option("--lenient", is_flag=True, help="Take requests without a region, which the cloud refuses.")
 @click.option("--metadata", is_flag=True, help="Be a CVM's metadata service too, at a secret place.")
@@ -33,6 +44,9 @@ def serve(
     port: int,
     port_file: str | None,
     socket: str | None,
+    tls: bool,
+    cert: str | None,
+    key_file: str | None,
     quota: bool,
     lenient: bool,
     metadata: bool,
@@ -51,6 +65,9 @@ def serve(
 
     if host not in listening.LOOPBACK:
         raise UsageError(f"{host} is no loopback address", hint="one of: " + ", ".join(listening.LOOPBACK))
+    chosen = _tls(cert, key_file, wanted=tls)
+    if chosen and metadata:
+        raise UsageError("the metadata service has no TLS", hint="serve it without --tls")
     session.served_local = True
     verbose = session.settings.verbose
     gateway = Gateway(
@@ -65,7 +82,7 @@ def serve(
     def ready(actual: int) -> None:
         if port_file is not None:
             stack.enter_context(_port_file(Path(port_file), actual))
-        print(f"listening on http://{listening.bracketed(host)}:{actual}", flush=True)
+        print(f"listening on {'https' if chosen else 'http'}://{listening.bracketed(host)}:{actual}", flush=True)
         if socket is not None:
             session.note(f"listening on the Unix socket {socket} too")
         for name, is_on in (("metadata service", metadata), ("web identities", web_identity)):
@@ -75,8 +92,19 @@ def serve(
     with ExitStack() as stack:
         stack.callback(gateway.close)
         unix = Path(socket) if socket is not None else None
-        listening.serve(gateway, session.local_folder, host, port, ready, unix=unix)
+        place = session.local_folder, host, port
+        listening.serve(gateway, *place, ready, unix=unix, tls=chosen, report=session.warn)
     session.note("stopped")
+
+
+def _tls(certificate: str | None, key: str | None, *, wanted: bool) -> Tls | None:
+    from kmstool.server.web.listening import Tls
+
+    if (certificate is None) != (key is None):
+        raise UsageError("a certificate needs its key, and a key its certificate", hint="give both --cert and --key")
+    if certificate is None or key is None:
+        return Tls() if wanted else None
+    return Tls(Path(certificate), Path(key))
 
 
 @contextmanager

@@ -52,6 +52,7 @@ def status(session: Session) -> None:
         answer["Served"] = {
             "Address": served.address,
             "Socket": served.socket,
+            "Tls": served.tls,
             "Metadata": bool(served.metadata),
             "WebIdentity": served.web_identity,
         }
@@ -66,4 +67,4 @@ def _served(served: Served | None) -> str:
         "with a metadata service" * bool(served.metadata),
         "with web identities" * served.web_identity,
     )
-    return ", ".join((f"http://{served.address}", *filter(None, more)))
+    return ", ".join((served.url, *filter(None, more)))
