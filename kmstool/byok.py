@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from kmstool import documents, words
 from kmstool.api import cmk_rules, protocol
 from kmstool.crypto import rsa
-from kmstool.errors import InputError
+from kmstool.errors import InputError, Reason
 
 ALGORITHMS: tuple[words.EncryptionAlgorithm, ...] = words.RSA_ALGORITHMS
 WRAPPING_KEY_SPEC = "RSA_2048"
@@ -42,7 +42,6 @@ _WRAPPED_KINDS: Mapping[str, type] = {
 }  # fmt: skip
 # No random bytes look like that: the chance is below 10^-33.
 _HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{32}")
-_NEW_PARAMETERS = "get them anew: kmstool material params --key KEY -o DIR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,11 @@ class Parameters:
     def check_valid(self, now_unix: int) -> None:
         """Raise `InputError` if KMS no longer takes the token, as far as is known here."""
         if self.kms_time(now_unix) >= self.valid_to_unix:
-            raise InputError("the import parameters are over 24 hours old", hint=_NEW_PARAMETERS)
+            raise InputError(
+                "the import parameters are over 24 hours old",
+                reason=Reason.PARAMETERS_UNUSABLE,
+                facts={"key": self.key_id},
+            )
 
     def write(self) -> bytes:
         """Return the document that `read` reads."""
@@ -93,7 +96,7 @@ class Parameters:
     @classmethod
     def read(cls, data: bytes, what: str) -> Parameters:
         """Read a document; raise `InputError`, in which `what` names it, for anything malformed."""
-        fields = documents.read(_PARAMETERS, _PARAMETER_KINDS, data, what, _NEW_PARAMETERS)
+        fields = documents.read(_PARAMETERS, _PARAMETER_KINDS, data, what, reason=Reason.PARAMETERS_UNUSABLE)
         good = (
             cmk_rules.is_key_id(fields["key_id"])
             and fields["material_bytes"] in (0, *SIZES.values())
@@ -101,7 +104,7 @@ class Parameters:
             and 0 < fields["received"] <= _LATEST_UNIX
         )
         if not good:
-            raise InputError(f"{what} holds values that no answer of KMS has", hint=_NEW_PARAMETERS)
+            raise InputError(f"{what} holds values that no answer of KMS has", reason=Reason.PARAMETERS_UNUSABLE)
         check_wrapping_key(fields["wrapping_key"])
         return cls(
             fields["key_id"], fields["region"], algorithm(fields["algorithm"]), fields["material_bytes"],
@@ -137,16 +140,22 @@ class Wrapped:
         size = rsa.load_public_key(parameters.wrapping_key).key_size // 8
         if len(data) == size:
             return cls(parameters.key_id, parameters.algorithm, parameters.fingerprint, data)
-        hint = f"give what kmstool material wrap made, or the {size} bytes that another program wrapped"
-        fields = documents.read(_WRAPPED, _WRAPPED_KINDS, data, what, hint)
+        fields = documents.read(
+            _WRAPPED,
+            _WRAPPED_KINDS,
+            data,
+            what,
+            reason=Reason.MATERIAL_UNWRAPPED,
+            facts={"bytes": str(size)},
+        )
         found = cls(fields["key_id"], algorithm(fields["algorithm"]), fields["wrapping_key_sha256"], fields["wrapped"])
-        again = "wrap the material again with these parameters: kmstool material wrap"
+        again = Reason.MATERIAL_WRAPPED_FOR_OTHERS
         if found.key_id != parameters.key_id:
-            raise InputError(f"{what} is for the key {found.key_id}, not {parameters.key_id}", hint=again)
+            raise InputError(f"{what} is for the key {found.key_id}, not {parameters.key_id}", reason=again)
         if (found.fingerprint, found.algorithm) != (parameters.fingerprint, parameters.algorithm):
-            raise InputError(f"{what} was wrapped with other parameters than these", hint=again)
+            raise InputError(f"{what} was wrapped with other parameters than these", reason=again)
         if len(found.wrapped) != size:
-            raise InputError(f"{what} holds {len(found.wrapped)} wrapped bytes, not {size}", hint=again)
+            raise InputError(f"{what} holds {len(found.wrapped)} wrapped bytes, not {size}", reason=again)
         return found
 
 
@@ -179,7 +188,8 @@ def check(material: bytes, size: int) -> None:
     wanted = " or ".join(str(known) for known in sizes)
     raise InputError(
         f"the key material has {len(material)} bytes; this key takes {wanted}",
-        hint=f"openssl rand -out FILE {sizes[0]} makes some; in hex or base64 it needs --encoding",
+        reason=Reason.MATERIAL_SIZE,
+        facts={"bytes": str(sizes[0])},
     )
 
 
@@ -200,7 +210,7 @@ def decode(data: bytes, encoding: str, size: int) -> bytes:
         other = _encoding_of(data, size)
         if other is None:
             raise
-        raise InputError(error.message, hint=f"it looks like {other}: add --encoding {other}") from None
+        raise InputError(error.message, reason=Reason.MATERIAL_ENCODING, facts={"encoding": other}) from None
     if encoding == "raw" and _HEXADECIMAL.fullmatch(material):
         raise InputError(
             "the key material is text: 32 hexadecimal digits, which stand for 16 bytes and not for 32",
@@ -215,7 +225,7 @@ def check_valid_to(valid_to_unix: int, now_unix: int) -> None:
         raise InputError(
             f"key material cannot be valid to {valid_to_unix}: it must be after {now_unix} (now) and at most "
             f"{LATEST_VALID_TO_UNIX}",
-            hint="for example --valid-to 365d, or leave it out: valid for ever",
+            reason=Reason.VALID_TO,
         )
 
 

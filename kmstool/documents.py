@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kmstool.api import protocol
-from kmstool.errors import InputError
+from kmstool.errors import InputError, Reason
 
 MAX_BYTES = 16 * 1024
 
@@ -24,23 +24,36 @@ def write(name: str, **fields: str | int | bytes) -> bytes:
     return json.dumps({_FORMAT: name, **encoded}, indent=2).encode() + b"\n"
 
 
-def read(name: str, kinds: Mapping[str, type], data: bytes, what: str, hint: str) -> dict[str, Any]:
+def read(
+    name: str,
+    kinds: Mapping[str, type],
+    data: bytes,
+    what: str,
+    hint: str | None = None,
+    *,
+    reason: Reason | None = None,
+    facts: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Return the fields of a document of the format `name`; `kinds` gives the type of each: str, int or bytes.
 
     Raises `InputError` for everything that `write` does not write; `what` names the document in
-    it, and `hint` says how to come by a good one.
+    it, and `hint` or `reason` says how to come by a good one.
     """
+
+    def malformed(message: str) -> InputError:
+        return InputError(f"{what} is {message}", hint=hint, reason=reason, facts=facts)
+
     found = _object(data)
     if found.pop(_FORMAT, None) != name or found.keys() != kinds.keys():
-        raise InputError(f"{what} is not of the format {name}", hint=hint)
+        raise malformed(f"not of the format {name}")
     for field, kind in kinds.items():
         if type(found[field]) is not (str if kind is bytes else kind):
-            raise InputError(f"{what} is malformed: the field {field} is not of its type", hint=hint)
+            raise malformed(f"malformed: the field {field} is not of its type")
         if kind is bytes:
             try:
                 found[field] = protocol.decode(found[field])
             except ValueError as error:
-                raise InputError(f"{what} is malformed: the field {field} is not base64", hint=hint) from error
+                raise malformed(f"malformed: the field {field} is not base64") from error
     return found
 
 

@@ -2,10 +2,65 @@
 
 Library code raises these and neither prints nor exits; `cli/main.py` is the one
 place that turns them into a message and a code. Messages are lower case without a
-full stop and never hold a secret; the hint says what to try next.
+full stop and never hold a secret. What to try next is a hint, if it can be said without
+naming a command or an option; else a reason, for which `cli/hints.py` has the command.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Self
+
+
+class Reason(Enum):
+    """Why something failed, where the way out is a command or an option, which only the command line knows.
+
+    The comment names the facts that go with it.
+    """
+
+    ALGORITHM_NOT_NAMED = auto()
+    BUNDLE_ALTERED = auto()
+    BUNDLE_WITHOUT_MAC = auto()
+    CREDENTIAL_MISSING = auto()  # profile
+    CREDENTIAL_UNREADABLE = auto()  # profile
+    DATA_KEY_CONTEXT = auto()
+    DATA_KEY_SIZE = auto()  # bytes
+    DATA_KEY_UNKNOWN = auto()  # region, profile
+    DEADLINE_PASSED = auto()
+    DEVICE_NOT_BOUND = auto()
+    DEVICE_UNNAMED = auto()  # characters
+    DEVICES_CHANGED = auto()  # key
+    DIGEST_SIZE = auto()  # digest
+    FILE_EXISTS = auto()
+    FINGERPRINT_LIST_MALFORMED = auto()
+    FINGERPRINT_MALFORMED = auto()
+    FINGERPRINT_NOT_BOUND = auto()  # key
+    HEADER_AND_PAYLOAD = auto()
+    HEADER_MISSING = auto()
+    KEY_UNKNOWN = auto()  # region, profile
+    LEGACY_NOT_BASE64 = auto()
+    LEGACY_ZEROS = auto()
+    MATERIAL_ENCODING = auto()  # encoding
+    MATERIAL_SIZE = auto()  # bytes
+    MATERIAL_UNWRAPPED = auto()  # bytes
+    MATERIAL_WRAPPED_FOR_OTHERS = auto()  # key
+    MANIFEST_UNREADABLE = auto()
+    NO_BUNDLE = auto()
+    NO_CREDENTIALS = auto()
+    NO_ENVELOPE = auto()
+    NO_FITTING_KEY = auto()
+    NO_RECORD_HERE = auto()
+    OTHER_SOURCE_KEY = auto()
+    OUTCOME_UNKNOWN = auto()  # noun: key, data-key or whitebox
+    PARAMETERS_UNUSABLE = auto()  # key
+    PROFILE_LOCAL_STAYS = auto()
+    SM2_KEY_UNNAMED = auto()
+    UNREACHABLE = auto()
+    VALID_TO = auto()
+    VENDOR_LIBRARY_NEEDED = auto()
+    WHITE_BOX_KEY_ENABLED = auto()  # key
+    WHITE_BOX_KEY_UNKNOWN = auto()  # region, profile
 
 
 class KmsToolError(Exception):
@@ -20,12 +75,27 @@ class KmsToolError(Exception):
         hint: str | None = None,
         kms_code: str | None = None,
         request_id: str | None = None,
+        reason: Reason | None = None,
+        facts: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.kms_code = kms_code
         self.request_id = request_id
+        self.reason = reason
+        self.facts = dict(facts or {})
+
+    def retold(self, message: str) -> Self:
+        """Return the same failure under another message, with all else that is known of it."""
+        return type(self)(
+            message,
+            hint=self.hint,
+            kms_code=self.kms_code,
+            request_id=self.request_id,
+            reason=self.reason,
+            facts=self.facts,
+        )
 
 
 class UsageError(KmsToolError):
@@ -38,6 +108,15 @@ class InputError(KmsToolError):
     """Bytes or values from outside are malformed or over a limit checked here."""
 
     exit_code = 3
+
+
+class ArgumentError(InputError):
+    """A value was chosen that cannot be: the name of nothing, or one that excludes another.
+
+    On the command line that is a `UsageError`, which only `cli/` raises.
+    """
+
+    exit_code = 2
 
 
 class AccessError(KmsToolError):

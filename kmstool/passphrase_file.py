@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from kmstool import documents
 from kmstool.api import protocol
 from kmstool.crypto import aead, kdf
-from kmstool.errors import AccessError, InputError, IntegrityError
+from kmstool.errors import AccessError, InputError, IntegrityError, Reason
 
 Passphrase = Callable[[], bytes]
 
@@ -27,17 +27,27 @@ def seal(form: str, name: str, secret: bytes, passphrase: bytes) -> bytes:
     return documents.write(form, **kdf.SCRYPT, salt=salt, sealed=sealed)
 
 
-def unseal(form: str, name: str, data: bytes, passphrase: Passphrase, what: str, hint: str) -> bytes:
-    """Undo `seal`; `what` names the file in errors, and `hint` says how to come by a good one.
+def unseal(
+    form: str,
+    name: str,
+    data: bytes,
+    passphrase: Passphrase,
+    what: str,
+    hint: str | None = None,
+    *,
+    reason: Reason | None = None,
+    facts: Mapping[str, str] | None = None,
+) -> bytes:
+    """Undo `seal`; `what` names the file in errors, and `hint` or `reason` how to come by a good one.
 
     Raises `InputError` for anything but such a document, before the passphrase is asked for,
     and `AccessError` if it does not open.
     """
-    fields = documents.read(form, _KINDS, data, what, hint)
+    fields = documents.read(form, _KINDS, data, what, hint, reason=reason, facts=facts)
     salt, sealed = fields.pop("salt"), fields.pop("sealed")
     # Only what was once written here: other numbers could keep a command busy for hours.
     if fields != kdf.SCRYPT:
-        raise InputError(f"{what} has unknown parameters of scrypt", hint=hint)
+        raise InputError(f"{what} has unknown parameters of scrypt", hint=hint, reason=reason, facts=facts)
     try:
         return aead.unseal("AES_256", kdf.stretch(passphrase(), salt), sealed, _associated(form, name, salt))
     except IntegrityError as error:

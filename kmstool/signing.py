@@ -21,7 +21,7 @@ from kmstool.crypto.keys import (
     Sm2PublicKey,
 )
 from kmstool.crypto.sm2 import signatures
-from kmstool.errors import InputError, IntegrityError, UsageError
+from kmstool.errors import ArgumentError, InputError, IntegrityError, Reason
 
 MAX_MESSAGE_BYTES = 4096
 
@@ -67,14 +67,14 @@ SIGNING_USAGES: dict[str, Kind] = {
 
 
 def algorithm_of(name: str | None, kind: Kind) -> Algorithm:
-    """Return the algorithm of that name for a kind of key, or the first one that fits; raise `UsageError`."""
+    """Return the algorithm of that name for a kind of key, or the first one that fits; raise `ArgumentError`."""
     fitting = [algorithm for algorithm in ALGORITHMS.values() if algorithm.kind == kind]
     if name is None:
         return fitting[0]
     found = ALGORITHMS.get(ALIASES.get(name, name))
     if found not in fitting:
         names = ", ".join(algorithm.name for algorithm in fitting)
-        raise UsageError(f"{name!r} is no signature algorithm of a key of the kind {kind}", hint=f"one of: {names}")
+        raise ArgumentError(f"{name!r} is no signature algorithm of a key of the kind {kind}", hint=f"one of: {names}")
     return found
 
 
@@ -95,7 +95,8 @@ def check_digest(algorithm: Algorithm, message_digest: bytes) -> None:
     if len(message_digest) != algorithm.digest_bytes:
         raise InputError(
             f"the digest has {len(message_digest)} bytes; {algorithm.name} signs {algorithm.digest_bytes}",
-            hint=f"make it with kmstool digest, by {algorithm.digest}",
+            reason=Reason.DIGEST_SIZE,
+            facts={"digest": algorithm.digest},
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kmstool.cli.hints import hint_of
 from kmstool.errors import OutputError
 from kmstool.system import atomic
 from tests.conftest import need
@@ -83,7 +84,7 @@ def test_a_file_that_exists_is_not_overwritten(way: str, folder: Path) -> None:
     with pytest.raises(OutputError, match="exists already") as caught:
         atomic.write(folder / "out", NEW)
     assert str(folder / "out") in caught.value.message
-    assert "--force" in (caught.value.hint or "")
+    assert "--force" in (hint_of(caught.value) or "")
     assert (folder / "out").read_bytes() == OLD
     assert names(folder) == ["out"]
 
@@ -222,7 +223,7 @@ def test_a_fault_of_the_file_system_in_the_block_is_an_output_error(way: str, fo
 
     with pytest.raises(OutputError, match="no space left") as caught:
         write()
-    assert "space" in (caught.value.hint or "")
+    assert "space" in (hint_of(caught.value) or "")
     assert names(folder) == []
 
 
@@ -296,7 +297,7 @@ def test_a_fault_names_the_file_the_reason_and_the_way_out(number: int, said: st
     assert error.exit_code == 8
     assert error.message.startswith("cannot write /some/file: ")
     assert said in error.message
-    assert (hint in (error.hint or "")) if hint else error.hint is None
+    assert (hint in (hint_of(error) or "")) if hint else hint_of(error) is None
 
 
 def inject(folder: Path, replace: bool, system_call: str, what: str, count: int) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import re
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -15,10 +16,11 @@ from hypothesis import strategies as st
 
 from kmstool.api import beta
 from kmstool.api.beta import Code
-from kmstool.errors import IntegrityError, KmsToolError
+from kmstool.errors import InputError, IntegrityError, KmsToolError
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.beta import actions, service
+from kmstool.server.seed import seeding
 from kmstool.server.tables import beta_keys, schema
 from tests.stores import age
 
@@ -361,3 +363,96 @@ def test_only_what_changes_something_writes() -> None:
         "CreateKey", "SetKeyAttributes", "EnableKey", "DisableKey", "ScheduleKeyDeletion", "CancelKeyDeletion",
     }  # fmt: skip
     assert set(actions.ACTIONS) == set(beta.ACTIONS)
+
+
+# The document.
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "local-kms.md"
+
+
+def test_the_table_of_states_is_the_one_in_the_code() -> None:
+    marks = r"<!-- states of 2017:[^\n]*-->\n+(.*?)\n+<!-- end of states of 2017 -->"
+    found = re.search(marks, DOCUMENT.read_text(), re.DOTALL)
+    assert found, "docs/local-kms.md has lost the marks of its table of the states of 2017"
+    rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in found[1].splitlines()]
+    assert rows[0] == ["action", *beta.STATES]
+    assert {row[0]: tuple(row[1:]) for row in rows[2:]} == {
+        name: tuple("yes" if code is None else str(int(code)) for code in action.states)
+        for name, action in beta.ACTIONS.items()
+        if name not in ("CreateKey", "ListKey")
+    }
+
+
+# Seed files.
+
+MATERIAL = text(bytes(range(32)))
+SEED = f"""
+[[beta-key]]
+id = "kms-345sdfk0"
+alias = "for test"
+region = "ap-shanghai"
+state = "Disabled"
+type = 2
+created = 1795500000
+material = "{MATERIAL}"
+
+[[beta-key]]
+"""
+
+
+def test_a_seeded_key_is_as_the_file_says(kms: EmbeddedKms) -> None:
+    first, second = seeding.apply(kms, SEED)
+    old = Beta(kms, SHANGHAI)
+    assert old("GetKeyAttributes", keyId="kms-345sdfk0")["keyMetadata"] == {
+        "keyId": "kms-345sdfk0", "alias": "for test", "createTime": 1795500000, "description": "",
+        "keyState": "Disabled", "keyUsage": "ENCRYPT/DECRYPT", "type": 2, "deleteTime": 0,
+    }  # fmt: skip
+    assert Beta(kms).state(second.key_id) == "Enabled"
+    assert first.key_id == "kms-345sdfk0"
+
+
+def test_a_blob_opens_where_its_key_was_seeded(kms: EmbeddedKms, tmp_path: Path) -> None:
+    seeding.apply(kms, SEED)
+    old = Beta(kms, SHANGHAI)
+    old("EnableKey", keyId="kms-345sdfk0")
+    blob = old.encrypt("kms-345sdfk0", b"a secret", encryptionContext=CONTEXT)
+    written = seeding.export(kms, plaintext=True)
+    assert MATERIAL in written
+    assert MATERIAL not in seeding.export(kms, plaintext=False)
+    with contextlib.closing(EmbeddedKms(tmp_path / "other")) as other:
+        seeding.apply(other, written)
+        assert Beta(other, SHANGHAI).decrypt(blob, encryptionContext=CONTEXT) == b"a secret"
+        assert seeding.export(other, plaintext=True) == written
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ('id = "6f6e2a6c-e7ca-11f1-8000-525400000001"', "id"),
+        ('region = "ap-singapore"', "region"),
+        ('state = "Archived"', "state"),
+        ('state = "PendingDelete"', "deletion-date"),
+        ("deletion-date = 1795500000", "deletion-date"),
+        ("type = 3", "type"),
+        (f'alias = "{"a" * 33}"', "alias"),
+        ('material = "YQ=="', "material"),
+        ('material = "a"', "material"),
+        ('versions = ["YQ=="]', "versions"),
+        ("created = true", "created"),
+        ('id = "kms-345sdfk0"', "the id kms-345sdfk0"),
+        ('region = "ap-shanghai"\nalias = "for test"', "'for test'"),
+    ],
+)
+def test_what_cannot_be_seeded_is_named_and_nothing_is_added(kms: EmbeddedKms, line: str, named: str) -> None:
+    seeding.apply(kms, SEED)
+    with pytest.raises(InputError, match="beta-key 2") as caught:
+        seeding.apply(kms, f"[[beta-key]]\n[[beta-key]]\n{line}\n")
+    assert named in caught.value.message
+    assert Beta(kms)("ListKey")["totalCount"] == 1
+
+
+def test_the_example_of_the_document_is_a_seed_file(kms: EmbeddedKms) -> None:
+    found = re.search(r"```toml\n(\[\[beta-key\]\].*?)```", DOCUMENT.read_text(), re.DOTALL)
+    assert found
+    [key] = seeding.apply(kms, found[1])
+    assert (key.key_id, key.alias) == ("kms-345sdfk0", "old")

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kmstool.cli.hints import hint_of
 from kmstool.errors import InputError, IntegrityError
 from kmstool.whitebox import binding
 from tests.test_x25519 import SMALL_ORDER
@@ -74,7 +75,7 @@ def test_it_opens_on_the_device_and_on_no_other() -> None:
     for origin in (B, None, b""):
         with pytest.raises(IntegrityError, match=NOT_BOUND) as raised:
             binding.unwrap(wrapped, origin)
-        assert "bind the fingerprint" in (raised.value.hint or "")
+        assert "bind the fingerprint" in (hint_of(raised.value) or "")
 
 
 def test_200_devices_and_not_one_more() -> None:

@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 
 from kmstool.api import protocol
 from kmstool.cli.commands.whitebox import decrypt_keys
+from kmstool.cli.hints import hint_of
 from kmstool.cli.session.session import Session
 from kmstool.crypto.aead import Algorithm
-from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, OutputError, UsageError
+from kmstool.errors import AccessError, ArgumentError, InputError, IntegrityError, KmsToolError, OutputError
 from kmstool.kms.calls.white_box import DeviceFingerprint
 from kmstool.kms.client import KmsClient
 from kmstool.server.app import EmbeddedKms
@@ -340,9 +341,9 @@ def test_a_key_file_of_the_cloud_opens_with_its_library(
     assert found.decrypt({bundle.LIBRARY_VARIABLE: str(library)}) == b"a secret"
     with pytest.raises(InputError) as raised:
         found.decrypt({})
-    assert "--sdk-lib" in str(raised.value.hint)
+    assert "--sdk-lib" in str(hint_of(raised.value))
     renamed = Bundle(found.key_file.rename(folder / "key.bin"), IV, found.ciphertext, key)
-    with pytest.raises(UsageError, match="algorithm"):
+    with pytest.raises(ArgumentError, match="algorithm"):
         renamed.decrypt({}, library=library)
     assert renamed.decrypt({}, library=library, algorithm=algorithm) == b"a secret"
     with pytest.raises(InputError, match=r"key\.bin is being replaced"):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kmstool.api import protocol
+from kmstool.cli.hints import hint_of
 from kmstool.errors import InputError, IntegrityError, KeyStateError, NotFoundError, ServiceError
 from kmstool.kms.client import KmsClient
 from kmstool.server.app import EmbeddedKms
@@ -214,7 +215,7 @@ def test_a_missing_field_is_named(
         use(client, key_id)
     assert type(caught.value) is ServiceError
     assert place.rpartition(".")[2].replace("0", "KeyMetadata") in caught.value.message
-    assert caught.value.hint
+    assert hint_of(caught.value)
 
 
 @pytest.mark.parametrize(("method", "place"), PLACES)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kmstool.api import context
-from kmstool.errors import InputError, UsageError
+from kmstool.errors import ArgumentError, InputError
 from kmstool.server.app import EmbeddedKms
 
 PAIRS = st.dictionaries(st.text(max_size=8), st.text(max_size=12), max_size=5)
@@ -39,7 +39,7 @@ def test_no_words_are_no_pairs() -> None:
     ],
 )
 def test_other_words_are_refused_by_name(words: list[str], said: str) -> None:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(ArgumentError) as caught:
         context.from_options(words)
     assert said in caught.value.message
     assert caught.value.hint
@@ -50,7 +50,7 @@ def test_other_words_are_refused_by_name(words: list[str], said: str) -> None:
 def test_any_words_give_their_pairs_or_a_usage_error(words: list[str]) -> None:
     try:
         pairs = context.from_options(words)
-    except UsageError:
+    except ArgumentError:
         return
     assert [f"{name}={value}" for name, value in pairs.items()] == words
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from kmstool.api.cmk_rules import KeyAddress
-from kmstool.errors import NotFoundError, UsageError
+from kmstool.cli.hints import hint_of
+from kmstool.errors import ArgumentError, NotFoundError
 from kmstool.kms import names
 from kmstool.kms.client import KmsClient
 from kmstool.server.app import EmbeddedKms
@@ -75,7 +76,7 @@ def test_an_id_in_capitals_is_no_id(client: KmsClient) -> None:
 def test_an_alias_that_begins_another_keys_id_is_ambiguous(client: KmsClient) -> None:
     one = create(client, "orders")
     other = create(client, one[:8])
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(ArgumentError) as caught:
         find(client, one[:8])
     assert all(part in caught.value.message for part in (one, other, "orders"))
     assert find(client, f"alias/{one[:8]}") == other
@@ -102,14 +103,14 @@ def test_an_unknown_name_is_refused_with_the_near_ones(client: KmsClient) -> Non
     with pytest.raises(NotFoundError) as caught:
         find(client, "ap-guangzhou:alias/oders")
     assert "ap-guangzhou:alias/oders" in caught.value.message
-    assert "orders" in (caught.value.hint or "")
-    assert "invoices" not in (caught.value.hint or "")
+    assert "orders" in (hint_of(caught.value) or "")
+    assert "invoices" not in (hint_of(caught.value) or "")
 
 
 def test_an_unknown_name_with_nothing_near_leads_to_the_list(client: KmsClient) -> None:
     with pytest.raises(NotFoundError) as caught:
         find(client, "orders")
-    assert "kmstool key list" in (caught.value.hint or "")
+    assert "kmstool key list" in (hint_of(caught.value) or "")
 
 
 def test_keys_of_every_origin_are_found(client: KmsClient) -> None:
@@ -152,10 +153,10 @@ def test_a_data_key_is_named_as_a_key_is(client: KmsClient) -> None:
     with pytest.raises(NotFoundError) as caught:
         find_data_key("user-18")
     assert caught.value.message == "there is no data key 'user-18'"
-    assert "user-17" in (caught.value.hint or "")
+    assert "user-17" in (hint_of(caught.value) or "")
     with pytest.raises(NotFoundError) as caught:
         find_data_key("zzzzzz")
-    assert caught.value.hint == "see what there is: kmstool data-key list"
+    assert hint_of(caught.value) == "see what there is: kmstool data-key list"
     client.host_data_key(key_id, expected[:8], 32, {})
-    with pytest.raises(UsageError, match=r"the data key .* is ambiguous"):
+    with pytest.raises(ArgumentError, match=r"the data key .* is ambiguous"):
         find_data_key(expected[:8])

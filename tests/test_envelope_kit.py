@@ -16,7 +16,7 @@ from kmstool.envelope import engine, sealing, workers
 from kmstool.envelope.floe import Floe
 from kmstool.envelope.recipients import unlock
 from kmstool.envelope.sealing import Opened, Source
-from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, UsageError
+from kmstool.errors import AccessError, ArgumentError, InputError, IntegrityError, KmsToolError
 from kmstool.kms.answers import Decrypted
 from kmstool.kms.cmk_recipients import CmkIdentity
 from kmstool.workflows.sources import unarmored
@@ -27,7 +27,7 @@ EXPECTED: dict[str, type[KmsToolError] | None] = {
     "malformed": InputError,
     "altered": IntegrityError,
     "no match": AccessError,
-    "misuse": UsageError,
+    "misuse": ArgumentError,
 }
 NAMES = sorted(path.name for path in envelope_kit.FOLDER.iterdir())
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kmstool.cli.hints import hint_of
 from kmstool.errors import InputError, NotFoundError, ServiceError
 from kmstool.kms import fingerprints
 from kmstool.kms.calls.white_box import DeviceFingerprint
@@ -193,7 +194,7 @@ def test_a_race_that_was_lost_is_told(kms: EmbeddedKms, key_id: str) -> None:
     meddling = Meddling(kms, lambda: client.overwrite_fingerprints(key_id, [C]))
     with pytest.raises(ServiceError, match="in the same moment") as raised:
         fingerprints.overwrite(KmsClient(meddling), key_id, [A], [A, B])
-    assert "kmstool fingerprint list" in str(raised.value.hint)
+    assert "kmstool fingerprint list" in str(hint_of(raised.value))
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

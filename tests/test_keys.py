@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kmstool import errors, words
 from kmstool.api import cmk_rules, protocol
 from kmstool.api.cmk_rules import KeyAddress
-from kmstool.errors import KmsToolError, UsageError
+from kmstool.errors import ArgumentError, KmsToolError
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.handlers import ACTIONS
 from tests.stores import reseal_folder
@@ -618,7 +618,7 @@ def test_a_key_can_be_written_in_these_ways(text: str, expected: KeyAddress) -> 
     ],
 )
 def test_what_names_no_key_is_a_usage_error(text: str) -> None:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(ArgumentError) as caught:
         KeyAddress.parse(text)
     assert repr(text) in caught.value.message
     assert caught.value.hint
@@ -635,7 +635,7 @@ WORD = st.from_regex(r"[0-9A-Za-z][0-9A-Za-z_-]{0,59}", fullmatch=True)
 def test_any_text_is_an_address_that_is_written_the_same_or_a_usage_error(text: str) -> None:
     try:
         address = KeyAddress.parse(text)
-    except UsageError:
+    except ArgumentError:
         return
     assert cmk_rules.is_alias(address.name)
     assert address.region != ""
@@ -677,6 +677,6 @@ def test_usages_have_a_short_name_and_the_apis(kms: EmbeddedKms) -> None:
         assert cmk_rules.usage_of(short) == cmk_rules.usage_of(short.upper()) == cmk_rules.usage_of(usage) == usage
         assert re.fullmatch(r"[a-z0-9-]+", short)
     for name in ("", "encrypt_decrypt", "ALL", "rsa", "symmetric "):
-        with pytest.raises(UsageError) as caught:
+        with pytest.raises(ArgumentError) as caught:
             cmk_rules.usage_of(name)
         assert "sign-sm2" in (caught.value.hint or "")

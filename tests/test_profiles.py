@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmstool.errors import InputError, OutputError, UsageError
+from kmstool.errors import ArgumentError, InputError, OutputError
 from kmstool.kms.profiles import DEFAULT_REGION, LOCAL, Profile, Profiles
 
 
@@ -79,7 +79,7 @@ def test_the_profile_in_use_is_remembered(profiles: Profiles) -> None:
 def test_an_unknown_profile_is_named_and_the_known_ones_are_listed(profiles: Profiles, name: str) -> None:
     profiles.put(Profile("production"))
     for method in (profiles.get, profiles.use):
-        with pytest.raises(UsageError) as caught:
+        with pytest.raises(ArgumentError) as caught:
             method(name)
         assert repr(name) in caught.value.message
         assert caught.value.hint == "one of: local, production"
@@ -88,14 +88,14 @@ def test_an_unknown_profile_is_named_and_the_known_ones_are_listed(profiles: Pro
 
 @pytest.mark.parametrize("name", ["", "-a", ".a", "a b", "a]", "a/b", "a=b", "a\n", "a\nb", "é", "a" * 61])
 def test_a_name_that_would_not_come_back_is_refused(profiles: Profiles, name: str) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(ArgumentError):
         profiles.put(Profile(name))
     assert not profiles.path.exists()
 
 
 @pytest.mark.parametrize("value", [" /folder", "/folder ", "\u3000/folder", "two\nlines", "\x00"])
 def test_a_value_that_would_not_come_back_is_refused(profiles: Profiles, value: str) -> None:
-    with pytest.raises(UsageError, match="the whitebox of a profile is a line of text"):
+    with pytest.raises(ArgumentError, match="the whitebox of a profile is a line of text"):
         profiles.put(Profile("production", whitebox=value))
     assert not profiles.path.exists()
     profiles.put(Profile("production", whitebox="/a folder"))
@@ -252,7 +252,7 @@ def test_what_another_process_did_since_is_kept(profiles: Profiles) -> None:
     profiles.remove("two")
     assert profiles.current == LOCAL
     other.remove("one")
-    with pytest.raises(UsageError):
+    with pytest.raises(ArgumentError):
         profiles.use("one")
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from kmstool.crypto import keys, pem
 from kmstool.envelope.public_key_recipients import PrivateKeyIdentity, PublicKeyRecipient, fingerprint
-from kmstool.errors import IntegrityError, UsageError
+from kmstool.errors import ArgumentError, IntegrityError
 from kmstool.server import materials
 from kmstool.server.app import EmbeddedKms
 from tests.conftest import PROGRAM
@@ -196,7 +196,7 @@ def test_a_recipient_and_its_identity_by_themselves(algorithm: str) -> None:
 @pytest.mark.parametrize("algorithm", ["SM2", "ECC", "ECDSA384_SHA384"])
 def test_curves_alone_are_no_recipients(algorithm: str) -> None:
     key = keys.from_pkcs8(materials.make(algorithm)).public_key
-    with pytest.raises(UsageError):
+    with pytest.raises(ArgumentError):
         PublicKeyRecipient(key).wrap(DEK, "")
 
 

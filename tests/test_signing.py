@@ -20,7 +20,7 @@ from kmstool.cli.main import root
 from kmstool.cli.session.session import Session
 from kmstool.crypto import formats, keys, pem
 from kmstool.crypto.sm2 import signatures
-from kmstool.errors import InputError, IntegrityError, KmsToolError, UsageError
+from kmstool.errors import ArgumentError, InputError, IntegrityError, KmsToolError
 from kmstool.server import materials
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.seed import seeding
@@ -456,7 +456,7 @@ def test_sign_and_verify_are_inverse(name: str, material: dict[str, bytes]) -> N
 def test_the_algorithm_of_a_key_that_is_not_said(kind: Literal["RSA", "SM2", "EC_P256", "EC_P384"], first: str) -> None:
     assert signing.algorithm_of(None, kind).name == first
     for name in ("", "SHA_256", "SM2", "ECC_P521"):
-        with pytest.raises(UsageError):
+        with pytest.raises(ArgumentError):
             signing.algorithm_of(name, kind)
 
 

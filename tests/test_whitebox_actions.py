@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from kmstool import whitebox
 from kmstool.api import cmk_rules, protocol
+from kmstool.cli.hints import hint_of
 from kmstool.errors import InputError, IntegrityError, KmsToolError
 from kmstool.server import admin, regions
 from kmstool.server.app import EmbeddedKms
@@ -474,7 +475,7 @@ def test_where_there_are_none(kms: EmbeddedKms, region: str) -> None:
         with pytest.raises(KmsToolError) as caught:
             kms.call(action, params, region)
         assert caught.value.kms_code == "ResourceUnavailable.NotPurchased"
-        assert "ap-beijing" in (caught.value.hint or "")
+        assert "ap-beijing" in (hint_of(caught.value) or "")
 
 
 # The store.
@@ -581,7 +582,7 @@ def test_the_documented_example_shows_every_field(kms: EmbeddedKms) -> None:
 
     with pytest.raises(InputError) as caught:
         seeding.apply(kms, '[[white-box-key]]\nalias = "demo"\nflavour = 1\n')
-    known = (caught.value.hint or "").removeprefix("known: ").split(", ")
+    known = (hint_of(caught.value) or "").removeprefix("known: ").split(", ")
     assert set(tomllib.loads(documented())["white-box-key"][0]) == set(known)
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from kmstool.api import protocol
 from kmstool.api.cmk_rules import KeyAddress
-from kmstool.errors import InputError, LimitError, NotFoundError, ServiceError, UsageError
+from kmstool.cli.hints import hint_of
+from kmstool.errors import ArgumentError, InputError, LimitError, NotFoundError, ServiceError
 from kmstool.kms import names
 from kmstool.kms.calls.white_box import DeviceFingerprint, WhiteBoxKey
 from kmstool.kms.client import KmsClient
@@ -139,11 +140,11 @@ def test_the_refusal_to_delete_says_what_to_do() -> None:
     kms = Recording(DeleteWhiteBoxKey=protocol.error("FailedOperation", "enabled"))
     with pytest.raises(ServiceError) as caught:
         KmsClient(kms).delete_white_box_key(KEY_ID)
-    assert "disable" in (caught.value.hint or "")
+    assert "disable" in (hint_of(caught.value) or "")
     kms = Recording(DeleteWhiteBoxKey=protocol.error("ResourceNotFound", "gone"))
     with pytest.raises(NotFoundError) as not_found:
         KmsClient(kms).delete_white_box_key(KEY_ID)
-    assert "disable" not in (not_found.value.hint or "")
+    assert "disable" not in (hint_of(not_found.value) or "")
 
 
 def test_fingerprints_are_read_and_replaced_whole() -> None:
@@ -227,20 +228,20 @@ def test_a_name_leads_to_one_key() -> None:
     assert find(KEY_ID) == KEY_ID
     assert not kms.calls, "a whole id needs no call"
     assert find("order") == find("alias/order") == find("abcdef02") == there[1]["KeyId"]
-    with pytest.raises(UsageError, match="ambiguous"):
+    with pytest.raises(ArgumentError, match="ambiguous"):
         find("abcdef01")
     assert find("alias/abcdef01") == there[2]["KeyId"]
     with pytest.raises(NotFoundError) as caught:
         find("oders")
     assert "white-box key 'oders'" in caught.value.message
-    assert "orders" in (caught.value.hint or "")
+    assert "orders" in (hint_of(caught.value) or "")
     with pytest.raises(NotFoundError) as caught:
         find("else")
-    assert "kmstool whitebox list" in (caught.value.hint or "")
+    assert "kmstool whitebox list" in (hint_of(caught.value) or "")
 
 
 @pytest.mark.parametrize("code", ["LimitExceeded.KeyLimitExceeded", "LimitExceeded.FingerprintsLimitExceeded"])
 def test_limits_have_their_class_and_a_hint(code: str) -> None:
     error = protocol.error(code, "too many")
     assert isinstance(error, LimitError)
-    assert error.hint
+    assert hint_of(error)

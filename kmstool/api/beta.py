@@ -48,6 +48,7 @@ class Code(IntEnum):
     KEY = 4560
     BLOB = 4580
     PLAINTEXT = 4590
+    PROTOCOL = 4600
     NOT_FOUND = 5000
     FAILED = 5100
     INTERNAL = 6000

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kmstool.errors import UsageError
+from kmstool.errors import ArgumentError
 from kmstool.words import STATES, SYMMETRIC, USAGES
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -144,10 +144,10 @@ def white_box_refusal(action: str, state: str) -> str | None:
 
 
 def usage_of(name: str) -> str:
-    """Return the API's spelling of a key usage given in it or as a short name; raise `UsageError`."""
+    """Return the API's spelling of a key usage given in it or as a short name; raise `ArgumentError`."""
     usage = USAGES.get(name.lower(), name)
     if usage not in USAGES.values():
-        raise UsageError(f"unknown key usage {name!r}", hint="one of: " + ", ".join(USAGES))
+        raise ArgumentError(f"unknown key usage {name!r}", hint="one of: " + ", ".join(USAGES))
     return usage
 
 
@@ -174,20 +174,20 @@ class KeyAddress:
 
     @classmethod
     def parse(cls, text: str) -> KeyAddress:
-        """Read `NAME`, `alias/NAME`, `REGION:NAME` or `profile/PROFILE/NAME`; raise `UsageError`."""
+        """Read `NAME`, `alias/NAME`, `REGION:NAME` or `profile/PROFILE/NAME`; raise `ArgumentError`."""
         region = profile = None
         rest = text
         if rest.startswith("profile/"):
             _, profile, rest = (*rest.split("/", 2), "", "")[:3]
             if not profile:
-                raise UsageError(f"key {text!r} names no profile", hint="write profile/PROFILE/NAME")
+                raise ArgumentError(f"key {text!r} names no profile", hint="write profile/PROFILE/NAME")
         if ":" in rest:
             region, _, rest = rest.partition(":")
             if not region:
-                raise UsageError(f"key {text!r} names no region", hint="write REGION:NAME")
+                raise ArgumentError(f"key {text!r} names no region", hint="write REGION:NAME")
         name = rest.removeprefix("alias/")
         if not is_alias(name):
-            raise UsageError(
+            raise ArgumentError(
                 f"{text!r} names no key",
                 hint="give a key id, an alias, alias/NAME, REGION:NAME or profile/PROFILE/NAME",
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from kmstool.errors import InputError, UsageError
+from kmstool.errors import ArgumentError, InputError
 
 MAX_CHARACTERS = 1024
 
@@ -17,17 +17,15 @@ MAX_CHARACTERS = 1024
 def from_options(pairs: Iterable[str]) -> dict[str, str]:
     """Parse `K=V` words; the value may hold further equals signs.
 
-    Raises `UsageError` for a word without `=`, an empty name or a name given twice.
+    Raises `ArgumentError` for a word without `=`, an empty name or a name given twice.
     """
     context: dict[str, str] = {}
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator or not name:
-            raise UsageError(
-                f"context {pair!r} is not of the form NAME=VALUE", hint="for example --context app=billing"
-            )
+            raise ArgumentError(f"context {pair!r} is not of the form NAME=VALUE", hint="for example app=billing")
         if name in context:
-            raise UsageError(f"context name {name!r} is given twice", hint="give each name once")
+            raise ArgumentError(f"context name {name!r} is given twice", hint="give each name once")
         context[name] = value
     return context
 

@@ -41,43 +41,6 @@ _CLASSES: dict[str, type[errors.KmsToolError]] = {
     "RequestLimitExceeded": errors.LimitError,
 }
 
-_HINTS = {
-    "InvalidParameterValue.AliasAlreadyExists": "choose another alias, or see who has it: kmstool key list, kmstool whitebox list",
-    "InvalidParameterValue.InvalidAlias": "1 to 60 letters, digits, - and _, beginning with a letter or digit; "
-    "kms- is kept for cloud products",
-    "InvalidParameterValue.InvalidCiphertext": "give the same --context as at encryption, and the blob unchanged",
-    "ResourceUnavailable.CmkNotFound": "see the keys of this region: kmstool key list; a key or blob of another one "
-    "needs --region REGION",
-    "InvalidParameterValue.DataKeyNameAlreadyExists": "choose another name, or see who has it: kmstool data-key show NAME",
-    "InvalidParameterValue.InvalidDataKeyName": "1 to 60 letters, digits, - and _, beginning with a letter or digit; "
-    "kms- is kept for cloud products",
-    "InvalidParameterValue.InvalidImportKeyMaterial": "give 1 to 1,024 bytes, or a blob that was made without a context",
-    "ResourceUnavailable.DataKeyNotFound": "see the data keys of this region: kmstool data-key list",
-    "ResourceUnavailable.DataKeyDisabled": "enable it: kmstool data-key enable NAME",
-    "ResourceUnavailable.DataKeyPendingDelete": "keep it: kmstool data-key cancel-deletion NAME",
-    "ResourceUnavailable.DataKeyNotPendingDelete": "see its state: kmstool data-key show NAME",
-    "ResourceUnavailable.DataKeyStateNotSupport": "see its state: kmstool data-key show NAME; only a disabled one can be deleted",
-    "LimitExceeded.DataKeyLimitExceeded": "delete data keys that are no longer needed: kmstool data-key list",
-    "ResourceUnavailable.CmkDisabled": "see its state: kmstool key show KEY",
-    "ResourceUnavailable.CmkShouldBeDisabled": "disable it first: kmstool key disable KEY",
-    "ResourceNotFound": "see the white-box keys of this region: kmstool whitebox list",
-    "ResourceUnavailable.KeyDisabled": "enable the white-box key: kmstool whitebox enable KEY",
-    "ResourceUnavailable.NotPurchased": "white-box keys exist in ap-beijing, ap-guangzhou, ap-hongkong and ap-shanghai; "
-    "in the cloud they are bought apart",
-    "LimitExceeded.KeyLimitExceeded": "delete a white-box key that is not in use: kmstool whitebox delete KEY",
-    "LimitExceeded.FingerprintsLimitExceeded": "bind a white-box key to at most 200 devices",
-    "UnsupportedOperation.RotateNotSupported": "turn it on first: kmstool key rotation on KEY; only symmetric keys with "
-    "material made by KMS rotate",
-    "ResourceUnavailable.TokenExpired": "get new parameters and wrap the material again: kmstool material params",
-    "InvalidParameterValue.MaterialNotMatch": "import the material that the key had first; a key never takes any other",
-    "InvalidParameter.DecryptMaterialError": "wrap it with the newest parameters and their algorithm; KMS takes "
-    "16 bytes in SM regions and 32 in FIPS regions",
-    "UnsupportedOperation.NotExternalCmk": "make a key for it: kmstool key create --external",
-    "AuthFailure.SignatureExpire": "the clock of this machine is off: kmstool doctor measures it",
-    "UnsupportedOperation.UnsupportedKeyUsageInCurrentRegion": "see what there is: kmstool key algorithms",
-}
-
-
 # Actions that leave the service as it was begin with one of these words.
 _READING = (
     "Describe", "List", "GetKey", "GetPublic", "GetRegions", "GetService", "GetDataKey", "GenerateRandom",
@@ -157,7 +120,7 @@ def error(code: str, message: str, request_id: str | None = None) -> errors.KmsT
     while prefix not in _CLASSES and "." in prefix:
         prefix = prefix.rpartition(".")[0]
     kind = _CLASSES.get(prefix, errors.ServiceError)
-    return kind(message, hint=_HINTS.get(code), kms_code=code, request_id=request_id)
+    return kind(message, kms_code=code, request_id=request_id)
 
 
 def encode(data: bytes) -> str:

@@ -20,7 +20,7 @@ from kmstool.cli.console import LOCAL_NOTE
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.messages import say
 from kmstool.cli.session.session import Session
-from kmstool.errors import DryRunDone, InputError, KmsToolError, MountWarning, OutputError, UsageError
+from kmstool.errors import ArgumentError, DryRunDone, InputError, KmsToolError, MountWarning, OutputError, UsageError
 from kmstool.system.descriptors import Output
 
 COMMANDS = {
@@ -139,10 +139,10 @@ def _flushed(session: Session) -> int:
 
 
 def _translated(session: Session, error: Exception) -> KmsToolError:
+    if isinstance(error, (ArgumentError, click.ClickException)):
+        return _usage_error(error)
     if isinstance(error, KmsToolError):
         return error
-    if isinstance(error, click.ClickException):
-        return _usage_error(error)
     if session.settings.debug:
         import traceback
 
@@ -171,7 +171,9 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
     return False
 
 
-def _usage_error(error: click.ClickException) -> UsageError:
+def _usage_error(error: ArgumentError | click.ClickException) -> UsageError:
+    if isinstance(error, ArgumentError):
+        return UsageError(error.message, hint=error.hint, reason=error.reason, facts=error.facts)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         if not _wants_json(sys.argv[1:]):
             with contextlib.suppress(OSError):
@@ -184,7 +186,9 @@ def _usage_error(error: click.ClickException) -> UsageError:
 
 
 def _report(session: Session, error: KmsToolError) -> int:
-    message = error.message
+    from kmstool.cli.hints import hint_of
+
+    message, hint = error.message, hint_of(error)
     if session.used_local:
         message += f" ({LOCAL_NOTE})"
     with contextlib.suppress(OSError):
@@ -197,7 +201,7 @@ def _report(session: Session, error: KmsToolError) -> int:
             "code": type(error).__name__,
             "exit": error.exit_code,
             "message": message,
-            "hint": error.hint,
+            "hint": hint,
             "kms_code": error.kms_code,
             "request_id": error.request_id,
         }
@@ -205,9 +209,10 @@ def _report(session: Session, error: KmsToolError) -> int:
             print(json.dumps({"error": fields}), file=sys.stderr, flush=True)
     else:
         say(f"error: {message}" + (f" [{error.kms_code}]" if error.kms_code else ""))
-        if error.hint:
-            say(f"hint: {error.hint}")
-        if error.request_id and session.settings.verbose:
+        if hint:
+            say(f"hint: {hint}")
+        # What the embedded KMS calls a request nobody can be asked about.
+        if error.request_id and (session.settings.verbose or not session.used_local):
             say(f"request id: {error.request_id}")
     return _without_stdout(error.exit_code)
 

@@ -46,7 +46,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         names = [x509.DNSName(NAMES[0]), *(x509.IPAddress(ipaddress.ip_address(name)) for name in NAMES[1:])]
         made = (
-            _builder("kmstool local serve", authority.subject, key.public_key(), now, SERVER_DAYS)
+            _builder("embedded KMS of kmstool", authority.subject, key.public_key(), now, SERVER_DAYS)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(_usage(digital_signature=True), critical=True)
@@ -74,7 +74,7 @@ def new_authority(now: int) -> Authority:
     key = ec.generate_private_key(ec.SECP256R1())
     permitted: list[x509.GeneralName] = [x509.DNSName(NAMES[0])]
     permitted += [x509.IPAddress(ipaddress.ip_network(network)) for network in _NETWORKS]
-    name = "kmstool local KMS, for development and tests"
+    name = "embedded KMS of kmstool, for development and tests"
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     made = (
         _builder(name, subject, key.public_key(), now, AUTHORITY_DAYS)

@@ -14,7 +14,7 @@ from kmstool.crypto import der
 from kmstool.crypto.sm2 import curve
 from kmstool.crypto.sm2.curve import FIELD_BYTES
 from kmstool.crypto.sm2.encryption import C3_BYTES, Ciphertext
-from kmstool.errors import InputError
+from kmstool.errors import InputError, Reason
 
 WrittenSignatureFormat = Literal["der", "raw"]
 SignatureFormat = Literal["auto"] | WrittenSignatureFormat
@@ -25,12 +25,12 @@ _POINT_BYTES = 2 * FIELD_BYTES
 _POINT_PREFIX = b"\x04"
 
 
-def read_base64(data: bytes, what: str, hint: str | None = None) -> bytes:
+def read_base64(data: bytes, what: str, hint: str | None = None, *, reason: Reason | None = None) -> bytes:
     """Decode base64 (RFC 4648 section 4); raise `InputError`, which says `what` is not base64, for anything else."""
     try:
         return base64.b64decode(b"".join(data.split()), validate=True)
     except binascii.Error as error:
-        raise InputError(f"{what} is not base64", hint=hint) from error
+        raise InputError(f"{what} is not base64", hint=hint, reason=reason) from error
 
 
 def read_signature(

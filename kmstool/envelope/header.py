@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from kmstool.envelope import stanzas
 from kmstool.envelope.floe import HEADER_BYTES, IV_BYTES, SUITES, Suite
 from kmstool.envelope.stanzas import Stanza, parse_context
-from kmstool.errors import InputError
+from kmstool.errors import InputError, Reason
 
 MAGIC = b"\x89KTE\r\n\x1a\n"
 VERSION = 1
@@ -166,8 +166,8 @@ def _foreign(start: bytes) -> InputError:
     if start.lstrip()[:10] == b"-----BEGIN":
         return InputError("the envelope is armored", hint="decrypt it and encrypt it anew: armor is not changed")
     if start[:2] in {suite.algorithms for suite in SUITES.values()} and start[6:10] == IV_BYTES.to_bytes(4, "big"):
-        return InputError("this is the payload of an envelope, without its header", hint="add --detached HEADER")
-    return InputError("this is no envelope", hint="give a file that kmstool envelope encrypt made")
+        return InputError("this is the payload of an envelope, without its header", reason=Reason.HEADER_MISSING)
+    return InputError("this is no envelope", reason=Reason.NO_ENVELOPE)
 
 
 def parse(data: bytes) -> Header:

@@ -9,7 +9,7 @@ import struct
 from typing import Literal
 
 from kmstool.crypto import ecb, formats
-from kmstool.errors import InputError
+from kmstool.errors import InputError, Reason
 
 MAX_BYTES = 2**30
 """Of a file, in base64 or not: its data and its plaintext are all held in memory."""
@@ -19,7 +19,7 @@ TrailingZeros = Literal["keep", "strip-block", "refuse"]
 
 def decode(data: bytes) -> bytes:
     """Return the bytes of the sample's base64; white space is passed over, all else refused with `InputError`."""
-    return formats.read_base64(data, "the legacy data", hint="add --raw if it is bytes")
+    return formats.read_base64(data, "the legacy data", reason=Reason.LEGACY_NOT_BASE64)
 
 
 def decrypt(cipher: Literal["aes", "sm4"], dek: bytes, data: bytes, trailing_zeros: TrailingZeros) -> bytes:
@@ -35,7 +35,7 @@ def decrypt(cipher: Literal["aes", "sm4"], dek: bytes, data: bytes, trailing_zer
     if zeros and trailing_zeros == "refuse":
         raise InputError(
             f"the data ends in {zeros} zero bytes: padding, or data",
-            hint="say which: --trailing-zeros strip-block, or keep",
+            reason=Reason.LEGACY_ZEROS,
         )
     return plaintext[:-zeros] if zeros and trailing_zeros == "strip-block" else plaintext
 

@@ -25,7 +25,7 @@ from kmstool.envelope.stanzas import (
     WRAPPED,
     Stanza,
 )
-from kmstool.errors import UsageError
+from kmstool.errors import ArgumentError, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class PublicKeyRecipient:
         if isinstance(self.key, Sm2PublicKey) and self.key_id:
             ciphertext = encryption.encrypt(self.key.key, dek)
             return Stanza(TENCENT_KMS_SM2, fields | {WRAPPED: formats.write_ciphertext(ciphertext, "der")})
-        raise UsageError(
+        raise ArgumentError(
             f"a public key of the kind {self.key.kind} alone cannot be a recipient",
-            hint="an SM2 key must be named with its region and id: --public-key REGION:KEYID=FILE",
+            reason=Reason.SM2_KEY_UNNAMED,
         )
 
 

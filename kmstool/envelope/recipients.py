@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from kmstool.envelope.floe import READABLE_SEGMENT_BYTES, Floe, Suite, segment_bytes_of
 from kmstool.envelope.header import Header
 from kmstool.envelope.stanzas import KEY_ID, KINDS, MAX_STANZAS, REGION, Stanza
-from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError
+from kmstool.errors import AccessError, InputError, IntegrityError, KmsToolError, Reason
 
 MAX_WRONG_DEKS = 3
 
@@ -124,11 +124,11 @@ def _nobody(header: Header, failures: list[tuple[Stanza, KmsToolError]]) -> KmsT
         listed = "; ".join(describe(stanza) for stanza in header.stanzas)
         return AccessError(
             f"none of the envelope's recipients can be opened here: {listed}",
-            hint="name the key or a profile that reaches one of them, or a private key with --identity",
+            reason=Reason.NO_FITTING_KEY,
         )
     if len(failures) == 1:
         return failures[0][1]
     # An altered file or another key counts most, then what a single cause explains.
     gravest = next((error for _, error in failures if isinstance(error, IntegrityError)), failures[0][1])
     reasons = "; ".join(f"{describe(stanza)}: {error.message}" for stanza, error in failures)
-    return type(gravest)(f"no recipient opens the envelope: {reasons}", hint=gravest.hint, kms_code=gravest.kms_code)
+    return gravest.retold(f"no recipient opens the envelope: {reasons}")

@@ -12,7 +12,7 @@ from kmstool.envelope.floe import HEADER_BYTES, OVERHEAD_BYTES, Floe
 from kmstool.envelope.header import Header, Slot
 from kmstool.envelope.stanzas import Stanza
 from kmstool.envelope.workers import Progress, Read, Write
-from kmstool.errors import InputError, IntegrityError, UsageError
+from kmstool.errors import ArgumentError, InputError, IntegrityError, Reason
 from kmstool.system import copying, descriptors, mounts
 
 _BOTH_SLOTS = 2
@@ -97,13 +97,13 @@ def seal_stream(dek: bytes, head: Header, source: Source, write: Write, progress
 def open_envelope(source: Source, payload: Source | None = None) -> Opened:
     """Read the header of an envelope, and the first 74 bytes of its payload, which a detached one has elsewhere.
 
-    Raises `InputError` for what is no envelope, `UsageError` if the payload is missing or one too many.
+    Raises `InputError` for what is no envelope, `ArgumentError` if the payload is missing or one too many.
     """
     head = _read_header(source.read)
     if head.detached != (payload is not None):
-        raise UsageError(
+        raise ArgumentError(
             "the header is detached: name the payload's file too" if head.detached else "the header is not detached",
-            hint="kmstool envelope decrypt PAYLOAD --detached HEADER",
+            reason=Reason.HEADER_AND_PAYLOAD,
         )
     if payload is not None and source.read(memoryview(bytearray(1))):
         raise InputError("there is something behind the detached header")

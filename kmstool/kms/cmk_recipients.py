@@ -22,7 +22,7 @@ from kmstool.envelope.stanzas import (
     WRAPPED_AT,
     Stanza,
 )
-from kmstool.errors import InputError, IntegrityError
+from kmstool.errors import InputError, IntegrityError, Reason
 from kmstool.kms.answers import Decrypted
 from kmstool.kms.client import KmsClient
 from kmstool.words import KEY_SPECS
@@ -98,7 +98,8 @@ class HostedDek:
         if len(dek) != suite.dek_bytes:
             raise InputError(
                 f"the data key {self.data_key_id} has {len(dek)} bytes; {suite.name} takes {suite.dek_bytes}",
-                hint=f"make one for it: kmstool data-key generate --bytes {suite.dek_bytes}",
+                reason=Reason.DATA_KEY_SIZE,
+                facts={"bytes": str(suite.dek_bytes)},
             )
         blob = str(self.client.data_key_blob(self.data_key_id)["CiphertextBlob"])
         try:
@@ -106,7 +107,7 @@ class HostedDek:
         except IntegrityError as error:
             raise IntegrityError(
                 f"the data key {self.data_key_id} was made under another context than the envelope's",
-                hint="give the --context that the data key was generated with",
+                reason=Reason.DATA_KEY_CONTEXT,
                 kms_code=error.kms_code,
                 request_id=error.request_id,
             ) from error

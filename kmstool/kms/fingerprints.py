@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kmstool.errors import InputError, NotFoundError, ServiceError
+from kmstool.errors import InputError, NotFoundError, Reason, ServiceError
 from kmstool.kms.calls.white_box import DeviceFingerprint
 from kmstool.kms.client import KmsClient
 from kmstool.whitebox.binding import MAX_DEVICES, check_fingerprint
@@ -46,7 +46,7 @@ def removed(before: Sequence[DeviceFingerprint], identities: Iterable[str]) -> l
         if found.pop(identity, None) is None:
             raise NotFoundError(
                 f"the device {identity!r} is not bound to the white-box key",
-                hint="see those that are: kmstool fingerprint list --key KEY",
+                reason=Reason.FINGERPRINT_NOT_BOUND,
             )
     return list(found.values())
 
@@ -73,7 +73,8 @@ def overwrite(
     if not _same(client.fingerprints(key_id), after):
         raise ServiceError(
             f"the devices of the white-box key {key_id} were changed by somebody else in the same moment",
-            hint="see what became of it: kmstool fingerprint list --key KEY",
+            reason=Reason.DEVICES_CHANGED,
+            facts={"key": key_id},
         )
     return answer
 
@@ -93,7 +94,7 @@ def read_csv(data: bytes) -> list[DeviceFingerprint]:
     if not numbered or numbered[0][1] != HEADER:
         raise InputError(
             f"the list of fingerprints does not begin with the line {', '.join(HEADER)}",
-            hint="kmstool fingerprint template prints a list to fill in",
+            reason=Reason.FINGERPRINT_LIST_MALFORMED,
         )
     found: dict[str, DeviceFingerprint] = {}
     for line, row in numbered[1:]:
@@ -135,7 +136,7 @@ def _item(row: tuple[str, ...]) -> DeviceFingerprint:
 
 
 def _in_line(line: int, error: InputError) -> InputError:
-    return InputError(f"line {line} of the list of fingerprints: {error.message}", hint=error.hint)
+    return error.retold(f"line {line} of the list of fingerprints: {error.message}")
 
 
 def _same(found: Iterable[DeviceFingerprint], expected: Iterable[DeviceFingerprint]) -> bool:

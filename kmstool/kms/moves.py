@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from kmstool.envelope.header import Header
 from kmstool.envelope.recipients import check_size, describe, resume
 from kmstool.envelope.stanzas import KEY_ID, REGION, TENCENT_KMS, Stanza
-from kmstool.errors import AccessError, IntegrityError, ServiceError, UsageError
+from kmstool.errors import AccessError, ArgumentError, IntegrityError, Reason, ServiceError
 from kmstool.kms.cmk_recipients import CmkIdentity, CmkRecipient
 
 UNCHECKED_PAYLOAD = "a detached header was moved without its payload: it is not known whether its data key fits that"
@@ -52,17 +52,17 @@ class Mover:
     def _candidates(self, target: CmkRecipient, header: Header) -> list[Stanza]:
         here = [item for item in header.stanzas if item.kind == TENCENT_KMS and item.text(REGION) == target.region]
         if not here:
-            raise UsageError(
+            raise ArgumentError(
                 f"no recipient of the envelope is in {target.region}, where its KMS could re-encrypt it",
-                hint="without --server-side the data key is opened here and can go to any region",
+                reason=Reason.NO_RECORD_HERE,
             )
         named = {source.key_id for source in self.sources if source.region == target.region}
         found = [record for record in here if record.text(KEY_ID) in named]
         if not found:
             listed = "; ".join(describe(record) for record in here)
             raise AccessError(
-                f"no record of the envelope is under a key named by --from: {listed}",
-                hint="see whose envelope it is before its record is moved: kmstool envelope inspect FILE",
+                f"no record of the envelope is under one of the keys to move from: {listed}",
+                reason=Reason.OTHER_SOURCE_KEY,
             )
         return found
 

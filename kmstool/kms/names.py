@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from kmstool.api import cmk_rules
-from kmstool.errors import NotFoundError, UsageError
+from kmstool.errors import ArgumentError, NotFoundError, Reason
 from kmstool.kms.client import KmsClient
 
 _SHORTEST_PREFIX = 8
@@ -17,14 +17,14 @@ _Listing = Callable[..., Iterable[tuple[str, str]]]
 def key_id(client: KmsClient, address: cmk_rules.KeyAddress) -> str:
     """Return the id of the CMK that `address` names; a whole id needs no call.
 
-    Raises `NotFoundError` with the near matches, and `UsageError` if the name is the
+    Raises `NotFoundError` with the near matches, and `ArgumentError` if the name is the
     alias of one key and the beginning of the id of another.
     """
 
     def listing(**filters: str) -> Iterable[tuple[str, str]]:
         return ((key.key_id, key.alias) for key in client.list_keys(**filters))
 
-    return _resolved(address, listing, "key", "kmstool key list")
+    return _resolved(address, listing, "key", Reason.KEY_UNKNOWN)
 
 
 def data_key_id(client: KmsClient, address: cmk_rules.KeyAddress) -> str:
@@ -33,7 +33,7 @@ def data_key_id(client: KmsClient, address: cmk_rules.KeyAddress) -> str:
     def listing(**filters: str) -> Iterable[tuple[str, str]]:
         return ((data_key.data_key_id, data_key.name) for data_key in client.list_data_keys(**filters))
 
-    return _resolved(address, listing, "data key", "kmstool data-key list")
+    return _resolved(address, listing, "data key", Reason.DATA_KEY_UNKNOWN)
 
 
 def white_box_key_id(client: KmsClient, address: cmk_rules.KeyAddress) -> str:
@@ -42,17 +42,17 @@ def white_box_key_id(client: KmsClient, address: cmk_rules.KeyAddress) -> str:
     def listing(**_: str) -> Iterable[tuple[str, str]]:
         return ((key.key_id, key.alias) for key in client.list_white_box_keys())
 
-    return _resolved(address, listing, "white-box key", "kmstool whitebox list")
+    return _resolved(address, listing, "white-box key", Reason.WHITE_BOX_KEY_UNKNOWN)
 
 
-def _resolved(address: cmk_rules.KeyAddress, listing: _Listing, noun: str, command: str) -> str:
+def _resolved(address: cmk_rules.KeyAddress, listing: _Listing, noun: str, unknown: Reason) -> str:
     if cmk_rules.is_key_id(address.name) and not address.alias_only:
         return address.name
     found = [pair for pair in listing(SearchKeyAlias=address.name) if _matches(*pair, address)]
     if not found:
-        raise _unknown(address, listing, noun, command)
+        raise _unknown(address, listing, noun, unknown)
     if len(found) > 1:
-        raise UsageError(
+        raise ArgumentError(
             f"the {noun} {str(address)!r} is ambiguous: " + ", ".join(f"{known} ({name})" for known, name in found),
             hint=f"give the whole {noun} id, or alias/NAME",
         )
@@ -64,11 +64,10 @@ def _matches(known: str, name: str, address: cmk_rules.KeyAddress) -> bool:
     return name == address.name or prefix
 
 
-def _unknown(address: cmk_rules.KeyAddress, listing: _Listing, noun: str, command: str) -> NotFoundError:
+def _unknown(address: cmk_rules.KeyAddress, listing: _Listing, noun: str, unknown: Reason) -> NotFoundError:
     import difflib  # noqa: PLC0415 - for mistakes only
 
     near = difflib.get_close_matches(address.name, [name for _, name in listing()], n=3)
-    command += f" --region {address.region}" if address.region else ""
-    command += f" --profile {address.profile}" if address.profile else ""
-    hint = f"did you mean {' or '.join(near)}?" if near else f"see what there is: {command}"
-    return NotFoundError(f"there is no {noun} {str(address)!r}", hint=hint)
+    facts = {name: value for name in ("region", "profile") if (value := getattr(address, name))}
+    hint = f"did you mean {' or '.join(near)}?" if near else None
+    return NotFoundError(f"there is no {noun} {str(address)!r}", hint=hint, reason=unknown, facts=facts)

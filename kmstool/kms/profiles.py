@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kmstool.errors import InputError, UsageError
+from kmstool.errors import ArgumentError, InputError, Reason
 from kmstool.kms import ini
 from kmstool.system import atomic, ownership
 
@@ -86,13 +86,13 @@ class Profiles:
         return [LOCAL, *(name for name in sorted(written) if name != LOCAL)]
 
     def get(self, name: str) -> Profile:
-        """Return a profile; raise `UsageError` for one that there is not."""
+        """Return a profile; raise `ArgumentError` for one that there is not."""
         parser = self._known
         section = _SECTION + name
         if not parser.has_section(section):
             if name == LOCAL:
                 return Profile(LOCAL)
-            raise UsageError(f"there is no profile {name!r}", hint="one of: " + ", ".join(self.names()))
+            raise ArgumentError(f"there is no profile {name!r}", hint="one of: " + ", ".join(self.names()))
         found = {field: parser.get(section, option, fallback="") for option, field in _FIELDS.items()}
         return Profile(name, **{**found, "region": found["region"] or DEFAULT_REGION})
 
@@ -103,15 +103,15 @@ class Profiles:
     def change(self, name: str, **fields: str) -> None:
         """Add a profile or change fields of one, of which the others stay as they are by then.
 
-        Raises `UsageError` for a name or a value that cannot be one.
+        Raises `ArgumentError` for a name or a value that cannot be one.
         """
         if not _NAME.fullmatch(name):
-            raise UsageError(f"{name!r} cannot name a profile", hint="letters, digits, - _ and ., at most 60")
+            raise ArgumentError(f"{name!r} cannot name a profile", hint="letters, digits, - _ and ., at most 60")
         values = {option: fields[field] for option, field in _FIELDS.items() if field in fields}
         for option, value in values.items():
             # The file drops spaces at the ends.
             if not value.isprintable() or value != value.strip():
-                raise UsageError(
+                raise ArgumentError(
                     f"the {option} of a profile is a line of text without spaces at its ends, not {value!r}"
                 )
         with self._changed() as parser:
@@ -125,14 +125,14 @@ class Profiles:
                     parser.remove_option(section, option)
 
     def use(self, name: str) -> None:
-        """Make a profile the one in use; raise `UsageError` for one that there is not."""
+        """Make a profile the one in use; raise `ArgumentError` for one that there is not."""
         with self._changed() as parser:
             parser["kmstool"] = {"profile": self.get(name).name}
 
     def remove(self, name: str) -> None:
-        """Remove a profile; raise `UsageError` for one that there is not, and for `local`."""
+        """Remove a profile; raise `ArgumentError` for one that there is not, and for `local`."""
         if name == LOCAL:
-            raise UsageError("the profile local always exists", hint="kmstool local reset destroys its store")
+            raise ArgumentError("the profile local always exists", reason=Reason.PROFILE_LOCAL_STAYS)
         with self._changed() as parser:
             parser.remove_section(_SECTION + self.get(name).name)
             if self.current == name:

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from kmstool.errors import InputError, IntegrityError, UsageError
+from kmstool.errors import ArgumentError, InputError, IntegrityError
 from kmstool.server import renewal, root_key, store_row
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.protection import Passphrase, RootKey
@@ -34,7 +34,7 @@ def restore(kms: EmbeddedKms, path: Path, passphrase: Passphrase) -> None:
     one and `AccessError` if the root key at hand does not open it.
     """
     if path.exists() and path.samefile(kms.store.path):
-        raise UsageError(f"{path} is the store itself, not a copy of it")
+        raise ArgumentError(f"{path} is the store itself, not a copy of it")
     try:
         with closing(_read(path)) as copy:
             _put_in_place(kms.store, copy, passphrase)

@@ -11,36 +11,45 @@ from kmstool.server.call import Transaction
 from kmstool.server.tables import beta_keys, cmks, data_keys
 from kmstool.server.tables.cmks import Cmk
 
-_DUE = {
-    "deletion": "SELECT * FROM cmk WHERE deletion_date > 0 AND deletion_date <= ?",
-    "rotation": "SELECT * FROM cmk WHERE next_rotation > 0 AND next_rotation <= ?",
-    "data keys": "SELECT * FROM data_key WHERE deletion_date > 0 AND deletion_date <= ?",
-    "beta keys": "SELECT * FROM beta_key WHERE deletion_date > 0 AND deletion_date <= ?",
-    # A cloud product that uses a key suspends the expiry of its material.
-    "expiry": "SELECT * FROM cmk WHERE valid_to > 0 AND valid_to <= ?"
-    " AND NOT EXISTS (SELECT 1 FROM binding WHERE binding.key_id = cmk.key_id)",
-}
+# Written out as the indices of these columns are, or SQLite would not use them.
+_DELETION = "WHERE deletion_date > 0 AND deletion_date <= ?"
+_ROTATION = "WHERE next_rotation > 0 AND next_rotation <= ?"
+# A cloud product that uses a key suspends the expiry of its material.
+_EXPIRY = (
+    "WHERE valid_to > 0 AND valid_to <= ? AND NOT EXISTS (SELECT 1 FROM binding WHERE binding.key_id = cmk.key_id)"
+)
+_QUERIES = [
+    f"SELECT 1 FROM {table} {due} LIMIT 1"  # noqa: S608 - our own
+    for table, due in (
+        ("cmk", _DELETION),
+        ("cmk", _ROTATION),
+        ("cmk", _EXPIRY),
+        ("data_key", _DELETION),
+        ("beta_key", _DELETION),
+    )
+]
 
 
 def is_due(transaction: Transaction) -> bool:
     """Tell whether anything is due, in any region."""
-    return any(transaction.db.execute(query + " LIMIT 1", (transaction.now,)).fetchone() for query in _DUE.values())
+    return any(transaction.db.execute(query, (transaction.now,)).fetchone() for query in _QUERIES)
 
 
 def settle(transaction: Transaction) -> None:
     """Do all that is due, inside a writing transaction."""
-    for row in transaction.db.execute(_DUE["data keys"], (transaction.now,)).fetchall():
-        data_keys.destroy(transaction, data_keys.from_row(transaction, row).data_key_id)
-    for row in transaction.db.execute(_DUE["beta keys"], (transaction.now,)).fetchall():
-        beta_keys.destroy(transaction, beta_keys.from_row(transaction, row).key_id)
-    for cmk in _due(transaction, "deletion"):
+    now = (transaction.now,)
+    for data_key in data_keys.TABLE.select(transaction, _DELETION, now):
+        data_keys.destroy(transaction, data_key.data_key_id)
+    for beta_key in beta_keys.TABLE.select(transaction, _DELETION, now):
+        beta_keys.destroy(transaction, beta_key.key_id)
+    for cmk in cmks.TABLE.select(transaction, _DELETION, now):
         # No data key can be opened without its CMK.
         for data_key_id in data_keys.of_cmk(transaction, cmk.key_id):
             data_keys.destroy(transaction, data_key_id)
         cmks.destroy(transaction, cmk.key_id)
-    for cmk in _due(transaction, "expiry"):
+    for cmk in cmks.TABLE.select(transaction, _EXPIRY, now):
         lose_material(transaction, cmk)
-    for cmk in _due(transaction, "rotation"):
+    for cmk in cmks.TABLE.select(transaction, _ROTATION, now):
         _rotate_by_time(transaction, cmk)
 
 
@@ -55,10 +64,6 @@ def lose_material(transaction: Transaction, cmk: Cmk) -> None:
     cmks.forget_material(transaction, cmk.key_id)
     state = cmk.state if cmk.state == "PendingDelete" else "PendingImport"
     cmks.update(transaction, replace(cmk, state=state, valid_to=0))
-
-
-def _due(transaction: Transaction, what: str) -> list[Cmk]:
-    return [cmks.from_row(transaction, row) for row in transaction.db.execute(_DUE[what], (transaction.now,))]
 
 
 def _rotate_by_time(transaction: Transaction, cmk: Cmk) -> None:

@@ -15,19 +15,15 @@ from kmstool.errors import IntegrityError
 from kmstool.server import root_key, seals, store_row
 from kmstool.server.protection import Passphrase
 from kmstool.server.tables import beta_keys, cmks, credentials, data_keys, imports, white_box_keys
+from kmstool.server.tables.sealed_rows import SealedTable
 from kmstool.server.tables.store import Store
 from kmstool.server.vault import Vault
 
 Rewrap = Callable[[tuple[str, ...], object], object]
 
-_SEALED = {
-    "cmk": "key_id",
-    "import_parameters": "key_id",
-    "data_key": "data_key_id",
-    "white_box_key": "key_id",
-    "beta_key": "key_id",
+_SEALED: dict[str, SealedTable[Any]] = {
+    table.name: table for table in (cmks.TABLE, imports.TABLE, data_keys.TABLE, white_box_keys.TABLE, beta_keys.TABLE)
 }
-"""The tables whose rows have a seal in their last column, and the column by which a row is known."""
 
 _SETS = (
     ("cmk", "tags_digest", "SELECT key_id, name, value FROM tag"),
@@ -38,15 +34,38 @@ _SETS = (
 )
 """The sets whose digest is in a row: its table and column, and what yields their members after the row's id."""
 
+_OF_CMK = "JOIN (SELECT key_id, region FROM cmk) USING (key_id)"
+_WRAPPED: tuple[tuple[str, str, str, str, Callable[..., tuple[str, ...]]], ...] = (
+    (
+        "material",
+        "wrapped",
+        "key_id, version",
+        f"region, key_id, version, algorithm FROM material {_OF_CMK}",
+        cmks.identity,
+    ),
+    (
+        "import_parameters",
+        "private_key",
+        "key_id",
+        f"region, key_id, algorithm, token_digest FROM import_parameters {_OF_CMK}",
+        imports.identity,
+    ),
+    ("data_key", "wrapped", "data_key_id", "region, data_key_id, key_id FROM data_key", data_keys.identity),
+    ("white_box_key", "wrapped", "key_id", "region, key_id, algorithm FROM white_box_key", white_box_keys.identity),
+    ("beta_key", "wrapped", "key_id", "region, key_id FROM beta_key", beta_keys.identity),
+    ("credential", "wrapped", "secret_id", "secret_id FROM credential", credentials.identity),
+)
+"""What is wrapped: its table and column, the row's id, the parts of its identity with where they are from, and the identity."""
+
 
 def check(db: sqlite3.Connection, vault: Vault) -> None:
     """Raise `IntegrityError` for a row whose seal, tags, bindings or devices are not those that were written."""
-    for table in _SEALED:
-        for row in db.execute(f"SELECT * FROM {table}"):  # noqa: S608 - our own table
-            vault.seals.check(table, row)
+    for sealed in _SEALED.values():
+        for row in db.execute(f"SELECT {sealed.columns} FROM {sealed.name}"):  # noqa: S608 - our own table
+            vault.seals.check(sealed.name, row)
     for table, column, members in _SETS:
         digests = _digests(db, members)
-        for row_id, digest in db.execute(f"SELECT {_SEALED[table]}, {column} FROM {table}"):  # noqa: S608 - as above
+        for row_id, digest in db.execute(f"SELECT {_SEALED[table].id_column}, {column} FROM {table}"):  # noqa: S608 - as above
             if digest != digests.get(row_id, b""):
                 raise seals.damaged(f"what belongs to the key {row_id!r}")
 
@@ -96,54 +115,23 @@ def first_seals(db: sqlite3.Connection, old: Vault, key: bytes) -> Vault:
 def seal(db: sqlite3.Connection, vault: Vault) -> None:
     """Seal all rows but the store's own as they stand, with what belongs to them, inside a writing transaction."""
     for table, column, members in _SETS:
-        query = f"UPDATE {table} SET {column} = ? WHERE {_SEALED[table]} = ?"  # noqa: S608 - our own tables
+        query = f"UPDATE {table} SET {column} = ? WHERE {_SEALED[table].id_column} = ?"  # noqa: S608 - our own tables
         db.executemany(query, [(digest, row_id) for row_id, digest in _digests(db, members).items()])
-    for table, column in _SEALED.items():
-        rows: list[tuple[Any, ...]] = db.execute(f"SELECT {column}, * FROM {table}").fetchall()  # noqa: S608 - as above
-        query = f"UPDATE {table} SET seal = ? WHERE {column} = ?"  # noqa: S608 - as above
-        db.executemany(query, [(vault.seals.make(table, row[1:-1]), row[0]) for row in rows])
+    for sealed in _SEALED.values():
+        query = f"SELECT {sealed.id_column}, {sealed.columns} FROM {sealed.name}"  # noqa: S608 - as above
+        rows: list[tuple[Any, ...]] = db.execute(query).fetchall()
+        query = f"UPDATE {sealed.name} SET seal = ? WHERE {sealed.id_column} = ?"  # noqa: S608 - as above
+        db.executemany(query, [(vault.seals.make(sealed.name, row[1:-1]), row[0]) for row in rows])
 
 
 def _rewrap(db: sqlite3.Connection, rewrapped: Rewrap) -> None:
-    regions = dict(db.execute("SELECT key_id, region FROM cmk"))
-    materials = db.execute("SELECT wrapped, key_id, version, algorithm FROM material").fetchall()
-    db.executemany(
-        "UPDATE material SET wrapped = ? WHERE key_id = ? AND version = ?",
-        [
-            (rewrapped(cmks.identity(regions[key_id], key_id, version, algorithm), wrapped), key_id, version)
-            for wrapped, key_id, version, algorithm in materials
-            if key_id in regions
-        ],
-    )
-    parameters = db.execute("SELECT private_key, key_id, algorithm, token_digest FROM import_parameters").fetchall()
-    db.executemany(
-        "UPDATE import_parameters SET private_key = ? WHERE key_id = ?",
-        [
-            (rewrapped(imports.identity(regions[key_id], key_id, algorithm, digest), wrapped), key_id)
-            for wrapped, key_id, algorithm, digest in parameters
-            if key_id in regions
-        ],
-    )
-    hosted = db.execute("SELECT wrapped, region, data_key_id, key_id FROM data_key").fetchall()
-    db.executemany(
-        "UPDATE data_key SET wrapped = ? WHERE data_key_id = ?",
-        [(rewrapped(data_keys.identity(*names), wrapped), names[1]) for wrapped, *names in hosted],
-    )
-    white = db.execute("SELECT wrapped, region, key_id, algorithm FROM white_box_key").fetchall()
-    db.executemany(
-        "UPDATE white_box_key SET wrapped = ? WHERE key_id = ?",
-        [(rewrapped(white_box_keys.identity(*names), wrapped), names[1]) for wrapped, *names in white],
-    )
-    beta = db.execute("SELECT wrapped, region, key_id FROM beta_key").fetchall()
-    db.executemany(
-        "UPDATE beta_key SET wrapped = ? WHERE key_id = ?",
-        [(rewrapped(beta_keys.identity(*names), wrapped), names[1]) for wrapped, *names in beta],
-    )
-    served = db.execute("SELECT wrapped, secret_id FROM credential").fetchall()
-    db.executemany(
-        "UPDATE credential SET wrapped = ? WHERE secret_id = ?",
-        [(rewrapped(credentials.identity(secret_id), wrapped), secret_id) for wrapped, secret_id in served],
-    )
+    for table, column, ids, source, identity in _WRAPPED:
+        rows = db.execute(f"SELECT {column}, {ids}, {source}").fetchall()
+        width = len(ids.split(", "))
+        marks = ", ".join("?" * width)
+        query = f"UPDATE {table} SET {column} = ? WHERE ({ids}) = ({marks})"  # noqa: S608 - as above
+        changed = [(rewrapped(identity(*row[width + 1 :]), row[0]), *row[1 : width + 1]) for row in rows]
+        db.executemany(query, changed)
 
 
 def _digests(db: sqlite3.Connection, members: str) -> dict[str, bytes]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
+from typing import NamedTuple, get_type_hints
 
 from kmstool.errors import IntegrityError
 from kmstool.server import seals
-
-_FEWEST = 5
-_TYPES = [bytes, str, bytes, bytes, int, str, int, bytes, str, bytes]
 
 
 class StoreRow(NamedTuple):
@@ -31,6 +28,11 @@ class StoreRow(NamedTuple):
     seal: bytes = b""
 
 
+_TYPES = list(get_type_hints(StoreRow).values())
+_FEWEST = len(StoreRow._fields) - len(StoreRow._field_defaults)
+_MARKS = ", ".join("?" * len(StoreRow._fields))
+
+
 def read(db: sqlite3.Connection, known: StoreRow | None = None) -> StoreRow:
     """Return the row as it stands, unchecked but for its types; raise `IntegrityError` if there is none.
 
@@ -49,4 +51,4 @@ def read(db: sqlite3.Connection, known: StoreRow | None = None) -> StoreRow:
 def write(db: sqlite3.Connection, row: StoreRow) -> None:
     """Put a row in the place of the one that there is, inside a writing transaction."""
     db.execute("DELETE FROM store")
-    db.execute("INSERT INTO store VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    db.execute(f"INSERT INTO store VALUES ({_MARKS})", row)  # noqa: S608 - marks alone

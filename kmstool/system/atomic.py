@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from kmstool.errors import OutputError
+from kmstool.errors import OutputError, Reason
 from kmstool.system import leftovers, mounts, ownership, publishing
 
 
@@ -126,7 +126,6 @@ def locked(folder: Path) -> Iterator[None]:
 def fault(path: Path, error: OSError) -> OutputError:
     """Translate a fault of the file system into an error that names the file and the way out."""
     hints = {
-        errno.EEXIST: "choose another name, or add --force to replace it",
         errno.ENOSPC: "free some space first",
         errno.EDQUOT: "free some space first",
         errno.EACCES: "choose a folder that you may write to",
@@ -134,7 +133,9 @@ def fault(path: Path, error: OSError) -> OutputError:
         errno.EROFS: "choose a folder that you may write to",
         errno.ENOENT: "make the folder first",
     }
-    reason = "it exists already" if error.errno == errno.EEXIST else (error.strerror or "unknown fault").lower()
+    if error.errno == errno.EEXIST:
+        return OutputError(f"cannot write {path}: it exists already", reason=Reason.FILE_EXISTS)
+    reason = (error.strerror or "unknown fault").lower()
     return OutputError(f"cannot write {path}: {reason}", hint=hints.get(error.errno or 0))
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kmstool.errors import AccessError, InputError
+from kmstool.errors import AccessError, InputError, Reason
 
 ORIGIN_VARIABLE = "KMSTOOL_DEVICE_SECRET"
 MIN_SECRET_CHARACTERS = 32
@@ -27,7 +27,7 @@ _CONTAINER_CGROUP = re.compile(r"docker|containerd|kubepods|libpod|lxc|garden")
 _IOREG = ("usr/sbin/ioreg", "-rd1", "-c", "IOPlatformExpertDevice")
 _IOREG_ID = re.compile(r'"IOPlatformUUID" = "([^"]*)"')
 _ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_WAY_OUT = f"make a secret that stays with it, kmstool random {MIN_SECRET_CHARACTERS}, and give it in {ORIGIN_VARIABLE}"
+_LONG_ENOUGH = {"characters": str(MIN_SECRET_CHARACTERS)}
 _TIMEOUT_SECONDS = 10
 
 
@@ -43,7 +43,8 @@ def origin(environ: Mapping[str, str] = os.environ, *, root: Path = Path("/"), p
         if len(secret) < MIN_SECRET_CHARACTERS or len(set(secret)) == 1:
             raise InputError(
                 f"{ORIGIN_VARIABLE} is too easy to guess: it needs at least {MIN_SECRET_CHARACTERS} random characters",
-                hint=_WAY_OUT,
+                reason=Reason.DEVICE_UNNAMED,
+                facts=_LONG_ENOUGH,
             )
         return b"secret\0" + secret.encode("utf-8", "surrogateescape")
     if platform == "darwin":
@@ -52,7 +53,11 @@ def origin(environ: Mapping[str, str] = os.environ, *, root: Path = Path("/"), p
         return _machine(_windows_id())
     trace = _container_trace(environ, root)
     if trace is not None:
-        raise AccessError(f"this is a container ({trace}), which has no id of its own", hint=_WAY_OUT)
+        raise AccessError(
+            f"this is a container ({trace}), which has no id of its own",
+            reason=Reason.DEVICE_UNNAMED,
+            facts=_LONG_ENOUGH,
+        )
     ids = (_text(root / name) for name in _LINUX_FILES)
     return _machine(next((found for found in ids if _is_usable(found)), ""))
 
@@ -60,7 +65,7 @@ def origin(environ: Mapping[str, str] = os.environ, *, root: Path = Path("/"), p
 def _machine(machine_id: str) -> bytes:
     machine_id = machine_id.strip().lower()
     if not _is_usable(machine_id):
-        raise AccessError("this machine has no id of its own", hint=_WAY_OUT)
+        raise AccessError("this machine has no id of its own", reason=Reason.DEVICE_UNNAMED, facts=_LONG_ENOUGH)
     return b"machine\0" + machine_id.encode()
 
 

@@ -10,13 +10,12 @@ import hmac
 
 from kmstool.crypto import aead, kdf
 from kmstool.crypto.aead import KEY_BYTES, Algorithm
-from kmstool.errors import IntegrityError
+from kmstool.errors import IntegrityError, Reason
 from kmstool.whitebox import key_file
 
 TAG_BYTES = 32
 
 _KEY_INFO = b"kmstool whitebox bundle v1 mac key"
-_HINT = "use another copy of the folder, or make it anew with kmstool whitebox bundle"
 
 
 def make(decrypt_key: bytes, iv: bytes, ciphertext: bytes, algorithm: Algorithm, key_id: str) -> bytes:
@@ -39,7 +38,8 @@ def check(mac: bytes, decrypt_key: bytes, iv: bytes, ciphertext: bytes) -> Algor
             if hmac.compare_digest(mac, wanted):
                 return algorithm
     raise IntegrityError(
-        "the MAC of the bundle is wrong: IV, ciphertext or key file was altered or exchanged", hint=_HINT
+        "the MAC of the bundle is wrong: IV, ciphertext or key file was altered or exchanged",
+        reason=Reason.BUNDLE_ALTERED,
     )
 
 

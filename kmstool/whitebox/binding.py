@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 
 from kmstool.crypto import aead, digests, x25519
-from kmstool.errors import InputError, IntegrityError
+from kmstool.errors import InputError, IntegrityError, Reason
 
 MAX_DEVICES = 200
 BODY_KEY_BYTES = 32
@@ -38,7 +38,7 @@ def check_fingerprint(text: str) -> None:
     if not _FINGERPRINT.fullmatch(text):
         raise InputError(
             f"{text!r} is no device fingerprint: five groups of 8, 14, 14, 14 and 16 digits 0-9a-f",
-            hint="kmstool fingerprint prints that of the device it runs on",
+            reason=Reason.FINGERPRINT_MALFORMED,
         )
 
 
@@ -109,6 +109,5 @@ def _wrapping_key(private: bytes, public: bytes, *, ephemeral: bytes, device: by
 def _not_bound() -> IntegrityError:
     return IntegrityError(
         "WRP_KEY_import error: 01000016",
-        hint="this device is not bound to the white-box key: bind the fingerprint that kmstool fingerprint prints here, "
-        "then download the decrypt key anew",
+        reason=Reason.DEVICE_NOT_BOUND,
     )

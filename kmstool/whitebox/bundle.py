@@ -17,7 +17,7 @@ from pathlib import Path
 
 from kmstool.api import protocol
 from kmstool.crypto.aead import Algorithm
-from kmstool.errors import InputError, IntegrityError, UsageError
+from kmstool.errors import ArgumentError, InputError, IntegrityError, Reason
 from kmstool.system import atomic, descriptors, device, folders, ownership
 from kmstool.whitebox import authentication, key_file
 from kmstool.whitebox.vendor import VendorLibrary
@@ -73,8 +73,8 @@ class Bundle:
         known = {name: algorithm for algorithm, name in KEY_FILES.items()}
         algorithm = algorithm or known.get(self.key_file.name)
         if algorithm is None:
-            raise UsageError(
-                f"the name of {self.key_file} does not tell the algorithm of the key", hint="give it with --algorithm"
+            raise ArgumentError(
+                f"the name of {self.key_file} does not tell the algorithm of the key", reason=Reason.ALGORITHM_NOT_NAMED
             )
         plaintext = VendorLibrary(library).decrypt(algorithm, self.key_file, self.iv, self.ciphertext)
         # The library has read the file again, by its name.
@@ -87,7 +87,7 @@ class Bundle:
         if self.mac is None:
             raise IntegrityError(
                 f"{self.key_file.parent} has no {MAC_FILE}, so that nobody can tell whether it was altered",
-                hint="make it anew with kmstool whitebox bundle; for a profile: log in again",
+                reason=Reason.BUNDLE_WITHOUT_MAC,
             )
 
     @property
@@ -181,7 +181,7 @@ def _read_from(descriptor: int, folder: Path) -> Bundle:
     if len(keys) != 1:
         raise InputError(
             f"{folder} has {'two key files' if keys else 'no key file'}: one of {', '.join(KEY_FILES.values())}",
-            hint="make the folder with kmstool whitebox bundle",
+            reason=Reason.NO_BUNDLE,
         )
     names = [IV_FILE, CIPHERTEXT_FILE, *([MAC_FILE] if MAC_FILE in present else [])]
     texts = [_read(folder / name, MAX_TEXT_BYTES, descriptor) for name in names]

@@ -34,7 +34,7 @@ def generate(algorithm: Algorithm, direction: Direction, key: bytes, seed: bytes
         block_ciphers.circuit(algorithm, direction),
         iter(block_ciphers.boxes(algorithm, direction, key)),
     )
-    stream = _stream(f"kmstool whitebox v1 {algorithm} {direction}\0".encode() + seed)
+    stream = _stream(b"kmstool whitebox v1 " + f"{algorithm} {direction}\0".encode() + seed)
     encodings = [PLAIN] * BLOCK_BYTES
     tables = []
     for wire, step in enumerate(circuit.steps, BLOCK_BYTES):

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from kmstool.crypto import aead
 from kmstool.crypto.aead import Algorithm
-from kmstool.errors import InputError, IntegrityError
+from kmstool.errors import InputError, IntegrityError, Reason
 from kmstool.whitebox import binding, block_ciphers
 from kmstool.whitebox.block_ciphers import Direction
 from kmstool.whitebox.network import Network
@@ -130,7 +130,7 @@ def _raw(data: bytes) -> bytes:
     if not raw.startswith(MAGIC):
         raise InputError(
             "this is no key file of the embedded KMS",
-            hint="a key file of Tencent Cloud opens with Tencent's library only: name it with --sdk-lib",
+            reason=Reason.VENDOR_LIBRARY_NEEDED,
         )
     return raw
 

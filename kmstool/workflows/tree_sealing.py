@@ -17,7 +17,7 @@ from kmstool.envelope.manifest import BELONGS, NAME, PATH, Manifest
 from kmstool.envelope.recipients import Identity, WrappedDek
 from kmstool.envelope.sealing import Source
 from kmstool.envelope.stanzas import FINGERPRINT, KEY_ID, REGION, Stanza
-from kmstool.errors import AccessError, InputError, KmsToolError, OutputError
+from kmstool.errors import AccessError, InputError, KmsToolError, OutputError, Reason
 from kmstool.system.beneath import Beneath
 from kmstool.workflows.envelopes import SUFFIX, EncryptOptions, Recipients, ignore
 from kmstool.workflows.folders import Report, created_below, refuse_spared
@@ -186,11 +186,9 @@ def manifest_of(folder: Beneath, identities: Sequence[Identity]) -> Manifest | N
     try:
         return manifest.opened(Source.of(descriptor), identities)
     except KmsToolError as error:
-        raise type(error)(
-            f"the manifest {NAME}{SUFFIX}: {error.message}",
-            hint=error.hint,
-            kms_code=error.kms_code,
-            request_id=error.request_id,
-        ) from error
+        failure = error.retold(f"the manifest {NAME}{SUFFIX}: {error.message}")
+        if failure.hint is None and failure.reason is None:
+            failure.reason = Reason.MANIFEST_UNREADABLE
+        raise failure from error
     finally:
         os.close(descriptor)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kmstool.api import protocol
-from kmstool.errors import InputError, ServiceError
+from kmstool.errors import InputError, Reason, ServiceError
 from kmstool.kms import answers
 from kmstool.kms.answers import Caller
 
@@ -147,8 +147,8 @@ class WhiteBoxActions(Caller):
             return self._call("DeleteWhiteBoxKey", {"KeyId": key_id})
         except ServiceError as error:
             # The API has no code of its own for this.
-            if error.kms_code == "FailedOperation" and error.hint is None:
-                error.hint = "only a disabled key can be deleted: kmstool whitebox disable KEY"
+            if error.kms_code == "FailedOperation":
+                error.reason, error.facts = Reason.WHITE_BOX_KEY_ENABLED, {"key": key_id}
             raise
 
     def fingerprints(self, key_id: str) -> list[DeviceFingerprint]:

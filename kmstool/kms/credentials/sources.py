@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from kmstool.errors import AccessError
+from kmstool.errors import AccessError, Reason
 from kmstool.kms.credentials.roles import Sts
 from kmstool.kms.environment import ENVIRONMENT, Environment
 from kmstool.kms.profiles import Profile
 from kmstool.kms.provider import Fixed, Provider, from_environment
 from kmstool.kms.transport.deadline import Deadline
-
-_WAYS = (
-    "for the embedded KMS run kmstool init --local once, or add --profile local; "
-    "for Tencent Cloud run kmstool auth login, or set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY"
-)
 
 TCCLI = "tccli"
 """The name of the profile that the files of tccli make."""
@@ -54,7 +49,7 @@ def choose_profile(environment: Environment, name: str | None = None) -> Profile
 
     if any((environment.home / path).exists() for path in INI_FILES):
         return Profile("ini", environment.region, credentials="ini")
-    raise AccessError("no profile and no credentials: which KMS is meant is not known", hint=_WAYS)
+    raise AccessError("no profile and no credentials: which KMS is meant is not known", reason=Reason.NO_CREDENTIALS)
 
 
 def _completed(environment: Environment, profile: Profile) -> Profile:
@@ -74,7 +69,8 @@ def provider_of(
     base = _base(environment, profile, ask_passphrase, sts, deadline)
     if base is None:
         raise AccessError(
-            f"the profile {profile.name} has no credentials ({profile.credentials or 'none were set'})", hint=_WAYS
+            f"the profile {profile.name} has no credentials ({profile.credentials or 'none were set'})",
+            reason=Reason.NO_CREDENTIALS,
         )
     return in_role(environment, profile, base, sts)
 

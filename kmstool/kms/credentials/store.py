@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kmstool import passphrase_file
-from kmstool.errors import AccessError, InputError
+from kmstool.errors import AccessError, InputError, Reason
 from kmstool.kms.provider import Credential, checked
 from kmstool.passphrase_file import Passphrase
 from kmstool.system import atomic, keychain, ownership
@@ -103,17 +103,19 @@ def white_box_source(profile: Profile) -> str:
 
 
 def _open(path: Path, profile: str, passphrase: Passphrase) -> bytes:
-    again = "log in again: kmstool auth login"
+    again, named = Reason.CREDENTIAL_UNREADABLE, {"profile": profile}
     try:
         data = ownership.read(path, _MAX_BYTES)
     except FileNotFoundError as error:
         raise _none(profile) from error
     except OSError as error:
-        raise InputError(f"cannot read {path}: {(error.strerror or '').lower()}", hint=again) from error
-    return passphrase_file.unseal(_FORMAT, profile, data, passphrase, str(path), again)
+        raise InputError(f"cannot read {path}: {(error.strerror or '').lower()}", reason=again, facts=named) from error
+    return passphrase_file.unseal(_FORMAT, profile, data, passphrase, str(path), reason=again, facts=named)
 
 
 def _none(profile: str) -> AccessError:
     return AccessError(
-        f"no credential is kept for the profile {profile}", hint=f"kmstool auth login --profile {profile}"
+        f"no credential is kept for the profile {profile}",
+        reason=Reason.CREDENTIAL_MISSING,
+        facts={"profile": profile},
     )

@@ -96,7 +96,7 @@ def credential_of(provider: Provider) -> Credential:
         return provider.get()
     except NetworkError as error:
         # Where the credential comes from was not reached; to KMS nothing was sent.
-        raise UnreachableError(error.message, hint=error.hint) from error
+        raise UnreachableError(error.message, hint=error.hint, reason=error.reason, facts=error.facts) from error
 
 
 def _inner(body: bytes) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from kmstool import __version__
-from kmstool.errors import InputError, NetworkError, UnreachableError
+from kmstool.errors import InputError, NetworkError, Reason, UnreachableError
 from kmstool.kms.transport import sockets
 from kmstool.kms.transport.deadline import Deadline
 from kmstool.kms.transport.endpoint import Endpoint, certificates
@@ -99,7 +99,7 @@ class Connection:
         if end <= time.monotonic():
             raise UnreachableError(
                 f"cannot reach {self._place.shown}: the time for this command is used up",
-                hint="give it more: --max-wait SECONDS",
+                reason=Reason.DEADLINE_PASSED,
             )
         return end
 
@@ -148,7 +148,7 @@ class Connection:
     def _unreached(self, kind: type[NetworkError], reason: str) -> NetworkError:
         return kind(
             f"cannot reach {self._place.shown}: {reason}",
-            hint="check the network, proxy and endpoint: kmstool doctor",
+            reason=Reason.UNREACHABLE,
         )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kmstool.api import protocol
-from kmstool.errors import KmsToolError, NetworkError, ServiceError, UnknownOutcomeError, UnreachableError
+from kmstool.errors import KmsToolError, NetworkError, Reason, ServiceError, UnknownOutcomeError, UnreachableError
 from kmstool.kms.port import Transport
 from kmstool.kms.transport.deadline import Deadline
 from kmstool.kms.transport.outcomes import LOOKUPS, Lookup
@@ -129,7 +129,8 @@ def _look_up(
             pass
     raise UnknownOutcomeError(
         f"whether {action} took effect is not known: {reason}",
-        hint=f"look before you repeat it: kmstool {_noun(action)} list",
+        reason=Reason.OUTCOME_UNKNOWN,
+        facts={"noun": _noun(action)},
         kms_code=failure.kms_code,
         request_id=failure.request_id,
     ) from failure
@@ -140,7 +141,7 @@ def _noun(action: str) -> str:
 
 
 def _nothing_done(failure: UnreachableError) -> UnreachableError:
-    return UnreachableError(f"{failure.message}; nothing was done", hint=failure.hint)
+    return failure.retold(f"{failure.message}; nothing was done")
 
 
 def is_passing(error: KmsToolError) -> bool:

@@ -9,7 +9,7 @@ from kmstool.api import protocol
 from kmstool.crypto import formats, keys, pem, rsa
 from kmstool.crypto.keys import RsaPrivateKey, Sm2PrivateKey
 from kmstool.crypto.sm2 import encryption
-from kmstool.errors import InputError, IntegrityError, UsageError
+from kmstool.errors import ArgumentError, InputError, IntegrityError
 from kmstool.server.call import Call, binary, refuse
 from kmstool.server.tables import cmks
 
@@ -85,7 +85,7 @@ def _private_key(call: Call, cmk: cmks.Cmk) -> keys.PrivateKey:
 def _digest(call: Call, key: keys.PrivateKey) -> tuple[signing.Algorithm, bytes]:
     try:
         algorithm = signing.algorithm_of(call.params["Algorithm"], key.kind)
-    except UsageError as error:
+    except ArgumentError as error:
         raise refuse("InvalidParameter", error.message) from error
     message, kind = binary(call, "Message"), call.params.get("MessageType") or "RAW"
     if kind == "RAW":

@@ -11,7 +11,8 @@ from kmstool.errors import KmsToolError
 from kmstool.server import blobs, identifiers, wrapping
 from kmstool.server.actions.keys import choice, description, ids, page, tagged, tags
 from kmstool.server.actions.lifecycle import window_seconds
-from kmstool.server.call import Action, Call, invalid, refuse
+from kmstool.server.actions.states import set_states
+from kmstool.server.call import Call, invalid, refuse
 from kmstool.server.tables import cmks
 from kmstool.server.tables import data_keys as rows
 from kmstool.server.tables import tags as tag_rows
@@ -67,7 +68,7 @@ def describe_data_key(call: Call) -> dict[str, Any]:
 
 def describe_data_keys(call: Call) -> dict[str, Any]:
     """Tell all about up to 100 data keys."""
-    return {"DataKeyMetadatas": [rows.metadata(call, data_key) for data_key in _named(call)]}
+    return {"DataKeyMetadatas": [rows.metadata(call, data_key) for data_key in _several(call)]}
 
 
 def list_data_keys(call: Call) -> dict[str, Any]:
@@ -112,31 +113,19 @@ def get_ciphertext_blob(call: Call) -> dict[str, Any]:
     return {"CiphertextBlob": rows.blob(call, rows.usable(call, call.params["DataKeyId"]))}
 
 
-def _set_state(state: str) -> Action:
-    """Return what brings one data key into a state."""
-
-    def run(call: Call) -> dict[str, Any]:
-        rows.update(call, replace(rows.usable(call, call.params["DataKeyId"]), state=state))
-        return {}
-
-    return run
+def _one(call: Call) -> list[DataKey]:
+    return [rows.usable(call, call.params["DataKeyId"])]
 
 
-def _set_states(state: str) -> Action:
-    """Return what brings up to 100 data keys into a state, all or none."""
-
-    def run(call: Call) -> dict[str, Any]:
-        for data_key in _named(call):
-            rows.update(call, replace(data_key, state=state))
-        return {}
-
-    return run
+def _several(call: Call) -> list[DataKey]:
+    named = ids(call, "DataKeyIds", "InvalidParameterValue.DuplicatedDataKeyId")
+    return [rows.usable(call, data_key_id) for data_key_id in named]
 
 
-enable = _set_state("Enabled")
-disable = _set_state("Disabled")
-enable_several = _set_states("Enabled")
-disable_several = _set_states("Disabled")
+enable = set_states(rows.TABLE, _one, "Enabled")
+disable = set_states(rows.TABLE, _one, "Disabled")
+enable_several = set_states(rows.TABLE, _several, "Enabled")
+disable_several = set_states(rows.TABLE, _several, "Disabled")
 
 
 def schedule_deletion(call: Call) -> dict[str, Any]:
@@ -152,11 +141,6 @@ def cancel_deletion(call: Call) -> dict[str, Any]:
     data_key = rows.usable(call, call.params["DataKeyId"])
     rows.update(call, replace(data_key, state="Disabled", deletion_date=0))
     return {"DataKeyId": data_key.data_key_id}
-
-
-def _named(call: Call) -> list[DataKey]:
-    named = ids(call, "DataKeyIds", "InvalidParameterValue.DuplicatedDataKeyId")
-    return [rows.usable(call, data_key_id) for data_key_id in named]
 
 
 def _imported_blob(call: Call) -> tuple[Cmk, str, int]:
@@ -205,17 +189,16 @@ def _free_name(call: Call, owner: str | None) -> str:
     name: str = call.params.get("DataKeyName", "")
     if not data_key_rules.is_name(name):
         raise refuse("InvalidParameterValue.InvalidDataKeyName", f"the data key name {name!r} is malformed or reserved")
-    found = call.db.execute("SELECT data_key_id FROM data_key WHERE region = ? AND name = ?", (call.region.name, name))
-    row = found.fetchone()
-    if row and row[0] != owner:
+    holder = rows.TABLE.holder(call, name)
+    if holder not in (None, owner):
         raise refuse(
-            "InvalidParameterValue.DataKeyNameAlreadyExists", f"the data key name {name!r} is taken by {row[0]}"
+            "InvalidParameterValue.DataKeyNameAlreadyExists", f"the data key name {name!r} is taken by {holder}"
         )
     return name
 
 
 def _check_limit(call: Call) -> None:
-    if rows.count(call) >= data_key_rules.LIMIT:
+    if rows.TABLE.count(call) >= data_key_rules.LIMIT:
         raise refuse(
             "LimitExceeded.DataKeyLimitExceeded",
             f"the region has {data_key_rules.LIMIT:,} data keys, the most there can be",

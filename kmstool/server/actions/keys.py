@@ -12,6 +12,7 @@ from kmstool.server import identifiers, materials
 from kmstool.server.call import Call, invalid, refuse
 from kmstool.server.tables import cmks
 from kmstool.server.tables import tags as tag_rows
+from kmstool.server.tables.sealed_rows import KeyTable
 
 CMK_LIMIT = 10_000
 MAX_DESCRIPTION_BYTES = 1024
@@ -28,11 +29,11 @@ def create_key(call: Call) -> dict[str, Any]:
     """Make a key with fresh material, or one that waits for its import."""
     usage = call.params.get("KeyUsage") or words.SYMMETRIC
     kind = call.params.get("Type", 1)
-    alias = _free_alias(call, None)
+    alias = free_alias(call, cmks.TABLE)
     text = description(call, MAX_DESCRIPTION_BYTES)
     _check_offered(call, usage, kind)
     given = tags(call)
-    if call.db.execute("SELECT count(*) FROM cmk WHERE region = ?", (call.region.name,)).fetchone()[0] >= CMK_LIMIT:
+    if cmks.TABLE.count(call) >= CMK_LIMIT:
         raise refuse("LimitExceeded.CmkLimitExceeded", f"the region has {CMK_LIMIT:,} keys, the most there can be")
     external = kind == _TYPE_EXTERNAL
     cmk = cmks.Cmk(
@@ -96,7 +97,7 @@ def list_key_detail(call: Call) -> dict[str, Any]:
 def update_alias(call: Call) -> dict[str, Any]:
     """Give a key another alias; its own is no conflict."""
     cmk = cmks.usable(call, call.params["KeyId"])
-    cmks.update(call, replace(cmk, alias=_free_alias(call, cmk.key_id)))
+    cmks.update(call, replace(cmk, alias=free_alias(call, cmks.TABLE, cmk.key_id)))
     return {}
 
 
@@ -168,19 +169,14 @@ def tagged(call: Call, key_id: str, digest: bytes) -> bool:
     )
 
 
-def new_alias(call: Call) -> str:
-    """Return the alias that a key is to have, which may be taken."""
+def free_alias(call: Call, table: KeyTable[Any], owner: str | None = None) -> str:
+    """Return the alias that a key is to have; refuse one that another key than `owner` has."""
     alias: str = call.params["Alias"]
     if not cmk_rules.is_alias(alias) or alias.startswith("kms-"):
         raise refuse("InvalidParameterValue.InvalidAlias", f"the alias {alias!r} is malformed or reserved")
-    return alias
-
-
-def _free_alias(call: Call, owner: str | None) -> str:
-    alias = new_alias(call)
-    row = call.db.execute("SELECT key_id FROM cmk WHERE region = ? AND alias = ?", (call.region.name, alias)).fetchone()
-    if row and row[0] != owner:
-        raise refuse("InvalidParameterValue.AliasAlreadyExists", f"the alias {alias!r} is taken by {row[0]}")
+    holder = table.holder(call, alias)
+    if holder not in (None, owner):
+        raise refuse("InvalidParameterValue.AliasAlreadyExists", f"the alias {alias!r} is taken by {holder}")
     return alias
 
 

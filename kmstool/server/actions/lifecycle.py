@@ -7,8 +7,10 @@ from typing import Any
 
 from kmstool.server import due, identifiers
 from kmstool.server.actions.keys import key_ids
-from kmstool.server.call import Action, Call, refuse
+from kmstool.server.actions.states import set_states
+from kmstool.server.call import Call, refuse
 from kmstool.server.tables import cmks
+from kmstool.server.tables.cmks import Cmk
 
 DELETION_DAYS = range(7, 31)
 ROTATION_DAYS = range(7, 366)
@@ -16,33 +18,20 @@ ROTATION_DAYS = range(7, 366)
 _BEIJING = 8 * 3600
 
 
-def _set_state(state: str) -> Action:
-    """Return what brings one key into a state."""
-
-    def run(call: Call) -> dict[str, Any]:
-        cmks.update(call, replace(cmks.usable(call, call.params["KeyId"]), state=state))
-        return {}
-
-    return run
+def _one(call: Call) -> list[Cmk]:
+    return [cmks.usable(call, call.params["KeyId"])]
 
 
-def _set_states(state: str) -> Action:
-    """Return what brings up to 100 keys into a state, all or none."""
-
-    def run(call: Call) -> dict[str, Any]:
-        for cmk in [cmks.usable(call, key_id) for key_id in key_ids(call)]:
-            cmks.update(call, replace(cmk, state=state))
-        return {}
-
-    return run
+def _several(call: Call) -> list[Cmk]:
+    return [cmks.usable(call, key_id) for key_id in key_ids(call)]
 
 
-enable = _set_state("Enabled")
-disable = _set_state("Disabled")
-enable_several = _set_states("Enabled")
-disable_several = _set_states("Disabled")
-archive = _set_state("Archived")
-cancel_archive = _set_state("Enabled")
+enable = set_states(cmks.TABLE, _one, "Enabled")
+disable = set_states(cmks.TABLE, _one, "Disabled")
+enable_several = set_states(cmks.TABLE, _several, "Enabled")
+disable_several = set_states(cmks.TABLE, _several, "Disabled")
+archive = set_states(cmks.TABLE, _one, "Archived")
+cancel_archive = set_states(cmks.TABLE, _one, "Enabled")
 
 
 def schedule_deletion(call: Call) -> dict[str, Any]:

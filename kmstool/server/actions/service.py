@@ -10,13 +10,12 @@ from kmstool.server import materials
 from kmstool.server.actions.keys import CMK_LIMIT
 from kmstool.server.call import Call
 from kmstool.server.regions import REGIONS
-from kmstool.server.tables import data_keys as rows
+from kmstool.server.tables import cmks, data_keys
 from kmstool.signing import SIGNING_USAGES
 
 
 def get_service_status(call: Call) -> dict[str, Any]:
     """Tell that the service runs, and its quotas."""
-    used = call.db.execute("SELECT count(*) FROM cmk WHERE region = ?", (call.region.name,)).fetchone()[0]
     return {
         "ServiceEnabled": True,
         "InvalidType": 1,
@@ -27,13 +26,13 @@ def get_service_status(call: Call) -> dict[str, Any]:
         "ExclusiveVSMEnabled": False,
         "ExclusiveHSMEnabled": False,
         "SubscriptionInfo": "",
-        "CmkUserCount": used,
+        "CmkUserCount": cmks.TABLE.count(call),
         "CmkLimit": CMK_LIMIT,
         "ExclusiveHSMList": [],
         "IsAllowedDataKeyHosted": True,
         "DataKeyLimit": data_key_rules.LIMIT,
         "FreeDataKeyLimit": 0,
-        "DataKeyUsedCount": rows.count(call),
+        "DataKeyUsedCount": data_keys.TABLE.count(call),
         "SyncTaskList": [],
         "IsAllowedSync": False,
         "QpsLimit": 0,

@@ -10,7 +10,8 @@ from kmstool.crypto.aead import KEY_BYTES
 from kmstool.crypto.cbc import BLOCK_BYTES
 from kmstool.errors import InputError
 from kmstool.server import identifiers
-from kmstool.server.actions.keys import MAX_DESCRIPTION_BYTES, MAX_PAGE, description, key_ids, new_alias, tagged, tags
+from kmstool.server.actions.keys import MAX_DESCRIPTION_BYTES, MAX_PAGE, description, free_alias, key_ids, tagged, tags
+from kmstool.server.actions.states import set_states
 from kmstool.server.call import Action, Call, binary, invalid, refuse
 from kmstool.server.regions import WHITE_BOX
 from kmstool.server.tables import tags as tag_rows
@@ -40,15 +41,10 @@ def create_key(call: Call) -> dict[str, Any]:
     algorithm = next((name for name in KEY_BYTES if name == call.params["Algorithm"]), None)
     if algorithm is None:
         raise invalid(call, f"the algorithm {call.params['Algorithm']!r} is not one of {', '.join(KEY_BYTES)}")
-    there = white_box_keys.newest_first(call)
-    alias, text, given = new_alias(call), description(call, MAX_DESCRIPTION_BYTES), tags(call)
-    for key in there:
-        if key.alias == alias:
-            raise refuse("InvalidParameterValue.AliasAlreadyExists", f"the alias {alias!r} is taken by {key.key_id}")
-    if len(there) >= white_box_keys.LIMIT:
-        raise refuse(
-            "LimitExceeded.KeyLimitExceeded", f"the region has {len(there)} white-box keys, the most there are"
-        )
+    alias, text, given = free_alias(call, white_box_keys.TABLE), description(call, MAX_DESCRIPTION_BYTES), tags(call)
+    count = white_box_keys.TABLE.count(call)
+    if count >= white_box_keys.LIMIT:
+        raise refuse("LimitExceeded.KeyLimitExceeded", f"the region has {count} white-box keys, the most there are")
     place, key_id = call.region.name, identifiers.new(call.now)
     wrapped = white_box_keys.wrap(call, place, key_id, algorithm, white_box_keys.new_secret(algorithm))
     digest = tag_rows.digest(given)
@@ -96,34 +92,21 @@ def describe_decrypt_key(call: Call) -> dict[str, Any]:
     return {"DecryptKey": protocol.encode(white_box_keys.decrypt_key(call, key))}
 
 
-def _set_state(state: str) -> Action:
-    """Return what brings one white-box key into a state."""
-
-    def run(call: Call) -> dict[str, Any]:
-        white_box_keys.set_state(call, white_box_keys.usable(call, call.params["KeyId"]), state)
-        return {}
-
-    return run
+def _one(call: Call) -> list[WhiteBoxKey]:
+    return [white_box_keys.usable(call, call.params["KeyId"])]
 
 
-def _set_states(state: str) -> Action:
-    """Return what brings up to 50 white-box keys into a state, all or none."""
-
-    def run(call: Call) -> dict[str, Any]:
-        ids = key_ids(call)
-        if len(ids) > MAX_KEY_IDS:
-            raise invalid(call, f"KeyIds has {len(ids)} entries, 1 to {MAX_KEY_IDS} are possible")
-        for key in [white_box_keys.usable(call, key_id) for key_id in ids]:
-            white_box_keys.set_state(call, key, state)
-        return {}
-
-    return run
+def _several(call: Call) -> list[WhiteBoxKey]:
+    named = key_ids(call)
+    if len(named) > MAX_KEY_IDS:
+        raise invalid(call, f"KeyIds has {len(named)} entries, 1 to {MAX_KEY_IDS} are possible")
+    return [white_box_keys.usable(call, key_id) for key_id in named]
 
 
-enable = _offered(_set_state("Enabled"))
-disable = _offered(_set_state("Disabled"))
-enable_several = _offered(_set_states("Enabled"))
-disable_several = _offered(_set_states("Disabled"))
+enable = _offered(set_states(white_box_keys.TABLE, _one, "Enabled"))
+disable = _offered(set_states(white_box_keys.TABLE, _one, "Disabled"))
+enable_several = _offered(set_states(white_box_keys.TABLE, _several, "Enabled"))
+disable_several = _offered(set_states(white_box_keys.TABLE, _several, "Disabled"))
 
 
 @_offered

@@ -66,7 +66,7 @@ def create_key(call: Call) -> dict[str, Any]:
         raise _refuse(call, Code.USAGE, f"the keyUsage must be {beta.USAGE}")
     if kind not in beta_keys.TYPES or len(description.encode()) > MAX_DESCRIPTION_BYTES:
         raise _refuse(call, Code.PARAMETER, f"the type must be 1 or 2, the description {MAX_DESCRIPTION_BYTES} bytes")
-    if len(beta_keys.oldest_first(call)) >= beta_keys.LIMIT:
+    if beta_keys.TABLE.count(call) >= beta_keys.LIMIT:
         raise _refuse(call, Code.TOO_MANY_KEYS, f"there are {beta_keys.LIMIT} keys already")
     region, key_id = call.region.name, beta_keys.new_id()
     wrapped = beta_keys.wrap(call, region, key_id, beta_keys.new_material())
@@ -93,7 +93,7 @@ def list_key(call: Call) -> dict[str, Any]:
     offset, limit = call.params.get("offset", 0), call.params.get("limit", 10)
     if limit > MAX_PAGE:
         raise _refuse(call, Code.PARAMETER, f"the limit is {limit}, at most {MAX_PAGE} is possible")
-    keys = beta_keys.oldest_first(call)
+    keys = beta_keys.TABLE.newest_first(call)[::-1]
     return {"keys": [{"keyId": key.key_id} for key in keys[offset : offset + limit]], "totalCount": len(keys)}
 
 
@@ -165,7 +165,7 @@ def _free_alias(call: Call, owner: str | None) -> str:
     alias: str = call.params["alias"]
     if not beta.is_alias(alias):
         raise _refuse(call, Code.PARAMETER, f"an alias has 1 to {beta.MAX_ALIAS_CHARACTERS} characters that show")
-    if beta_keys.owner_of_alias(call, call.region.name, alias) not in (None, owner):
+    if beta_keys.TABLE.holder(call, alias) not in (None, owner):
         # The one code that CreateKey has for this; of SetKeyAttributes none is published.
         code = Code.REPLAY_OR_ALIAS if call.action == "CreateKey" else Code.FAILED
         raise _refuse(call, code, f"the alias {alias!r} is taken")

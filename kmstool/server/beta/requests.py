@@ -31,11 +31,8 @@ def check(action: str, params: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _value(action, name, model.request[name], value) for name, value in params.items()}
 
 
-def region_of(host: str, params: Mapping[str, Any]) -> str:
-    """Return the region of a request: the one of its host, or else of its parameter Region, or else the default one."""
-    named = beta.region_of_host(host)
-    if named:
-        return named
+def region_of(params: Mapping[str, Any]) -> str:
+    """Return the region that the parameter Region names, in today's words or in those of 2017; else the default one."""
     given = str(params.get("Region") or "")
     named = beta.REGIONS.get(given, given) or DEFAULT
     if named not in beta.REGIONS.values():

@@ -1,6 +1,6 @@
 """Keys from a text file and back: fixed ids, versions, aliases and states, for tests that repeat.
 
-The file is TOML, one `[[key]]` or `[[white-box-key]]` table a key (docs/local-kms.md shows every field). With its
+The file is TOML, one `[[key]]`, `[[white-box-key]]` or `[[beta-key]]` table a key (docs/local-kms.md shows every field). With its
 material the file is a secret in clear; that is what a fixture is for.
 """
 
@@ -17,8 +17,9 @@ from kmstool.server import identifiers, materials
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.call import Transaction
 from kmstool.server.regions import DEFAULT, REGIONS
-from kmstool.server.seed import tables, toml, white_box
+from kmstool.server.seed import beta, tables, toml, white_box
 from kmstool.server.tables import cmks, imports, tags
+from kmstool.server.tables.beta_keys import BetaKey
 from kmstool.server.tables.cmks import Cmk
 from kmstool.server.tables.white_box_keys import WhiteBoxKey
 
@@ -32,7 +33,7 @@ _FIELDS: dict[str, type] = {
 _IMPORTED_VERSIONS = {"PendingImport": (0,), "PendingDelete": (0, 1)}
 
 
-def apply(kms: EmbeddedKms, text: str) -> list[Cmk | WhiteBoxKey]:
+def apply(kms: EmbeddedKms, text: str) -> list[Cmk | WhiteBoxKey | BetaKey]:
     """Add the keys of a seed file, all or none, and return them.
 
     Raises `InputError` that names the key and the rule for anything malformed, and for an
@@ -43,7 +44,7 @@ def apply(kms: EmbeddedKms, text: str) -> list[Cmk | WhiteBoxKey]:
         name not in _KINDS or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables)
         for name, tables in document.items()
     ):
-        raise InputError("the seed file must hold [[key]] and [[white-box-key]] tables and nothing else")
+        raise InputError("the seed file must hold [[key]], [[white-box-key]] and [[beta-key]] tables and nothing else")
     with kms.transaction(write=True) as transaction:
         return [
             add(transaction, table, f"{name} {number}")
@@ -55,9 +56,10 @@ def apply(kms: EmbeddedKms, text: str) -> list[Cmk | WhiteBoxKey]:
 def export(kms: EmbeddedKms, *, plaintext: bool) -> str:
     """Return all keys of all regions as a seed file; with `plaintext` their material too, in clear."""
     with kms.transaction(write=False) as transaction:
-        rows = [cmks.from_row(transaction, row) for row in transaction.db.execute("SELECT * FROM cmk ORDER BY rowid")]
-        tables = [_table(transaction, cmk, plaintext=plaintext) for cmk in rows]
-        return "\n".join(tables + white_box.export(transaction, plaintext=plaintext))
+        added = cmks.TABLE.select(transaction, "ORDER BY rowid")
+        tables = [_table(transaction, cmk, plaintext=plaintext) for cmk in added]
+        others = [*white_box.export(transaction, plaintext=plaintext), *beta.export(transaction, plaintext=plaintext)]
+        return "\n".join(tables + others)
 
 
 def _add(transaction: Transaction, table: Mapping[str, Any], where: str) -> Cmk:
@@ -152,7 +154,8 @@ def _table(transaction: Transaction, cmk: Cmk, *, plaintext: bool) -> str:
     return tables.written("key", fields, tags.load(transaction.db, cmk.key_id, cmk.tags_digest))
 
 
-_KINDS: dict[str, Callable[[Transaction, Mapping[str, Any], str], Cmk | WhiteBoxKey]] = {
+_KINDS: dict[str, Callable[[Transaction, Mapping[str, Any], str], Cmk | WhiteBoxKey | BetaKey]] = {
     "key": _add,
     "white-box-key": white_box.add,
+    "beta-key": beta.add,
 }

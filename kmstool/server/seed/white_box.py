@@ -44,8 +44,8 @@ def add(transaction: Transaction, table: Mapping[str, Any], where: str) -> White
 
 def export(transaction: Transaction, *, plaintext: bool) -> list[str]:
     """Return the tables of all keys of all regions, with `plaintext` their secrets too."""
-    rows = transaction.db.execute("SELECT * FROM white_box_key ORDER BY rowid").fetchall()
-    return [_table(transaction, white_box_keys.from_row(transaction, row), plaintext=plaintext) for row in rows]
+    added = white_box_keys.TABLE.select(transaction, "ORDER BY rowid")
+    return [_table(transaction, key, plaintext=plaintext) for key in added]
 
 
 def _key(transaction: Transaction, table: Mapping[str, Any], where: str) -> WhiteBoxKey:

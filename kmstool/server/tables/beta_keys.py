@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from kmstool.api import beta
 from kmstool.crypto.aead import KEY_BYTES
-from kmstool.errors import IntegrityError
-from kmstool.server import seals
 from kmstool.server.call import Transaction
+from kmstool.server.tables.sealed_rows import KeyTable
 
 LIMIT = 1000
 """How many keys a region can have; the pages say 1000 and 200."""
+
+MATERIAL_BYTES = KEY_BYTES["AES_256"]
 
 TYPES = (1, 2)
 """An ordinary key, and one whose bytes came from a quantum source; here there is no difference."""
@@ -37,6 +38,15 @@ class BetaKey:
     wrapped: bytes = field(repr=False)
 
 
+TABLE = KeyTable(
+    "beta_key",
+    BetaKey,
+    "key of 2017",
+    allowed={"region": beta.REGIONS.values(), "state": beta.STATES, "type": TYPES},
+)
+insert, update, find = TABLE.insert, TABLE.update, TABLE.find_here
+
+
 def new_id() -> str:
     """Return a new key id, such as `kms-345sdfk0`."""
     return "kms-" + "".join(secrets.choice(_ID_SIGNS) for _ in range(_ID_LENGTH))
@@ -44,7 +54,7 @@ def new_id() -> str:
 
 def new_material() -> bytes:
     """Return the bytes of a new key: one for AES-256, in every region."""
-    return secrets.token_bytes(KEY_BYTES["AES_256"])
+    return secrets.token_bytes(MATERIAL_BYTES)
 
 
 def wrap(transaction: Transaction, region: str, key_id: str, material: bytes) -> bytes:
@@ -55,54 +65,14 @@ def wrap(transaction: Transaction, region: str, key_id: str, material: bytes) ->
 def material(transaction: Transaction, key: BetaKey) -> bytes:
     """Return the material of a key; raise `IntegrityError` for a row that is damaged or stood elsewhere."""
     plain = transaction.vault.unwrap(identity(key.region, key.key_id), key.wrapped)
-    if len(plain) != KEY_BYTES["AES_256"]:
-        raise _damaged(key)
+    if len(plain) != MATERIAL_BYTES:
+        raise TABLE.damaged(key)
     return plain
-
-
-def from_row(transaction: Transaction, row: tuple[Any, ...]) -> BetaKey:
-    """Return a row of the table; raise `IntegrityError` for one that was altered."""
-    return transaction.vault.seals.opened("beta_key", row, _checked)
-
-
-def find(transaction: Transaction, key_id: str) -> BetaKey | None:
-    """Return the key of this region, None if there is none."""
-    query = "SELECT * FROM beta_key WHERE key_id = ? AND region = ?"
-    row = transaction.db.execute(query, (key_id, transaction.region.name)).fetchone()
-    return from_row(transaction, row) if row else None
-
-
-def oldest_first(transaction: Transaction) -> list[BetaKey]:
-    """Return all keys of this region."""
-    query = "SELECT * FROM beta_key WHERE region = ? ORDER BY created, rowid"
-    return [from_row(transaction, row) for row in transaction.db.execute(query, (transaction.region.name,)).fetchall()]
-
-
-def owner_of_alias(transaction: Transaction, region: str, alias: str) -> str | None:
-    """Return the id of the key that has an alias in a region; None for one that is free, and for the empty one."""
-    query = "SELECT key_id FROM beta_key WHERE region = ? AND alias = ? AND alias <> ''"
-    row = transaction.db.execute(query, (region, alias)).fetchone()
-    return str(row[0]) if row else None
-
-
-def insert(transaction: Transaction, key: BetaKey) -> None:
-    """Add a key."""
-    marks = ", ".join("?" * len(fields(key)))
-    transaction.db.execute(f"INSERT INTO beta_key VALUES ({marks}, ?)", _sealed(transaction, key))  # noqa: S608 - marks alone
-
-
-def update(transaction: Transaction, key: BetaKey) -> None:
-    """Write a key as it has become."""
-    columns = ", ".join(field.name for field in fields(key))
-    marks = ", ".join("?" * len(fields(key)))
-    # S608: the columns are the fields of our own class.
-    query = f"UPDATE beta_key SET ({columns}, seal) = ({marks}, ?) WHERE key_id = ?"  # noqa: S608
-    transaction.db.execute(query, (*_sealed(transaction, key), key.key_id))
 
 
 def destroy(transaction: Transaction, key_id: str) -> None:
     """Destroy a key and its material; SQLite overwrites the bytes (`secure_delete`)."""
-    transaction.db.execute("DELETE FROM beta_key WHERE key_id = ?", (key_id,))
+    TABLE.delete(transaction, key_id)
 
 
 def metadata(key: BetaKey) -> dict[str, Any]:
@@ -122,21 +92,3 @@ def metadata(key: BetaKey) -> dict[str, Any]:
 def identity(region: str, key_id: str) -> tuple[str, ...]:
     """Return what the vault binds the material to."""
     return "beta key", region, key_id
-
-
-def _checked(*values: Any) -> BetaKey:
-    key = BetaKey(*values)
-    if [type(value) for value in values] != [str, str, str, str, str, int, int, int, bytes]:
-        raise _damaged(key)
-    if key.region not in beta.REGIONS.values() or key.state not in beta.STATES or key.type not in TYPES:
-        raise _damaged(key)
-    return key
-
-
-def _sealed(transaction: Transaction, key: BetaKey) -> tuple[Any, ...]:
-    values = astuple(key)
-    return (*values, transaction.vault.seals.make("beta_key", values))
-
-
-def _damaged(key: BetaKey) -> IntegrityError:
-    return seals.damaged(f"the row of the key {key.key_id!r} of 2017")

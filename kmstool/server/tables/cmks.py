@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kmstool import words
 from kmstool.api import cmk_rules
-from kmstool.errors import IntegrityError
 from kmstool.server import blobs, materials, seals
 from kmstool.server.call import Call, Transaction, refuse
 from kmstool.server.regions import REGIONS
+from kmstool.server.tables.sealed_rows import KeyTable
 
 UIN = 100000000001
 """The one account of the embedded KMS."""
@@ -49,37 +49,14 @@ class Cmk:
     first_material: bytes = field(default=b"", repr=False)
 
 
-def from_row(transaction: Transaction, row: tuple[Any, ...]) -> Cmk:
-    """Return a row of the table; raise `IntegrityError` for one that was altered."""
-    return transaction.vault.seals.opened("cmk", row, _checked)
-
-
-def _checked(*values: Any) -> Cmk:
-    cmk = Cmk(*values)
-    if any(type(getattr(cmk, field.name)).__name__ != field.type for field in fields(cmk)):
-        raise damaged(cmk)
-    if cmk.state not in words.STATES or cmk.region not in REGIONS or cmk.usage not in words.USAGES.values():
-        raise damaged(cmk)
-    return cmk
-
-
-def insert(transaction: Transaction, cmk: Cmk) -> None:
-    """Add a key."""
-    marks = ", ".join("?" * len(fields(cmk)))
-    transaction.db.execute(f"INSERT INTO cmk VALUES ({marks}, ?)", _sealed(transaction, cmk))  # noqa: S608 - marks alone
-
-
-def load(transaction: Transaction, key_id: str) -> Cmk:
-    """Return the key of this region, or refuse with `InvalidKeyId` or `CmkNotFound`."""
-    if not cmk_rules.is_key_id(key_id):
-        raise refuse("InvalidParameterValue.InvalidKeyId", f"the key id {key_id!r} is no UUID")
-    found = transaction.db.execute(
-        "SELECT * FROM cmk WHERE key_id = ? AND region = ?", (key_id, transaction.region.name)
-    )
-    row = found.fetchone()
-    if row is None:
-        raise refuse("ResourceUnavailable.CmkNotFound", f"there is no key {key_id} in {transaction.region.name}")
-    return from_row(transaction, row)
+TABLE = KeyTable(
+    "cmk",
+    Cmk,
+    "key",
+    missing="ResourceUnavailable.CmkNotFound",
+    allowed={"region": REGIONS, "state": words.STATES, "usage": words.USAGES.values()},
+)
+insert, update, load, newest_first = TABLE.insert, TABLE.update, TABLE.load, TABLE.newest_first
 
 
 def usable(call: Call, key_id: str, action: str | None = None) -> Cmk:
@@ -92,23 +69,6 @@ def usable(call: Call, key_id: str, action: str | None = None) -> Cmk:
     if code is not None:
         raise refuse(code, f"{action} is not possible with the key {key_id} ({cmk.alias}): {_facts(call, cmk)}")
     return cmk
-
-
-def newest_first(transaction: Transaction) -> list[Cmk]:
-    """Return all keys of this region."""
-    rows = transaction.db.execute(
-        "SELECT * FROM cmk WHERE region = ? ORDER BY created DESC, rowid DESC", (transaction.region.name,)
-    )
-    return [from_row(transaction, row) for row in rows]
-
-
-def update(transaction: Transaction, cmk: Cmk) -> None:
-    """Write a key as it has become."""
-    columns = ", ".join(field.name for field in fields(cmk))
-    marks = ", ".join("?" * len(fields(cmk)))
-    # S608: the columns are the fields of our own class.
-    query = f"UPDATE cmk SET ({columns}, seal) = ({marks}, ?) WHERE key_id = ?"  # noqa: S608
-    transaction.db.execute(query, (*_sealed(transaction, cmk), cmk.key_id))
 
 
 def add_version(transaction: Transaction, cmk: Cmk, material: bytes | None = None) -> Cmk:
@@ -128,14 +88,14 @@ def material(transaction: Transaction, cmk: Cmk, version: int) -> tuple[str, byt
         "SELECT algorithm, wrapped FROM material WHERE key_id = ? AND version = ?", (cmk.key_id, version)
     ).fetchone()
     if row is None:
-        raise damaged(cmk)
+        raise TABLE.damaged(cmk)
     algorithm, wrapped = row
     if algorithm != materials.algorithm_of(cmk.usage, REGIONS[cmk.region]):
-        raise damaged(cmk)
+        raise TABLE.damaged(cmk)
     plain = transaction.vault.unwrap(_identity(cmk, version, algorithm), wrapped)
     # The vault has authenticated it, and nothing gets in there unchecked.
     if not materials.is_material(algorithm, plain, trusted=True):
-        raise damaged(cmk)
+        raise TABLE.damaged(cmk)
     return algorithm, plain
 
 
@@ -167,7 +127,7 @@ def destroy(transaction: Transaction, key_id: str) -> None:
     transaction.db.execute("DELETE FROM import_parameters WHERE key_id = ?", (key_id,))
     transaction.db.execute("DELETE FROM tag WHERE key_id = ?", (key_id,))
     transaction.db.execute("DELETE FROM binding WHERE key_id = ?", (key_id,))
-    transaction.db.execute("DELETE FROM cmk WHERE key_id = ?", (key_id,))
+    TABLE.delete(transaction, key_id)
 
 
 def bindings(transaction: Transaction, cmk: Cmk) -> list[tuple[str, str]]:
@@ -175,7 +135,7 @@ def bindings(transaction: Transaction, cmk: Cmk) -> list[tuple[str, str]]:
     query = "SELECT product, resource FROM binding WHERE key_id = ?"
     found: list[tuple[str, str]] = transaction.db.execute(query, (cmk.key_id,)).fetchall()
     if (found or cmk.bindings_digest) and seals.digest(found) != cmk.bindings_digest:
-        raise damaged(cmk)
+        raise TABLE.damaged(cmk)
     return found
 
 
@@ -231,16 +191,6 @@ def account_fields(key_id: str) -> dict[str, Any]:
         "AccountName": "",
         "CreatorUinString": str(UIN),
     }
-
-
-def damaged(cmk: Cmk) -> IntegrityError:
-    """Make the error for rows of a key that hold what none of ours does."""
-    return seals.damaged(f"the row of the key {cmk.key_id!r}")
-
-
-def _sealed(transaction: Transaction, cmk: Cmk) -> tuple[Any, ...]:
-    values = astuple(cmk)
-    return (*values, transaction.vault.seals.make("cmk", values))
 
 
 def _blob_key(transaction: Transaction, cmk: Cmk, version: int) -> blobs.BlobKey:

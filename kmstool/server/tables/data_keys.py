@@ -8,15 +8,15 @@ once more by the vault together with the row's identity, so that rows cannot be 
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
-from kmstool.api import cmk_rules, data_key_rules
-from kmstool.errors import IntegrityError
-from kmstool.server import blobs, seals
+from kmstool.api import data_key_rules
+from kmstool.server import blobs
 from kmstool.server.call import Call, Transaction, refuse
 from kmstool.server.regions import REGIONS
 from kmstool.server.tables import cmks
+from kmstool.server.tables.sealed_rows import KeyTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,43 +38,22 @@ class DataKey:
     tags_digest: bytes = b""
 
 
-def from_row(transaction: Transaction, row: tuple[Any, ...]) -> DataKey:
-    """Return a row of the table; raise `IntegrityError` for one that was altered."""
-    return transaction.vault.seals.opened("data_key", row, _checked)
-
-
-def _checked(*values: Any) -> DataKey:
-    data_key = DataKey(*values)
-    typed = all(type(getattr(data_key, field.name)).__name__ == field.type for field in fields(data_key))
-    if not typed or data_key.state not in data_key_rules.STATES or data_key.region not in REGIONS:
-        raise _damaged(data_key)
-    return data_key
+TABLE = KeyTable(
+    "data_key",
+    DataKey,
+    "data key",
+    "data_key_id",
+    {"region": REGIONS, "state": data_key_rules.STATES},
+    "InvalidParameterValue.InvalidDataKeyId",
+    "ResourceUnavailable.DataKeyNotFound",
+    "name",
+)
+insert, update, load, newest_first = TABLE.insert, TABLE.update, TABLE.load, TABLE.newest_first
 
 
 def identity(region: str, data_key_id: str, key_id: str) -> tuple[str, ...]:
     """Return what the vault binds a blob to."""
     return "data key", region, data_key_id, key_id
-
-
-def insert(transaction: Transaction, data_key: DataKey) -> None:
-    """Add a data key."""
-    query = "INSERT INTO data_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    transaction.db.execute(query, (*astuple(data_key), _seal(transaction, data_key)))
-
-
-def load(transaction: Transaction, data_key_id: str) -> DataKey:
-    """Return the data key of this region, or refuse with `InvalidDataKeyId` or `DataKeyNotFound`."""
-    if not cmk_rules.is_key_id(data_key_id):
-        raise refuse("InvalidParameterValue.InvalidDataKeyId", f"the data key id {data_key_id!r} is no UUID")
-    found = transaction.db.execute(
-        "SELECT * FROM data_key WHERE data_key_id = ? AND region = ?", (data_key_id, transaction.region.name)
-    )
-    row = found.fetchone()
-    if row is None:
-        raise refuse(
-            "ResourceUnavailable.DataKeyNotFound", f"there is no data key {data_key_id} in {transaction.region.name}"
-        )
-    return from_row(transaction, row)
 
 
 def usable(call: Call, data_key_id: str) -> DataKey:
@@ -90,45 +69,16 @@ def usable(call: Call, data_key_id: str) -> DataKey:
 
 def cmk_of(transaction: Transaction, data_key: DataKey) -> cmks.Cmk:
     """Return the CMK that a data key is under. Raises `IntegrityError` if it is gone, for they go together."""
-    row = transaction.db.execute("SELECT * FROM cmk WHERE key_id = ?", (data_key.key_id,)).fetchone()
-    if row is None:
-        raise _damaged(data_key)
-    return cmks.from_row(transaction, row)
-
-
-def newest_first(transaction: Transaction) -> list[DataKey]:
-    """Return all data keys of this region."""
-    query = "SELECT * FROM data_key WHERE region = ? ORDER BY created DESC, rowid DESC"
-    return [from_row(transaction, row) for row in transaction.db.execute(query, (transaction.region.name,))]
-
-
-def count(transaction: Transaction) -> int:
-    """Return how many data keys there are in this region."""
-    found: int = transaction.db.execute(
-        "SELECT count(*) FROM data_key WHERE region = ?", (transaction.region.name,)
-    ).fetchone()[0]
-    return found
-
-
-def update(transaction: Transaction, data_key: DataKey) -> None:
-    """Write what may change of a data key."""
-    transaction.db.execute(
-        "UPDATE data_key SET name = ?, description = ?, state = ?, deletion_date = ?, seal = ? WHERE data_key_id = ?",
-        (
-            data_key.name,
-            data_key.description,
-            data_key.state,
-            data_key.deletion_date,
-            _seal(transaction, data_key),
-            data_key.data_key_id,
-        ),
-    )
+    cmk = cmks.TABLE.find(transaction, data_key.key_id)
+    if cmk is None:
+        raise TABLE.damaged(data_key)
+    return cmk
 
 
 def destroy(transaction: Transaction, data_key_id: str) -> None:
     """Destroy a data key and its tags; SQLite overwrites the bytes (`secure_delete`)."""
     transaction.db.execute("DELETE FROM tag WHERE key_id = ?", (data_key_id,))
-    transaction.db.execute("DELETE FROM data_key WHERE data_key_id = ?", (data_key_id,))
+    TABLE.delete(transaction, data_key_id)
 
 
 def of_cmk(transaction: Transaction, key_id: str) -> list[str]:
@@ -147,7 +97,7 @@ def plaintext(transaction: Transaction, data_key: DataKey) -> bytes:
     sealed = blobs.parse(blob(transaction, data_key))
     opened = cmks.unseal(transaction, cmk_of(transaction, data_key), sealed, data_key.context)
     if len(opened) != data_key.byte_count:
-        raise _damaged(data_key)
+        raise TABLE.damaged(data_key)
     return opened
 
 
@@ -167,11 +117,3 @@ def metadata(transaction: Transaction, data_key: DataKey) -> dict[str, Any]:
         "Origin": data_key.origin,
         **cmks.account_fields(data_key.data_key_id),
     }
-
-
-def _seal(transaction: Transaction, data_key: DataKey) -> bytes:
-    return transaction.vault.seals.make("data_key", astuple(data_key))
-
-
-def _damaged(data_key: DataKey) -> IntegrityError:
-    return seals.damaged(f"the row of the data key {data_key.data_key_id!r}")

@@ -18,8 +18,23 @@ from kmstool.errors import InputError, IntegrityError
 from kmstool.server.call import Transaction, refuse
 from kmstool.server.tables import cmks
 from kmstool.server.tables.cmks import Cmk
+from kmstool.server.tables.sealed_rows import SealedTable
 
 TOKEN_BYTES = 96
+
+
+@dataclass(frozen=True, slots=True)
+class WrappingKey:
+    """One row: the private half, wrapped by the vault, and the SHA-256 of the token; `valid_to` is in Unix seconds."""
+
+    key_id: str
+    algorithm: words.EncryptionAlgorithm
+    private_key: bytes = field(repr=False)
+    token_digest: bytes
+    valid_to: int
+
+
+TABLE = SealedTable("import_parameters", WrappingKey, "import of the key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +54,10 @@ def issue(transaction: Transaction, cmk: Cmk, algorithm: words.EncryptionAlgorit
     valid_to = transaction.now + byok.TOKEN_SECONDS
     wrapped = transaction.vault.wrap(identity(cmk.region, cmk.key_id, algorithm, _digest(token)), rsa.to_pkcs8(key))
     # Wrapping keys that are no longer of use are not kept for whoever recorded what they wrapped.
-    transaction.db.execute("DELETE FROM import_parameters WHERE valid_to <= ?", (transaction.now,))
-    row = (cmk.key_id, algorithm, wrapped, _digest(token), valid_to)
-    sealed = (*row, transaction.vault.seals.make("import_parameters", row))
-    transaction.db.execute("INSERT OR REPLACE INTO import_parameters VALUES (?, ?, ?, ?, ?, ?)", sealed)
+    transaction.db.execute(
+        "DELETE FROM import_parameters WHERE valid_to <= ? OR key_id = ?", (transaction.now, cmk.key_id)
+    )
+    TABLE.insert(transaction, WrappingKey(cmk.key_id, algorithm, wrapped, _digest(token), valid_to))
     return Issued(rsa.to_spki(key.public_key()), token, valid_to)
 
 
@@ -54,19 +69,19 @@ def unwrap(transaction: Transaction, cmk: Cmk, token: bytes, encrypted: bytes) -
     """
     if len(token) != TOKEN_BYTES or token[:16] != uuid.UUID(cmk.key_id).bytes:
         raise refuse("InvalidParameter", f"the import token is not one of the key {cmk.key_id}")
-    row = transaction.db.execute("SELECT * FROM import_parameters WHERE key_id = ?", (cmk.key_id,)).fetchone()
-    if row is not None:
-        if [type(value) for value in row] != [str, str, bytes, bytes, int, bytes]:
-            raise cmks.damaged(cmk)
-        transaction.vault.seals.check("import_parameters", row)
-    _, name, wrapped, digest, valid_to, _ = row or ("", "", b"", b"", 0, b"")
-    if not hmac.compare_digest(digest, _digest(token)) or valid_to <= transaction.now:
+    issued = TABLE.find(transaction, cmk.key_id)
+    if (
+        issued is None
+        or not hmac.compare_digest(issued.token_digest, _digest(token))
+        or issued.valid_to <= transaction.now
+    ):
         # Rows that are over go when the next key asks, so the one is not always told from the other.
         message = "the import token is over 24 hours old, or a newer one was asked for"
         raise refuse("ResourceUnavailable.TokenExpired", message)
-    key = rsa.load_private_key(transaction.vault.unwrap(identity(cmk.region, cmk.key_id, name, digest), wrapped))
+    row = identity(cmk.region, cmk.key_id, issued.algorithm, issued.token_digest)
+    key = rsa.load_private_key(transaction.vault.unwrap(row, issued.private_key))
     try:
-        return rsa.decrypt(key, byok.algorithm(name), encrypted)
+        return rsa.decrypt(key, issued.algorithm, encrypted)
     except (InputError, IntegrityError) as error:
         raise refuse("InvalidParameter.DecryptMaterialError", "the key material cannot be unwrapped") from error
 

@@ -15,11 +15,12 @@ from typing import Any
 from kmstool.api import cmk_rules, protocol
 from kmstool.crypto import cbc
 from kmstool.crypto.aead import KEY_BYTES, Algorithm
-from kmstool.errors import InputError, IntegrityError
+from kmstool.errors import InputError
 from kmstool.server import seals
 from kmstool.server.call import Call, Transaction, refuse
 from kmstool.server.regions import WHITE_BOX
 from kmstool.server.tables import cmks
+from kmstool.server.tables.sealed_rows import KeyTable
 from kmstool.whitebox import binding, generator, key_file
 from kmstool.whitebox.block_ciphers import Direction
 
@@ -41,6 +42,15 @@ class WhiteBoxKey:
     wrapped: bytes = field(repr=False)
     tags_digest: bytes = b""
     devices_digest: bytes = b""
+
+
+TABLE = KeyTable(
+    "white_box_key",
+    WhiteBoxKey,
+    "white-box key",
+    allowed={"region": WHITE_BOX, "state": cmk_rules.WHITE_BOX_STATES},
+)
+insert, update, load, newest_first = TABLE.insert, TABLE.update, TABLE.load, TABLE.newest_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,39 +76,6 @@ def wrap(transaction: Transaction, region: str, key_id: str, algorithm: Algorith
     return transaction.vault.wrap(identity(region, key_id, algorithm), secret)
 
 
-def insert(transaction: Transaction, key: WhiteBoxKey) -> None:
-    """Add a key."""
-    query = "INSERT INTO white_box_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    transaction.db.execute(query, (*astuple(key), _seal(transaction, key)))
-
-
-def from_row(transaction: Transaction, row: tuple[Any, ...]) -> WhiteBoxKey:
-    """Return a row of the table; raise `IntegrityError` for one that was altered."""
-    return transaction.vault.seals.opened("white_box_key", row, _checked)
-
-
-def _checked(*values: Any) -> WhiteBoxKey:
-    key = WhiteBoxKey(*values)
-    if [type(value) for value in values] != [*[str] * 6, int, bytes, bytes, bytes]:
-        raise _damaged(key)
-    if key.region not in WHITE_BOX or key.state not in cmk_rules.WHITE_BOX_STATES or key.algorithm not in KEY_BYTES:
-        raise _damaged(key)
-    return key
-
-
-def load(transaction: Transaction, key_id: str) -> WhiteBoxKey:
-    """Return the key of this region, or refuse with `InvalidKeyId` or `ResourceNotFound`."""
-    if not cmk_rules.is_key_id(key_id):
-        raise refuse("InvalidParameterValue.InvalidKeyId", f"the key id {key_id!r} is no UUID")
-    found = transaction.db.execute(
-        "SELECT * FROM white_box_key WHERE key_id = ? AND region = ?", (key_id, transaction.region.name)
-    )
-    row = found.fetchone()
-    if row is None:
-        raise refuse("ResourceNotFound", f"there is no white-box key {key_id} in {transaction.region.name}")
-    return from_row(transaction, row)
-
-
 def usable(call: Call, key_id: str) -> WhiteBoxKey:
     """Return the key if the action that was called is allowed on it (the table in `cmk_rules`)."""
     key = load(call, key_id)
@@ -108,22 +85,11 @@ def usable(call: Call, key_id: str) -> WhiteBoxKey:
     return key
 
 
-def newest_first(transaction: Transaction) -> list[WhiteBoxKey]:
-    """Return all keys of this region."""
-    query = "SELECT * FROM white_box_key WHERE region = ? ORDER BY created DESC, rowid DESC"
-    return [from_row(transaction, row) for row in transaction.db.execute(query, (transaction.region.name,))]
-
-
-def set_state(transaction: Transaction, key: WhiteBoxKey, state: str) -> None:
-    """Bring a key into a state."""
-    _update(transaction, replace(key, state=state))
-
-
 def destroy(transaction: Transaction, key: WhiteBoxKey) -> None:
     """Destroy a key and all that belongs to it; SQLite overwrites the bytes (`secure_delete`)."""
     transaction.db.execute("DELETE FROM device WHERE key_id = ?", (key.key_id,))
     transaction.db.execute("DELETE FROM tag WHERE key_id = ?", (key.key_id,))
-    transaction.db.execute("DELETE FROM white_box_key WHERE key_id = ?", (key.key_id,))
+    TABLE.delete(transaction, key.key_id)
     # Who can read tables can find the key in them.
     _tables.cache_clear()
 
@@ -136,7 +102,7 @@ def devices(transaction: Transaction, key: WhiteBoxKey) -> list[Device]:
     query = "SELECT number, fingerprint, description FROM device WHERE key_id = ? ORDER BY number"
     rows = transaction.db.execute(query, (key.key_id,)).fetchall()
     if seals.digest(rows) != key.devices_digest:
-        raise _damaged(key)
+        raise TABLE.damaged(key)
     return [Device(*row[1:]) for row in rows]
 
 
@@ -145,14 +111,14 @@ def bind(transaction: Transaction, key: WhiteBoxKey, bound: Sequence[Device]) ->
     transaction.db.execute("DELETE FROM device WHERE key_id = ?", (key.key_id,))
     rows = [(number, *astuple(device)) for number, device in enumerate(bound)]
     transaction.db.executemany("INSERT INTO device VALUES (?, ?, ?, ?)", [(key.key_id, *row) for row in rows])
-    _update(transaction, replace(key, devices_digest=seals.digest(rows)))
+    update(transaction, replace(key, devices_digest=seals.digest(rows)))
 
 
 def secret(transaction: Transaction, key: WhiteBoxKey) -> bytes:
     """Return key and seed. Raises `IntegrityError` for a row that is damaged or stood elsewhere."""
     plain = transaction.vault.unwrap(identity(key.region, key.key_id, key.algorithm), key.wrapped)
     if len(plain) != secret_bytes(key.algorithm):
-        raise _damaged(key)
+        raise TABLE.damaged(key)
     return plain
 
 
@@ -192,16 +158,6 @@ def info(transaction: Transaction, key: WhiteBoxKey) -> dict[str, Any]:
     }
 
 
-def _update(transaction: Transaction, key: WhiteBoxKey) -> None:
-    """Write what may change of a key."""
-    query = "UPDATE white_box_key SET state = ?, devices_digest = ?, seal = ? WHERE key_id = ?"
-    transaction.db.execute(query, (key.state, key.devices_digest, _seal(transaction, key), key.key_id))
-
-
-def _seal(transaction: Transaction, key: WhiteBoxKey) -> bytes:
-    return transaction.vault.seals.make("white_box_key", astuple(key))
-
-
 def _key_file(key: WhiteBoxKey, direction: Direction, own: bytes, fingerprints: Sequence[str]) -> bytes:
     try:
         return key_file.write(
@@ -209,7 +165,7 @@ def _key_file(key: WhiteBoxKey, direction: Direction, own: bytes, fingerprints: 
         )
     except InputError as error:
         # Fingerprints are checked before they are stored.
-        raise _damaged(key) from error
+        raise TABLE.damaged(key) from error
 
 
 # Lists show both keys of every row; this is enough for all rows of a region (6 MB).
@@ -222,7 +178,3 @@ def _tables(algorithm: Algorithm, direction: Direction, own: bytes) -> bytes:
 def identity(region: str, key_id: str, algorithm: str) -> tuple[str, ...]:
     """Return what the vault binds key and seed to."""
     return "white-box key", region, key_id, algorithm
-
-
-def _damaged(key: WhiteBoxKey) -> IntegrityError:
-    return seals.damaged(f"the row of the white-box key {key.key_id!r}")

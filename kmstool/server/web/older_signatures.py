@@ -21,7 +21,7 @@ _MAX_SHOWN, _MAX_SECRET_ID = 80, 200
 
 def authenticate(request: HttpRequest, lookup: Lookup, *, lenient: bool) -> SignedCall:
     """Return the call if its signature is good; raise the API's error for each way in which it is not."""
-    fields = _fields(request, lookup)
+    fields = form(request, lookup)
     for name in ("Signature", "SecretId", "Timestamp", "Action", "Version", "Nonce"):
         if name not in fields:
             raise refusals.unsigned() if name == "Signature" else refusals.missing(name)
@@ -46,7 +46,8 @@ def is_form(request: HttpRequest) -> bool:
     return limits.media_type(request) == limits.FORM
 
 
-def _fields(request: HttpRequest, lookup: Lookup) -> Mapping[str, str]:
+def form(request: HttpRequest, lookup: Lookup) -> Mapping[str, str]:
+    """Return the fields of a request, whose signature has not been looked at; raise for one that names no key of ours."""
     if request.method != "GET" and not is_form(request):
         raise refusals.unsigned()
     limits.check_length(request, len(request.body))

@@ -1,0 +1,115 @@
+"""The way out of every failure that has one, as a command or an option: the one place that knows both sides.
+
+Below, errors carry a reason and facts. A template says `{key}` where a command needs a name; where no fact tells
+which, it says KEY.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+from kmstool.errors import KmsToolError, Reason
+
+REASONS: Mapping[Reason, str] = {
+    Reason.ALGORITHM_NOT_NAMED: "give it with --algorithm",
+    Reason.BUNDLE_ALTERED: "use another copy of the folder, or make it anew with kmstool whitebox bundle",
+    Reason.BUNDLE_WITHOUT_MAC: "make it anew with kmstool whitebox bundle; for a profile: log in again",
+    Reason.CREDENTIAL_MISSING: "kmstool auth login --profile {profile}",
+    Reason.CREDENTIAL_UNREADABLE: "log in again: kmstool auth login --profile {profile}",
+    Reason.DATA_KEY_CONTEXT: "give the --context that the data key was generated with",
+    Reason.DATA_KEY_SIZE: "make one for it: kmstool data-key generate --bytes {bytes}",
+    Reason.DATA_KEY_UNKNOWN: "see what there is: kmstool data-key list{elsewhere}",
+    Reason.DEADLINE_PASSED: "give it more: --max-wait SECONDS",
+    Reason.DEVICE_NOT_BOUND: "this device is not bound to the white-box key: bind the fingerprint that kmstool fingerprint "
+    "prints here, then download the decrypt key anew",
+    Reason.DEVICE_UNNAMED: "make a secret that stays with it, kmstool random {characters}, and give it in KMSTOOL_DEVICE_SECRET",
+    Reason.DEVICES_CHANGED: "see what became of it: kmstool fingerprint list --key {key}",
+    Reason.DIGEST_SIZE: "make it with kmstool digest, by {digest}",
+    Reason.FILE_EXISTS: "choose another name, or add --force to replace it",
+    Reason.FINGERPRINT_LIST_MALFORMED: "kmstool fingerprint template prints a list to fill in",
+    Reason.FINGERPRINT_MALFORMED: "kmstool fingerprint prints that of the device it runs on",
+    Reason.FINGERPRINT_NOT_BOUND: "see those that are: kmstool fingerprint list --key {key}",
+    Reason.HEADER_AND_PAYLOAD: "kmstool envelope decrypt PAYLOAD --detached HEADER",
+    Reason.HEADER_MISSING: "add --detached HEADER",
+    Reason.KEY_UNKNOWN: "see what there is: kmstool key list{elsewhere}",
+    Reason.LEGACY_NOT_BASE64: "add --raw if it is bytes",
+    Reason.LEGACY_ZEROS: "say which: --trailing-zeros strip-block, or keep",
+    Reason.MATERIAL_ENCODING: "it looks like {encoding}: add --encoding {encoding}",
+    Reason.MATERIAL_SIZE: "openssl rand -out FILE {bytes} makes some; in hex or base64 it needs --encoding",
+    Reason.MATERIAL_UNWRAPPED: "give what kmstool material wrap made, or the {bytes} bytes that another program wrapped",
+    Reason.MATERIAL_WRAPPED_FOR_OTHERS: "wrap the material again with these parameters: kmstool material wrap",
+    Reason.MANIFEST_UNREADABLE: "--no-manifest does without it: what is missing or extra is not noticed then",
+    Reason.NO_BUNDLE: "make the folder with kmstool whitebox bundle",
+    Reason.NO_CREDENTIALS: "for the embedded KMS run kmstool init --local once, or add --profile local; "
+    "for Tencent Cloud run kmstool auth login, or set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY",
+    Reason.NO_ENVELOPE: "give a file that kmstool envelope encrypt made",
+    Reason.NO_FITTING_KEY: "name the key or a profile that reaches one of them, or a private key with --identity",
+    Reason.NO_RECORD_HERE: "without --server-side the data key is opened here and can go to any region",
+    Reason.OTHER_SOURCE_KEY: "name its key with --from; see first whose envelope it is: kmstool envelope inspect FILE",
+    Reason.OUTCOME_UNKNOWN: "look before you repeat it: kmstool {noun} list",
+    Reason.PARAMETERS_UNUSABLE: "get them anew: kmstool material params --key {key} -o DIR",
+    Reason.PROFILE_LOCAL_STAYS: "kmstool local reset destroys its store",
+    Reason.SM2_KEY_UNNAMED: "an SM2 key must be named with its region and id: --public-key REGION:KEYID=FILE",
+    Reason.UNREACHABLE: "check the network, proxy and endpoint: kmstool doctor",
+    Reason.VALID_TO: "for example --valid-to 365d, or leave it out: valid for ever",
+    Reason.VENDOR_LIBRARY_NEEDED: "a key file of Tencent Cloud opens with Tencent's library only: name it with --sdk-lib",
+    Reason.WHITE_BOX_KEY_ENABLED: "only a disabled key can be deleted: kmstool whitebox disable {key}",
+    Reason.WHITE_BOX_KEY_UNKNOWN: "see what there is: kmstool whitebox list{elsewhere}",
+}
+
+_NAME_RULE = "1 to 60 letters, digits, - and _, beginning with a letter or digit; kms- is kept for cloud products"
+
+CODES: Mapping[str, str] = {
+    "InvalidParameterValue.AliasAlreadyExists": "choose another alias, or see who has it: kmstool key list, kmstool whitebox list",
+    "InvalidParameterValue.InvalidAlias": _NAME_RULE,
+    "InvalidParameterValue.InvalidCiphertext": "give the same --context as at encryption, and the blob unchanged",
+    "ResourceUnavailable.CmkNotFound": "see the keys of this region: kmstool key list; a key or blob of another one "
+    "needs --region REGION",
+    "InvalidParameterValue.DataKeyNameAlreadyExists": "choose another name, or see who has it: kmstool data-key show {name}",
+    "InvalidParameterValue.InvalidDataKeyName": _NAME_RULE,
+    "InvalidParameterValue.InvalidImportKeyMaterial": "give 1 to 1,024 bytes, or a blob that was made without a context",
+    "ResourceUnavailable.DataKeyNotFound": "see the data keys of this region: kmstool data-key list",
+    "ResourceUnavailable.DataKeyDisabled": "enable it: kmstool data-key enable {name}",
+    "ResourceUnavailable.DataKeyPendingDelete": "keep it: kmstool data-key cancel-deletion {name}",
+    "ResourceUnavailable.DataKeyNotPendingDelete": "see its state: kmstool data-key show {name}",
+    "ResourceUnavailable.DataKeyStateNotSupport": "see its state: kmstool data-key show {name}; only a disabled one can be deleted",
+    "LimitExceeded.DataKeyLimitExceeded": "delete data keys that are no longer needed: kmstool data-key list",
+    "ResourceUnavailable.CmkDisabled": "see its state: kmstool key show {key}",
+    "ResourceUnavailable.CmkShouldBeDisabled": "disable it first: kmstool key disable {key}",
+    "ResourceNotFound": "see the white-box keys of this region: kmstool whitebox list",
+    "ResourceUnavailable.KeyDisabled": "enable the white-box key: kmstool whitebox enable {key}",
+    "ResourceUnavailable.NotPurchased": "white-box keys exist in ap-beijing, ap-guangzhou, ap-hongkong and ap-shanghai; "
+    "in the cloud they are bought apart",
+    "LimitExceeded.KeyLimitExceeded": "delete a white-box key that is not in use: kmstool whitebox delete KEY",
+    "LimitExceeded.FingerprintsLimitExceeded": "bind a white-box key to at most 200 devices",
+    "UnsupportedOperation.RotateNotSupported": "turn it on first: kmstool key rotation on {key}; only symmetric keys with "
+    "material made by KMS rotate",
+    "ResourceUnavailable.TokenExpired": "get new parameters and wrap the material again: kmstool material params",
+    "InvalidParameterValue.MaterialNotMatch": "import the material that the key had first; a key never takes any other",
+    "InvalidParameter.DecryptMaterialError": "wrap it with the newest parameters and their algorithm; KMS takes "
+    "16 bytes in SM regions and 32 in FIPS regions",
+    "UnsupportedOperation.NotExternalCmk": "make a key for it: kmstool key create --external",
+    "AuthFailure.SignatureExpire": "the clock of this machine is off: kmstool doctor measures it",
+    "UnsupportedOperation.UnsupportedKeyUsageInCurrentRegion": "see what there is: kmstool key algorithms",
+}
+"""By the codes of the API."""
+
+
+class _Facts(dict[str, str]):
+    """The facts of an error as words of a command line; one that is not known is its own name in capitals."""
+
+    def __missing__(self, name: str) -> str:
+        return name.upper()
+
+
+def hint_of(error: KmsToolError) -> str | None:
+    """Return what to try next, None if nothing is known: the error's own hint, else by its reason, else by its code."""
+    if error.hint is not None:
+        return error.hint
+    template = REASONS.get(error.reason) if error.reason else CODES.get(error.kms_code or "")
+    if template is None:
+        return None
+    facts = _Facts((name, shlex.quote(value)) for name, value in error.facts.items() if value)
+    facts["elsewhere"] = "".join(f" --{name} {facts[name]}" for name in ("region", "profile") if name in facts)
+    return template.format_map(facts)

@@ -1,0 +1,34 @@
+"""The services of API 3.0 that share the port's root: the KMS, and the stub of STS; a request names one by its version."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from kmstool.api import protocol
+from kmstool.server.app import EmbeddedKms, writes
+from kmstool.server.call import refuse
+from kmstool.server.web import sts
+from kmstool.server.web.claims import SignedCall
+
+
+class CurrentServices:
+    """The KMS of 2019 and STS, as `desk.Service`."""
+
+    def reads(self, call: SignedCall) -> bool:
+        """Tell whether a call only reads."""
+        return call.version == protocol.VERSION and not writes(call.action, call.params)
+
+    def perform(self, kms: EmbeddedKms, call: SignedCall) -> Mapping[str, Any]:
+        """Perform an action of the service whose version is asked for."""
+        if call.version == sts.VERSION:
+            return {"Response": sts.call(kms, call.action, call.params, call.secret_id)}
+        if call.version == protocol.VERSION:
+            return {"Response": kms.call(call.action, call.params, call.region)}
+        raise refuse("NoSuchVersion", f"there is no version {call.version!r}")
+
+    def refusal(self, code: str, message: str, request_id: str | None) -> Mapping[str, Any]:
+        """Return the object that refuses a call."""
+        fields = {"Error": {"Code": code, "Message": message}, "RequestId": request_id or str(uuid.uuid4())}
+        return {"Response": fields}
