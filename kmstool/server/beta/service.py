@@ -13,6 +13,18 @@ from kmstool.server.beta import actions, requests
 from kmstool.server.call import Call
 
 
+class EmbeddedBeta:
+    """The KMS of 2017 in one region over the store of an embedded KMS: a transport to it by itself."""
+
+    def __init__(self, kms: EmbeddedKms, region_name: str) -> None:
+        self._kms = kms
+        self._region = region_name
+
+    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Serve an action and return the fields of its answer; raises as `call` does."""
+        return call(self._kms, action, params, self._region)
+
+
 def writes(action: str) -> bool:
     """Tell whether an action may write to the store."""
     return action in beta.ACTIONS and beta.ACTIONS[action].writes
