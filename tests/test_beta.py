@@ -5,7 +5,8 @@ import pytest
 from kmstool import errors
 from kmstool.api import beta
 from kmstool.api.beta import Code
-from kmstool.kms.transport import limiter, retry
+from kmstool.kms.transport import limiter
+from kmstool.kms.transport.retry import Verdict, classify
 
 # Every code of the pages 228/9260 and 213/6982, those of 573/8889 to 8898, and one that nobody knows.
 CLASSES = {
@@ -61,8 +62,9 @@ def test_the_code_of_the_module_stands_before_the_message() -> None:
 
 
 def test_the_codes_that_pass_are_those_after_which_is_tried_again() -> None:
-    passing = {code for code in CLASSES if retry.is_passing(beta.error("Encrypt", code, "m"))}
-    unknown = {code for code in CLASSES if retry.is_unknown(beta.error("Encrypt", code, "m"))}
+    verdicts = {code: classify(beta.error("Encrypt", code, "m")) for code in CLASSES}
+    passing = {code for code, verdict in verdicts.items() if verdict in (Verdict.LATER, Verdict.UNKNOWN)}
+    unknown = {code for code, verdict in verdicts.items() if verdict is Verdict.UNKNOWN}
     assert passing == {int(code) for code in beta.LATER}
     assert unknown == {int(code) for code in beta.UNKNOWN}
     assert str(int(Code.OVER_QUOTA)) in limiter.THROTTLED

@@ -28,8 +28,8 @@ from kmstool.kms.beta.client import BetaClient
 from kmstool.kms.beta.transport import BetaTransport, host_of
 from kmstool.kms.port import Transport
 from kmstool.kms.provider import Credential, Fixed, Renewed
-from kmstool.kms.transport.limiter import Limited, Limiter, Rate
-from kmstool.kms.transport.retry import Retrying
+from kmstool.kms.transport.limiter import LimitedTransport, Limiter, Rate
+from kmstool.kms.transport.retry import RetryingTransport
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.beta.service import EmbeddedBeta
@@ -139,7 +139,7 @@ def test_the_secret_and_the_region_are_those_of_the_profile(server: Served) -> N
 
 def test_what_passes_is_tried_again(server: Served, rules: Callable[..., None]) -> None:
     slept: list[float] = []
-    retrying = Retrying(over_http(server), lookups={}, sleep=slept.append)
+    retrying = RetryingTransport(over_http(server), lookups={}, sleep=slept.append)
     for number, code in enumerate(("RequestLimitExceeded", "InternalError", "ServiceUnavailable"), 1):
         rules(action="ListKey", nth=number, code=code)
     assert retrying.call("ListKey", {})["code"] == 0
@@ -155,7 +155,7 @@ def test_a_key_is_not_made_twice_where_it_is_not_known_whether_it_was(
 ) -> None:
     before = len(list(BetaClient(over_http(server)).key_ids()))
     rules(action="CreateKey", nth=1, after=True, drop=True)
-    retrying = Retrying(over_http(server), lookups={}, sleep=lambda _: None)
+    retrying = RetryingTransport(over_http(server), lookups={}, sleep=lambda _: None)
     with pytest.raises(UnknownOutcomeError, match="CreateKey"):
         retrying.call("CreateKey", {"alias": "once"})
     assert len(list(BetaClient(over_http(server)).key_ids())) == before + 1
@@ -163,7 +163,7 @@ def test_a_key_is_not_made_twice_where_it_is_not_known_whether_it_was(
 
 def test_a_limiter_slows_down_when_this_api_says_so(server: Served, rules: Callable[..., None]) -> None:
     limiter = Limiter(Rate(per_second=100), sleep=lambda _: None)
-    limited = Limited(over_http(server), limiter)
+    limited = LimitedTransport(over_http(server), limiter)
     rules(action="ListKey", code="RequestLimitExceeded")
     with pytest.raises(LimitError):
         limited.call("ListKey", {})

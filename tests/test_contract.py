@@ -22,7 +22,7 @@ from kmstool.errors import IntegrityError, KeyStateError, KmsToolError, NotFound
 from kmstool.kms.port import Transport
 from kmstool.kms.provider import Credential, Fixed
 from kmstool.kms.transport.cloud import CloudTransport
-from kmstool.kms.transport.retry import Retrying
+from kmstool.kms.transport.retry import RetryingTransport
 from kmstool.server.app import EmbeddedKms
 from kmstool.whitebox import binding, key_file
 from tests.served import serving
@@ -336,9 +336,9 @@ def test_keys_are_listed_page_by_page(transport: Transport, key_id: str) -> None
 
 
 def test_retries_stand_before_any_of_them(transport: Transport, key_id: str) -> None:
-    """`Retrying` changes neither answers nor refusals, and sleeps for neither."""
+    """`RetryingTransport` changes neither answers nor refusals, and sleeps for neither."""
     slept: list[float] = []
-    retrying = Retrying(transport, sleep=slept.append)
+    retrying = RetryingTransport(transport, sleep=slept.append)
     assert ask(retrying, "DescribeKey", KeyId=key_id)["KeyMetadata"]["KeyId"] == key_id
     refused(retrying, NotFoundError, "ResourceUnavailable.CmkNotFound", "DescribeKey", KeyId=UNKNOWN)
     assert slept == []

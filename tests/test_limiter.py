@@ -9,8 +9,8 @@ import pytest
 
 from kmstool.api import protocol
 from kmstool.errors import KmsToolError, LimitError
-from kmstool.kms.transport.limiter import Limited, Limiter, Rate
-from kmstool.kms.transport.retry import Retrying
+from kmstool.kms.transport.limiter import LimitedTransport, Limiter, Rate
+from kmstool.kms.transport.retry import RetryingTransport
 
 ACTION = "ReEncrypt"
 FREE_CALLS = 8
@@ -167,8 +167,8 @@ class Refusing:
 def test_each_attempt_has_its_turn(clock: Clock, code: str, lowers: bool) -> None:
     limiter = Limiter(clock=clock, sleep=clock.sleep)
     kms = Refusing(code)
-    limited = Limited(kms, limiter)
-    assert Retrying(limited, sleep=clock.sleep).call(ACTION, {}) == {"RequestId": "1"}
+    limited = LimitedTransport(kms, limiter)
+    assert RetryingTransport(limited, sleep=clock.sleep).call(ACTION, {}) == {"RequestId": "1"}
     assert kms.calls == 2
     assert (limiter.rate(ACTION) < 80) == lowers
     with pytest.raises(LimitError if lowers else KmsToolError):

@@ -8,7 +8,7 @@ import pytest
 from kmstool.api import protocol
 from kmstool.errors import IntegrityError, ServiceError
 from kmstool.kms.client import KmsClient
-from kmstool.kms.transport.shield import Shielding
+from kmstool.kms.transport.shield import ShieldingTransport
 from kmstool.server.app import EmbeddedKms
 
 
@@ -29,7 +29,7 @@ class Recorder:
 
 def test_no_plaintext_passes_the_transport(kms: EmbeddedKms) -> None:
     recorder = Recorder(kms)
-    client = KmsClient(Shielding(recorder))
+    client = KmsClient(ShieldingTransport(recorder))
     key_id = client.create_key("demo", usage="ENCRYPT_DECRYPT").key_id
     blob = client.encrypt(key_id, b"the secret", {}).ciphertext_blob
     assert client.decrypt(blob, {}).plaintext == b"the secret"
@@ -48,7 +48,7 @@ def test_no_plaintext_passes_the_transport(kms: EmbeddedKms) -> None:
 
 def test_every_request_has_a_key_of_its_own(kms: EmbeddedKms) -> None:
     recorder = Recorder(kms)
-    client = KmsClient(Shielding(recorder))
+    client = KmsClient(ShieldingTransport(recorder))
     key_id = client.create_key("demo", usage="ENCRYPT_DECRYPT").key_id
     for _ in range(3):
         client.generate_data_key(key_id, "AES_128", {})
@@ -61,13 +61,13 @@ def test_every_request_has_a_key_of_its_own(kms: EmbeddedKms) -> None:
 def test_an_answer_that_is_not_wrapped_is_refused(kms: EmbeddedKms, plaintext: str) -> None:
     key_id = kms.call("CreateKey", {"Alias": "demo"})["KeyId"]
     with pytest.raises(ServiceError, match="wrap"):
-        KmsClient(Shielding(Recorder(kms, plaintext))).generate_data_key(key_id, "AES_256", {})
+        KmsClient(ShieldingTransport(Recorder(kms, plaintext))).generate_data_key(key_id, "AES_256", {})
 
 
 def test_an_answer_for_another_key_is_refused(kms: EmbeddedKms) -> None:
     key_id = kms.call("CreateKey", {"Alias": "demo"})["KeyId"]
     recorder = Recorder(kms)
-    KmsClient(Shielding(recorder)).generate_data_key(key_id, "AES_256", {})
+    KmsClient(ShieldingTransport(recorder)).generate_data_key(key_id, "AES_256", {})
     replayed = recorder.seen[-1][2]["Plaintext"]
     with pytest.raises(IntegrityError):
-        KmsClient(Shielding(Recorder(kms, replayed))).generate_data_key(key_id, "AES_256", {})
+        KmsClient(ShieldingTransport(Recorder(kms, replayed))).generate_data_key(key_id, "AES_256", {})

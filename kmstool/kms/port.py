@@ -28,7 +28,7 @@ class Transport(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class DryRun:
+class DryRunTransport:
     """A transport that lets through what only reads, and shows the first change instead of making it."""
 
     inner: Transport
@@ -43,7 +43,7 @@ class DryRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
+class TracedTransport:
     """A transport that reports each action, its duration in milliseconds and its end; never parameters."""
 
     inner: Transport

@@ -18,7 +18,7 @@ from kmstool.kms import names
 from kmstool.kms.client import KmsClient
 from kmstool.kms.credentials.sources import choose_profile
 from kmstool.kms.environment import Environment
-from kmstool.kms.port import Traced, Transport
+from kmstool.kms.port import TracedTransport, Transport
 from kmstool.kms.profiles import LOCAL, Profile
 from kmstool.kms.transport.deadline import Deadline
 from kmstool.kms.transport.limiter import Limiter, Rate
@@ -134,8 +134,8 @@ class Connections:
     def cloud(self, profile: Profile, region: str, credentials: Provider) -> Transport:
         """Return a transport to Tencent Cloud, or to what the endpoint names, with retries."""
         from kmstool.kms.transport.cloud import CloudTransport
-        from kmstool.kms.transport.limiter import Limited
-        from kmstool.kms.transport.retry import Retrying
+        from kmstool.kms.transport.limiter import LimitedTransport
+        from kmstool.kms.transport.retry import RetryingTransport
 
         client = CloudTransport(
             credentials,
@@ -144,8 +144,8 @@ class Connections:
             timeout=self.options.timeout,
             deadline=self.deadline,
         )
-        limited = Limited(self.traced(client), self.limiter)
-        return Retrying(limited, retries=self.options.retries, deadline=self.deadline)
+        limited = LimitedTransport(self.traced(client), self.limiter)
+        return RetryingTransport(limited, retries=self.options.retries, deadline=self.deadline)
 
     def local_kms(self, region: str | None = None) -> EmbeddedKms:
         """Open the embedded KMS of this machine."""
@@ -217,7 +217,7 @@ class Connections:
 
     def traced(self, transport: Transport) -> Transport:
         """Return a transport that reports its calls, if somebody wants to see them."""
-        return Traced(transport, self._trace) if self._trace else transport
+        return TracedTransport(transport, self._trace) if self._trace else transport
 
     def _resolved(self, named: KeyAddress | str, find: Callable[[KmsClient, KeyAddress], str]) -> KeyPlace:
         address = KeyAddress.parse(named) if isinstance(named, str) else named

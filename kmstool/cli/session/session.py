@@ -178,13 +178,13 @@ class Session(Prompts):
 
     def _wrapped(self, transport: Transport) -> Transport:
         if self.shield:
-            from kmstool.kms.transport.shield import Shielding
+            from kmstool.kms.transport.shield import ShieldingTransport
 
-            transport = Shielding(transport)
+            transport = ShieldingTransport(transport)
         if self.settings.dry_run:
-            from kmstool.kms.port import DryRun
+            from kmstool.kms.port import DryRunTransport
 
-            transport = DryRun(transport, self._show_change)
+            transport = DryRunTransport(transport, self._show_change)
         return transport
 
     def _show_change(self, action: str, params: Mapping[str, Any]) -> None:

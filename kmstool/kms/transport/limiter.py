@@ -144,7 +144,7 @@ class Limiter:
 
 
 @dataclass(frozen=True, slots=True)
-class Limited:
+class LimitedTransport:
     """A transport that keeps to a limiter, for each attempt: it belongs beneath the one that tries again."""
 
     inner: Transport

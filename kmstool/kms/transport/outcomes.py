@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from kmstool import words
@@ -30,18 +31,21 @@ _EXTERNAL = "2"
 
 def created_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """Find the key that CreateKey made: it has the alias, which is unique, and is as the request says, and new."""
+    alias = _text(params, "Alias")
     wanted = {
-        "Alias": params["Alias"],
+        "Alias": alias,
         "KeyUsage": params.get("KeyUsage") or words.SYMMETRIC,
         "Origin": "EXTERNAL" if str(params.get("Type")) == _EXTERNAL else "TENCENT_KMS",
         "Description": params.get("Description") or "",
     }
-    request = {"KeyUsage": "ALL", "SearchKeyAlias": params["Alias"], "Offset": 0, "Limit": 200}
-    found = _new(transport, ("ListKeyDetail", request, "KeyMetadatas"), wanted, params, since_unix)
-    if found is None:
+    request = {"KeyUsage": "ALL", "SearchKeyAlias": alias, "Offset": 0, "Limit": 200}
+    key = _new(transport, _Listing("ListKeyDetail", request, "KeyMetadatas"), wanted, params, since_unix)
+    if key is None:
         return None
-    fields = ("KeyId", "Alias", "CreateTime", "Description", "KeyState", "KeyUsage", "RequestId")
-    return {**{name: found[name] for name in fields}, "TagCode": 0, "TagMsg": ""}
+    fields = ("KeyId", "Alias", "KeyState", "KeyUsage", "RequestId")
+    numbers = {"CreateTime": answers.integer(key, "CreateTime"), "TagCode": 0, "TagMsg": ""}
+    description = {"Description": answers.optional_text(key, "Description")}
+    return {name: answers.text(key, name) for name in fields} | description | numbers
 
 
 def imported_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
@@ -49,14 +53,14 @@ def imported_data_key(transport: Transport, params: Mapping[str, Any], since_uni
 
     Who believes another's key of that name to be a copy of his own may throw away the only one.
     """
-    found = _new_data_key(transport, params, since_unix)
-    if found is None:
+    answer = _new_data_key(transport, params, since_unix)
+    if answer is None:
         return None
-    kept = transport.call("GetDataKeyPlaintext", {"DataKeyId": found["DataKeyId"]})["Plaintext"]
-    sent = params["ImportKeyMaterial"]
-    if str(params["ImportType"]) != _RAW_BYTES:
-        sent = transport.call("Decrypt", {"CiphertextBlob": sent})["Plaintext"]
-    return found if hmac.compare_digest(kept.encode(), sent.encode()) else None
+    kept = answers.text(transport.call("GetDataKeyPlaintext", {"DataKeyId": answer["DataKeyId"]}), "Plaintext")
+    sent = _text(params, "ImportKeyMaterial")
+    if str(params.get("ImportType")) != _RAW_BYTES:
+        sent = answers.text(transport.call("Decrypt", {"CiphertextBlob": sent}), "Plaintext")
+    return answer if hmac.compare_digest(kept.encode(), sent.encode()) else None
 
 
 def hosted_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
@@ -65,35 +69,35 @@ def hosted_data_key(transport: Transport, params: Mapping[str, Any], since_unix:
     Only a request that hosts the data key comes here. One that was made under another
     context is another's. The plaintext is wrapped if the request wanted that.
     """
-    found = _new_data_key(transport, params, since_unix)
-    if found is None:
+    answer = _new_data_key(transport, params, since_unix)
+    if answer is None:
         return None
-    named = {"DataKeyId": found["DataKeyId"]}
+    named = {"DataKeyId": answer["DataKeyId"]}
     wish = {name: params[name] for name in ("EncryptionPublicKey", "EncryptionAlgorithm") if name in params}
-    blob = transport.call("GetDataKeyCiphertextBlob", named)["CiphertextBlob"]
+    blob = answers.blob(transport.call("GetDataKeyCiphertextBlob", named))
     context = {name: params[name] for name in ("EncryptionContext",) if name in params}
     try:
         transport.call("Decrypt", {"CiphertextBlob": blob} | context | wish)
     except IntegrityError:
         return None
-    plaintext = transport.call("GetDataKeyPlaintext", named | wish)["Plaintext"]
-    return found | {"Plaintext": plaintext, "CiphertextBlob": blob}
+    plaintext = answers.text(transport.call("GetDataKeyPlaintext", named | wish), "Plaintext")
+    return answer | {"Plaintext": plaintext, "CiphertextBlob": blob}
 
 
 def created_white_box_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """Find the key that CreateWhiteBoxKey made, as `created_key` does."""
     wanted = {name: params.get(name) or "" for name in ("Alias", "Algorithm", "Description")}
-    found = _new(transport, ("DescribeWhiteBoxKeyDetails", {}, "KeyInfos"), wanted, params, since_unix)
-    if found is None:
+    key = _new(transport, _Listing("DescribeWhiteBoxKeyDetails", {}, "KeyInfos"), wanted, params, since_unix)
+    if key is None:
         return None
     fields = ("KeyId", "EncryptKey", "DecryptKey", "RequestId")
-    return {**{name: found[name] for name in fields}, "TagCode": 0, "TagMsg": ""}
+    return {**{name: answers.text(key, name) for name in fields}, "TagCode": 0, "TagMsg": ""}
 
 
 def deleted_white_box_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """See whether the white-box key is gone."""
     try:
-        transport.call("DescribeWhiteBoxKey", {"KeyId": params["KeyId"]})
+        transport.call("DescribeWhiteBoxKey", {"KeyId": _text(params, "KeyId")})
     except NotFoundError as error:
         return {"RequestId": error.request_id}
     return None
@@ -102,24 +106,25 @@ def deleted_white_box_key(transport: Transport, params: Mapping[str, Any], since
 def scheduled_deletion(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """See whether the key awaits its deletion at the time that was asked for, which may be put off to the day's end."""
     key, request_id = _describe(transport, params)
-    if key["KeyState"] != "PendingDelete":
+    if answers.text(key, "KeyState") != "PendingDelete":
         return None
-    days = (key["DeletionDate"] - since_unix) / _DAY_SECONDS - int(params["PendingWindowInDays"])
+    deletion_unix = answers.deletion(key)
+    days = (deletion_unix - since_unix) / _DAY_SECONDS - _number(params, "PendingWindowInDays")
     if not 0 <= days + _SKEW_SECONDS / _DAY_SECONDS <= 1 + 2 * _SKEW_SECONDS / _DAY_SECONDS:
         raise UnknownOutcomeError("it awaits its deletion, at another time than was asked for")
-    return {"DeletionDate": key["DeletionDate"], **_named(params), "RequestId": request_id}
+    return {"DeletionDate": deletion_unix, **_named(params), "RequestId": request_id}
 
 
 def cancelled_deletion(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """See whether the key no longer awaits its deletion."""
     key, request_id = _describe(transport, params)
-    return None if key["KeyState"] == "PendingDelete" else {**_named(params), "RequestId": request_id}
+    return None if answers.text(key, "KeyState") == "PendingDelete" else {**_named(params), "RequestId": request_id}
 
 
 def rotated_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """See that the key was not rotated since; whose a rotation is, KMS does not tell."""
     key, _ = _describe(transport, params)
-    if (key.get("LastRotateTime") or 0) >= since_unix - _SKEW_SECONDS:
+    if answers.optional_integer(key, "LastRotateTime") >= since_unix - _SKEW_SECONDS:
         raise UnknownOutcomeError("it was rotated just now, by this request or by another one")
     return None
 
@@ -129,7 +134,7 @@ def renamed(name: str) -> Lookup:
 
     def lookup(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
         key, request_id = _describe(transport, params)
-        return {"RequestId": request_id} if key[name] == params[name] else None
+        return {"RequestId": request_id} if answers.text(key, name) == _text(params, name) else None
 
     return lookup
 
@@ -139,7 +144,7 @@ def in_state(state: str) -> Lookup:
 
     def lookup(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
         key, request_id = _describe(transport, params)
-        return {"RequestId": request_id} if key["KeyState"] == state else None
+        return {"RequestId": request_id} if answers.text(key, "KeyState") == state else None
 
     return lookup
 
@@ -163,67 +168,97 @@ LOOKUPS: Mapping[str, Lookup] = {
 }
 
 
-def _named(params: Mapping[str, Any]) -> dict[str, Any]:
+def _text(params: Mapping[str, Any], name: str) -> str:
+    """Return a parameter of a request, which a caller may have made of anything."""
+    value = params.get(name)
+    if not isinstance(value, str):
+        raise UnknownOutcomeError(f"the request has no text {name} to look for")
+    return value
+
+
+def _number(params: Mapping[str, Any], name: str) -> int:
+    """Return a parameter with a whole number, which may be written as text too."""
+    try:
+        return int(str(params.get(name)))
+    except ValueError as error:
+        raise UnknownOutcomeError(f"the request has no number {name} to look for") from error
+
+
+def _named(params: Mapping[str, Any]) -> dict[str, str]:
     """Return the id of the key or data key that a request is about."""
-    return {name: params[name] for name in ("DataKeyId", "KeyId") if name in params}
+    return {name: _text(params, name) for name in ("DataKeyId", "KeyId") if name in params}
 
 
 def _new_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """Find a data key with the name, which is unique, that is as the request says, and new."""
-    name = params["DataKeyName"]
-    wanted = {"DataKeyName": name, "Description": params.get("Description") or ""}
+    name = _text(params, "DataKeyName")
+    wanted: dict[str, Any] = {"DataKeyName": name, "Description": params.get("Description") or ""}
     if params.get("KeyId"):
         wanted["KeyId"] = params["KeyId"]
-    if size := params.get("NumberOfBytes") or KEY_SPECS.get(str(params.get("KeySpec"))):
-        wanted["NumberOfBytes"] = int(size)
+    if params.get("NumberOfBytes"):
+        wanted["NumberOfBytes"] = _number(params, "NumberOfBytes")
+    elif size := KEY_SPECS.get(str(params.get("KeySpec"))):
+        wanted["NumberOfBytes"] = size
     request = {"SearchKeyAlias": name, "Offset": 0, "Limit": 200}
-    found = _new(transport, ("ListDataKeyDetail", request, "DataKeyMetadatas"), wanted, params, since_unix)
-    if found is None:
+    data_key = _new(transport, _Listing("ListDataKeyDetail", request, "DataKeyMetadatas"), wanted, params, since_unix)
+    if data_key is None:
         return None
-    return {**{name: found[name] for name in ("KeyId", "DataKeyId", "RequestId")}, "TagCode": 0, "TagMsg": ""}
+    ids = {name: answers.text(data_key, name) for name in ("KeyId", "DataKeyId", "RequestId")}
+    return {**ids, "TagCode": 0, "TagMsg": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """An action that lists, and the field of its answer with the list."""
+
+    action: str
+    request: Mapping[str, Any]
+    field: str
+
+    def first(self, transport: Transport, wanted: Mapping[str, Any], **filters: Any) -> dict[str, Any] | None:
+        """Return the first item with the wanted fields, and the answer's RequestId beside them."""
+        answer = transport.call(self.action, {**self.request, **filters})
+        for item in answers.objects(answer, self.field):
+            if all((item.get(name) or "") == value for name, value in wanted.items()):
+                return {**item, "RequestId": answers.text(answer, "RequestId")}
+        return None
 
 
 def _new(
-    transport: Transport,
-    listing: tuple[str, Mapping[str, Any], str],
-    wanted: Mapping[str, Any],
-    params: Mapping[str, Any],
-    since_unix: int,
+    transport: Transport, listing: _Listing, wanted: Mapping[str, Any], params: Mapping[str, Any], since_unix: int
 ) -> dict[str, Any] | None:
-    """Find what a listing (action, request, field) has with the wanted fields and the tags of a request, if it is new.
+    """Find what a listing has with the wanted fields and the tags of a request, if it is new.
 
     Who made it shows nowhere: raises `UnknownOutcomeError` for what may be older than the request,
     and for what is as it should be but for the tags.
     """
-    found = _listed(transport, listing, wanted, {})
-    if found is None or found["CreateTime"] < since_unix - _SKEW_SECONDS:
+    item = listing.first(transport, wanted)
+    if item is None:
         return None
-    if found["CreateTime"] < since_unix - _SAME_SECONDS:
+    created_unix = answers.integer(item, "CreateTime")
+    if created_unix < since_unix - _SKEW_SECONDS:
+        return None
+    if created_unix < since_unix - _SAME_SECONDS:
         raise UnknownOutcomeError("there is one like it, made a little earlier")
     if params.get("Tags"):
-        tags = [{"TagKey": tag["TagKey"], "TagValue": [tag["TagValue"]]} for tag in params["Tags"]]
-        if _listed(transport, listing, wanted, {"TagFilters": tags}) is None:
+        tags = [{"TagKey": tag.get("TagKey"), "TagValue": [tag.get("TagValue")]} for tag in _objects(params, "Tags")]
+        if listing.first(transport, wanted, TagFilters=tags) is None:
             raise UnknownOutcomeError("there is one like it, without its tags")
-    return found
+    return item
 
 
-def _listed(
-    transport: Transport,
-    listing: tuple[str, Mapping[str, Any], str],
-    wanted: Mapping[str, Any],
-    filters: Mapping[str, Any],
-) -> dict[str, Any] | None:
-    action, request, field = listing
-    answer = transport.call(action, {**request, **filters})
-    for item in answers.objects(answer, field):
-        if all((item.get(name) or "") == value for name, value in wanted.items()):
-            return {**item, "RequestId": answer["RequestId"]}
-    return None
+def _objects(params: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    value = params.get(name)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise UnknownOutcomeError(f"the request has no list {name} to look for")
+    return value
 
 
 def _describe(transport: Transport, params: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     kind = "DataKey" if "DataKeyId" in params else "Key"
     answer = transport.call(f"Describe{kind}", _named(params))
-    found = answer[f"{kind}Metadata"]
-    answers.same(found, f"{kind}Id", params[f"{kind}Id"])
-    return found, answer["RequestId"]
+    metadata = answer.get(f"{kind}Metadata")
+    if not isinstance(metadata, dict):
+        raise answers.missing(f"{kind}Metadata")
+    answers.same(metadata, f"{kind}Id", _text(params, f"{kind}Id"))
+    return metadata, answers.text(answer, "RequestId")

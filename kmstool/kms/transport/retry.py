@@ -1,4 +1,4 @@
-"""Cancel, retry, or retry later: exponential back-off with full jitter, bounded by number and time.
+"""Cancel, retry, or retry later: what a failure means, how long to wait, and the short loop that follows from both.
 
 After an outcome that is not known, an action that must not happen twice is looked up
 before it is asked for again (`outcomes`). The classes are those of Tencent's
@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from enum import Enum, auto
 from typing import Any
 
 from kmstool.api import protocol
@@ -25,22 +26,55 @@ _LONGEST_SECONDS = 20.0
 
 _LATER = (
     "RequestLimitExceeded",
-    "InternalError",
-    "ServiceUnavailable",
     "ResourceInsufficient",
     "UnsupportedOperation.ServiceTemporaryUnavailable",
     "FailedOperation.RotateTaskRunning",
-    # Those of the KMS of 2017 (`beta.Code`).
+    # One of the KMS of 2017 (`beta.Code`).
     "4400",
-    "6000",
-    "6200",
 )
 # A key can be rotated once in 24 hours; no waiting of ours helps.
 _NEVER = ("RequestLimitExceeded.RotateRateLimited",)
 _UNKNOWN = ("InternalError", "ServiceUnavailable", "6000", "6200")
 
 
-class Retrying:
+class Verdict(Enum):
+    """What a failure means for the request that met it."""
+
+    CANCEL = auto()
+    """It fails again."""
+    NOW = auto()
+    """It was not sent."""
+    LATER = auto()
+    """KMS refused it, for the moment."""
+    UNKNOWN = auto()
+    """It may have taken effect, and may succeed if it is sent again."""
+    UNREADABLE = auto()
+    """It may have taken effect, but what answers is not KMS, and will be no better the next time."""
+
+
+def classify(error: KmsToolError) -> Verdict:
+    """Return what a failure means for the request that met it."""
+    code = error.kms_code
+    if code is None:
+        if isinstance(error, UnreachableError):
+            return Verdict.NOW
+        if isinstance(error, NetworkError):
+            return Verdict.UNKNOWN
+        return Verdict.UNREADABLE if type(error) is ServiceError else Verdict.CANCEL
+    if code in _NEVER:
+        return Verdict.CANCEL
+    if _is_among(code, _UNKNOWN):
+        return Verdict.UNKNOWN
+    return Verdict.LATER if _is_among(code, _LATER) else Verdict.CANCEL
+
+
+def backoff(attempt: int) -> float:
+    """Return the seconds to wait after an attempt, counted from 0: anything up to a bound that doubles (full jitter)."""
+    longest = min(_LONGEST_SECONDS, _FIRST_SECONDS * float(2**attempt))
+    return longest * secrets.randbelow(2**20) / 2**20
+
+
+class RetryingTransport:
     """A transport that repeats what may be repeated, within a deadline or, without one, a new one for each action.
 
     `lookups` are the ways to see what became of a lost request, none for another API; `sleep` is there for tests.
@@ -73,92 +107,63 @@ class Retrying:
             return self._call(action, params, deadline)
 
     def _call(self, action: str, params: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
-        since = int(time.time())
-        untouched, lost = protocol.changes(action, params), False
+        since_unix, lost = int(time.time()), False
         for attempt in range(self._retries + 1):
             try:
                 return self._inner.call(action, params)
             except KmsToolError as error:
-                failure = error
-            left = Retrying(
-                self._inner,
-                retries=self._retries - attempt,
-                deadline=deadline,
-                lookups=self._lookups,
-                sleep=self._sleep,
-            )
-            once = not protocol.is_repeatable(action, params)
-            if not is_passing(failure):
-                # After a lost answer the refusal may come of what the request before did itself.
-                refused_later = lost and action in self._lookups
-                if refused_later or (once and is_unreadable(failure)):
-                    found = _look_up(left, self._lookups.get(action), (action, params, since), failure)
-                    if found is not None:
-                        return found
+                failure, verdict = error, classify(error)
+            if self._must_look(verdict, action, params, lost=lost):
+                answer = self._look_up((action, params, since_unix), failure, self._retries - attempt, deadline)
+                if answer is not None:
+                    return answer
+            if verdict in (Verdict.CANCEL, Verdict.UNREADABLE):
                 raise failure
-            if is_unknown(failure):
-                untouched, lost = False, True
-                found = _look_up(left, self._lookups.get(action), (action, params, since), failure) if once else None
-                if found is not None:
-                    return found
-            pause = self._pause(attempt, failure)
+            lost = lost or verdict is Verdict.UNKNOWN
+            # A damaged packet or a closed connection: once more at once.
+            pause = 0.0 if attempt == 0 and failure.kms_code is None else backoff(attempt)
             if attempt == self._retries or not deadline.allows(pause):
-                raise _nothing_done(failure) if untouched and isinstance(failure, UnreachableError) else failure
+                break
             self._sleep(pause)
+        if verdict is Verdict.NOW and protocol.changes(action, params) and not lost:
+            raise failure.retold(f"{failure.message}; nothing was done")
         raise failure
 
-    def _pause(self, attempt: int, failure: KmsToolError) -> float:
-        if attempt == 0 and failure.kms_code is None:
-            # A damaged packet or a closed connection: once more at once.
-            return 0
-        longest = min(_LONGEST_SECONDS, _FIRST_SECONDS * float(2**attempt))
-        return longest * secrets.randbelow(2**20) / 2**20
+    def _must_look(self, verdict: Verdict, action: str, params: Mapping[str, Any], *, lost: bool) -> bool:
+        """Tell whether to see first what became of a request."""
+        if verdict in (Verdict.UNKNOWN, Verdict.UNREADABLE) and not protocol.is_repeatable(action, params):
+            return True
+        # After a lost answer the refusal may come of what the request before did itself.
+        return lost and verdict in (Verdict.CANCEL, Verdict.UNREADABLE) and action in self._lookups
 
-
-def _look_up(
-    transport: Transport, lookup: Lookup | None, request: tuple[str, Mapping[str, Any], int], failure: KmsToolError
-) -> dict[str, Any] | None:
-    (action, params, since), reason = request, failure.message
-    if lookup is not None:
+    def _look_up(
+        self, request: tuple[str, Mapping[str, Any], int], failure: KmsToolError, retries: int, deadline: Deadline
+    ) -> dict[str, Any] | None:
+        """Return the answer that was lost, None if nothing was done; raise `UnknownOutcomeError` if that stays open."""
+        (action, params, since_unix), told = request, failure.message
+        transport = RetryingTransport(
+            self._inner, retries=retries, deadline=deadline, lookups=self._lookups, sleep=self._sleep
+        )
         try:
-            return lookup(transport, params, since)
+            if action in self._lookups:
+                return self._lookups[action](transport, params, since_unix)
         except UnknownOutcomeError as error:
-            reason = error.message
-        except (KmsToolError, AttributeError, KeyError, TypeError, ValueError):
+            told = error.message
+        except KmsToolError:
             # An answer that lacks what is looked for tells as little as none.
             pass
-    raise UnknownOutcomeError(
-        f"whether {action} took effect is not known: {reason}",
-        reason=Reason.OUTCOME_UNKNOWN,
-        facts={"noun": _noun(action)},
-        kms_code=failure.kms_code,
-        request_id=failure.request_id,
-    ) from failure
+        raise UnknownOutcomeError(
+            f"whether {action} took effect is not known: {told}",
+            reason=Reason.OUTCOME_UNKNOWN,
+            facts={"noun": _noun(action)},
+            kms_code=failure.kms_code,
+            request_id=failure.request_id,
+        ) from failure
+
+
+def _is_among(code: str, prefixes: tuple[str, ...]) -> bool:
+    return any(code == prefix or code.startswith(prefix + ".") for prefix in prefixes)
 
 
 def _noun(action: str) -> str:
     return "whitebox" if "WhiteBox" in action else "data-key" if "DataKey" in action else "key"
-
-
-def _nothing_done(failure: UnreachableError) -> UnreachableError:
-    return failure.retold(f"{failure.message}; nothing was done")
-
-
-def is_passing(error: KmsToolError) -> bool:
-    """Tell whether the same request may succeed later."""
-    code = error.kms_code
-    if code is None:
-        return isinstance(error, NetworkError)
-    return code not in _NEVER and any(code == prefix or code.startswith(prefix + ".") for prefix in _LATER)
-
-
-def is_unreadable(error: KmsToolError) -> bool:
-    """Tell whether an answer came that is none of KMS's, so that the request may have taken effect."""
-    return type(error) is ServiceError and error.kms_code is None
-
-
-def is_unknown(error: KmsToolError) -> bool:
-    """Tell whether the request may have taken effect all the same."""
-    if error.kms_code:
-        return error.kms_code in _UNKNOWN
-    return isinstance(error, NetworkError) and not isinstance(error, UnreachableError)

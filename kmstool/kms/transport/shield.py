@@ -20,7 +20,7 @@ ACTIONS = ("Decrypt", "GenerateDataKey", "GetDataKeyPlaintext")
 _ALGORITHM = "SM2_C1C3C2_ASN1"
 
 
-class Shielding:
+class ShieldingTransport:
     """Asks for wrapped answers where KMS can give them, and unwraps them."""
 
     def __init__(self, inner: Transport) -> None:
