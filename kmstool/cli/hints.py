@@ -1,4 +1,4 @@
-"""The way out of every failure that has one, as a command or an option: the one place that knows both sides.
+"""The way out of every failure that has one, as a command or an option: here meet errors and the command line.
 
 Below, errors carry a reason and facts. A template says `{key}` where a command needs a name; where no fact tells
 which, it says KEY.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
+from kmstool.cli.code_hints import CODES, By
 from kmstool.errors import KmsToolError, Reason
 
 REASONS: Mapping[Reason, str] = {
@@ -58,58 +59,32 @@ REASONS: Mapping[Reason, str] = {
     Reason.WHITE_BOX_KEY_UNKNOWN: "see what there is: kmstool whitebox list{elsewhere}",
 }
 
-_NAME_RULE = "1 to 60 letters, digits, - and _, beginning with a letter or digit; kms- is kept for cloud products"
-
-CODES: Mapping[str, str] = {
-    "InvalidParameterValue.AliasAlreadyExists": "choose another alias, or see who has it: kmstool key list, kmstool whitebox list",
-    "InvalidParameterValue.InvalidAlias": _NAME_RULE,
-    "InvalidParameterValue.InvalidCiphertext": "give the same --context as at encryption, and the blob unchanged",
-    "ResourceUnavailable.CmkNotFound": "see the keys of this region: kmstool key list; a key or blob of another one "
-    "needs --region REGION",
-    "InvalidParameterValue.DataKeyNameAlreadyExists": "choose another name, or see who has it: kmstool data-key show {name}",
-    "InvalidParameterValue.InvalidDataKeyName": _NAME_RULE,
-    "InvalidParameterValue.InvalidImportKeyMaterial": "give 1 to 1,024 bytes, or a blob that was made without a context",
-    "ResourceUnavailable.DataKeyNotFound": "see the data keys of this region: kmstool data-key list",
-    "ResourceUnavailable.DataKeyDisabled": "enable it: kmstool data-key enable {name}",
-    "ResourceUnavailable.DataKeyPendingDelete": "keep it: kmstool data-key cancel-deletion {name}",
-    "ResourceUnavailable.DataKeyNotPendingDelete": "see its state: kmstool data-key show {name}",
-    "ResourceUnavailable.DataKeyStateNotSupport": "see its state: kmstool data-key show {name}; only a disabled one can be deleted",
-    "LimitExceeded.DataKeyLimitExceeded": "delete data keys that are no longer needed: kmstool data-key list",
-    "ResourceUnavailable.CmkDisabled": "see its state: kmstool key show {key}",
-    "ResourceUnavailable.CmkShouldBeDisabled": "disable it first: kmstool key disable {key}",
-    "ResourceNotFound": "see the white-box keys of this region: kmstool whitebox list",
-    "ResourceUnavailable.KeyDisabled": "enable the white-box key: kmstool whitebox enable {key}",
-    "ResourceUnavailable.NotPurchased": "white-box keys exist in ap-beijing, ap-guangzhou, ap-hongkong and ap-shanghai; "
-    "in the cloud they are bought apart",
-    "LimitExceeded.KeyLimitExceeded": "delete a white-box key that is not in use: kmstool whitebox delete KEY",
-    "LimitExceeded.FingerprintsLimitExceeded": "bind a white-box key to at most 200 devices",
-    "UnsupportedOperation.RotateNotSupported": "turn it on first: kmstool key rotation on {key}; only symmetric keys with "
-    "material made by KMS rotate",
-    "ResourceUnavailable.TokenExpired": "get new parameters and wrap the material again: kmstool material params",
-    "InvalidParameterValue.MaterialNotMatch": "import the material that the key had first; a key never takes any other",
-    "InvalidParameter.DecryptMaterialError": "wrap it with the newest parameters and their algorithm; KMS takes "
-    "16 bytes in SM regions and 32 in FIPS regions",
-    "UnsupportedOperation.NotExternalCmk": "make a key for it: kmstool key create --external",
-    "AuthFailure.SignatureExpire": "the clock of this machine is off: kmstool doctor measures it",
-    "UnsupportedOperation.UnsupportedKeyUsageInCurrentRegion": "see what there is: kmstool key algorithms",
-}
-"""By the codes of the API."""
+_PROSE = {"credential": "the credential in use", "replace": "kmstool auth login"}
+"""Facts that are no words of a command line, and what stands for one that is not known."""
 
 
 class _Facts(dict[str, str]):
     """The facts of an error as words of a command line; one that is not known is its own name in capitals."""
 
     def __missing__(self, name: str) -> str:
-        return name.upper()
+        return _PROSE.get(name, name.upper())
 
 
-def hint_of(error: KmsToolError) -> str | None:
-    """Return what to try next, None if nothing is known: the error's own hint, else by its reason, else by its code."""
+def hint_of(error: KmsToolError, known: Mapping[str, str] | None = None) -> str | None:
+    """Return what to try next, None if nothing is known: the error's own hint, else by its reason, else by its code.
+
+    `known` are facts that the error does not have, or has in a form that its user does not know.
+    """
     if error.hint is not None:
         return error.hint
+    facts = {**error.facts, **(known or {})}
     template = REASONS.get(error.reason) if error.reason else CODES.get(error.kms_code or "")
-    if template is None:
-        return None
-    facts = _Facts((name, shlex.quote(value)) for name, value in error.facts.items() if value)
-    facts["elsewhere"] = "".join(f" --{name} {facts[name]}" for name in ("region", "profile") if name in facts)
-    return template.format_map(facts)
+    if isinstance(template, By):
+        template = template.cases.get(facts.get(template.fact, ""), template.otherwise)
+    return None if template is None else template.format_map(_words(facts))
+
+
+def _words(facts: Mapping[str, str]) -> _Facts:
+    words = _Facts((name, value if name in _PROSE else shlex.quote(value)) for name, value in facts.items() if value)
+    words["elsewhere"] = "".join(f" --{name} {words[name]}" for name in ("region", "profile") if name in words)
+    return words

@@ -61,3 +61,23 @@ class TracedTransport:
         finally:
             self.report(f"{action}: {(time.monotonic() - start) * 1000:.0f} ms, {outcome}")
         return answer
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedTransport:
+    """A transport that adds to each failure what was asked for, so that a hint can name it."""
+
+    inner: Transport
+
+    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Perform the action."""
+        try:
+            return self.inner.call(action, params)
+        except KmsToolError as error:
+            asked = {fact: params.get(name) for fact, name in _FACTS.items()}
+            texts = {fact: value for fact, value in asked.items() if isinstance(value, str)}
+            error.facts = {"action": action, **texts, **error.facts}
+            raise
+
+
+_FACTS = {"key": "KeyId", "data_key": "DataKeyId", "name": "DataKeyName"}
