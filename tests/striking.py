@@ -4,6 +4,7 @@ The work is done by a fork of this process, which strace watches from the first 
 a start of Python for each point would take a hundred times as long as what is to be struck.
 """
 
+import json
 import os
 import posix
 import re
@@ -14,9 +15,10 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tests.conftest import need
 
@@ -24,32 +26,49 @@ TIMEOUT_SECONDS = 60
 FAILED = 70
 
 
-def struck(work: Callable[[], object], *options: str) -> int:
-    """Do some work under strace with these options; return 0, or a negative signal, or FAILED for an exception."""
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """What became of some work: how its process ended, what it returned (None if it did not), and what strace saw."""
+
+    exit_code: int
+    returned: Any
+    trace: str
+
+
+def struck(work: Callable[[], object], *options: str) -> Struck:
+    """Do some work under strace with these options, and return what became of it; an exception is FAILED."""
     program = need("strace")
     waiting, going = os.pipe()
+    answering, answer = os.pipe()
     child = os.fork()
     if child == 0:
-        _work(work, waiting, going)
+        os.close(going)
+        _work(work, waiting, answer)
     os.close(waiting)
+    os.close(answer)
     command = [program, "-f", *options, "-p", str(child)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+    with (
+        open(answering, encoding="utf-8") as told,
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer,
+    ):
         try:
             assert tracer.stderr
             said = tracer.stderr.readline()
             assert "attached" in said, said
             os.close(going)
-            tracer.communicate(timeout=TIMEOUT_SECONDS)
+            _, trace = tracer.communicate(timeout=TIMEOUT_SECONDS)
         finally:
             # It has ended, or never will.
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status)
+        text = told.read()
+    return Struck(os.waitstatus_to_exitcode(status), json.loads(text) if text else None, trace)
 
 
 def calls_of(work: Callable[[], object], calls: Iterable[str], log: Path) -> Counter[str]:
     """Do some work and return how often it makes each of the calls."""
-    assert struck(work, "-e", f"trace={','.join(calls)}", "-o", str(log)) == 0
+    ran = struck(work, "-e", f"trace={','.join(calls)}", "-o", str(log))
+    assert ran.exit_code == 0, ran
     return Counter(re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE))
 
 
@@ -68,17 +87,17 @@ def killed_everywhere(
             if number <= count:
                 folder = Path(shutil.copytree(original, scratch / f"{call}-{number}"))
                 inject = f"inject={call}:signal=SIGKILL:when={number}"
-                assert struck(partial(work, folder), "-e", f"trace={call}", "-e", inject) == -signal.SIGKILL, folder
+                ran = struck(partial(work, folder), "-e", f"trace={call}", "-e", inject)
+                assert ran.exit_code == -signal.SIGKILL, (folder, ran)
                 yield folder
 
 
-def _work(work: Callable[[], object], waiting: int, going: int) -> NoReturn:
+def _work(work: Callable[[], object], waiting: int, answer: int) -> NoReturn:
     code = FAILED
     try:
         sys.settrace(None)
-        os.close(going)
         os.read(waiting, 1)
-        work()
+        os.write(answer, json.dumps(work()).encode())
         code = 0
     except BaseException:  # noqa: BLE001 - nothing may go on in the child as a second parent
         traceback.print_exc()

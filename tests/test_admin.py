@@ -678,9 +678,11 @@ def test_several_processes_may_find_an_old_store_at_once(format_1: Path) -> None
 
 def test_a_kill_during_a_migration_loses_nothing(format_1: Path, tmp_path: Path) -> None:
     count = 0
-    for folder in killed_everywhere(
-        format_1, tmp_path, lambda folder: on_store(folder, "local", "status"), CHANGES, most=6
-    ):
+
+    def use(folder: Path) -> None:
+        on_store(folder, "local", "status")
+
+    for folder in killed_everywhere(format_1, tmp_path, use, CHANGES, most=6):
         check_has_all_of_format_1(folder)
         kept = folder / f"{DATABASE}.format-1"
         assert (mode(kept), sql(kept, "PRAGMA user_version")) == (0o600, [(1,)])

@@ -4,11 +4,13 @@ import contextlib
 import os
 import random
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables import schema, store
 from kmstool.system import ownership
-from tests.conftest import need, small_disk
+from tests.conftest import small_disk
+from tests.program import until, waits
+from tests.striking import Struck, struck
 
 DATABASE = "kms.sqlite3"
 ROOT_KEY = "root.key"
@@ -544,8 +548,7 @@ def test_a_store_may_be_made_by_another_process_at_any_moment(
                 command = [sys.executable, "-c", CREATE, str(folder), "theirs"]
                 makers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
                 # If this process holds a lock just now, the other one has to wait for it.
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    makers[0].wait(0.7)
+                until(lambda: makers[0].poll() is not None or waits(makers[0], "locks_lock|nanosleep"))
             return super().execute(*arguments)
 
     monkeypatch.setattr(sqlite3, "connect", lambda *args, **more: connect(*args, factory=Interrupted, **more))
@@ -625,23 +628,19 @@ def test_a_kill_while_a_store_is_made_leaves_one_that_can_be_used(folder: Path) 
         assert usable(path, [*found.values(), *create(path, "after")])
 
 
-def struck(folder: Path, alias: str, system_call: str, what: str, count: int) -> subprocess.CompletedProcess[str]:
+def creating(folder: Path) -> str:
+    """Create a key; return `created` or the class of the refusal."""
+    try:
+        create(folder, "struck")
+    except KmsToolError as error:
+        return type(error).__name__
+    return "created"
+
+
+def strike(folder: Path, system_call: str, what: str, count: int) -> Struck:
     """Create a key in another process whose `count`-th call of `system_call` is struck by `what`."""
-    command = [
-        need("strace"),
-        "-f",
-        "-qq",
-        "-e",
-        f"trace={system_call}",
-        "-e",
-        f"inject={system_call}:{what}:when={count}",
-    ]
-    creating = [sys.executable, "-B", "-c", CREATE, str(folder), alias]
-    # Coverage, if it is measured, would count its own writing of files.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    return subprocess.run(
-        [*command, *creating], capture_output=True, text=True, check=False, timeout=60, env=environment
-    )
+    options = ("-e", f"trace={system_call}", "-e", f"inject={system_call}:{what}:when={count}")
+    return struck(partial(creating, folder), *options)
 
 
 POINTS = [
@@ -657,10 +656,9 @@ FAULTS = [*((*point, "EIO") for point in POINTS), *(("pwrite64", count, "ENOSPC"
 @pytest.mark.parametrize(("system_call", "count", "fault"), FAULTS)
 def test_a_fault_of_the_disk_is_told_as_it_is(folder: Path, system_call: str, count: int, fault: str) -> None:
     before = dict(zip(("one", "two", "three"), create(folder, "one", "two", "three"), strict=True))
-    ran = struck(folder, "struck", system_call, f"error={fault}", count)
-    assert "INJECTED" in ran.stderr, "the call was not reached"
-    assert "Traceback" not in ran.stderr, ran.stderr
-    outcome = ran.stdout.partition(" ")[0]
+    ran = strike(folder, system_call, f"error={fault}", count)
+    assert "INJECTED" in ran.trace, "the call was not reached"
+    outcome = ran.returned
     assert outcome in {"created", "OutputError", "UnknownOutcomeError"}
     after = keys_of(folder)
     assert {alias: key_id for alias, key_id in after.items() if alias != "struck"} == before
@@ -675,8 +673,7 @@ def test_a_fault_of_the_disk_is_told_as_it_is(folder: Path, system_call: str, co
 @pytest.mark.parametrize(("system_call", "count"), POINTS[::2])
 def test_a_kill_at_any_call_leaves_the_key_or_not(folder: Path, system_call: str, count: int) -> None:
     before = dict(zip(("one", "two", "three"), create(folder, "one", "two", "three"), strict=True))
-    ran = struck(folder, "struck", system_call, "signal=SIGKILL", count)
-    assert (ran.returncode, ran.stdout) == (-9, "")
+    assert strike(folder, system_call, "signal=SIGKILL", count).exit_code == -signal.SIGKILL
     after = keys_of(folder)
     assert {alias: key_id for alias, key_id in after.items() if alias != "struck"} == before
     assert intact(folder)
@@ -699,14 +696,13 @@ MAKING = [
 def test_a_fault_while_a_store_is_made_leaves_one_that_can_be_used(
     folder: Path, what: str, system_call: str, count: int
 ) -> None:
-    ran = struck(folder, "struck", system_call, what, count)
+    ran = strike(folder, system_call, what, count)
     if what == "signal=SIGKILL":
-        assert ran.returncode == -9
+        assert ran.exit_code == -signal.SIGKILL
     else:
-        assert "INJECTED" in ran.stderr, "the call was not reached"
-        assert ran.stdout.partition(" ")[0] in {"created", "OutputError", "UnknownOutcomeError"}, ran
-    assert "Traceback" not in ran.stderr
-    assert not ran.stdout.startswith("created") or "struck" in keys_of(folder)
+        assert "INJECTED" in ran.trace, "the call was not reached"
+        assert ran.returned in {"created", "OutputError", "UnknownOutcomeError"}, ran
+    assert ran.returned != "created" or "struck" in keys_of(folder)
     assert usable(folder, create(folder, "afterwards"))
     assert intact(folder)
     assert mode(folder / ROOT_KEY) == mode(folder / DATABASE) == 0o600
