@@ -25,6 +25,7 @@ from types import FrameType
 from typing import IO, Any, NoReturn
 
 from kmstool.cli.main import command_line
+from kmstool.system import leftovers
 from tests.conftest import PROGRAM
 
 TIMEOUT_SECONDS = 60
@@ -138,6 +139,8 @@ class _Run:
             stack.enter_context(_handlers(self.timeout))
             stack.callback(setattr, sys, "argv", sys.argv)
             sys.argv = ["kmstool", *words]
+            # The only thing that a process remembers: folders that it has looked at.
+            leftovers._swept.clear()
             exit_code = command_line()
             for stream in (sys.stdout, sys.stderr):
                 # What cannot be written is given up, as at the end of the process.

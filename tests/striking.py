@@ -5,6 +5,7 @@ a start of Python for each point would take a hundred times as long as what is t
 """
 
 import json
+import mmap
 import os
 import posix
 import re
@@ -14,16 +15,18 @@ import subprocess
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from tests.conftest import need
+from tests.program import kmstool
 
 TIMEOUT_SECONDS = 60
 FAILED = 70
+_ANSWER_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +42,15 @@ def struck(work: Callable[[], object], *options: str) -> Struck:
     """Do some work under strace with these options, and return what became of it; an exception is FAILED."""
     program = need("strace")
     waiting, going = os.pipe()
-    answering, answer = os.pipe()
+    # Memory that both have: what is written there takes no call that could be struck.
+    answer = mmap.mmap(-1, _ANSWER_BYTES)
     child = os.fork()
     if child == 0:
         os.close(going)
         _work(work, waiting, answer)
     os.close(waiting)
-    os.close(answer)
     command = [program, "-f", *options, "-p", str(child)]
-    with (
-        open(answering, encoding="utf-8") as told,
-        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer,
-    ):
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
         try:
             assert tracer.stderr
             said = tracer.stderr.readline()
@@ -61,8 +61,24 @@ def struck(work: Callable[[], object], *options: str) -> Struck:
             # It has ended, or never will.
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
-        text = told.read()
+    text = answer[:].rstrip(b"\0")
+    answer.close()
     return Struck(os.waitstatus_to_exitcode(status), json.loads(text) if text else None, trace)
+
+
+def program_struck(options: Sequence[str], *words: str | Path, **settings: Any) -> tuple[int, str]:
+    """Run kmstool as `struck` does, with what `kmstool` may be told; return its exit code and all that was said of it.
+
+    The exit code is negative for a signal that nothing handled.
+    """
+
+    def run() -> tuple[int, str]:
+        ran = kmstool(*words, exit_code=None, **settings)
+        return ran.exit_code, ran.err
+
+    ran = struck(run, *options)
+    exit_code, said = ran.returned or (ran.exit_code, "")
+    return exit_code, said + ran.trace
 
 
 def calls_of(work: Callable[[], object], calls: Iterable[str], log: Path) -> Counter[str]:
@@ -92,12 +108,12 @@ def killed_everywhere(
                 yield folder
 
 
-def _work(work: Callable[[], object], waiting: int, answer: int) -> NoReturn:
+def _work(work: Callable[[], object], waiting: int, answer: mmap.mmap) -> NoReturn:
     code = FAILED
     try:
         sys.settrace(None)
         os.read(waiting, 1)
-        os.write(answer, json.dumps(work()).encode())
+        answer.write(json.dumps(work()).encode())
         code = 0
     except BaseException:  # noqa: BLE001 - nothing may go on in the child as a second parent
         traceback.print_exc()

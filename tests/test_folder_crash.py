@@ -8,12 +8,12 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
+import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,14 +23,14 @@ from kmstool.cli.material_files import PARAMETERS, PUBLIC_KEY, TOKEN
 from kmstool.crypto import keys, pem
 from kmstool.system import atomic, leftovers
 from kmstool.whitebox import bundle
-from tests.conftest import need
 from tests.foreign import CASES
+from tests.program import kmstool
+from tests.striking import program_struck
 
-KMSTOOL = [sys.executable, "-B", "-m", "kmstool", "--profile", "local", "--quiet"]
-TIMEOUT_SECONDS = 60
+LOCAL = ("--profile", "local", "--quiet")
 CALLS = "write,pwrite64,fsync,fdatasync,fchmod,ftruncate,mkdirat,mkdir,linkat,rename,renameat,renameat2,unlink,unlinkat,rmdir"
 STRIKES = {
-    "kill": ("signal=SIGKILL", {-9, 137}),
+    "kill": ("signal=SIGKILL", {-9}),
     "stop": ("signal=SIGTERM", {-15, 143}),
     "full": ("error=ENOSPC", {0, 1, 6, 7, 8}),
     "fault": ("error=EIO", {0, 1, 6, 7, 8}),
@@ -73,20 +73,18 @@ COMMANDS = {
 }
 
 
-def run(folder: Path, *words: str, strace: tuple[str, ...] = ()) -> "subprocess.CompletedProcess[str]":
-    """Run a command in a folder, which has the store too."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    environ = {**clean, "HOME": str(folder / "home"), "KMSTOOL_LOCAL_HOME": str(folder / "home" / "store")}
-    prefix = (need("strace"), "-f", "-qq", *strace) if strace else ()
-    return subprocess.run(
-        [*prefix, *KMSTOOL, *words],
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
+def surroundings(folder: Path) -> dict[str, Any]:
+    """Return what a run needs in a folder, which has the store too."""
+    home = folder / "home"
+    return {"cwd": folder, "HOME": str(home), "KMSTOOL_LOCAL_HOME": str(home / "store")}
+
+
+def run(folder: Path, *words: str, exit_code: int = 0) -> None:
+    kmstool(*LOCAL, *words, exit_code=exit_code, **surroundings(folder))
+
+
+def strike(folder: Path, words: Sequence[str], *options: str) -> tuple[int, str]:
+    return program_struck(options, *LOCAL, *words, **surroundings(folder))
 
 
 @pytest.fixture(params=COMMANDS)
@@ -104,8 +102,7 @@ def place(tmp_path: Path, command: Command) -> Path:
     steps.append(("key", "create", "--alias", "own", "--external"))
     before = command.words if "params" in command.words else COMMANDS["bundle"].words
     for words in (*steps, before):
-        done = run(folder, *words)
-        assert done.returncode == 0, done.stderr
+        run(folder, *words)
     (folder / "set" / "mine.txt").write_bytes(b"mine")
     (folder / "secret").write_bytes(b"the new secret")
     return folder
@@ -116,35 +113,34 @@ def points(place: Path, command: Command) -> list[tuple[str, str, int]]:
     copy = place.with_name("traced")
     shutil.copytree(place, copy)
     log = place.with_name("log")
-    done = run(copy, *command.words, strace=("-o", str(log), "-e", f"trace={CALLS}"))
-    assert done.returncode == 0, done.stderr
+    exit_code, said = strike(copy, command.words, "-o", str(log), "-e", f"trace={CALLS}")
+    assert exit_code == 0, said
     names = Counter(re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE))
     calls = [(name, number) for name, count in names.items() for number in range(1, count + 1)]
-    return [(strike, *call) for strike in STRIKES for call in calls]
+    return [(how, *call) for how in STRIKES for call in calls]
 
 
 def test_a_folder_is_the_former_or_the_new_one(place: Path, command: Command) -> None:
     all_points = points(place, command)
     chosen, outcomes = all_points[:: max(1, len(all_points) // CASES)], Counter[str]()
     name = command.words[command.words.index("-o") + 1]
-    for number, (strike, call, count) in enumerate(chosen):
+    for number, (how, call, count) in enumerate(chosen):
         here = place.with_name(f"place{number}")
         shutil.copytree(place, here)
         # Links would be followed by a copy, and are none here.
         before = command.read(here / name) if (here / name).exists() else None
-        what, codes = STRIKES[strike]
-        done = run(here, *command.words, strace=("-e", f"trace={call}", "-e", f"inject={call}:{what}:when={count}"))
-        point = (strike, call, count, done.stderr)
-        assert done.returncode in codes, point
-        assert "Traceback" not in done.stderr, point
-        if strike == "kill":
+        what, codes = STRIKES[how]
+        exit_code, said = strike(here, command.words, "-e", f"trace={call}", "-e", f"inject={call}:{what}:when={count}")
+        point = (how, call, count, said)
+        assert exit_code in codes, point
+        if how == "kill":
             leftovers._swept.clear()
             atomic.write(here / "next", b"")
             (here / "next").unlink()
         assert set(os.listdir(here)) <= {"home", "secret", "set", name}, point
         after = command.read(here / name) if (here / name).exists() else None
-        assert done.returncode != 0 or after != before, point
-        outcomes[f"{strike} {'former' if after == before else 'new'}"] += 1
+        assert exit_code != 0 or after != before, point
+        outcomes[f"{how} {'former' if after == before else 'new'}"] += 1
         assert (here / "set" / "mine.txt").read_bytes() == b"mine", point
         assert after is not None or before is None, point
         shutil.rmtree(here)
@@ -163,8 +159,8 @@ def test_where_no_names_can_be_exchanged(place: Path, command: Command) -> None:
         here = place.with_name(f"place{when}")
         shutil.copytree(place, here)
         strikes = ("-e", "inject=renameat2:error=EINVAL", "-e", f"inject=rename,renameat:signal=SIGKILL:when={when}")
-        done = run(here, *command.words, strace=("-e", "trace=renameat2,rename,renameat", *strikes))
-        assert done.returncode in ({-9, 137} if when < 4 else {0}), (when, done.stderr)
+        exit_code, said = strike(here, command.words, "-e", "trace=renameat2,rename,renameat", *strikes)
+        assert exit_code == (-signal.SIGKILL if when < 4 else 0), (when, said)
         if not (here / "set").exists():
             outcomes[True] += 1
         # Whoever reads it or writes it brings it back.
@@ -181,16 +177,16 @@ def test_parameters_are_asked_for_when_they_can_be_kept(tmp_path: Path) -> None:
     command = COMMANDS["params"]
     place_ = tmp_path / "place"
     (place_ / "home").mkdir(parents=True)
-    assert run(place_, "key", "create", "--alias", "own", "--external").returncode == 0
-    assert run(place_, *command.words).returncode == 0
+    run(place_, "key", "create", "--alias", "own", "--external")
+    run(place_, *command.words)
     former = json.loads((place_ / "set" / PARAMETERS).read_text())
     (place_ / "material").write_bytes(bytes(16))
     (place_ / "set" / "folder").mkdir()
-    assert run(place_, *command.words).returncode == 8
+    run(place_, *command.words, exit_code=8)
     (place_ / "set" / "folder").rmdir()
-    done = run(place_, *command.words, strace=("-e", "trace=ftruncate", "-e", "inject=ftruncate:error=ENOSPC:when=1"))
-    assert done.returncode == 8, done.stderr
+    full = ("-e", "trace=ftruncate", "-e", "inject=ftruncate:error=ENOSPC:when=1")
+    exit_code, said = strike(place_, command.words, *full)
+    assert exit_code == 8, said
     assert json.loads((place_ / "set" / PARAMETERS).read_text()) == former
-    assert run(place_, "material", "wrap", "--params", "set", "material", "-o", "wrapped").returncode == 0
-    done = run(place_, "material", "upload", "--params", "set", "wrapped")
-    assert done.returncode == 0, done.stderr
+    run(place_, "material", "wrap", "--params", "set", "material", "-o", "wrapped")
+    run(place_, "material", "upload", "--params", "set", "wrapped")

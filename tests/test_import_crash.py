@@ -4,13 +4,11 @@
 call by which it changes anything outside itself, and then the served KMS is asked.
 """
 
-import os
 import re
 import signal
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +16,9 @@ import pytest
 
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables import cmks
-from tests.conftest import need
+from tests.served import serving
+from tests.striking import program_struck
 
-KMSTOOL = [sys.executable, "-B", "-m", "kmstool"]
-TIMEOUT_SECONDS = 60
 # All that a process does to files and to other machines; what it waits for lies between.
 CALLS = "write,pwrite64,fsync,fdatasync,fchmod,ftruncate,linkat,/^rename,/^unlink,/^mkdir,connect,/^send,/^recv"
 
@@ -31,7 +28,7 @@ class Served:
     """A served KMS: its endpoint, what programs beside it need, and its store opened once more."""
 
     endpoint: str
-    environ: dict[str, str]
+    environ: Mapping[str, str]
     kms: EmbeddedKms
 
     def key(self, alias: str) -> str:
@@ -44,39 +41,24 @@ class Served:
             assert cmk.state in ("Enabled", "PendingImport")
             return cmks.material(call, cmk, 1)[1] if cmk.state == "Enabled" else None
 
-    def run(self, key_id: str, backup: Path, *strace: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, key_id: str, backup: Path, *strace: str) -> tuple[int, str]:
         """Run `import-material --generate` under strace."""
-        words = ["import-material", "--profile", "local", "--endpoint", self.endpoint, "--key", key_id, "--generate"]
-        command = [need("strace"), "-f", "-qq", *strace, *KMSTOOL, *words, "--backup", str(backup)]
-        return subprocess.run(
-            command, env=self.environ, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
-        )
+        words = ("import-material", "--profile", "local", "--endpoint", self.endpoint, "--key", key_id, "--generate")
+        return program_struck(strace, *words, "--backup", backup, env=self.environ)
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    environ = {**clean, "HOME": str(tmp_path), "KMSTOOL_LOCAL_HOME": str(tmp_path / "store")}
-    with subprocess.Popen([*KMSTOOL, "local", "serve"], env=environ, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            endpoint = process.stdout.readline().removeprefix("listening on ").strip()
-            assert endpoint.startswith("http://")
-            kms = EmbeddedKms(tmp_path / "store")
-            yield Served(endpoint, environ, kms)
-            kms.close()
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(TIMEOUT_SECONDS) == 0
-        finally:
-            process.kill()
+    with serving(tmp_path) as server, closing(EmbeddedKms(tmp_path / "store")) as kms:
+        yield Served(server.endpoint, server.environ, kms)
 
 
 def trace(served: Served, folder: Path) -> list[tuple[str, str]]:
     """Return the calls of a run that nothing disturbs: name and arguments."""
     log, backup = folder / "log", folder / "undisturbed"
     key_id = served.key("undisturbed")
-    done = served.run(key_id, backup, "-s", "4000", "-o", str(log), "-e", f"trace={CALLS}")
-    assert done.returncode == 0, done.stderr
+    exit_code, said = served.run(key_id, backup, "-s", "4000", "-o", str(log), "-e", f"trace={CALLS}")
+    assert exit_code == 0, said
     assert served.material(key_id) == backup.read_bytes()
     return re.findall(r"^\d+ +(\w+)\((.*)", log.read_text(), re.MULTILINE)
 
@@ -98,8 +80,9 @@ def test_a_kill_at_any_point_leaves_a_backup_of_what_kms_has(served: Served, tmp
     outcomes = Counter[tuple[bool, bool]]()
     for name, number in points:
         key_id, backup = served.key(f"{name}-{number}"), tmp_path / f"{name}-{number}"
-        done = served.run(key_id, backup, "-e", f"inject={name}:signal=SIGKILL:when={number}")
-        assert done.returncode in {-9, 137}, (name, number, done)
+        struck = ("-e", f"trace={name}", "-e", f"inject={name}:signal=SIGKILL:when={number}")
+        exit_code, said = served.run(key_id, backup, *struck)
+        assert exit_code == -signal.SIGKILL, (name, number, said)
         material = served.material(key_id)
         outcomes[backup.exists(), material is not None] += 1
         if backup.exists():
@@ -118,7 +101,8 @@ def test_a_fault_of_the_disk_keeps_the_material_here(
     served: Served, tmp_path: Path, fault: str, point: tuple[str, int]
 ) -> None:
     key_id, backup = served.key("struck"), tmp_path / "backup"
-    done = served.run(key_id, backup, "-e", f"inject={point[0]}:error={fault}:when={point[1]}")
-    assert "INJECTED" in done.stderr
-    assert done.returncode == 8, done.stderr
+    struck = ("-e", f"trace={point[0]}", "-e", f"inject={point[0]}:error={fault}:when={point[1]}")
+    exit_code, said = served.run(key_id, backup, *struck)
+    assert "INJECTED" in said
+    assert exit_code == 8, said
     assert served.material(key_id) is None
