@@ -25,11 +25,13 @@ from types import FrameType
 from typing import IO, Any, NoReturn
 
 from kmstool.cli.main import command_line
-from kmstool.system import leftovers
+from kmstool.system import leftovers, mounts
 from tests.conftest import PROGRAM
 
 TIMEOUT_SECONDS = 60
 _PIPE_BYTES = 65536
+# What a process remembers of what it has seen and said; a new one does not.
+REMEMBERED: tuple[set[Any], ...] = (leftovers._swept, mounts._told)
 _HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -139,8 +141,8 @@ class _Run:
             stack.enter_context(_handlers(self.timeout))
             stack.callback(setattr, sys, "argv", sys.argv)
             sys.argv = ["kmstool", *words]
-            # The only thing that a process remembers: folders that it has looked at.
-            leftovers._swept.clear()
+            for memory in REMEMBERED:
+                memory.clear()
             exit_code = command_line()
             for stream in (sys.stdout, sys.stderr):
                 # What cannot be written is given up, as at the end of the process.

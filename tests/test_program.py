@@ -3,7 +3,10 @@
 This is about `tests.program`; that users' start-up, signals and terminals are as they should be, `test_main` shows.
 """
 
+import ast
+import importlib
 import os
+import pkgutil
 import signal
 import sys
 import threading
@@ -11,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.program import HungError, kmstool
+import kmstool as kmstool_package
+from tests.program import REMEMBERED, HungError, kmstool
 
 BOTH = pytest.mark.parametrize("process", [False, True], ids=["here", "process"])
 
@@ -127,3 +131,31 @@ def test_a_command_that_hangs_is_ended() -> None:
         os.close(writing)
         os.close(reading)
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+# Of the process and not of a run: the limit that core dumps had, and what a fork is given.
+OF_THE_PROCESS = {"kmstool.system.memory._former", "kmstool.workflows.many._inherited"}
+
+
+def test_all_that_a_process_remembers_is_forgotten() -> None:
+    """A module's own collection that is empty at first is filled by what runs."""
+    modules = [name for _, name, _ in pkgutil.walk_packages(kmstool_package.__path__, "kmstool.")]
+    found = {
+        f"{module}.{name}": value
+        for module in modules
+        if module != "kmstool.__main__"
+        for name, value in vars(importlib.import_module(module)).items()
+        if isinstance(value, set | dict | list) and name in first_empty(module)
+    }
+    assert {id(value) for name, value in found.items() if name not in OF_THE_PROCESS} == set(map(id, REMEMBERED))
+    assert found.keys() >= OF_THE_PROCESS
+
+
+def first_empty(module: str) -> set[str]:
+    """Return the names that a module binds to an empty collection."""
+    tree = ast.parse(Path(str(importlib.import_module(module).__file__)).read_text("utf-8"))
+    return {
+        ast.unparse(line.target)
+        for line in tree.body
+        if isinstance(line, ast.AnnAssign) and line.value and ast.unparse(line.value) in {"set()", "[]", "{}"}
+    }

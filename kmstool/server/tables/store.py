@@ -99,8 +99,7 @@ class Store:
     def data_version(self) -> int:
         """Return a number that changes when another connection, of any process, has changed the database."""
         with _translated(self.path):
-            version: int = _patiently(lambda: self._db.execute("PRAGMA data_version").fetchone())[0]
-            return version
+            return int(_patiently(lambda: self._db.execute("PRAGMA data_version").fetchone())[0])
 
     def save(self) -> bytes:
         """Return the whole database as bytes, as it is between two changes."""
@@ -120,8 +119,11 @@ class Store:
 
     def _set_to_write(self) -> None:
         # This syncs the folder too when a journal goes, and fails after the change where that cannot be done.
-        if not self._writes and mounts.syncs(self.folder):
-            self._db.execute("PRAGMA synchronous=EXTRA")
+        try:
+            if not self._writes and mounts.syncs(self.folder):
+                self._db.execute("PRAGMA synchronous=EXTRA")
+        except OSError as error:
+            raise atomic.fault(self.path, error) from error
         self._writes = True
 
     def _begin(self, *, write: bool) -> None:
@@ -150,12 +152,10 @@ class Store:
 
     def _refuse_replaced(self) -> None:
         # After a reset by another process this connection would write to a file without a name.
-        try:
-            same = os.stat(self.path).st_ino == self._inode
-        except FileNotFoundError:
-            same = False
-        if not same:
-            raise _replaced(self.path)
+        with suppress(FileNotFoundError):
+            if os.stat(self.path).st_ino == self._inode:
+                return
+        raise _replaced(self.path)
 
 
 def bring_up(db: sqlite3.Connection, to: int = schema.VERSION) -> None:
