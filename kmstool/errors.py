@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import Self
+from typing import Any, Self
 
 
 class Reason(Enum):
@@ -167,6 +167,17 @@ class OutputError(KmsToolError):
     """Output cannot be written: it exists, the disk is full, the folder is closed."""
 
     exit_code = 8
+
+
+class NoHomeError(OutputError):
+    """This user has no home folder, as in a container, and what was asked for needs one."""
+
+    def __init__(self, message: str = "this user has no home folder", **known: Any) -> None:
+        hint = (
+            "set HOME to a folder of this user, or KMSTOOL_HOME for what kmstool keeps; "
+            "credentials in TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY need no files"
+        )
+        super().__init__(message, **{"hint": hint, **known})
 
 
 class PartialError(KmsToolError):

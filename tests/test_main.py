@@ -348,10 +348,9 @@ def test_a_query_that_cannot_be_answered_is_a_usage_error(query: str) -> None:
 
 
 @pytest.fixture
-def broken(shadow: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def broken(shadow: Callable[[str, str], None]) -> None:
     """Make a damaged installation: one library is there and empty."""
-    shadow("platformdirs", "")
-    monkeypatch.delenv("KMSTOOL_LOCAL_HOME")
+    shadow("sqlite3", "")
 
 
 @pytest.mark.usefixtures("broken")

@@ -51,11 +51,15 @@ def lacks(session: Session) -> list[str]:
 
 def made_folders(session: Session) -> list[Path]:
     """Return those of kmstool's folders that are there."""
-    return [folder for folder in _folders(session) if folder.is_dir()]
+    return [folder for folder in _folders(session) if os.path.isdir(folder)]
 
 
 def _folders(session: Session) -> list[Path]:
-    return list(dict.fromkeys((session.config_folder, session.local_folder)))
+    folders = []
+    # Who has no home may do without files.
+    with suppress(OutputError):
+        folders = [session.config_folder, session.local_folder]
+    return list(dict.fromkeys(folders))
 
 
 def _trusted(session: Session) -> Iterator[tuple[Path, bool]]:
@@ -64,9 +68,9 @@ def _trusted(session: Session) -> Iterator[tuple[Path, bool]]:
         for path in (folder, *_entries(folder)):
             # Folders are closed for writing; what is in them is closed by itself.
             if os.path.lexists(path):
-                yield path, path.is_file() and path.name not in _OPEN
+                yield path, os.path.isfile(path) and path.name not in _OPEN
     named = session.environ.get("KMSTOOL_PASSPHRASE_FILE")
-    if named and Path(named).is_file():
+    if named and os.path.isfile(named):
         yield Path(named), True
 
 

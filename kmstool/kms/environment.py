@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+from kmstool.errors import NoHomeError
 from kmstool.kms.profiles import DEFAULT_REGION, Profiles
 
 ENVIRONMENT = "environment"
 """The name of the profile that the credential variables make."""
+
+_XDG = {"config": ("XDG_CONFIG_HOME", ".config"), "data": ("XDG_DATA_HOME", ".local/share")}
 
 
 class Environment:
@@ -21,23 +26,36 @@ class Environment:
     @property
     def config_folder(self) -> Path:
         """Where the profiles are."""
-        return self._folder("KMSTOOL_HOME", "user_config_path")
+        return self._folder("config")
 
     @property
     def local_folder(self) -> Path:
         """Where the embedded KMS keeps its store."""
         named = self.environ.get("KMSTOOL_LOCAL_HOME")
-        return Path(named).absolute() if named else self._folder("KMSTOOL_HOME", "user_data_path") / "local"
+        return Path(named).absolute() if named else self._folder("data") / "local"
 
     @cached_property
     def profiles(self) -> Profiles:
-        """All profiles."""
-        return Profiles(self.config_folder)
+        """All profiles; without a home there is the built-in one."""
+        try:
+            return Profiles(self.config_folder)
+        except NoHomeError:
+            return Profiles(None)
 
     @property
-    def home(self) -> Path:
-        """The user's home folder, where other tools keep their files."""
-        return Path(self.environ.get("HOME") or Path.home())
+    def home(self) -> Path | None:
+        """The user's home folder, where other tools keep their files; None where a container's user has none."""
+        named = self.environ.get("HOME", "")
+        if not os.path.isabs(named):
+            named = _home_of_user()
+        return Path(named) if os.path.isabs(named) else None
+
+    @property
+    def needed_home(self) -> Path:
+        """The same for what cannot do without; raises `NoHomeError`."""
+        if self.home is None:
+            raise NoHomeError
+        return self.home
 
     @property
     def tccli_profile(self) -> str:
@@ -49,10 +67,25 @@ class Environment:
         """The region of what has none of its own."""
         return self.environ.get("TENCENTCLOUD_REGION") or DEFAULT_REGION
 
-    def _folder(self, variable: str, kind: str) -> Path:
-        named = self.environ.get(variable)
+    def _folder(self, kind: str) -> Path:
+        """Return the folder for `config` or `data`: KMSTOOL_HOME, or where the platform keeps it."""
+        named = self.environ.get("KMSTOOL_HOME")
         if named:
             return Path(named).absolute()
-        import platformdirs
+        if sys.platform in {"darwin", "win32"}:
+            import platformdirs
 
-        return Path(getattr(platformdirs, kind)("kmstool", appauthor=False))
+            return Path(getattr(platformdirs, f"user_{kind}_path")("kmstool", appauthor=False))
+        # By the XDG Base Directory Specification, which has relative paths ignored.
+        variable, below_home = _XDG[kind]
+        base = self.environ.get(variable, "")
+        return (Path(base) if os.path.isabs(base) else self.needed_home / below_home) / "kmstool"
+
+
+def _home_of_user() -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except (ImportError, KeyError):
+        return ""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kmstool.errors import ArgumentError, InputError, Reason
+from kmstool.errors import ArgumentError, InputError, NoHomeError, Reason
 from kmstool.kms import ini
 from kmstool.system import atomic, ownership
 
@@ -72,8 +72,15 @@ class Profile:
 class Profiles:
     """The profiles of one configuration folder, read once; what changes them reads them anew, one process at a time."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / _FILE
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+
+    @property
+    def path(self) -> Path:
+        """The file that holds them; raises `NoHomeError` where there can be none."""
+        if self.folder is None:
+            raise NoHomeError
+        return self.folder / _FILE
 
     @property
     def current(self) -> str | None:
@@ -143,8 +150,10 @@ class Profiles:
         return self._read()
 
     def _read(self) -> configparser.RawConfigParser:
+        if self.folder is None:
+            return ini.read("", ("=",), ("#",))
         try:
-            ownership.check_path(self.path.parent, secret=False)
+            ownership.check_path(self.folder, secret=False)
             data = ownership.read(self.path, _MAX_BYTES + 1, secret=False)
             if len(data) > _MAX_BYTES:
                 raise InputError(f"{self.path} is too long", hint=f"mend or remove {self.path}")

@@ -105,6 +105,20 @@ def settle(folder: int, path: Path, done: str) -> None:
         ) from error
 
 
+def make_own_folder(folder: Path) -> None:
+    """Make a folder in which kmstool keeps what is its own (0700), and those above that are missing.
+
+    Raises `OutputError`, which says how to choose another one.
+    """
+    try:
+        ownership.make_folder(folder)
+    except OSError as error:
+        failure = fault(folder, error)
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR}:
+            failure.hint = "set HOME, or KMSTOOL_HOME, to a folder that this user may write to"
+        raise failure from error
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Make a folder (0700) if it is not there, and wait until no other process is in such a block of it.
@@ -112,9 +126,9 @@ def locked(folder: Path) -> Iterator[None]:
     So what the block reads there is what it changes, except on a file system without locks.
     Raises `OutputError` for a folder that cannot be made or locked.
     """
+    make_own_folder(folder)
     with ExitStack() as stack:
         try:
-            ownership.make_folder(folder)
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             stack.callback(os.close, descriptor)
             mounts.lock(descriptor)

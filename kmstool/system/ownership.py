@@ -36,7 +36,7 @@ def opened(path: Path, *, secret: bool = True) -> Iterator[int]:
         # Without O_NONBLOCK a pipe under this name would be waited for.
         descriptor = os.open(place, _FLAGS)
     except PermissionError as error:
-        hint = f"if it is yours: sudo chown {os.geteuid()} {_quoted(place)}"
+        hint = f"if it is yours: sudo chown {os.geteuid()} {_quoted(place)}; else set HOME to a folder of this user"
         raise AccessError(f"{path} may not be read", hint=hint) from error
     try:
         found = os.fstat(descriptor)

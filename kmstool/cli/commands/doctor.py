@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +16,7 @@ from kmstool.cli.hints import hint_of
 from kmstool.cli.io import outputs
 from kmstool.cli.options import Command
 from kmstool.cli.session.session import Session, pass_session
-from kmstool.errors import AccessError, KmsToolError
+from kmstool.errors import AccessError, KmsToolError, OutputError
 
 if TYPE_CHECKING:
     from kmstool.kms.profiles import Profile
@@ -36,6 +39,7 @@ def doctor(session: Session) -> None:
     checks: dict[str, Callable[[Session], Finding]] = {
         "versions": _versions,
         "keyring": _keyring,
+        "folders": _folders,
         "profile": _profile,
         "endpoint": _endpoint,
         "clock": _clock,
@@ -76,6 +80,14 @@ def _keyring(session: Session) -> Finding:
         return GOOD, f"{keychain.probe()} keeps and gives back a secret"
     except AccessError as error:
         return NOTE, f"{error.message}; kmstool auth login --store file does without"
+
+
+def _folders(session: Session) -> Finding:
+    try:
+        return GOOD, f"profiles in {session.config_folder}, the local KMS in {session.local_folder}"
+    except OutputError as error:
+        # Credentials in the environment need no files.
+        return NOTE, f"{error.message}; {error.hint}"
 
 
 def _profile(session: Session) -> Finding:
@@ -141,17 +153,24 @@ def _file_system(session: Session) -> Finding:
 def _leftovers(session: Session) -> Finding:
     from kmstool.cli import file_checks
 
-    folder = session.home / ".tccli"
-    found = [str(path) for path in sorted(folder.glob("*.credential"))]
-    log = folder / "log" / "tccli.log"
-    if log.exists():
-        found.append(f"{log} (every command line of tccli, secrets included)")
+    found = _of_tccli(session.environment.home / ".tccli") if session.environment.home else []
     notes = ["secrets in clear: " + ", ".join(found)] if found else []
     if left := file_checks.left(session):
         notes.append("of commands that were killed, removed by the next that writes there: " + ", ".join(left))
     if not notes:
         return GOOD, "no secrets of tccli lie in clear in this home, and no command left temporary files"
     return NOTE, "; ".join(notes)
+
+
+def _of_tccli(folder: Path) -> list[str]:
+    secrets = []
+    # In the home of another user there may be some that cannot be seen.
+    with suppress(OSError):
+        secrets = [str(path) for path in sorted(folder.glob("*.credential"))]
+    log = folder / "log" / "tccli.log"
+    if os.path.exists(log):
+        secrets.append(f"{log} (every command line of tccli, secrets included)")
+    return secrets
 
 
 def _in_process(session: Session, profile: Profile) -> bool:

@@ -111,8 +111,8 @@ class Session(Prompts):
 
     @property
     def home(self) -> Path:
-        """The user's home folder, where other tools keep their files."""
-        return self.environment.home
+        """The user's home folder, where other tools keep their files; raises `OutputError` if there is none."""
+        return self.environment.needed_home
 
     @property
     def deadline(self) -> Deadline:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
-from kmstool.errors import AccessError, Reason
+from kmstool.errors import AccessError, NoHomeError, Reason
 from kmstool.kms.credentials.roles import Sts
 from kmstool.kms.environment import ENVIRONMENT, Environment
 from kmstool.kms.profiles import Profile
@@ -23,7 +25,7 @@ def choose_profile(environment: Environment, name: str | None = None) -> Profile
     """Return the profile that is named, or else the one that the environment and the files of this user imply.
 
     In this order: the name, KMSTOOL_PROFILE, credential variables, the profile in use, tccli's
-    default profile, the SDKs' INI file. Raises `AccessError` if there is none of them.
+    default profile, the SDKs' INI file. Raises `AccessError` if there is none of them, and `NoHomeError`.
     """
     environ = environment.environ
     named = name or environ.get("KMSTOOL_PROFILE")
@@ -34,10 +36,19 @@ def choose_profile(environment: Environment, name: str | None = None) -> Profile
     profiles = environment.profiles
     if profiles.current:
         return _completed(environment, profiles.get(profiles.current))
-    if (environment.home / ".tccli").is_dir():
+    if environment.home and (profile := _profile_of_tool(environment, environment.home)):
+        return profile
+    if profiles.folder is None:
+        raise NoHomeError
+    raise AccessError("no profile and no credentials: which KMS is meant is not known", reason=Reason.NO_CREDENTIALS)
+
+
+def _profile_of_tool(environment: Environment, home: Path) -> Profile | None:
+    # Not the methods of Path, which raise for the home of another user.
+    if os.path.isdir(home / ".tccli"):
         from kmstool.kms.credentials import tccli
 
-        if found := tccli.read(environment.home, environment.tccli_profile, environ):
+        if found := tccli.read(home, environment.tccli_profile, environment.environ):
             return Profile(
                 TCCLI,
                 found.region or environment.region,
@@ -47,9 +58,9 @@ def choose_profile(environment: Environment, name: str | None = None) -> Profile
             )
     from kmstool.kms.credentials.tool_files import INI_FILES
 
-    if any((environment.home / path).exists() for path in INI_FILES):
+    if any(os.path.exists(home / path) for path in INI_FILES):
         return Profile("ini", environment.region, credentials="ini")
-    raise AccessError("no profile and no credentials: which KMS is meant is not known", reason=Reason.NO_CREDENTIALS)
+    return None
 
 
 def _completed(environment: Environment, profile: Profile) -> Profile:
@@ -58,7 +69,7 @@ def _completed(environment: Environment, profile: Profile) -> Profile:
         return profile
     from kmstool.kms.credentials import tccli
 
-    found = tccli.read(environment.home, environment.tccli_profile)
+    found = tccli.read(environment.needed_home, environment.tccli_profile)
     return replace(profile, sts_endpoint=found.sts_endpoint) if found else profile
 
 
@@ -108,7 +119,7 @@ def _base(
 def _of_tccli(environment: Environment, profile: Profile, sts: Sts, deadline: Deadline) -> Provider | None:
     from kmstool.kms.credentials import tccli
 
-    found = tccli.read(environment.home, environment.tccli_profile, _unnamed(environment, profile))
+    found = tccli.read(environment.needed_home, environment.tccli_profile, _unnamed(environment, profile))
     if found is None:
         return None
     return found.provider(environment.environ, sts, lambda: _of_cvm(environment, deadline))
@@ -123,7 +134,7 @@ def _unnamed(environment: Environment, profile: Profile) -> Mapping[str, str]:
 def _of_ini(environment: Environment) -> Provider | None:
     from kmstool.kms.credentials import tool_files
 
-    return tool_files.from_ini(environment.home)
+    return tool_files.from_ini(environment.needed_home)
 
 
 def _of_pod(environment: Environment, sts: Sts) -> Provider | None:

@@ -40,7 +40,7 @@ def save(store: str, folder: Path, profile: str, credential: Credential, passphr
         keychain.write(_SERVICE, profile, text)
         return
     document = passphrase_file.seal(_FORMAT, profile, text.encode(), passphrase())
-    ownership.make_folder(folder)
+    atomic.make_own_folder(folder)
     ownership.check_path(folder, secret=False)
     atomic.write(file_of(folder, profile), document, replace=True)
 

@@ -7,6 +7,7 @@ else the login itself (tccli's `action_caller.py`). A login is never used by its
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,8 +75,8 @@ class TccliProfile:
 def exists(home: Path, name: str, environ: Mapping[str, str]) -> bool:
     """Tell whether tccli has a login under this name, or its settings in a pod that has an identity."""
     folder = home / ".tccli"
-    return (folder / f"{name}.credential").exists() or (
-        (folder / f"{name}.configure").exists() and roles.is_pod(environ)
+    return os.path.exists(folder / f"{name}.credential") or (
+        os.path.exists(folder / f"{name}.configure") and roles.is_pod(environ)
     )
 
 

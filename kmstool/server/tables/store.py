@@ -43,10 +43,10 @@ class Store:
         self.folder = folder
         self.path = folder / DATABASE
         self.dry_run, self._writes = dry_run, False
-        if dry_run and not self.path.exists():
+        if dry_run and not os.path.exists(self.path):
             raise DryRunDone
         _make_folder(folder)
-        if fresh and not self.path.exists():
+        if fresh and not os.path.exists(self.path):
             with atomic.locked(folder):
                 _make_file(self.path, fresh)
         # Not opened here: closing it would drop the locks that this process holds on it.
@@ -231,11 +231,8 @@ def _copy_of_format(version: int) -> str:
 
 
 def _make_folder(folder: Path) -> None:
-    try:
-        ownership.make_folder(folder)
-        ownership.check_path(folder, secret=False)
-    except OSError as error:
-        raise atomic.fault(folder, error) from error
+    atomic.make_own_folder(folder)
+    ownership.check_path(folder, secret=False)
 
 
 def _make_file(path: Path, fresh: Callable[[], bytes]) -> None:
