@@ -1,4 +1,4 @@
-"""How long one `kmstool encrypt` takes beside one `tccli kms Encrypt`, on the same served KMS, alternating in one run.
+"""How long one `kmstool encrypt` takes, by each transport, beside one `tccli kms Encrypt` on the same served KMS, alternating.
 
 tccli is named by --tccli or KMSTOOL_TCCLI. Prints medians of wall and processor time
 in milliseconds and the ratios. Usage: client.py [--rounds N] [--tccli PROGRAM]
@@ -69,6 +69,7 @@ def main() -> None:
         plaintext = base64.b64encode(PLAINTEXT).decode()
         cases = {
             "kmstool encrypt": [program, "encrypt", "--key", key_id],
+            "the same by the SDK": [program, "encrypt", "--key", key_id, "--transport", "sdk"],
             "tccli kms Encrypt": [options.tccli, "kms", "Encrypt", "--KeyId", key_id, "--Plaintext", plaintext,
                                   "--endpoint", endpoint],
         }  # fmt: skip
@@ -86,8 +87,9 @@ def main() -> None:
         medians[case] = statistics.median(walls), statistics.median(processor)
         wall, busy = medians[case]
         print(f"{case:<20} {wall * 1000:>8.0f} {min(walls) * 1000:>7.0f} {busy * 1000:>13.0f}")
-    ours, theirs = medians.values()
-    print(f"tccli / kmstool: wall {theirs[0] / ours[0]:.2f}, processor {theirs[1] / ours[1]:.2f}")
+    ours, *others = medians.values()
+    for case, theirs in zip(list(medians)[1:], others, strict=True):
+        print(f"{case} / kmstool encrypt: wall {theirs[0] / ours[0]:.2f}, processor {theirs[1] / ours[1]:.2f}")
 
 
 if __name__ == "__main__":

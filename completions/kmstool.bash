@@ -400,8 +400,8 @@ _kmstool_command() {
       ;;
     *) return ;;
   esac
-  options+=(--profile --region --endpoint --timeout --retries --max-wait --format --query --yes --dry-run --no-input --quiet --verbose --debug --no-color)
-  valued+=(--profile --region --endpoint --timeout --retries --max-wait --format --query)
+  options+=(--profile --region --endpoint --transport --timeout --retries --max-wait --format --query --yes --dry-run --no-input --quiet --verbose --debug --no-color)
+  valued+=(--profile --region --endpoint --transport --timeout --retries --max-wait --format --query)
 }
 
 _kmstool_place() {
@@ -545,6 +545,7 @@ _kmstool_place() {
     'kmstool whitebox encrypt #0') source='file' ;;
     'kmstool whitebox exec --bundle') source='file' ;;
     'kmstool whitebox exec --sdk-lib') source='file' ;;
+    *' --transport') words=(own sdk) ;;
     *' --format') words=(text json) ;;
     *' >') source='file' ;;
   esac

@@ -941,6 +941,7 @@ function __kmstool_command --no-scope-shadowing
     set --append options '--profile'\t'Profile to use: which KMS, region and key.' \
         '--region'\t'Region of the keys.' \
         '--endpoint'\t'Host or URL of KMS, in place of the usual one.' \
+        '--transport'\t'What sends requests: kmstool itself, or Tencent\'s SDK.' \
         '--timeout'\t'Seconds that one call to KMS may take.' \
         '--retries'\t'How often to try again.' \
         '--max-wait'\t'Seconds that a command may wait in all.' \
@@ -956,6 +957,7 @@ function __kmstool_command --no-scope-shadowing
     set --append valued '--profile' \
         '--region' \
         '--endpoint' \
+        '--transport' \
         '--timeout' \
         '--retries' \
         '--max-wait' \
@@ -1320,6 +1322,9 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool whitebox exec --sdk-lib'
             set source 'file'
+        case '* --transport'
+            set words 'own' \
+                'sdk'
         case '* --format'
             set words 'text' \
                 'json'

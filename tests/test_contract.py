@@ -1,4 +1,4 @@
-"""Whatever leads to a KMS, the same request has the same answer: in process, over HTTP, and in the cloud.
+"""Whatever leads to a KMS, the same request has the same answer: in process, over HTTP, by Tencent's SDK, in the cloud.
 
 The cloud takes part only if KMSTOOL_CONTRACT_PROFILE names a profile with credentials; it
 bills the keys that are made there until their deletion, which is scheduled at the end.
@@ -23,6 +23,7 @@ from kmstool.kms.port import Transport
 from kmstool.kms.provider import Credential, Fixed
 from kmstool.kms.transport.cloud import CloudTransport
 from kmstool.kms.transport.retry import RetryingTransport
+from kmstool.kms.transport.sdk import SdkTransport
 from kmstool.server.app import EmbeddedKms
 from kmstool.whitebox import binding, key_file
 from tests.served import serving
@@ -50,6 +51,13 @@ def over_http(folder: Path) -> Iterator[Transport]:
         yield CloudTransport(Fixed(credential, "the tests"), REGION, endpoint=found.endpoint)
 
 
+def over_the_sdk(folder: Path) -> Iterator[Transport]:
+    with serving(folder) as found:
+        given = found.variables
+        credential = Credential(given["TENCENTCLOUD_SECRET_ID"], given["TENCENTCLOUD_SECRET_KEY"])
+        yield SdkTransport(Fixed(credential, "the tests"), REGION, endpoint=found.endpoint)
+
+
 def in_the_cloud(folder: Path) -> Iterator[Transport]:
     transport = Session(ENVIRON).transport(profile=CLOUD_PROFILE)
     made = Recorded(transport)
@@ -75,7 +83,12 @@ class Recorded:
         return answer
 
 
-WAYS = {"in process": in_process, "HTTP": over_http, **({"cloud": in_the_cloud} if CLOUD_PROFILE else {})}
+WAYS = {
+    "in process": in_process,
+    "HTTP": over_http,
+    "Tencent's SDK": over_the_sdk,
+    **({"cloud": in_the_cloud} if CLOUD_PROFILE else {}),
+}
 
 
 @pytest.fixture(scope="module", params=WAYS.values(), ids=list(WAYS))

@@ -16,6 +16,7 @@ class Settings:
     profile: str | None = None
     region: str | None = None
     endpoint: str | None = None
+    transport: str | None = None
     timeout: float = 30
     retries: int = 10
     max_wait: float = 60

@@ -84,6 +84,7 @@ GLOBAL = (
     _global("--profile", "Profile to use: which KMS, region and key.", metavar="NAME"),
     _global("--region", "Region of the keys.", metavar="REGION"),
     _global("--endpoint", "Host or URL of KMS, in place of the usual one.", metavar="URL"),
+    _global("--transport", "What sends requests: kmstool itself, or Tencent's SDK.", type=click.Choice(["own", "sdk"])),
     _global("--timeout", "Seconds that one call to KMS may take.", type=NumberRange(0.1, 600), metavar="SECONDS"),
     _global("--retries", "How often to try again.", type=click.IntRange(0, 1000), metavar="N"),
     _global("--max-wait", "Seconds that a command may wait in all.", type=NumberRange(0, 86400), metavar="SECONDS"),

@@ -31,6 +31,7 @@ _FIELDS = {
     "region": "region",
     "key": "key",
     "endpoint": "endpoint",
+    "transport": "transport",
     "credentials": "credentials",
     "role-arn": "role_arn",
     "role-session": "role_session",
@@ -62,6 +63,8 @@ class Profile:
     """With the credentials `whitebox`, whose key they decrypt to."""
     whitebox: str = ""
     """With the credentials `whitebox`, the folder with the white-box ciphertext of the SecretKey and its key file."""
+    transport: str = ""
+    """What sends requests over the network: `own`, or Tencent's `sdk`."""
 
     @property
     def is_local(self) -> bool:

@@ -43,12 +43,13 @@ class ConnectOptions:
 
     `timeout` is the seconds of one call, `max_wait` those of all pauses and retries, `retries` how often one is
     tried again. `rate` is the calls a second of a job and its share of them. With `dry_run` the local KMS
-    changes nothing.
+    changes nothing. `transport` is what sends requests over the network: `own`, or Tencent's `sdk`.
     """
 
     profile: str | None = None
     region: str | None = None
     endpoint: str | None = None
+    transport: str | None = None
     timeout: float = 30
     retries: int = 10
     max_wait: float = 60
@@ -133,11 +134,11 @@ class Connections:
 
     def cloud(self, profile: Profile, region: str, credentials: Provider) -> Transport:
         """Return a transport to Tencent Cloud, or to what the endpoint names, with retries."""
-        from kmstool.kms.transport.cloud import CloudTransport
         from kmstool.kms.transport.limiter import LimitedTransport
         from kmstool.kms.transport.retry import RetryingTransport
+        from kmstool.kms.transport.senders import sender
 
-        client = CloudTransport(
+        client = sender(self.options.transport or profile.transport)(
             credentials,
             region,
             endpoint=self.endpoint(profile),

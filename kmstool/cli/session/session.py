@@ -67,6 +67,7 @@ class Session(Prompts):
             profile=settings.profile,
             region=settings.region,
             endpoint=settings.endpoint,
+            transport=settings.transport,
             timeout=settings.timeout,
             retries=settings.retries,
             max_wait=settings.max_wait,

@@ -1,7 +1,7 @@
 """The transport to Tencent Cloud: one signed request a call, and every failure translated.
 
-Not over Tencent's SDK: its import takes longer than a whole command, it logs plaintexts, sees
-errors under two content types only, and its retries repeat what succeeded.
+Not over Tencent's SDK (`sdk.py` is, for who asks for it): it takes longer to start, logs plaintexts,
+sees errors under two content types only, and its retries repeat what succeeded.
 """
 
 from __future__ import annotations
@@ -101,7 +101,11 @@ def credential_of(provider: Provider) -> Credential:
 
 def _inner(body: bytes) -> dict[str, Any]:
     """Return the inner object, whatever content type a gateway gave it."""
-    answer = json_answers.read(body)
+    return response_of(json_answers.read(body))
+
+
+def response_of(answer: Any) -> dict[str, Any]:
+    """Return the inner object of an answer; raise what it refuses with, or `ServiceError` for what is no answer."""
     response = answer.get("Response") if isinstance(answer, dict) else None
     if not isinstance(response, dict):
         raise ServiceError(

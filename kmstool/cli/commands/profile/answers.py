@@ -15,6 +15,7 @@ def answer_of(profile: Profile) -> dict[str, str]:
         "Region": profile.region,
         "Key": profile.key,
         "Endpoint": profile.endpoint,
+        "Transport": profile.transport,
         "Credentials": profile.credentials,
         "RoleArn": profile.role_arn,
         "RoleSession": profile.role_session,

@@ -38,7 +38,7 @@ def set_(
 ) -> None:
     """Make or change a profile.
 
-    --region and --endpoint belong to it too. What is not given stays as it was.
+    --region, --endpoint and --transport belong to it too. What is not given stays as it was.
     """
     from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.profiles import LOCAL, Profile
@@ -51,6 +51,7 @@ def set_(
     choices = {
         "region": session.settings.region,
         "endpoint": session.settings.endpoint,
+        "transport": session.settings.transport,
         "key": key,
         "credentials": credentials,
         "role_arn": role_arn,

@@ -1,0 +1,172 @@
+"""The transport over Tencent's own SDK, for those who must go through the vendor's client.
+
+The SDK signs and sends; all else is ours: no retries, breaker, proxies, credentials of netrc or
+redirections of its own, nothing logged, every failure translated. What it cannot be taught is
+that an answer has one reading only, and that a deadline is for all of an answer and not for
+each part of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import ssl
+import time
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from typing import Any
+from urllib.parse import quote
+
+from kmstool.api import protocol
+from kmstool.errors import AccessError, InputError, KmsToolError, NetworkError, Reason, ServiceError, UnreachableError
+from kmstool.kms.provider import Provider
+from kmstool.kms.transport.cloud import credential_of, response_of
+from kmstool.kms.transport.connection import GATEWAY
+from kmstool.kms.transport.deadline import TIMEOUT_SECONDS, Deadline
+from kmstool.kms.transport.endpoint import Endpoint, Proxy, certificates
+
+_HOST = "kms.tencentcloudapi.com"
+_LOGGER = "tencentcloud_sdk_common"
+# Of requests and urllib3: nothing has been sent before there was a connection.
+_UNSENT = {"ConnectTimeout", "ConnectTimeoutError", "NewConnectionError", "NameResolutionError", "ProxyError"}
+
+
+class SdkTransport:
+    """KMS in one region by `CommonClient.call_json`; takes what `CloudTransport` takes.
+
+    Raises `InputError` where the SDK is not installed, and for a Unix socket, which it does not know.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        region: str,
+        *,
+        endpoint: str | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+        ca_bundle: str | None = None,
+        deadline: Deadline | None = None,
+    ) -> None:
+        place = Endpoint.parse(endpoint or _HOST)
+        if place.socket_path:
+            raise InputError("Tencent's SDK knows no Unix sockets", hint="name the endpoint by its host and port")
+        self._shown = place.shown
+        self._provider = provider
+        self._timeout, self._deadline = timeout, deadline
+        self._client, self._fault = _client(_Signer(provider), region, place, ca_bundle)
+        weakref.finalize(self, self._client.request.conn._session.close)  # noqa: SLF001 - it has no other name
+
+    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Send one request; see `Transport`. A temporary credential that was refused is renewed, once."""
+        try:
+            return self._send(action, params)
+        except AccessError as error:
+            if error.kms_code != "AuthFailure.TokenFailure" or not self._provider.renew():
+                raise
+            return self._send(action, params)
+
+    def _send(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        self._client.request.conn.timeout = self._seconds()
+        try:
+            with self._deadline.running() if self._deadline else nullcontext():
+                answer = self._client.call_json(action, dict(params))
+        except KmsToolError:
+            # Of the credential, which the SDK asks for.
+            raise
+        except self._fault as error:
+            raise self._translated(error) from error
+        except OSError as error:
+            # Of requests, while it reads an answer that has begun.
+            raise NetworkError(f"the answer of {self._shown} was cut short", hint=GATEWAY) from error
+        except ValueError as error:
+            raise NetworkError("the answer of KMS was cut short or is not JSON", hint=GATEWAY) from error
+        except (KeyError, TypeError) as error:
+            raise ServiceError("KMS answered without a Response", hint=GATEWAY) from error
+        return response_of(answer)
+
+    def _seconds(self) -> float:
+        left = self._deadline.end(self._timeout) - time.monotonic() if self._deadline else self._timeout
+        if left <= 0:
+            message = f"cannot reach {self._shown}: the time for this command is used up"
+            raise UnreachableError(message, reason=Reason.DEADLINE_PASSED)
+        return left
+
+    def _translated(self, error: Any) -> KmsToolError:
+        code, message = str(error.get_code()), str(error.get_message())
+        if code == "ServerNetworkError":
+            return NetworkError(f"{self._shown} answered with an HTTP error", hint=GATEWAY)
+        if code == "ClientNetworkError":
+            return _unreached(self._shown, error)
+        if code.startswith("Client"):
+            return KmsToolError(f"Tencent's SDK failed: {code}")
+        return protocol.error(code, message, error.get_request_id())
+
+
+class _Signer:
+    """What the SDK takes for a credential: it asks anew for each request."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    def get_credential_info(self) -> tuple[str, str, str | None]:
+        credential = credential_of(self._provider)
+        return credential.secret_id, credential.secret_key, credential.token or None
+
+
+def _client(signer: _Signer, region: str, place: Endpoint, ca_bundle: str | None) -> tuple[Any, type[Exception]]:
+    """Return a `CommonClient` that does nothing but to sign and send, once and to one place; and what it raises."""
+    try:
+        # It takes longer to import than most commands to run.
+        from tencentcloud.common.common_client import CommonClient  # noqa: PLC0415
+        from tencentcloud.common.exception import TencentCloudSDKException  # noqa: PLC0415
+        from tencentcloud.common.profile.client_profile import ClientProfile  # noqa: PLC0415
+        from tencentcloud.common.profile.http_profile import HttpProfile  # noqa: PLC0415
+    except ImportError as error:
+        raise InputError("Tencent's SDK is not installed", hint="pip install 'kmstool[sdk]'") from error
+    http = HttpProfile(
+        protocol=place.scheme,
+        endpoint=place.authority,
+        keepAlive=True,
+        certification=ca_bundle or (certificates() if place.scheme == "https" else None),
+    )
+    client = CommonClient("kms", protocol.VERSION, signer, region, ClientProfile(httpProfile=http, language="en-US"))
+    # It writes whole requests, with plaintexts, to whoever listens.
+    logging.getLogger(_LOGGER).disabled = True
+    way, session = client.request.conn, client.request.conn._session  # noqa: SLF001 - as above
+    proxy = place.proxy
+    way.proxy = dict.fromkeys(("http", "https"), _url(proxy)) if proxy else None
+    # No proxies of variables, which are read by other rules, and no Authorization of netrc in place of the signature.
+    session.trust_env = False
+    session.max_redirects = 0
+    return client, TencentCloudSDKException
+
+
+def _url(proxy: Proxy) -> str:
+    user = ""
+    if proxy.authorization:
+        pair = base64.b64decode(proxy.authorization.partition(" ")[2]).partition(b":")
+        user = f"{quote(pair[0], safe='')}:{quote(pair[2], safe='')}@"
+    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
+    return f"http://{user}{host}:{proxy.port}"
+
+
+def _unreached(shown: str, error: BaseException) -> NetworkError:
+    causes = list(_causes(error))
+    untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes)
+    if untrusted or any(type(cause).__name__ in _UNSENT for cause in causes):
+        reason = "its certificate is not trusted" if untrusted else "there is no connection"
+        return UnreachableError(f"cannot reach {shown}: {reason}", reason=Reason.UNREACHABLE)
+    return NetworkError(f"{shown} gave no answer, or not in time", hint=GATEWAY)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield what an error comes from; requests and urllib3 keep theirs in several places."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        cause = waiting.pop()
+        if id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            further = (cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args)
+            waiting += [one for one in further if isinstance(one, BaseException)]
