@@ -5,8 +5,10 @@ Every rule here is broken one import or one line at a time; the test that fails 
 
 import ast
 import builtins
+import dataclasses
 import http.server
 import importlib
+import inspect
 import json
 import os
 import re
@@ -14,9 +16,11 @@ import shutil
 import subprocess
 import sys
 import threading
+import typing
 from collections.abc import Iterator
 from keyword import iskeyword
 from pathlib import Path
+from types import ModuleType
 
 import click
 import pytest
@@ -24,7 +28,7 @@ import pytest
 import kmstool
 from kmstool import errors, words
 from kmstool.api import data_key_rules, protocol
-from kmstool.cli import main, options
+from kmstool.cli import main, options, params
 from kmstool.cli.lazy import LazyGroup
 from tests.conftest import unable
 
@@ -42,6 +46,8 @@ SERVICE_PACKAGES = {PACKAGE / "whitebox"}
 MAX_MODULE_LINES = 300
 KEY_ID = "6f6e2a6c-e7ca-11f1-8000-525400000001"
 MAX_SUMMARY_CHARACTERS = 60
+CLICKS_OWN = {"settings", "words"}
+"""Keyword arguments for click's own constructors, and click's words on their way into a value."""
 NAMELESS = {"base", "common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 ENDS = {0, main.HANGUP, main.INTERRUPTED, main.CLOSED_PIPE, main.TERMINATED}
 
@@ -215,7 +221,7 @@ def test_tables_of_commands_are_sorted_and_tell_the_truth(path: str) -> None:
         assert (command.help or "").split("\n")[0] == summary
 
 
-@pytest.mark.parametrize("path", [path for path in TREE if " " in path and path.split()[1] != "envelope"])
+@pytest.mark.parametrize("path", [path for path in TREE if " " in path])
 def test_a_command_stands_where_its_name_says(path: str) -> None:
     """`kmstool local faults add` is `add` of cli/commands/local/faults/add.py, a group stands in its folder's group.py.
 
@@ -262,6 +268,75 @@ def test_a_usage_error_is_the_command_lines(path: Path) -> None:
         node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, (ast.alias, ast.Attribute))
     ]
     assert not [node for node in names if "UsageError" in {getattr(node, "name", ""), getattr(node, "attr", "")}]
+
+
+def typed_parameters(command: click.Command) -> dict[str, str]:
+    """Return the annotations of what a command reads: the fields of its options, or its parameters."""
+    function = inspect.unwrap(command.callback or unable)
+    names = {name: str(kind) for name, kind in function.__annotations__.items() if name not in ("session", "return")}
+    if set(names) == {"wanted"}:
+        kind = getattr(importlib.import_module(function.__module__), names["wanted"])
+        return {field.name: str(field.type) for field in dataclasses.fields(kind)}
+    return names
+
+
+def literals(module: ModuleType, name: str) -> tuple[str, ...]:
+    """Return the words of a `Literal` that a module imports for its annotations."""
+    tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
+    (place,) = (
+        node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and name in [alias.name for alias in node.names]
+    )
+    stated = getattr(importlib.import_module(str(place)), name)
+    parts = typing.get_args(stated)
+    return tuple(word for part in parts for word in typing.get_args(part) or (part,))
+
+
+def value_type(param: click.Parameter, module: ModuleType, annotation: str) -> str:
+    """Return the annotation that fits what click makes of a parameter's words."""
+    if param.multiple and isinstance(param, click.Option) and param.metavar == "K=V":
+        return "Mapping[str, str]"
+    names = {params.KEY: "KeyAddress", params.END: "times.End", params.RANGE: "ByteRange"}
+    names |= {params.PUBLIC_KEY: "PublicKeyFile"}
+    kinds = {click.types.BoolParamType: "bool", click.types.IntParamType: "int", click.IntRange: "int"}
+    kinds |= {options.NumberRange: "float"}
+    name = names.get(param.type) or kinds.get(type(param.type), "str")
+    if isinstance(param.type, params.Parsed) and param.type.name == "duration":
+        name = "int"
+    if isinstance(param.type, click.Choice) and (stated := annotation.removesuffix(" | None")) != "str":
+        assert set(param.type.choices) <= set(literals(module, stated))
+        name = stated
+    if param.multiple or param.nargs == -1:
+        return f"tuple[{name}, ...]"
+    is_there = param.required or isinstance(param.get_default(click.Context(main.root)), (str, int, float))
+    return name if is_there else f"{name} | None"
+
+
+@pytest.mark.parametrize("path", [path for path in LEAVES if path.split()[1] != "envelope"])
+def test_options_have_the_types_that_click_gives_them(path: str) -> None:
+    """The type checker believes the annotations; only this test knows what click makes of the words."""
+    command = LEAVES[path]
+    stated = typed_parameters(command)
+    module = importlib.import_module(inspect.unwrap(command.callback or unable).__module__)
+    exposed = [param for param in command.params if param.expose_value]
+    assert stated == {str(param.name): value_type(param, module, stated[str(param.name)]) for param in exposed}
+
+
+def test_no_option_is_read_by_a_string() -> None:
+    """A mistyped string passes every checker, and is a fault of the run in which it is reached."""
+    read = []
+    for path in sorted((PACKAGE / "cli").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.args.kwarg and node.args.kwarg.arg not in CLICKS_OWN:
+                read.append(f"{module_name(path)}: **{node.args.kwarg.arg} of {node.name}")
+            if (
+                isinstance(node, ast.Subscript)
+                and isinstance(node.slice, ast.Constant)
+                and ast.unparse(node.value) in ("choices", "wanted", "options", "kwargs", "ctx.params")
+            ):
+                read.append(f"{module_name(path)}: {ast.unparse(node)}")
+    assert not read
 
 
 @pytest.mark.parametrize("path", TREE)

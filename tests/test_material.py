@@ -21,7 +21,7 @@ from kmstool import byok, words
 from kmstool.api import protocol
 from kmstool.byok import Parameters, Wrapped
 from kmstool.cli import material_files, material_jobs
-from kmstool.cli.commands import import_material
+from kmstool.cli.commands.import_material import ImportMaterialWords, _source
 from kmstool.cli.hints import hint_of
 from kmstool.cli.session.session import Session
 from kmstool.crypto import rsa
@@ -719,14 +719,16 @@ def test_a_backup_that_the_disk_did_not_keep_is_noticed(tmp_path: Path, monkeypa
 
 
 def test_material_of_an_unknown_length_is_not_made(kms: EmbeddedKms, tmp_path: Path) -> None:
-    found = dataclasses.replace(KmsClient(kms).describe_key(external(kms)), type=3)
-    words: dict[str, Any] = {"encrypt_backup": False, "passphrase_file": None, "encoding": "raw"}
-    backup = str(tmp_path / "backup")
+    unknown = dataclasses.replace(KmsClient(kms).describe_key(external(kms)), type=3)
+    wanted = ImportMaterialWords(
+        key=None, algorithm="", valid_to=None, generate=True, backup=str(tmp_path / "backup"), encrypt_backup=False,
+        passphrase_file=None, encoding="raw", blob=None, context={}, file=None,
+    )  # fmt: skip
     with pytest.raises(UsageError, match="how long"):
-        import_material._source(Session({}), found, True, backup, file=None, **words)
+        _source(Session({}), unknown, wanted)
     (tmp_path / "material.bin").write_bytes(FIRST)
-    given_file = str(tmp_path / "material.bin")
-    assert import_material._source(Session({}), found, False, None, file=given_file, **words)() == FIRST
+    of_a_file = dataclasses.replace(wanted, generate=False, backup=None, file=str(tmp_path / "material.bin"))
+    assert _source(Session({}), unknown, of_a_file)() == FIRST
 
 
 def test_a_key_that_does_not_decrypt_what_it_encrypted_is_noticed(issued: Parameters) -> None:

@@ -273,11 +273,11 @@ def _prepare_warnings(session: Session) -> None:
     """Let the user hear what the library warns of, whatever Python was told to do with warnings."""
     show = warnings.showwarning
 
-    def tell(message: Warning | str, category: type[Warning], *place: Any, **to: Any) -> None:
+    def tell(message: Warning | str, category: type[Warning], *place: Any, **settings: Any) -> None:
         if issubclass(category, MountWarning):
             session.warn(str(message))
         else:
-            show(message, category, *place, **to)
+            show(message, category, *place, **settings)
 
     warnings.showwarning = tell
     warnings.simplefilter("always", MountWarning)

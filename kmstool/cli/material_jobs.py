@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kmstool.cli import blobs
 from kmstool.cli.io import times
+from kmstool.cli.params import END
 from kmstool.cli.session.session import Session
 from kmstool.errors import IntegrityError, UsageError
 from kmstool.words import RSA_ALGORITHMS
@@ -29,16 +30,10 @@ algorithm_option = click.option(
 )
 
 
-def _checked_time(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is not None:
-        times.deadline(value, 0)
-    return value
-
-
 valid_to_option = click.option(
     "--valid-to",
+    type=END,
     metavar="TIME",
-    callback=_checked_time,
     help="Let KMS destroy the material then: 365d, 2027-01-31, Unix seconds; else it is valid for ever.",
 )
 check_option = click.option(
@@ -67,29 +62,26 @@ def ask(
     return parameters, dict(issued.answer)
 
 
-def until(valid_to: str | None, parameters: Parameters) -> int:
+def until(valid_to: times.End | None, parameters: Parameters) -> int:
     """Return Unix seconds, by the clock of KMS, of the end of the material's validity; 0 = for ever."""
     from kmstool.byok import check_valid_to
 
     now = parameters.kms_time(int(time.time()))
     if valid_to is None:
         return 0
-    valid_to_unix = times.deadline(valid_to, now)
+    valid_to_unix = valid_to.unix(now)
     check_valid_to(valid_to_unix, now)
     return valid_to_unix
 
 
-def check(blob: str | None, context: tuple[str, ...]) -> Callable[[KmsClient], str]:
+def check(blob: str | None, context: Mapping[str, str]) -> Callable[[KmsClient], str]:
     """Return a function that decrypts an older blob, if one is named, and returns the id of its key."""
-    from kmstool.api.context import from_options
-
     if blob is None:
         if context:
             raise UsageError("--context goes with --check")
         return lambda _: ""
-    encryption_context = from_options(context)
     _, text = blobs.read(blob)
-    return lambda client: client.decrypt(text, encryption_context).key_id
+    return lambda client: client.decrypt(text, context).key_id
 
 
 def finish(

@@ -7,7 +7,7 @@ the later one wins where both are given.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial, update_wrapper
 from typing import Any, TypeVar
 
@@ -203,17 +203,6 @@ def output_options(function: Decorated) -> Decorated:
     return click.option("-o", "--out", metavar="FILE", help="Write here instead of stdout; - forces stdout.")(function)
 
 
-def result_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add `-o, --out FILE` and `--force`, which goes with it only: without it the command writes no file."""
-
-    def with_force_checked(*args: Any, out: str | None, force: bool, **rest: Any) -> None:
-        if force and out is None:
-            raise UsageError("--force goes with -o FILE", hint="without it there is no file to replace")
-        function(*args, out=out, force=force, **rest)
-
-    return output_options(update_wrapper(with_force_checked, function))
-
-
 def _shield(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value:
         ctx.obj.shield = True
@@ -230,7 +219,7 @@ def shield_option(function: Decorated) -> Decorated:
     )(function)
 
 
-def list_filters(search: str | None, origin: str | None, tags: tuple[str, ...]) -> dict[str, Any]:
+def list_filters(search: str | None, origin: str | None, tags: Mapping[str, str]) -> dict[str, Any]:
     """Return the parameters that narrow a list of keys or data keys by text, origin and tags."""
     filters: dict[str, Any] = {}
     if search:
@@ -238,7 +227,7 @@ def list_filters(search: str | None, origin: str | None, tags: tuple[str, ...]) 
     if origin:
         filters["Origin"] = {"kms": "TENCENT_KMS", "external": "EXTERNAL"}[origin]
     if tags:
-        filters["TagFilters"] = [{"TagKey": name, "TagValue": [value]} for name, value in pairs(tags, "tag").items()]
+        filters["TagFilters"] = [{"TagKey": name, "TagValue": [value]} for name, value in tags.items()]
     return filters
 
 
@@ -252,17 +241,6 @@ def folder_option(*names: str, **settings: Any) -> Callable[[Decorated], Decorat
 def file_option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
     """Add an option that takes a file, which an empty name is not."""
     return click.option(*names, metavar="FILE", callback=partial(not_empty, why="an empty name is no file"), **settings)
-
-
-def pairs(words: tuple[str, ...], what: str) -> dict[str, str]:
-    """Parse repeated `K=V` words of another option than `--context`; raise `UsageError`."""
-    found: dict[str, str] = {}
-    for word in words:
-        name, separator, value = word.partition("=")
-        if not separator or not name or name in found:
-            raise UsageError(f"{what} {word!r} is not of the form NAME=VALUE with a new name")
-        found[name] = value
-    return found
 
 
 def key_argument(function: Decorated) -> Decorated:

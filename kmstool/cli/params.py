@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from kmstool.cli.io import times
-from kmstool.errors import UsageError
+from kmstool.errors import ArgumentError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
@@ -24,7 +24,8 @@ _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
 
 
 class Parsed(ParamType):
-    """A type of the values that a function makes of a word; the function raises `UsageError`."""
+    """A type of the values that a function makes of a word; the function raises `UsageError` or, below
+    the command line, `ArgumentError`."""
 
     def __init__(self, name: str, parse: Callable[[str], object]) -> None:
         self.name = name
@@ -36,7 +37,7 @@ class Parsed(ParamType):
             return value
         try:
             return self._parse(value)
-        except UsageError as error:
+        except (UsageError, ArgumentError) as error:
             if not value:
                 self.fail(f"{error.message}; is a variable not set?", param, ctx)
             raise

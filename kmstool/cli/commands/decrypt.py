@@ -13,7 +13,7 @@ from kmstool.cli.session.session import Session, takes
 
 
 @dataclass(frozen=True)
-class DecryptOptions(outputs.Destination):
+class DecryptWords(outputs.Destination):
     """Which blob to decrypt."""
 
     context: Mapping[str, str]
@@ -25,8 +25,8 @@ class DecryptOptions(outputs.Destination):
 @options.shield_option
 @options.output_options
 @options.input_argument
-@takes(DecryptOptions)
-def decrypt(session: Session, wanted: DecryptOptions) -> None:
+@takes(DecryptWords)
+def decrypt(session: Session, wanted: DecryptWords) -> None:
     """Decrypt a ciphertext blob.
 
     Reads the blob from FILE or stdin and writes the plaintext and nothing else. The

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import click
 
 from kmstool.cli import key_files, options
 from kmstool.cli.io import inputs, outputs
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 from kmstool.cli.signed_messages import DIGESTS, choose_algorithm, digest_message, id_option, public_key_option
 from kmstool.errors import UsageError
+
+
+@dataclass(frozen=True)
+class DigestWords(outputs.Destination):
+    """The options of `kmstool digest`."""
+
+    algorithm: str
+    public_key: str | None
+    user_id: str | None
+    raw: bool
+    file: str | None
 
 
 @click.command(cls=options.Command, example="kmstool digest --algorithm sm3 release.tar")
@@ -18,36 +31,27 @@ from kmstool.errors import UsageError
 @public_key_option
 @id_option
 @click.option("--raw", is_flag=True, help="Write bytes in place of hex.")
-@options.result_options
+@options.output_options
 @options.input_argument
-@pass_session
-def digest(
-    session: Session,
-    algorithm: str,
-    public_key: str | None,
-    user_id: str | None,
-    raw: bool,
-    out: str | None,
-    force: bool,
-    file: str | None,
-) -> None:
+@takes(DigestWords)
+def digest(session: Session, wanted: DigestWords) -> None:
     """Print the digest of a file or stdin, as KMS signs it.
 
     For SM2 that is SM3(Z_A ‖ M), which needs the public key.
     """
     from kmstool.crypto import digests
 
-    if (algorithm == "sm2") != (public_key is not None):
+    if (wanted.algorithm == "sm2") != (wanted.public_key is not None):
         raise UsageError("--public-key goes with --algorithm sm2 and only with it")
-    if user_id is not None and public_key is None:
+    if wanted.user_id is not None and wanted.public_key is None:
         raise UsageError("--id goes with --algorithm sm2 only")
-    with inputs.stream(file) as source:
-        if public_key is not None:
-            key = key_files.public_key(public_key)
+    with inputs.stream(wanted.file) as source:
+        if wanted.public_key is not None:
+            key = key_files.public_key(wanted.public_key)
             if key.kind != "SM2":
                 raise UsageError(f"the public key is {key.kind}, not SM2")
-            found = digest_message(choose_algorithm(None, key), key, b"", source, user_id)
+            found = digest_message(choose_algorithm(None, key), key, b"", source, wanted.user_id)
         else:
-            found = digests.of_chunks(DIGESTS[algorithm], source.chunks())
-    text = found if raw else found.hex().encode() + b"\n"
-    outputs.result(session, {"Digest": found.hex()}, text, outputs.Destination(out, force), source=source)
+            found = digests.of_chunks(DIGESTS[wanted.algorithm], source.chunks())
+    text = found if wanted.raw else found.hex().encode() + b"\n"
+    outputs.result(session, {"Digest": found.hex()}, text, wanted, source=source)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class EncryptOptions(outputs.Destination):
+class EncryptWords(outputs.Destination):
     """What to encrypt under which key."""
 
     key: KeyAddress | None
@@ -33,8 +33,8 @@ class EncryptOptions(outputs.Destination):
 @click.option("--trim-newline", is_flag=True, help="Drop exactly one newline at the end.")
 @options.output_options
 @options.input_argument
-@takes(EncryptOptions)
-def encrypt(session: Session, wanted: EncryptOptions) -> None:
+@takes(EncryptWords)
+def encrypt(session: Session, wanted: EncryptWords) -> None:
     """Encrypt up to 4,096 bytes under a key.
 
     Reads FILE or stdin and prints the ciphertext blob, a line of text. A newline at

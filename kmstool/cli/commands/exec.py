@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import click
 
 from kmstool.cli import blobs, options
 from kmstool.cli.io import replace_process
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
+
+
+@dataclass(frozen=True)
+class ExecWords:
+    """The options of `kmstool exec`."""
+
+    words: tuple[str, ...]
+    context: Mapping[str, str]
+    keep: tuple[str, ...]
+    command: tuple[str, ...]
 
 
 @click.command(
@@ -24,14 +37,12 @@ from kmstool.errors import UsageError
     metavar="NAME=@FILE",
     help="Variable to put the secret of a ciphertext blob into; repeatable.",
 )
-@options.context_option
+@options.encryption_context_option
 @options.shield_option
 @replace_process.keep_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
-@pass_session
-def exec_(
-    session: Session, words: tuple[str, ...], context: tuple[str, ...], keep: tuple[str, ...], command: tuple[str, ...]
-) -> None:
+@takes(ExecWords)
+def exec_(session: Session, wanted: ExecWords) -> None:
     """Run a command with secrets in its environment.
 
     The secrets are decrypted in memory, all before the command starts, and it takes the
@@ -39,13 +50,13 @@ def exec_(
     of every blob. Credentials and passphrases that are in the environment for kmstool
     itself are not handed on.
     """
-    from kmstool.api.context import from_options
-
-    encryption_context = from_options(context)
-    found = {name: blobs.read(file)[1] for name, file in _files(words).items()}
+    encryption_context = wanted.context
+    found = {name: blobs.read(file)[1] for name, file in _files(wanted.words).items()}
     client = session.client()
     secrets = {name: client.decrypt(blob, encryption_context).plaintext for name, blob in found.items()}
-    replace_process.become(session, session.environ, command, secrets, "kmstool decrypt writes it to a pipe", keep)
+    replace_process.become(
+        session, session.environ, wanted.command, secrets, "kmstool decrypt writes it to a pipe", wanted.keep
+    )
 
 
 def _files(words: tuple[str, ...]) -> dict[str, str]:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from kmstool.cli import options
 from kmstool.cli.io import outputs
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
+
+
+@dataclass(frozen=True)
+class PublicKeyWords(outputs.Destination):
+    """The options of `kmstool public-key`."""
+
+    key: KeyAddress
+    encoding: str
 
 
 @click.command("public-key", cls=options.Command, example="kmstool public-key signer > pub.pem")
@@ -20,13 +29,13 @@ if TYPE_CHECKING:
 @click.option(
     "--encoding", type=click.Choice(["pem", "der", "base64"]), default="pem", show_default=True, help="Output form."
 )
-@options.result_options
-@pass_session
-def public_key(session: Session, key: KeyAddress, encoding: str, out: str | None, force: bool) -> None:
+@options.output_options
+@takes(PublicKeyWords)
+def public_key(session: Session, wanted: PublicKeyWords) -> None:
     """Print the public key of an asymmetric key."""
     from kmstool.crypto import pem
 
-    client, key_id = session.key(key)
+    client, key_id = session.key(wanted.key)
     found = client.public_key(key_id)
     der = found.public_key.to_spki()
     forms = {
@@ -34,4 +43,4 @@ def public_key(session: Session, key: KeyAddress, encoding: str, out: str | None
         "der": der,
         "base64": base64.b64encode(der) + b"\n",
     }
-    outputs.result(session, found.answer, forms[encoding], outputs.Destination(out, force))
+    outputs.result(session, found.answer, forms[wanted.encoding], wanted)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import click
 
 from kmstool.cli import options
 from kmstool.cli.io import outputs
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
 _ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
@@ -19,17 +20,29 @@ _ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@dataclass(frozen=True)
+class RandomWords(outputs.Destination):
+    """The options of `kmstool random`."""
+
+    count: int
+    encoding: str | None
+
+
 @click.command(cls=options.Command, example="kmstool random 32")
 @click.argument("count", metavar="BYTES", type=click.IntRange(1, 1024))
 @click.option("--encoding", type=click.Choice(list(_ENCODINGS)), help="Output form; else hex.")
-@options.result_options
-@pass_session
-def random(session: Session, count: int, encoding: str | None, out: str | None, force: bool) -> None:
+@options.output_options
+@takes(RandomWords)
+def random(session: Session, wanted: RandomWords) -> None:
     """Print random bytes made by KMS.
 
     BYTES is 1 to 1,024.
     """
-    if encoding is not None and out is None and (session.settings.query or session.settings.format == "json"):
+    if (
+        wanted.encoding is not None
+        and wanted.out is None
+        and (session.settings.query or session.settings.format == "json")
+    ):
         raise UsageError("--encoding goes with text output or -o", hint="in the API's answer the bytes are in base64")
-    made = session.client().random(count)
-    outputs.result(session, made.answer, _ENCODINGS[encoding or "hex"](made.plaintext), outputs.Destination(out, force))
+    made = session.client().random(wanted.count)
+    outputs.result(session, made.answer, _ENCODINGS[wanted.encoding or "hex"](made.plaintext), wanted)

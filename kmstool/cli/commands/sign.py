@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from kmstool.cli import options
 from kmstool.cli.io import inputs, outputs
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 from kmstool.cli.signed_messages import (
     MAX_MESSAGE_BYTES,
     algorithm_option,
@@ -28,6 +29,19 @@ if TYPE_CHECKING:
     from kmstool.signing import Algorithm
 
 
+@dataclass(frozen=True)
+class SignWords(outputs.Destination):
+    """The options of `kmstool sign`."""
+
+    key: KeyAddress | None
+    algorithm: str | None
+    digesting: str | None
+    message_type: str
+    user_id: str | None
+    raw: bool
+    file: str | None
+
+
 @click.command(cls=options.Command, example="kmstool sign --key signer release.tar -o release.sig")
 @options.key_option
 @algorithm_option
@@ -36,46 +50,35 @@ if TYPE_CHECKING:
 @type_option
 @id_option
 @click.option("--raw", is_flag=True, help="Write bytes to stdout in place of base64.")
-@options.result_options
+@options.output_options
 @options.input_argument
-@pass_session
-def sign(
-    session: Session,
-    key: KeyAddress | None,
-    algorithm: str | None,
-    digesting: str | None,
-    message_type: str,
-    user_id: str | None,
-    raw: bool,
-    out: str | None,
-    force: bool,
-    file: str | None,
-) -> None:
+@takes(SignWords)
+def sign(session: Session, wanted: SignWords) -> None:
     """Sign a file or stdin with a key in KMS.
 
     A message over 4,096 bytes is digested here, in one pass; the signature is the same.
     With -o the signature's bytes are written, else base64. A newline at the end of the
     input is signed too.
     """
-    if message_type == "digest" and digesting is not None:
+    if wanted.message_type == "digest" and wanted.digesting is not None:
         raise UsageError("--digest goes with messages; a digest is signed as it is")
-    client, key_id = session.key(key)
+    client, key_id = session.key(wanted.key)
     public_key = client.public_key(key_id).public_key
-    chosen = choose_algorithm(algorithm, public_key)
-    with inputs.stream(file) as source:
+    chosen = choose_algorithm(wanted.algorithm, public_key)
+    with inputs.stream(wanted.file) as source:
         message = source.take(MAX_MESSAGE_BYTES + 1)
-        is_digest = message_type == "digest" or _is_digested(digesting, message, user_id)
-        if message_type == "digest":
-            check_digest(chosen, message, user_id)
+        is_digest = wanted.message_type == "digest" or _is_digested(wanted.digesting, message, wanted.user_id)
+        if wanted.message_type == "digest":
+            check_digest(chosen, message, wanted.user_id)
         elif is_digest:
-            message = digest_message(chosen, public_key, message, source, user_id)
+            message = digest_message(chosen, public_key, message, source, wanted.user_id)
         if not message:
             raise InputError("the message is empty; KMS signs 1 byte and more", hint="sign its digest: --digest always")
         signed = client.sign(key_id, chosen.name, message, is_digest=is_digest)
         digest = message if is_digest else digest_message(chosen, public_key, message, source, None)
     _check_answer(chosen, public_key, digest, signed.signature)
-    written = signed.signature if raw or out is not None else base64.b64encode(signed.signature) + b"\n"
-    outputs.result(session, signed.answer, written, outputs.Destination(out, force), source=source)
+    written = signed.signature if wanted.raw or wanted.out is not None else base64.b64encode(signed.signature) + b"\n"
+    outputs.result(session, signed.answer, written, wanted, source=source)
 
 
 def _is_digested(choice: str | None, message: bytes, user_id: str | None) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from kmstool.cli import key_files, options
 from kmstool.cli.io import inputs, outputs
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 from kmstool.cli.signed_messages import (
     MAX_MESSAGE_BYTES,
     algorithm_option,
@@ -30,6 +31,21 @@ if TYPE_CHECKING:
 MAX_SIGNATURE_BYTES = 8192
 
 
+@dataclass(frozen=True)
+class VerifyWords:
+    """The options of `kmstool verify`."""
+
+    signature: str
+    key: KeyAddress | None
+    local: bool
+    public_key: str | None
+    algorithm: str | None
+    message_type: str
+    user_id: str | None
+    signature_format: SignatureFormat
+    file: str | None
+
+
 @click.command(cls=options.Command, example="kmstool verify --key signer --signature release.sig release.tar")
 @click.option("--signature", required=True, metavar="FILE", help="The signature: bytes or base64, DER or raw r and s.")
 @options.key_option
@@ -40,41 +56,30 @@ MAX_SIGNATURE_BYTES = 8192
 @id_option
 @click.option("--signature-format", type=click.Choice(["auto", "der", "raw"]), default="auto", help="Its encoding.")
 @options.input_argument
-@pass_session
-def verify(
-    session: Session,
-    signature: str,
-    key: KeyAddress | None,
-    local: bool,
-    public_key: str | None,
-    algorithm: str | None,
-    message_type: str,
-    user_id: str | None,
-    signature_format: SignatureFormat,
-    file: str | None,
-) -> None:
+@takes(VerifyWords)
+def verify(session: Session, wanted: VerifyWords) -> None:
     """Check a signature over a file or stdin.
 
     With --local --public-key nothing leaves this machine. Exits with 5 if the signature
     is not good.
     """
-    if local != (public_key is not None) or (local and key):
+    if wanted.local != (wanted.public_key is not None) or (wanted.local and wanted.key):
         raise UsageError("give --local with --public-key, or --key", hint="get it: kmstool public-key KEY > pub.pem")
-    value = _read_signature(signature)
+    value = _read_signature(wanted.signature)
     client = None
-    if local:
-        known = key_files.public_key(str(public_key))
+    if wanted.local:
+        known = key_files.public_key(str(wanted.public_key))
     else:
-        client, key_id = session.key(key)
+        client, key_id = session.key(wanted.key)
         known = client.public_key(key_id).public_key
-    chosen = choose_algorithm(algorithm, known)
-    with inputs.stream(file) as source:
-        if message_type == "digest":
+    chosen = choose_algorithm(wanted.algorithm, known)
+    with inputs.stream(wanted.file) as source:
+        if wanted.message_type == "digest":
             digest = source.take(MAX_MESSAGE_BYTES + 1)
-            check_digest(chosen, digest, user_id)
+            check_digest(chosen, digest, wanted.user_id)
         else:
-            digest = digest_message(chosen, known, b"", source, user_id)
-    check_signature(chosen, known, digest, value, signature_format)
+            digest = digest_message(chosen, known, b"", source, wanted.user_id)
+    check_signature(chosen, known, digest, value, wanted.signature_format)
     if client is not None and not client.verify(key_id, chosen.name, digest, _kms_form(known, value), is_digest=True):
         raise IntegrityError("KMS does not accept the signature")
     outputs.answer(session, {"SignatureValid": True}, lambda: print("signature valid"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +11,7 @@ import click
 from kmstool.cli import key_files, options
 from kmstool.cli.commands.asymmetric.ciphertexts import MAX_INPUT_BYTES, algorithm_option, raw_option
 from kmstool.cli.io import inputs, outputs
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 from kmstool.errors import InputError, UsageError
 from kmstool.words import RSA_ALGORITHMS
 
@@ -22,34 +23,46 @@ if TYPE_CHECKING:
 MAX_SM2_PLAINTEXT_BYTES = 146
 
 
+@dataclass(frozen=True)
+class EncryptWords(outputs.Destination):
+    """The options of `kmstool asymmetric encrypt`."""
+
+    key: KeyAddress | None
+    public_key: str | None
+    algorithm: EncryptionAlgorithm | None
+    raw: bool
+    file: str | None
+
+
 @click.command(cls=options.Command, example="kmstool asymmetric encrypt --public-key pub.pem secret.txt > secret.enc")
 @options.key_option
 @click.option("--public-key", metavar="FILE", help="Public key; with it no KMS is needed.")
 @algorithm_option
 @raw_option
-@options.result_options
+@options.output_options
 @options.input_argument
-@pass_session
-def encrypt(
-    session: Session,
-    key: KeyAddress | None,
-    public_key: str | None,
-    algorithm: EncryptionAlgorithm | None,
-    raw: bool,
-    out: str | None,
-    force: bool,
-    file: str | None,
-) -> None:
+@takes(EncryptWords)
+def encrypt(session: Session, wanted: EncryptWords) -> None:
     """Encrypt under a public key, on this machine.
 
     RSA-2048 takes 190 bytes with OAEP SHA-256, SM2 146. The ciphertext is written in base64.
     """
-    if public_key is not None and key is not None:
+    if wanted.public_key is not None and wanted.key is not None:
         raise UsageError("give --public-key or --key", hint="get it: kmstool public-key KEY > pub.pem")
-    known = key_files.public_key(public_key) if public_key is not None else _public_key(session, key)
-    source = inputs.read(file, MAX_INPUT_BYTES, "the plaintext is {size} bytes, far over the limit", "use an envelope")
-    ciphertext = _encrypted(known, algorithm, source.data)
-    outputs.write(session, ciphertext if raw else base64.b64encode(ciphertext) + b"\n", out, force=force, source=source)
+    known = (
+        key_files.public_key(wanted.public_key) if wanted.public_key is not None else _public_key(session, wanted.key)
+    )
+    source = inputs.read(
+        wanted.file, MAX_INPUT_BYTES, "the plaintext is {size} bytes, far over the limit", "use an envelope"
+    )
+    ciphertext = _encrypted(known, wanted.algorithm, source.data)
+    outputs.write(
+        session,
+        ciphertext if wanted.raw else base64.b64encode(ciphertext) + b"\n",
+        wanted.out,
+        force=wanted.force,
+        source=source,
+    )
 
 
 def _public_key(session: Session, key: KeyAddress | None) -> PublicKey:

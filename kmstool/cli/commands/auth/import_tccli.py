@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -20,12 +20,22 @@ from kmstool.cli.commands.auth.keeping import (
     try_provider,
 )
 from kmstool.cli.session import passphrases
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 from kmstool.errors import AccessError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.kms.credentials.tccli import TccliProfile
     from kmstool.kms.profiles import Profile
+
+
+@dataclass(frozen=True)
+class ImportTccliWords:
+    """The options of `kmstool auth import-tccli`."""
+
+    source: str
+    store: str
+    passphrase_file: str | None
+    no_verify: bool
 
 
 @click.command("import-tccli", cls=options.Command, example="kmstool auth import-tccli --profile work")
@@ -34,8 +44,8 @@ if TYPE_CHECKING:
 @passphrase_option
 @passphrases.weak_option
 @no_verify_option
-@pass_session
-def import_tccli(session: Session, source: str, store: str, passphrase_file: str | None, no_verify: bool) -> None:
+@takes(ImportTccliWords)
+def import_tccli(session: Session, wanted: ImportTccliWords) -> None:
     """Take over a profile of tccli.
 
     The credential, the role that it is for, region and endpoints. A profile that stands
@@ -46,22 +56,22 @@ def import_tccli(session: Session, source: str, store: str, passphrase_file: str
     """
     from kmstool.kms.credentials import tccli
 
-    found = tccli.read(session.home, source)
+    found = tccli.read(session.home, wanted.source)
     if found is None:
-        raise AccessError(f"tccli has no profile {source!r}", hint=f"looked in {session.home / '.tccli'}")
+        raise AccessError(f"tccli has no profile {wanted.source!r}", hint=f"looked in {session.home / '.tccli'}")
     if found.of_cvm:
-        if passphrase_file is not None or session.weak:
+        if wanted.passphrase_file is not None or session.weak:
             raise UsageError(f"{found.source} stands for the role of the CVM: there is no credential to encrypt")
         profile = _taken_over(session, found, profile_name(session), "cvm-role")
-        if not no_verify:
+        if not wanted.no_verify:
             try_provider(session, profile, session.connections.provider(profile))
         put(session, profile, None, "the role of the CVM")
         return
-    name = probed(session, store, passphrase_file)
+    name = probed(session, wanted.store, wanted.passphrase_file)
     credential = found.base().get()
-    profile = _taken_over(session, found, name, store)
-    keep(session, credential, profile, passphrase_file, verify=not no_verify)
-    session.note(f"{session.home / '.tccli' / source}.credential still holds the SecretKey in clear: delete it")
+    profile = _taken_over(session, found, name, wanted.store)
+    keep(session, credential, profile, wanted.passphrase_file, verify=not wanted.no_verify)
+    session.note(f"{session.home / '.tccli' / wanted.source}.credential still holds the SecretKey in clear: delete it")
 
 
 def _taken_over(session: Session, found: TccliProfile, name: str, credentials: str) -> Profile:

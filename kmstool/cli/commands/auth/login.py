@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,12 +25,23 @@ from kmstool.cli.commands.auth.keeping import (
 )
 from kmstool.cli.io import questions
 from kmstool.cli.session import passphrases
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 from kmstool.errors import InputError, UsageError
 from kmstool.system import descriptors
 
 if TYPE_CHECKING:
     from kmstool.kms.provider import Credential
+
+
+@dataclass(frozen=True)
+class LoginWords:
+    """The options of `kmstool auth login`."""
+
+    secret_id: str | None
+    store: str
+    passphrase_file: str | None
+    whitebox: str | None
+    no_verify: bool
 
 
 @click.command(cls=options.Command, example="kmstool auth login --profile work")
@@ -45,15 +56,8 @@ if TYPE_CHECKING:
 @passphrases.weak_option
 @options.folder_option("--whitebox", help="Folder made by kmstool whitebox bundle with the SecretKey in it.")
 @no_verify_option
-@pass_session
-def login(
-    session: Session,
-    secret_id: str | None,
-    store: str,
-    passphrase_file: str | None,
-    whitebox: str | None,
-    no_verify: bool,
-) -> None:
+@takes(LoginWords)
+def login(session: Session, wanted: LoginWords) -> None:
     """Keep a SecretId and SecretKey for a profile.
 
     The SecretKey is asked for without showing it, or read from stdin as the next line. It
@@ -64,14 +68,20 @@ def login(
     without mac.base64 gets one when KMS has accepted the SecretKey, and is refused with
     --no-verify; afterwards it is used only as it was then.
     """
-    if whitebox is not None:
-        if passphrase_file or session.weak or store != STORES[0]:
+    if wanted.whitebox is not None:
+        if wanted.passphrase_file or session.weak or wanted.store != STORES[0]:
             raise UsageError("the white-box ciphertext stays where it is", hint="give --whitebox without --store")
-        _login_white_box(session, secret_id, whitebox, verify=not no_verify)
+        _login_white_box(session, wanted.secret_id, wanted.whitebox, verify=not wanted.no_verify)
         return
-    profile = probed(session, store, passphrase_file)
-    credential = _asked(session, secret_id)
-    keep(session, credential, changed_profile(session, profile, store), passphrase_file, verify=not no_verify)
+    profile = probed(session, wanted.store, wanted.passphrase_file)
+    credential = _asked(session, wanted.secret_id)
+    keep(
+        session,
+        credential,
+        changed_profile(session, profile, wanted.store),
+        wanted.passphrase_file,
+        verify=not wanted.no_verify,
+    )
 
 
 def _login_white_box(session: Session, secret_id: str | None, folder: str, *, verify: bool) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -10,50 +12,56 @@ import click
 from kmstool.cli import options
 from kmstool.cli.commands.data_key.hosted import MAX_BYTES, description_option, name_option, print_hosted, tags_option
 from kmstool.cli.io import inputs, outputs
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
 
 
+@dataclass(frozen=True)
+class GenerateWords(outputs.Destination):
+    """The options of `kmstool data-key generate`."""
+
+    key: KeyAddress | None
+    name: str
+    byte_count: int
+    context: Mapping[str, str]
+    description: str
+    tags: Mapping[str, str]
+
+
 @click.command(cls=options.Command, example="kmstool data-key generate --key demo --name user-17")
 @options.key_option
 @name_option
 @click.option("--bytes", "byte_count", type=click.IntRange(1, MAX_BYTES), default=32, show_default=True, help="Size.")
-@options.context_option
+@options.encryption_context_option
 @description_option
 @tags_option
 @options.shield_option
 @click.option("-o", "--out", metavar="FILE", help="Write the bytes of the data key to this file as well.")
 @click.option("--force", is_flag=True, help="Replace an existing output file.")
-@pass_session
-def generate(
-    session: Session,
-    key: KeyAddress | None,
-    name: str,
-    byte_count: int,
-    context: tuple[str, ...],
-    description: str,
-    tags: tuple[str, ...],
-    out: str | None,
-    force: bool,
-) -> None:
+@takes(GenerateWords)
+def generate(session: Session, wanted: GenerateWords) -> None:
     """Let KMS make a data key and keep it.
 
     Prints its id. The bytes are shown nowhere; -o writes them to a file, and kmstool
     data-key plaintext hands them out whenever they are needed. A context belongs to the
     blob of the data key: whoever decrypts that has to give the same one.
     """
-    from kmstool.api.context import from_options
-
-    encryption_context, pairs = from_options(context), options.pairs(tags, "tag")
-    if out in ("", inputs.STDIN):
-        raise UsageError(f"{out!r} is no file", hint="stdout is for the answer; name a file")
-    client, key_id = session.key(key)
+    encryption_context, pairs = wanted.context, wanted.tags
+    if wanted.out in ("", inputs.STDIN):
+        raise UsageError(f"{wanted.out!r} is no file", hint="stdout is for the answer; name a file")
+    client, key_id = session.key(wanted.key)
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(outputs.created(session, out, force=force)) if out is not None else None
-        made = client.host_data_key(key_id, name, byte_count, encryption_context, description=description, tags=pairs)
+        file = (
+            stack.enter_context(outputs.created(session, wanted.out, force=wanted.force))
+            if wanted.out is not None
+            else None
+        )
+        made = client.host_data_key(
+            key_id, wanted.name, wanted.byte_count, encryption_context, description=wanted.description, tags=pairs
+        )
         if file:
             file.write(made.plaintext or b"")
     print_hosted(session, made)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool.cli import options
 from kmstool.cli.io import outputs
 from kmstool.cli.params import KEY
 from kmstool.cli.session.session import Session
@@ -17,7 +18,7 @@ MAX_BYTES = 1024
 name_argument = click.argument("name", type=KEY, metavar="NAME")
 name_option = click.option("--name", required=True, metavar="NAME", help="Its name: 1 to 60 letters, digits, - and _.")
 description_option = click.option("--description", default="", metavar="TEXT", help="Free text, at most 100 bytes.")
-tags_option = click.option("--tag", "tags", multiple=True, metavar="K=V", help="Tag of the data key; repeatable.")
+tags_option = options.pairs_option("--tag", "tags", noun="tag", text="Tag of the data key; repeatable.")
 
 
 def print_hosted(session: Session, made: Hosted) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,11 +12,24 @@ from kmstool.cli import blobs, options
 from kmstool.cli.commands.data_key.hosted import MAX_BYTES, description_option, name_option, print_hosted, tags_option
 from kmstool.cli.io import inputs
 from kmstool.cli.plaintexts import without_newline
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
+
+
+@dataclass(frozen=True)
+class ImportWords:
+    """The options of `kmstool data-key import`."""
+
+    key: KeyAddress | None
+    name: str
+    blob_file: str | None
+    trim_newline: bool
+    description: str
+    tags: Mapping[str, str]
+    file: str | None
 
 
 @click.command("import", cls=options.Command, example="kmstool data-key import --key demo --name backup backup.key")
@@ -25,34 +40,27 @@ if TYPE_CHECKING:
 @description_option
 @tags_option
 @options.input_argument
-@pass_session
-def import_(
-    session: Session,
-    key: KeyAddress | None,
-    name: str,
-    blob_file: str | None,
-    trim_newline: bool,
-    description: str,
-    tags: tuple[str, ...],
-    file: str | None,
-) -> None:
+@takes(ImportWords)
+def import_(session: Session, wanted: ImportWords) -> None:
     """Let KMS keep a data key that you have.
 
     FILE or stdin holds its bytes, 1 to 1,024. With --blob it is a ciphertext blob, made
     without a context; that names its key, and --key only says which one it has to be.
     Prints the id of the data key.
     """
-    more: dict[str, Any] = {"description": description, "tags": options.pairs(tags, "tag")}
-    if blob_file is not None:
-        if file is not None or trim_newline:
+    more: dict[str, Any] = {"description": wanted.description, "tags": wanted.tags}
+    if wanted.blob_file is not None:
+        if wanted.file is not None or wanted.trim_newline:
             raise UsageError("--blob takes the place of FILE, and excludes --trim-newline")
-        _, text = blobs.read(blob_file)
-        client, key_id = session.key(key) if key is not None else (session.client(), None)
-        made = client.import_blob(key_id, name, text, **more)
+        _, text = blobs.read(wanted.blob_file)
+        client, key_id = session.key(wanted.key) if wanted.key is not None else (session.client(), None)
+        made = client.import_blob(key_id, wanted.name, text, **more)
     else:
         hint = "data of any size goes into an envelope: kmstool envelope encrypt"
-        source = inputs.read(file, MAX_BYTES, "a data key of {size} bytes is too long; KMS keeps 1 to 1,024", hint)
-        material = without_newline(session, source, trim_newline)
-        client, key_id = session.key(key)
-        made = client.import_data_key(key_id, name, material, **more)
+        source = inputs.read(
+            wanted.file, MAX_BYTES, "a data key of {size} bytes is too long; KMS keeps 1 to 1,024", hint
+        )
+        material = without_newline(session, source, wanted.trim_newline)
+        client, key_id = session.key(wanted.key)
+        made = client.import_data_key(key_id, wanted.name, material, **more)
     print_hosted(session, made)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,10 +12,22 @@ from kmstool.cli import options
 from kmstool.cli.commands.data_key.hosted import MAX_BYTES
 from kmstool.cli.io import outputs
 from kmstool.cli.params import KEY
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
+
+
+@dataclass(frozen=True)
+class ListWords:
+    """The options of `kmstool data-key list`."""
+
+    state: str | None
+    key: KeyAddress | None
+    search: str | None
+    origin: str | None
+    byte_count: int | None
+    tags: Mapping[str, str]
 
 
 @click.command("list", cls=options.Command, example="kmstool data-key list --state enabled")
@@ -22,20 +36,27 @@ if TYPE_CHECKING:
 @click.option("--search", metavar="TEXT", help="Only data keys with this in their name or id.")
 @click.option("--origin", type=click.Choice(["kms", "external"]), help="Only data keys of this origin.")
 @click.option("--bytes", "byte_count", type=click.IntRange(1, MAX_BYTES), help="Only data keys of this size.")
-@click.option("--tag", "tags", multiple=True, metavar="K=V", help="Only data keys with this tag; repeatable.")
-@pass_session
-def list_(session: Session, key: KeyAddress | None, state: str | None, byte_count: int | None, **filters: Any) -> None:
+@options.pairs_option("--tag", "tags", noun="tag", text="Only data keys with this tag; repeatable.")
+@takes(ListWords)
+def list_(session: Session, wanted: ListWords) -> None:
     """List the data keys of the region."""
-    client, key_id = session.key(key) if key is not None else (session.client(), None)
-    wanted = options.list_filters(**filters)
-    if state:
-        wanted["KeyState"] = options.DATA_KEY_STATES.index(state) + 1
-    wanted |= {"KeyId": key_id} if key_id else {}
-    wanted |= {"DataKeyLen": byte_count} if byte_count else {}
-    found = list(client.list_data_keys(**wanted))[::-1]
-    answer = {"TotalCount": len(found), "DataKeyMetadatas": [dict(item.answer) for item in found]}
+    client, key_id = session.key(wanted.key) if wanted.key else (session.client(), None)
+    data_keys = list(client.list_data_keys(**_filters(wanted, key_id)))[::-1]
+    answer = {"TotalCount": len(data_keys), "DataKeyMetadatas": [dict(item.answer) for item in data_keys]}
     rows = [
-        (item.name, item.state, str(item.byte_count), item.key_alias or item.key_id, item.data_key_id) for item in found
+        (item.name, item.state, str(item.byte_count), item.key_alias or item.key_id, item.data_key_id)
+        for item in data_keys
     ]
     headings = ("NAME", "STATE", "BYTES", "KEY", "DATA KEY ID")
     outputs.answer(session, answer, lambda: outputs.table(session, headings, rows))
+
+
+def _filters(wanted: ListWords, key_id: str | None) -> dict[str, Any]:
+    filters = options.list_filters(wanted.search, wanted.origin, wanted.tags)
+    if wanted.state:
+        filters["KeyState"] = options.DATA_KEY_STATES.index(wanted.state) + 1
+    if key_id:
+        filters["KeyId"] = key_id
+    if wanted.byte_count:
+        filters["DataKeyLen"] = wanted.byte_count
+    return filters

@@ -69,11 +69,13 @@ def _decrypt_folder(session: Session, wanted: DecryptWords) -> None:
     source, target = envelope_folders.folder_pair(wanted.file, wanted.out)
     how = folders.opening(
         wanted,
+        {
+            "--context": wanted.context,
+            "--detached": wanted.detached,
+            "--range": wanted.span,
+            "--verify-first": wanted.verify_first,
+        },
         force=wanted.force,
-        context=wanted.context,
-        detached=wanted.detached,
-        range=wanted.span,
-        verify_first=wanted.verify_first,
     )
     identities = recipients.identities_of(session, wanted.keys, wanted.private_keys)
     count = decrypt_tree(source, target, identities, how, changes=session.changes, **session.reports)

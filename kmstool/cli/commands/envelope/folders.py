@@ -49,13 +49,13 @@ def refuse_without_folder(wanted: OpeningWords) -> None:
         raise UsageError(f"--{'ignore-path' if wanted.ignore_path else 'no-manifest'} goes with --recursive only")
 
 
-def opening(wanted: OpeningWords, *, force: bool = False, **of_one_file: object) -> TreeDecryptOptions:
-    """Return how a folder is opened; raise `UsageError` for options that are of a single file."""
+def opening(wanted: OpeningWords, of_one_file: Mapping[str, object], *, force: bool = False) -> TreeDecryptOptions:
+    """Return how a folder is opened; raise `UsageError` where one of the other options, by name, was given."""
     from kmstool.workflows.tree_opening import TreeDecryptOptions
 
-    for name, value in of_one_file.items():
+    for option, value in of_one_file.items():
         if value not in (None, False, {}):
-            raise UsageError(f"--recursive and --{name.replace('_', '-')} exclude each other")
+            raise UsageError(f"--recursive and {option} exclude each other")
     return TreeDecryptOptions(
         ignore_path=wanted.ignore_path,
         manifest=not wanted.no_manifest,

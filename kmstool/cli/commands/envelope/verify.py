@@ -35,7 +35,7 @@ def verify(session: Session, wanted: folders.OpeningWords) -> None:
         from kmstool.workflows.trees import verify_tree
 
         folder = envelope_folders.named_folder(wanted.file, hint="kmstool envelope verify -r DIR")
-        how = folders.opening(wanted, context=wanted.context, detached=wanted.detached)
+        how = folders.opening(wanted, {"--context": wanted.context, "--detached": wanted.detached})
         files = verify_tree(folder, identities, how, **session.reports).files
         outputs.answer(session, {"Valid": True, "Files": files}, lambda: print(f"{files} envelopes valid"))
         return

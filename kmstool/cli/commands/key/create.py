@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import click
 
 from kmstool.cli import options
 from kmstool.cli.commands.key.usages import Usage
 from kmstool.cli.io import outputs
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
+
+
+@dataclass(frozen=True)
+class CreateWords:
+    """The options of `kmstool key create`."""
+
+    alias: str
+    usage: str
+    external: bool
+    description: str
+    tags: Mapping[str, str]
 
 
 @click.command(cls=options.Command, example="kmstool key create --alias demo")
@@ -15,12 +29,12 @@ from kmstool.cli.session.session import Session, pass_session
 @click.option("--usage", type=Usage(), default="symmetric", show_default=True, help="What the key is for.")
 @click.option("--external", is_flag=True, help="The key material will be imported.")
 @click.option("--description", default="", metavar="TEXT", help="Free text, at most 1,024 bytes.")
-@click.option("--tag", "tags", multiple=True, metavar="K=V", help="Tag of the key; repeatable.")
-@pass_session
-def create(session: Session, alias: str, usage: str, external: bool, description: str, tags: tuple[str, ...]) -> None:
+@options.pairs_option("--tag", "tags", noun="tag", text="Tag of the key; repeatable.")
+@takes(CreateWords)
+def create(session: Session, wanted: CreateWords) -> None:
     """Create a key and print its id."""
     created = session.client().create_key(
-        alias, usage=usage, external=external, description=description, tags=options.pairs(tags, "tag")
+        wanted.alias, usage=wanted.usage, external=wanted.external, description=wanted.description, tags=wanted.tags
     )
     if created.tag_code:
         session.note(f"the key was created, but its tags were not set: {created.tag_message}")

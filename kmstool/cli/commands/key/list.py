@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -9,7 +11,19 @@ import click
 from kmstool.cli import options
 from kmstool.cli.commands.key.usages import Usage, usage_name
 from kmstool.cli.io import outputs
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
+
+
+@dataclass(frozen=True)
+class ListWords:
+    """The options of `kmstool key list`."""
+
+    state: str | None
+    usage: str | None
+    search: str | None
+    origin: str | None
+    owner: str
+    tags: Mapping[str, str]
 
 
 @click.command("list", cls=options.Command, example="kmstool key list --state enabled")
@@ -18,21 +32,21 @@ from kmstool.cli.session.session import Session, pass_session
 @click.option("--search", metavar="TEXT", help="Only keys with this in their alias or id.")
 @click.option("--origin", type=click.Choice(["kms", "external"]), help="Only keys with material of this origin.")
 @click.option("--owner", type=click.Choice(["user", "product"]), default="user", show_default=True, help="Whose keys.")
-@click.option("--tag", "tags", multiple=True, metavar="K=V", help="Only keys with this tag; repeatable.")
-@pass_session
-def list_(session: Session, owner: str, **filters: Any) -> None:
+@options.pairs_option("--tag", "tags", noun="tag", text="Only keys with this tag; repeatable.")
+@takes(ListWords)
+def list_(session: Session, wanted: ListWords) -> None:
     """List all keys of the region."""
-    found = list(session.client().list_keys(Role=int(owner == "product"), **_filters(**filters)))[::-1]
-    answer = {"TotalCount": len(found), "KeyMetadatas": [dict(key.answer) for key in found]}
-    rows = [(key.alias, key.state, usage_name(key.usage), key.key_id) for key in found]
+    keys = list(session.client().list_keys(Role=int(wanted.owner == "product"), **_filters(wanted)))[::-1]
+    answer = {"TotalCount": len(keys), "KeyMetadatas": [dict(key.answer) for key in keys]}
+    rows = [(key.alias, key.state, usage_name(key.usage), key.key_id) for key in keys]
     headings = ("ALIAS", "STATE", "USAGE", "KEY ID")
     outputs.answer(session, answer, lambda: outputs.table(session, headings, rows))
 
 
-def _filters(state: str | None, usage: str | None, **rest: Any) -> dict[str, Any]:
-    filters = options.list_filters(**rest)
-    if state:
-        filters["KeyState"] = options.STATES.index(state) + 1
-    if usage:
-        filters["KeyUsage"] = usage
+def _filters(wanted: ListWords) -> dict[str, Any]:
+    filters = options.list_filters(wanted.search, wanted.origin, wanted.tags)
+    if wanted.state:
+        filters["KeyState"] = options.STATES.index(wanted.state) + 1
+    if wanted.usage:
+        filters["KeyUsage"] = wanted.usage
     return filters

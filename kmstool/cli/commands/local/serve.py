@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,30 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.options import file_option, not_empty
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 from kmstool.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.server.web.listening import Tls
 
 _PATH_BYTES = 24
+
+
+@dataclass(frozen=True)
+class ServeWords:
+    """The options of `kmstool local serve`."""
+
+    host: str
+    port: int
+    port_file: str | None
+    socket: str | None
+    tls: bool
+    cert: str | None
+    key_file: str | None
+    quota: bool
+    lenient: bool
+    metadata: bool
+    web_identity: bool
 
 
 @click.command(cls=options.Command, example="kmstool local serve --port 0 --port-file kms.port")
@@ -37,21 +55,8 @@ _PATH_BYTES = 24
 @click.option("--lenient", is_flag=True, help="Take requests without a region, which the cloud refuses.")
 @click.option("--metadata", is_flag=True, help="Be a CVM's metadata service too, at a secret place.")
 @click.option("--web-identity", is_flag=True, help="Give keys for the tokens of local credentials token.")
-@pass_session
-def serve(
-    session: Session,
-    host: str,
-    port: int,
-    port_file: str | None,
-    socket: str | None,
-    tls: bool,
-    cert: str | None,
-    key_file: str | None,
-    quota: bool,
-    lenient: bool,
-    metadata: bool,
-    web_identity: bool,
-) -> None:
+@takes(ServeWords)
+def serve(session: Session, wanted: ServeWords) -> None:
     """Serve the embedded KMS over HTTP on this machine.
 
     tccli and every Tencent SDK can use it: kmstool local env tells them how. It ends
@@ -63,36 +68,36 @@ def serve(
     from kmstool.server.web import listening
     from kmstool.server.web.gateway import Gateway, Stubs
 
-    if host not in listening.LOOPBACK:
-        raise UsageError(f"{host} is no loopback address", hint="one of: " + ", ".join(listening.LOOPBACK))
-    chosen = _tls(cert, key_file, wanted=tls)
-    if chosen and metadata:
+    if wanted.host not in listening.LOOPBACK:
+        raise UsageError(f"{wanted.host} is no loopback address", hint="one of: " + ", ".join(listening.LOOPBACK))
+    chosen = _tls(wanted.cert, wanted.key_file, wanted=wanted.tls)
+    if chosen and wanted.metadata:
         raise UsageError("the metadata service has no TLS", hint="serve it without --tls")
     session.served_local = True
     verbose = session.settings.verbose
     gateway = Gateway(
         session.local_folder,
         session.store_passphrase,
-        quota=quota,
-        lenient=lenient,
-        stubs=Stubs(f"/{token_urlsafe(_PATH_BYTES)}" if metadata else "", web_identity),
+        quota=wanted.quota,
+        lenient=wanted.lenient,
+        stubs=Stubs(f"/{token_urlsafe(_PATH_BYTES)}" if wanted.metadata else "", wanted.web_identity),
         report=session.warn if verbose else lambda _: None,
     )
 
     def ready(actual: int) -> None:
-        if port_file is not None:
-            stack.enter_context(_port_file(Path(port_file), actual))
-        print(f"listening on {'https' if chosen else 'http'}://{listening.bracketed(host)}:{actual}", flush=True)
-        if socket is not None:
-            session.note(f"listening on the Unix socket {socket} too")
-        for name, is_on in (("metadata service", metadata), ("web identities", web_identity)):
+        if wanted.port_file is not None:
+            stack.enter_context(_port_file(Path(wanted.port_file), actual))
+        print(f"listening on {'https' if chosen else 'http'}://{listening.bracketed(wanted.host)}:{actual}", flush=True)
+        if wanted.socket is not None:
+            session.note(f"listening on the Unix socket {wanted.socket} too")
+        for name, is_on in (("metadata service", wanted.metadata), ("web identities", wanted.web_identity)):
             if is_on:
                 session.warn(f"{name}: programs of this user can get an API key without having one")
 
     with ExitStack() as stack:
         stack.callback(gateway.close)
-        unix = Path(socket) if socket is not None else None
-        place = session.local_folder, host, port
+        unix = Path(wanted.socket) if wanted.socket is not None else None
+        place = session.local_folder, wanted.host, wanted.port
         listening.serve(gateway, *place, ready, unix=unix, tls=chosen, report=session.warn)
     session.note("stopped")
 

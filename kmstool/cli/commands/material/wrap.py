@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import click
 
 from kmstool.cli import material_files, options
 from kmstool.cli.io import outputs
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
+
+
+@dataclass(frozen=True)
+class WrapWords(outputs.Destination):
+    """The options of `kmstool material wrap`."""
+
+    folder: str
+    encoding: str
+    passphrase_file: str | None
+    raw: bool
+    file: str | None
 
 
 @click.command(cls=options.Command, example="kmstool material wrap --params import material.bin -o wrapped.json")
@@ -14,19 +27,10 @@ from kmstool.cli.session.session import Session, pass_session
 @material_files.encoding_option
 @material_files.passphrase_option
 @click.option("--raw", is_flag=True, help="Write the wrapped bytes alone, for other programs.")
-@options.result_options
+@options.output_options
 @options.input_argument
-@pass_session
-def wrap(
-    session: Session,
-    folder: str,
-    encoding: str,
-    passphrase_file: str | None,
-    raw: bool,
-    out: str | None,
-    force: bool,
-    file: str | None,
-) -> None:
+@takes(WrapWords)
+def wrap(session: Session, wanted: WrapWords) -> None:
     """Wrap key material, on a machine without a network.
 
     The result can be carried openly: only KMS can open it. It says for which key and
@@ -34,8 +38,12 @@ def wrap(
     """
     from kmstool.byok import wrap as wrapped
 
-    parameters = material_files.read_parameters(folder)
-    found = material_files.read_material(session, file, encoding, passphrase_file, parameters.material_bytes)
+    parameters = material_files.read_parameters(wanted.folder)
+    found = material_files.read_material(
+        session, wanted.file, wanted.encoding, wanted.passphrase_file, parameters.material_bytes
+    )
     result = wrapped(parameters, found.data)
-    outputs.write(session, result.wrapped if raw else result.write(), out, force=force, source=found)
+    outputs.write(
+        session, result.wrapped if wanted.raw else result.write(), wanted.out, force=wanted.force, source=found
+    )
     session.note(f"for the key {result.key_id} in {parameters.region}, wrapping key {result.fingerprint}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -10,13 +10,25 @@ import click
 from kmstool.cli import options
 from kmstool.cli.commands.profile.answers import answer_of
 from kmstool.cli.messages import print_json
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
     pass
 
 CREDENTIALS = ("keyring", "file", "whitebox", "environment", "tccli", "ini", "cvm-role", "tke")
+
+
+@dataclass(frozen=True)
+class SetWords:
+    """The options of `kmstool profile set`."""
+
+    name: str
+    key: str | None
+    credentials: str | None
+    role_arn: str | None
+    role_session: str | None
+    sts_endpoint: str | None
 
 
 @click.command("set", cls=options.Command, example="kmstool profile set work --credentials cvm-role --key alias/demo")
@@ -26,16 +38,8 @@ CREDENTIALS = ("keyring", "file", "whitebox", "environment", "tccli", "ini", "cv
 @click.option("--role-arn", metavar="ARN", help="Role to assume with them; empty for none.")
 @click.option("--role-session", metavar="NAME", help="Name of that role's session in the records of the cloud.")
 @click.option("--sts-endpoint", metavar="URL", help="Host or URL of STS, which is asked for the role.")
-@pass_session
-def set_(
-    session: Session,
-    name: str,
-    key: str | None,
-    credentials: str | None,
-    role_arn: str | None,
-    role_session: str | None,
-    sts_endpoint: str | None,
-) -> None:
+@takes(SetWords)
+def set_(session: Session, wanted: SetWords) -> None:
     """Make or change a profile.
 
     --region, --endpoint and --transport belong to it too. What is not given stays as it was.
@@ -43,25 +47,25 @@ def set_(
     from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.profiles import LOCAL, Profile
 
-    if name == LOCAL and credentials is not None:
+    if wanted.name == LOCAL and wanted.credentials is not None:
         raise UsageError("--credentials goes with the other profiles: local needs none")
-    if key:
-        KeyAddress.parse(key)
+    if wanted.key:
+        KeyAddress.parse(wanted.key)
     profiles = session.profiles
     choices = {
         "region": session.settings.region,
         "endpoint": session.settings.endpoint,
         "transport": session.settings.transport,
-        "key": key,
-        "credentials": credentials,
-        "role_arn": role_arn,
-        "role_session": role_session,
-        "sts_endpoint": sts_endpoint,
+        "key": wanted.key,
+        "credentials": wanted.credentials,
+        "role_arn": wanted.role_arn,
+        "role_session": wanted.role_session,
+        "sts_endpoint": wanted.sts_endpoint,
     }
     given = {field: value for field, value in choices.items() if value is not None}
     if session.settings.dry_run:
-        former = profiles.get(name) if name in profiles.names() else Profile(name)
+        former = profiles.get(wanted.name) if wanted.name in profiles.names() else Profile(wanted.name)
         print_json(answer_of(replace(former, **given)))
         return
-    profiles.change(name, **given)
-    session.note(f"the profile {name} is set")
+    profiles.change(wanted.name, **given)
+    session.note(f"the profile {wanted.name} is set")

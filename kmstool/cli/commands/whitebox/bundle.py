@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,22 @@ from kmstool.cli import options
 from kmstool.cli.commands.whitebox.decrypt_keys import fetch
 from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.commands.whitebox.plaintexts import read_plaintext
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 from kmstool.errors import DryRunDone
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
+
+
+@dataclass(frozen=True)
+class BundleWords:
+    """The options of `kmstool whitebox bundle`."""
+
+    key: KeyAddress
+    trim_newline: bool
+    out: str
+    force: bool
+    file: str | None
 
 
 @click.command(cls=options.Command, example="kmstool whitebox bundle --key app secret.txt -o app-secret")
@@ -24,8 +36,8 @@ if TYPE_CHECKING:
 @options.folder_option("-o", "--out", required=True, help="Folder for the files.")
 @click.option("--force", is_flag=True, help="Replace these files, all at once.")
 @options.input_argument
-@pass_session
-def bundle(session: Session, key: KeyAddress, trim_newline: bool, out: str, force: bool, file: str | None) -> None:
+@takes(BundleWords)
+def bundle(session: Session, wanted: BundleWords) -> None:
     """Encrypt for a service: key file, IV and ciphertext.
 
     Reads FILE or stdin and writes into DIR all that a bound device needs to decrypt it:
@@ -35,11 +47,13 @@ def bundle(session: Session, key: KeyAddress, trim_newline: bool, out: str, forc
     """
     from kmstool.whitebox import bundle as bundles
 
-    plaintext = read_plaintext(session, file, trim_newline)
-    client, key_id = session.white_box_key(key)
+    plaintext = read_plaintext(session, wanted.file, wanted.trim_newline)
+    client, key_id = session.white_box_key(wanted.key)
     algorithm = bundles.algorithm_of(client.describe_white_box_key(key_id).algorithm)
     encrypted = client.encrypt_by_white_box(key_id, plaintext)
     decrypt_key = (algorithm, fetch(session, client, key_id))
     if session.settings.dry_run:
         raise DryRunDone
-    bundles.write(Path(out), encrypted.iv, encrypted.ciphertext, decrypt_key, key_id=key_id, replace=force)
+    bundles.write(
+        Path(wanted.out), encrypted.iv, encrypted.ciphertext, decrypt_key, key_id=key_id, replace=wanted.force
+    )

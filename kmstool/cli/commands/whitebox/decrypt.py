@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from kmstool.cli import options
 from kmstool.cli.commands.whitebox.bundles import read_bundle, require_mac_option, sdk_lib_option
 from kmstool.cli.commands.whitebox.keys import ALGORITHMS
 from kmstool.cli.io import inputs, outputs
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +29,20 @@ _ALGORITHM = click.option(
 _BUNDLE = options.folder_option("--bundle", "folder", help="Folder made by kmstool whitebox bundle.")
 
 
+@dataclass(frozen=True)
+class DecryptWords(outputs.Destination):
+    """The options of `kmstool whitebox decrypt`."""
+
+    folder: str | None
+    key_file: str | None
+    iv: str | None
+    raw: bool
+    require_mac: bool
+    sdk_lib: str | None
+    algorithm: Algorithm | None
+    file: str | None
+
+
 @click.command(cls=options.Command, example="kmstool whitebox decrypt --bundle app-secret")
 @_BUNDLE
 @click.option("--key-file", metavar="FILE", help="Key file, as kmstool whitebox download-key writes it.")
@@ -36,22 +51,10 @@ _BUNDLE = options.folder_option("--bundle", "folder", help="Folder made by kmsto
 @require_mac_option
 @sdk_lib_option
 @_ALGORITHM
-@options.result_options
+@options.output_options
 @options.input_argument
-@pass_session
-def decrypt(
-    session: Session,
-    folder: str | None,
-    key_file: str | None,
-    iv: str | None,
-    raw: bool,
-    require_mac: bool,
-    sdk_lib: str | None,
-    algorithm: Algorithm | None,
-    out: str | None,
-    force: bool,
-    file: str | None,
-) -> None:
+@takes(DecryptWords)
+def decrypt(session: Session, wanted: DecryptWords) -> None:
     """Decrypt on this machine, without KMS.
 
     Takes a folder with all files, or key file and IV by themselves and the ciphertext
@@ -60,19 +63,23 @@ def decrypt(
     to something else, which a note says, and Authenticated with --format json.
     """
     source = None
-    if folder is not None and not (key_file or iv or raw or file):
-        inputs.spare(out, *_files_of(folder))
-        found = read_bundle(session, folder, require_mac=require_mac)
-    elif folder is None and key_file and iv and not require_mac:
-        inputs.spare(out, key_file, *([iv[1:]] if iv.startswith("@") else []))
-        source = inputs.read(file, MAX_TEXT_BYTES, "the ciphertext has {size} bytes; KMS makes none of so many", "")
-        found = _put_together(key_file, iv, source.data, raw=raw)
+    if wanted.folder is not None and not (wanted.key_file or wanted.iv or wanted.raw or wanted.file):
+        inputs.spare(wanted.out, *_files_of(wanted.folder))
+        found = read_bundle(session, wanted.folder, require_mac=wanted.require_mac)
+    elif wanted.folder is None and wanted.key_file and wanted.iv and not wanted.require_mac:
+        inputs.spare(wanted.out, wanted.key_file, *([wanted.iv[1:]] if wanted.iv.startswith("@") else []))
+        source = inputs.read(
+            wanted.file, MAX_TEXT_BYTES, "the ciphertext has {size} bytes; KMS makes none of so many", ""
+        )
+        found = _put_together(wanted.key_file, wanted.iv, source.data, raw=wanted.raw)
         session.note("IV and ciphertext are not authenticated: it cannot be told whether they were altered")
     else:
         raise UsageError("give --bundle DIR alone, or --key-file and --iv", hint="see kmstool whitebox decrypt --help")
-    library = Path(sdk_lib) if sdk_lib else None
-    plaintext = found.decrypt(session.environ, library=library, algorithm=algorithm)
-    _write_plaintext(session, plaintext, out, force=force, source=source, authenticated=found.mac is not None)
+    library = Path(wanted.sdk_lib) if wanted.sdk_lib else None
+    plaintext = found.decrypt(session.environ, library=library, algorithm=wanted.algorithm)
+    _write_plaintext(
+        session, plaintext, wanted.out, force=wanted.force, source=source, authenticated=found.mac is not None
+    )
 
 
 def _files_of(folder: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -11,10 +12,20 @@ from kmstool.cli import options
 from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.commands.whitebox.plaintexts import read_plaintext
 from kmstool.cli.io import outputs
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
+
+
+@dataclass(frozen=True)
+class EncryptWords(outputs.Destination):
+    """The options of `kmstool whitebox encrypt`."""
+
+    key: KeyAddress
+    iv: str | None
+    trim_newline: bool
+    file: str | None
 
 
 @click.command(cls=options.Command, example="kmstool whitebox encrypt --key app secret.txt -o sealed")
@@ -24,16 +35,8 @@ if TYPE_CHECKING:
 @options.folder_option("-o", "--out", help="Write iv.base64 and ciphertext.base64 into this folder.")
 @click.option("--force", is_flag=True, help="Replace these files, all at once; a mac.base64 of them goes.")
 @options.input_argument
-@pass_session
-def encrypt(
-    session: Session,
-    key: KeyAddress,
-    iv: str | None,
-    trim_newline: bool,
-    out: str | None,
-    force: bool,
-    file: str | None,
-) -> None:
+@takes(EncryptWords)
+def encrypt(session: Session, wanted: EncryptWords) -> None:
     """Encrypt up to 4,096 bytes under a white-box key.
 
     Reads FILE or stdin. IV and ciphertext are both needed to decrypt, so they go into a
@@ -45,15 +48,15 @@ def encrypt(
     from kmstool.errors import DryRunDone, UsageError
     from kmstool.whitebox import bundle
 
-    if not out and not session.settings.query and session.settings.format != "json":
+    if not wanted.out and not session.settings.query and session.settings.format != "json":
         raise UsageError("where are IV and ciphertext to go?", hint="give a folder with -o DIR, or --format json")
-    given_iv = None if iv is None else bundle.from_base64(os.fsencode(iv), "the IV")
-    plaintext = read_plaintext(session, file, trim_newline)
-    client, key_id = session.white_box_key(key)
+    given_iv = None if wanted.iv is None else bundle.from_base64(os.fsencode(wanted.iv), "the IV")
+    plaintext = read_plaintext(session, wanted.file, wanted.trim_newline)
+    client, key_id = session.white_box_key(wanted.key)
     encrypted = client.encrypt_by_white_box(key_id, plaintext, given_iv)
-    if out and session.settings.dry_run:
+    if wanted.out and session.settings.dry_run:
         raise DryRunDone
-    if out:
-        bundle.write(Path(out), encrypted.iv, encrypted.ciphertext, replace=force)
+    if wanted.out:
+        bundle.write(Path(wanted.out), encrypted.iv, encrypted.ciphertext, replace=wanted.force)
     else:
         outputs.answer(session, encrypted.answer, lambda: None)

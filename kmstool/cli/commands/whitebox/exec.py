@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -9,7 +10,19 @@ import click
 from kmstool.cli import options
 from kmstool.cli.commands.whitebox.bundles import read_bundle, require_mac_option, sdk_lib_option
 from kmstool.cli.io import replace_process
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.session.session import Session, takes
+
+
+@dataclass(frozen=True)
+class ExecWords:
+    """The options of `kmstool whitebox exec`."""
+
+    folder: str
+    name: str
+    require_mac: bool
+    sdk_lib: str | None
+    keep: tuple[str, ...]
+    command: tuple[str, ...]
 
 
 @click.command(
@@ -24,25 +37,22 @@ from kmstool.cli.session.session import Session, pass_session
 @sdk_lib_option
 @replace_process.keep_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
-@pass_session
-def exec_(
-    session: Session,
-    folder: str,
-    name: str,
-    require_mac: bool,
-    sdk_lib: str | None,
-    keep: tuple[str, ...],
-    command: tuple[str, ...],
-) -> None:
+@takes(ExecWords)
+def exec_(session: Session, wanted: ExecWords) -> None:
     """Run a command with a decrypted secret in its environment.
 
     The secret is decrypted in memory, and the command takes the place of kmstool: its
     signals and its exit code are its own. Credentials and passphrases that are in the
     environment for kmstool itself are not handed on.
     """
-    replace_process.check_variable(name)
-    found = read_bundle(session, folder, require_mac=require_mac)
-    secret = found.decrypt(session.environ, library=Path(sdk_lib) if sdk_lib else None)
+    replace_process.check_variable(wanted.name)
+    found = read_bundle(session, wanted.folder, require_mac=wanted.require_mac)
+    secret = found.decrypt(session.environ, library=Path(wanted.sdk_lib) if wanted.sdk_lib else None)
     replace_process.become(
-        session, session.environ, command, {name: secret}, "kmstool whitebox decrypt writes it to a pipe", keep
+        session,
+        session.environ,
+        wanted.command,
+        {wanted.name: secret},
+        "kmstool whitebox decrypt writes it to a pipe",
+        wanted.keep,
     )

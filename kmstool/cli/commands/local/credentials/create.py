@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 from kmstool.cli import options
-from kmstool.cli.commands.local.credentials.derived import derive
+from kmstool.cli.commands.local.credentials.lifetimes import LIFETIME
 from kmstool.cli.io import outputs, times
-from kmstool.cli.options import not_empty
 from kmstool.cli.session.session import Session, pass_session
 
 
@@ -15,11 +14,11 @@ from kmstool.cli.session.session import Session, pass_session
 @click.option(
     "--lifetime",
     metavar="DURATION",
-    callback=not_empty,
+    type=LIFETIME,
     help="Make a temporary one with a token: 90s, 30m, 12h, 1d.",
 )
 @pass_session
-def create(session: Session, lifetime: str | None) -> None:
+def create(session: Session, lifetime: int | None) -> None:
     """Make an API key and print it.
 
     A temporary one comes from the oldest lasting one, and ends with it.
@@ -30,7 +29,7 @@ def create(session: Session, lifetime: str | None) -> None:
     if lifetime is None:
         credential = admin.create_credential(session.local_kms())
     else:
-        credential = derive(session, TEMPORARY, lifetime)
+        credential = admin.derive_credential(session.local_kms(), TEMPORARY, lifetime)
     answer = {"SecretId": credential.secret_id, "SecretKey": credential.secret_key}
     if credential.token:
         answer |= {"Token": credential.token, "Expires": times.shown(credential.expires_unix)}

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import click
 
 from kmstool.cli import options
-from kmstool.cli.io import times
 from kmstool.cli.options import NumberRange
-from kmstool.cli.session.session import Session, pass_session
+from kmstool.cli.params import DURATION
+from kmstool.cli.session.session import Session, takes
+
+
+@dataclass(frozen=True)
+class AddWords:
+    """The options of `kmstool local faults add`."""
+
+    action: str
+    nth: int | None
+    probability: float
+    after: bool
+    code: str
+    delay: int | None
+    drop: bool
+    truncate: bool
+    content_type: str
+    http_status: int | None
 
 
 @click.command(
@@ -23,18 +39,28 @@ from kmstool.cli.session.session import Session, pass_session
 )
 @click.option("--after", is_flag=True, help="Perform the action first; only the answer suffers.")
 @click.option("--code", default="", metavar="CODE", help="Answer with this error code.")
-@click.option("--delay", default="", metavar="DURATION", help="Answer late: 2s.")
+@click.option("--delay", type=DURATION, metavar="DURATION", help="Answer late: 2s.")
 @click.option("--drop", is_flag=True, help="Close the connection without an answer.")
 @click.option("--truncate", is_flag=True, help="Send half of the answer.")
 @click.option("--content-type", default="", metavar="TYPE", help="Label the answer with this type.")
 @click.option("--http-status", type=click.IntRange(100, 599), metavar="STATUS", help="Answer with this HTTP status.")
-@pass_session
-def add(session: Session, nth: int | None, delay: str, http_status: int | None, **fields: Any) -> None:
+@takes(AddWords)
+def add(session: Session, wanted: AddWords) -> None:
     """Add a rule; it holds from the next request on."""
     from kmstool.server import admin
     from kmstool.server.tables.faults import FaultRule
 
-    seconds = times.duration(delay) if delay else 0
-    rule = FaultRule(nth=nth or 0, delay_seconds=seconds, http_status=http_status or 0, **fields)
+    rule = FaultRule(
+        action=wanted.action,
+        nth=wanted.nth or 0,
+        probability=wanted.probability,
+        after=wanted.after,
+        code=wanted.code,
+        delay_seconds=wanted.delay or 0,
+        drop=wanted.drop,
+        truncate=wanted.truncate,
+        content_type=wanted.content_type,
+        http_status=wanted.http_status or 0,
+    )
     number = admin.add_fault(session.local_kms(), rule)
     session.note(f"added fault rule {number}")
