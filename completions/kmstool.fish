@@ -46,7 +46,7 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool asymmetric decrypt'
             set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
                 '--algorithm'\t'Padding of RSA; OAEP SHA-256 if not said.' \
-                '--raw'\t'The ciphertext is bytes, not base64.' \
+                '--raw'\t'The ciphertext is bytes; they are told from text without this too.' \
                 '--ciphertext-format'\t'Encoding of an SM2 ciphertext.' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
                 '--out'\t'Write here instead of stdout; - forces stdout.' \
@@ -62,7 +62,7 @@ function __kmstool_command --no-scope-shadowing
             set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
                 '--public-key'\t'Public key; with it no KMS is needed.' \
                 '--algorithm'\t'Padding of RSA; OAEP SHA-256 if not said.' \
-                '--raw'\t'The ciphertext is bytes, not base64.' \
+                '--raw'\t'Write the ciphertext as bytes, not base64.' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
                 '--out'\t'Write here instead of stdout; - forces stdout.' \
                 '--force'\t'Replace an existing output file.' \
@@ -814,7 +814,7 @@ function __kmstool_command --no-scope-shadowing
                 '-o' \
                 '--out'
         case 'kmstool verify'
-            set options '--signature'\t'The signature: bytes or base64, DER or raw r and s.' \
+            set options '--signature'\t'The signature: DER or raw r and s, as bytes or text.' \
                 '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
                 '--local'\t'Verify on this machine, without KMS or network.' \
                 '--public-key'\t'Public key: PEM, DER, base64 or a bare SM2 point.' \

@@ -20,6 +20,7 @@ class Reason(Enum):
     """
 
     ALGORITHM_NOT_NAMED = auto()
+    ANOTHER_FORM = auto()  # form: a name of kmstool.forms.recognition.Form, or the format of a document
     BUNDLE_ALTERED = auto()
     BUNDLE_WITHOUT_MAC = auto()
     CREDENTIAL_MISSING = auto()  # profile
@@ -46,11 +47,17 @@ class Reason(Enum):
     MATERIAL_UNWRAPPED = auto()  # bytes
     MATERIAL_WRAPPED_FOR_OTHERS = auto()  # key
     MANIFEST_UNREADABLE = auto()
+    NO_BLOB = auto()
     NO_BUNDLE = auto()
+    NO_CIPHERTEXT = auto()
     NO_CREDENTIALS = auto()
+    NO_DIGEST = auto()
     NO_ENVELOPE = auto()
     NO_FITTING_KEY = auto()
+    NO_PRIVATE_KEY = auto()
+    NO_PUBLIC_KEY = auto()
     NO_RECORD_HERE = auto()
+    NO_SIGNATURE = auto()
     OTHER_SOURCE_KEY = auto()
     OUTCOME_UNKNOWN = auto()  # noun: key, data-key or whitebox
     PARAMETERS_UNUSABLE = auto()  # key

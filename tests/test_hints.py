@@ -25,7 +25,7 @@ def variants(template: str | By) -> list[str]:
     return [template] if isinstance(template, str) else [*template.cases.values(), template.otherwise]
 
 
-TEXTS = sorted({*hints.REASONS.values(), *(text for template in CODES.values() for text in variants(template))})
+TEXTS = sorted({text for template in (*hints.REASONS.values(), *CODES.values()) for text in variants(template)})
 
 # Of every service of Tencent Cloud (573/34432), whether an action of KMS lists it or not.
 GATEWAY_CODES = {
@@ -80,7 +80,16 @@ def test_every_code_has_a_way_out() -> None:
 
 def listed() -> str:
     """Return every hint, a line each, with the facts that choose among several."""
-    lines = [f"{reason.name}: {hint_of(KmsToolError('', reason=reason))}" for reason in Reason]
+    lines = []
+    for reason in Reason:
+        template = hints.REASONS[reason]
+        cases = {template.fact: template.cases} if isinstance(template, By) else {}
+        lines += [
+            f"{reason.name} ({fact} {case}): {hint_of(KmsToolError('', reason=reason, facts={fact: case}))}"
+            for fact, known in cases.items()
+            for case in known
+        ]
+        lines.append(f"{reason.name}: {hint_of(KmsToolError('', reason=reason))}")
     for code, template in CODES.items():
         for case in (*template.cases, None) if isinstance(template, By) else (None,):
             fact = template.fact if isinstance(template, By) else ""

@@ -22,9 +22,13 @@ from kmstool import byok, documents
 from kmstool.api import cmk_rules, context, protocol, tc3
 from kmstool.cli import messages, options, params
 from kmstool.cli.io import replace_process, times
-from kmstool.crypto import der, formats, keys, pem
+from kmstool.crypto import der, ecdsa, formats, keys, pem
+from kmstool.crypto.sm2.keys import PrivateKey as Sm2Key
 from kmstool.envelope import armor, header, manifest, stanzas
 from kmstool.errors import InputError, KmsToolError
+from kmstool.forms import blobs as forms_blobs
+from kmstool.forms import certificates, ciphertexts, encodings, private_keys, public_keys, recognition, shapes, texts
+from kmstool.forms import signatures as forms_signatures
 from kmstool.kms import fingerprints, ini
 from kmstool.kms.beta import transport as beta_transport
 from kmstool.kms.credentials import tccli, tool_files
@@ -92,7 +96,7 @@ EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
     ("cli/generated/completion.py", "_FILE"): Own("the program's own help texts"),
     ("cli/generated/completion.py", "_zsh_escape"): Own("the program's own help texts"),
     ("cli/generated/man.py", "_paragraphs"): Own("the program's own help texts"),
-    ("cli/envelope_files.py", "_SPAN"): Foreign(("123-456",)),
+    ("cli/params.py", "_RANGE"): Foreign(("123-456",)),
     ("cli/io/times.py", "_DURATION"): Foreign(("123d",)),
     ("cli/io/times.py", "_SECONDS"): Foreign(("1234567890",)),
     ("crypto/pem.py", "_MARKER"): Foreign(
@@ -100,6 +104,23 @@ EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
     ),
     ("crypto/pem.py", "_BASE64"): Foreign(("QUJDRA==",)),
     ("crypto/pem.py", "_HEXADECIMAL"): Foreign(("0aB1",)),
+    ("forms/texts.py", "_CONTROL"): Foreign(("abc", "a\x7f")),
+    ("forms/texts.py", "_QUOTED"): Foreign(('"abc"', "b'abc'", "`abc`,")),
+    ("forms/texts.py", "_ESCAPED_END"): Foreign(("a\\nb", "\\r\\n", "\\r")),
+    ("forms/encodings.py", "_BETWEEN"): Foreign(("0a:1b", "0a, 1b", " \n")),
+    ("forms/encodings.py", "_HEXADECIMAL"): Foreign(("0aB1",)),
+    ("forms/encodings.py", "_BASE64"): Foreign(("QUJDRA==", "QUJDRA..", "QU-_")),
+    ("forms/encodings.py", "_BEFORE"): Foreign(("SM3(m)= 0a1b", "a=", "= 0a:")),
+    ("forms/encodings.py", "_AFTER"): Foreign(("0a" * 16 + "  m.txt", "0a" * 16)),
+    ("forms/public_keys.py", "_PRINTED"): Foreign(
+        ("pub:\n    04:0a:\n    0b\nASN1 OID: SM2\n", "pub:\n    04:\n", "pub:\n\n")
+    ),
+    ("forms/recognition.py", "_LABEL"): Foreign(("-----BEGIN PUBLIC KEY-----", "-----BEGIN " + "A" * 40)),
+    ("forms/recognition.py", "_BLOB"): Foreign(("QUJD" * 5 + "==-k-QUJD-k-QUJD", "-k-")),
+    ("forms/recognition.py", "_OPENSSH"): Foreign(("ssh-ed25519 AAAA", "ecdsa-sha2-nistp256 AAAA")),
+    ("forms/recognition.py", "_DUMP"): Foreign(("00000000: 306e 0220", "0000 - 30 70")),
+    ("forms/recognition.py", "_SPOILT"): Foreign(("\x89KTE\r\n", "?KTE\n")),
+    ("forms/blobs.py", "_CHARACTERS"): Foreign(("QUJD-k-QUJD",)),
     ("system/device.py", "_CONTAINER_CGROUP"): Foreign(("dockecontainerkubepodlibpolxgarde",)),
     ("system/device.py", "_IOREG_ID"): Foreign((f'"IOPlatformUUID" = "{UUID}"',)),
     ("system/device.py", "_ID"): Foreign((UUID, UUID.replace("-", ""))),
@@ -296,6 +317,22 @@ def _ini(text: str) -> object:
         raise InputError("no INI file") from error
 
 
+def _text(text: str) -> None:
+    texts.bare(text)
+    texts.answer(text)
+    texts.decode(text.encode())
+
+
+def _any_signature(text: str) -> None:
+    for kind in ("SM2", "EC_P384"):
+        forms_signatures.read(text.encode(), "it", A_KEY[kind])
+
+
+# Keys of any kind: that reading depends on their size alone.
+A_KEY = {
+    "SM2": keys.Sm2PublicKey(Sm2Key.generate().public_key),
+    "EC_P384": keys.EcPublicKey(ecdsa.generate("EC_P384").public_key()),
+}
 HEAD = "POST / HTTP/1.1\r\nhost: a\r\n"
 ENVELOPE = "KTE1" + "\0" * 12
 Reader = Callable[[str], object]
@@ -307,9 +344,28 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
         ("-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n", "-----BEGIN A-----", "-----END A-----"),
     ),
     "PEM": (
-        lambda t: pem._the_one(pem._blocks(t.encode()), {b"A"}, "key"), ("", "-----BEGIN A-----"),
+        lambda t: pem._the_one(pem.blocks(t.encode()), {b"A"}, "key"), ("", "-----BEGIN A-----"),
         ("-----BEGIN A-----\nMA==\n-----END A-----\n", "-----BEGIN B-----", "-----END A-----"),
     ),
+    "texts": (_text, ("", '"', "{"), ("a\\n", '"a"', '{"a":', "\\u003d")),
+    "digits": (lambda t: list(encodings.readings(t.encode(), "a")), ("", '{"a":"'), ("0a:", "QUJD", "QUJD\n", "0x0a, ", "a= 0a")),
+    "things": (
+        lambda t: recognition.recognise(t.encode()), ("", "-----BEGIN ", "\x89KTE", "{", "0\x80"),
+        ("QUJD-k-", "0a", '{"a":', "-----BEGIN A-----", "ssh-"),
+    ),
+    "shapes of DER": (lambda t: shapes.shape_of(t.encode("latin-1", "replace")), ("0\x83\x0f\x42\x40",), ("\x02\1\1", "0\2\2\0")),
+    "certificates": (lambda t: certificates.public_key(t.encode("latin-1", "replace")), ("0\x83\x0f\x42\x40",), ("0\0", "\2\1\1")),
+    "public keys in files": (
+        lambda t: public_keys.read(t.encode(), "it"), ("", "{", "pub:\n"),
+        ("-----BEGIN PUBLIC KEY-----\nMA==\n-----END PUBLIC KEY-----\n", '{"PublicKey":"', "    04:0a:\n", "MFkw"),
+    ),
+    "private keys in files": (
+        lambda t: private_keys.read(t.encode(), "it", lambda: b"x"), ("",),
+        ("-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n", "0a", "QUJD"),
+    ),
+    "blobs in files": (lambda t: forms_blobs.read(t.encode(), "it"), ("", "{"), ("QUJD-k-", "-k-", "a-", '{"CiphertextBlob":')),
+    "signatures in files": (_any_signature, ("", "{"), ("3045", "QUJD", '{"Signature":"', "-----BEGIN SIGNATURE-----")),
+    "ciphertexts in files": (lambda t: ciphertexts.read_sm2(t.encode(), "it"), ("", "04"), ("04", "QUJD", "0a:")),
     "base64": (lambda t: formats.read_base64(t.encode(), "it"), ("",), ("QUJD\n", "QQ==")),
     "DER": (lambda t: keys.from_spki(t.encode("latin-1", "replace")), ("0\x84\0\x0f\x42\x40",), ("0\x02", "\x02\x01\x01")),
     "DER integers": (lambda t: der.Reader(t.encode("latin-1", "replace")).integer(), ("\x02\x83\x0f\x42\x40",), ("\x01",)),
@@ -405,10 +461,10 @@ def test_parsers_take_linear_time(name: str, tmp_path: Path, monkeypatch: pytest
 # Calls of parsers of others, by file: what above reads it, or why nobody else chooses what is read.
 CALLS = {
     "cli/commands/api.py": "the user's own request, up to 10 MiB; JSON is read in linear time, and its nesting is an error there",
-    "cli/processes.py": "what the program's own child reports",
     "documents.py": "documents",
     "envelope/manifest.py": "manifests",
     "envelope/stanzas.py": "stanza contexts",
+    "forms/texts.py": "texts, things",
     "kms/transport/json_answers.py": "answers of KMS",
     "kms/credentials/tccli.py": "credential files of tccli",
     "kms/credentials/store.py": "what was decrypted and authenticated",

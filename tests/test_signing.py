@@ -186,7 +186,7 @@ def test_raw_signatures_of_curves(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", USAGES)
-@pytest.mark.parametrize("wrong", [b"", b"x", b"\0" * 64, b"\0" * 256, secrets.token_bytes(256), b"0" * 8192])
+@pytest.mark.parametrize("wrong", [b"", b"\0" * 64, b"\0" * 256, secrets.token_bytes(256), b"0" * 8192])
 def test_what_is_no_signature_is_not_a_good_one(name: str, wrong: bytes) -> None:
     Path("wrong").write_bytes(wrong)
     line = ("verify", "--local", "--public-key", f"{name}.pub", "--algorithm", name, "--signature", "wrong")

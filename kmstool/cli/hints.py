@@ -12,8 +12,36 @@ from collections.abc import Mapping
 from kmstool.cli.code_hints import CODES, By
 from kmstool.errors import KmsToolError, Reason
 
-REASONS: Mapping[Reason, str] = {
+FORMS = By(
+    "form",
+    {
+        "ENVELOPE": "kmstool envelope decrypt opens it",
+        "ARMOR": "kmstool envelope decrypt opens it",
+        "SPOILT_ENVELOPE": "copy it again as bytes; kmstool envelope encrypt --armor makes one that survives as text",
+        "BLOB": "kmstool decrypt opens it",
+        "PUBLIC_KEY": "kmstool asymmetric encrypt takes it, as --public-key, and so does kmstool verify",
+        "PRIVATE_KEY": "kmstool envelope decrypt takes it, as --identity",
+        "ENCRYPTED_PRIVATE_KEY": "its public key: openssl pkey -in FILE -pubout",
+        "CERTIFICATE": "kmstool asymmetric encrypt takes it, as --public-key, and so does kmstool verify",
+        "CERTIFICATE_REQUEST": "kmstool asymmetric encrypt takes it, as --public-key, and so does kmstool verify",
+        "OPENSSH_KEY": "convert it: ssh-keygen -e -m PKCS8 -f FILE for a public key, ssh-keygen -p -m PKCS8 -f FILE for a private one",
+        "JWK": "convert it to PEM",
+        "SIGNATURE": "kmstool verify takes it, as --signature",
+        "CIPHERTEXT": "kmstool asymmetric decrypt opens it",
+        "WHITE_BOX_KEY": "kmstool whitebox decrypt takes it, as --key-file",
+        "ANSWER": "give the field that is meant: --query FIELD cuts it out of an answer",
+        "DUMP": "give the bytes, or the digits alone: xxd -p FILE",
+        "kmstool-wrapped-material-1": "kmstool material upload takes it",
+        "kmstool-material-backup-1": "kmstool import-material takes it",
+        "kmstool-import-parameters-1": "kmstool material wrap takes its folder, as --params",
+        "kmstool-manifest-1": "kmstool envelope decrypt takes its folder, with --recursive",
+    },
+    "give another file",
+)
+
+REASONS: Mapping[Reason, str | By] = {
     Reason.ALGORITHM_NOT_NAMED: "give it with --algorithm",
+    Reason.ANOTHER_FORM: FORMS,
     Reason.BUNDLE_ALTERED: "use another copy of the folder, or make it anew with kmstool whitebox bundle",
     Reason.BUNDLE_WITHOUT_MAC: "make it anew with kmstool whitebox bundle; for a profile: log in again",
     Reason.CREDENTIAL_MISSING: "kmstool auth login --profile {profile}",
@@ -41,6 +69,12 @@ REASONS: Mapping[Reason, str] = {
     Reason.MATERIAL_UNWRAPPED: "give what kmstool material wrap made, or the {bytes} bytes that another program wrapped",
     Reason.MATERIAL_WRAPPED_FOR_OTHERS: "wrap the material again with these parameters: kmstool material wrap",
     Reason.MANIFEST_UNREADABLE: "--no-manifest does without it: what is missing or extra is not noticed then",
+    Reason.NO_BLOB: "give the text that kmstool encrypt printed",
+    Reason.NO_CIPHERTEXT: "give what kmstool asymmetric encrypt made, or openssl pkeyutl",
+    Reason.NO_DIGEST: "kmstool digest makes one, as digits or with --raw",
+    Reason.NO_PRIVATE_KEY: "give PEM, DER or base64 of it",
+    Reason.NO_PUBLIC_KEY: "give PEM, DER, base64 of DER or, for SM2, the point in hexadecimal; from KMS: kmstool public-key KEY",
+    Reason.NO_SIGNATURE: "give what kmstool sign made: DER or r and s, as bytes, base64 or hexadecimal",
     Reason.NO_BUNDLE: "make the folder with kmstool whitebox bundle",
     Reason.NO_CREDENTIALS: "for the embedded KMS run kmstool init --local once, or add --profile local; "
     "for Tencent Cloud run kmstool auth login, or set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY",

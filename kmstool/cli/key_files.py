@@ -11,17 +11,23 @@ if TYPE_CHECKING:
     from kmstool.crypto.keys import PrivateKey, PublicKey
 
 
-def public_key(name: str) -> PublicKey:
-    """Read a public key from a file or, for `-`, stdin: PEM, DER, base64 or an SM2 point; raise `InputError`."""
-    from kmstool.crypto import pem
+def public_key(session: Session, name: str) -> PublicKey:
+    """Read a public key from a file or, for `-`, stdin; raise `InputError`.
 
-    return pem.read_public_key(inputs.read(name, pem.MAX_BYTES, "a public key of {size} bytes is none", "").data)
+    What it was taken out of, if it did not stand by itself, is said.
+    """
+    from kmstool.forms import public_keys, texts
+
+    data = inputs.read(name, texts.MAX_BYTES, "a public key of {size} bytes is none", "").data
+    found = public_keys.read(data, inputs.shown(name))
+    if found.holder:
+        session.note(f"the public key is taken out of {found.holder}: {inputs.shown(name)}")
+    return found.key
 
 
 def private_key(session: Session, name: str) -> PrivateKey:
-    """Read a private key from a PEM file that is nobody else's; its passphrase is asked for if it has one."""
-    from kmstool.crypto import pem
+    """Read a private key from a file that is nobody else's; its passphrase is asked for if it has one."""
+    from kmstool.forms import private_keys, texts
 
-    data = inputs.read(name, pem.MAX_BYTES, "a private key of {size} bytes is none", "", secret=True).data
-    locked = b"ENCRYPTED" in data
-    return pem.read_private_key(data, session.passphrase_of(f"the private key {name}") if locked else None)
+    data = inputs.read(name, texts.MAX_BYTES, "a private key of {size} bytes is none", "", secret=True).data
+    return private_keys.read(data, inputs.shown(name), lambda: session.passphrase_of(f"the private key {name}"))

@@ -24,8 +24,7 @@ _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
 
 
 class Parsed(ParamType):
-    """A type of the values that a function makes of a word; the function raises `UsageError` or, below
-    the command line, `ArgumentError`."""
+    """A type of the values that a function makes of a word; it raises `UsageError` or, from below, `ArgumentError`."""
 
     def __init__(self, name: str, parse: Callable[[str], object]) -> None:
         self.name = name

@@ -32,11 +32,11 @@ def cmk(session: Session, address: KeyAddress | None) -> CmkRecipient:
     return session.connections.recipient(address or session.default_key())
 
 
-def by_public_key(word: PublicKeyFile) -> PublicKeyRecipient:
+def by_public_key(session: Session, word: PublicKeyFile) -> PublicKeyRecipient:
     """Return the recipient of a public key in a file, for which no KMS is asked."""
     from kmstool.envelope.public_key_recipients import PublicKeyRecipient
 
-    return PublicKeyRecipient(key_files.public_key(word.file), word.region, word.key_id)
+    return PublicKeyRecipient(key_files.public_key(session, word.file), word.region, word.key_id)
 
 
 def private_key(session: Session, file: str) -> PrivateKeyIdentity:
@@ -71,7 +71,7 @@ def recipients_of(
         everyone += [cmk(session, key) for key in keys]
         if not everyone and not public_keys:
             everyone = [cmk(session, None)]
-        return everyone + [by_public_key(word) for word in public_keys]
+        return everyone + [by_public_key(session, word) for word in public_keys]
 
     return find
 

@@ -60,13 +60,16 @@ def digest_message(
     return signing.digest(algorithm, public_key, chunks, DEFAULT_ID if user_id is None else user_id.encode())
 
 
-def check_digest(algorithm: Algorithm, digest: bytes, user_id: str | None) -> None:
-    """Raise `InputError` for a digest of another size than the algorithm's."""
+def read_digest(algorithm: Algorithm, data: bytes, name: str, user_id: str | None) -> bytes:
+    """Return the digest in a file, which may be text; raise `InputError` for one of another size than the algorithm's."""
     from kmstool import signing
+    from kmstool.forms import signatures
 
     if user_id is not None:
         raise UsageError("--id goes with messages; a digest was made with a user id already")
+    digest = signatures.read_digest(data, name, algorithm.digest_bytes)
     signing.check_digest(algorithm, digest)
+    return digest
 
 
 def check_signature(

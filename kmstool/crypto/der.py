@@ -17,6 +17,7 @@ SEQUENCE = 0x30
 # Constructed and context-specific, as the optional parts of keys are tagged.
 EXPLICIT_0 = 0xA0
 EXPLICIT_1 = 0xA1
+IMPLICIT_1 = 0x81
 
 _LONG_FORM = 0x80
 
@@ -46,9 +47,13 @@ class Reader:
             raise InputError("the DER has a length that is not the shortest")
         return length
 
+    def next_tag(self) -> int | None:
+        """Return the tag of the value that comes next, None at the end."""
+        return self._data[self._position] if self._position < len(self._data) else None
+
     def next_is(self, tag: int) -> bool:
         """Tell whether a value with this tag comes next."""
-        return self._data[self._position : self._position + 1] == bytes([tag])
+        return self.next_tag() == tag
 
     def value(self, tag: int) -> bytes:
         """Take the next value and return its content, whatever it means."""

@@ -23,6 +23,7 @@ CiphertextFormat = Literal["auto"] | WrittenCiphertextFormat
 
 _POINT_BYTES = 2 * FIELD_BYTES
 _POINT_PREFIX = b"\x04"
+_COMPRESSED_PREFIXES = (b"\x02", b"\x03")
 
 
 def read_base64(data: bytes, what: str, hint: str | None = None, *, reason: Reason | None = None) -> bytes:
@@ -42,7 +43,7 @@ def read_signature(
     twice as many bytes that are no DER for r ‖ s.
     """
     if written_as == "auto":
-        written_as = "raw" if len(data) == 2 * number_bytes and not _is_der_signature(data) else "der"
+        written_as = "raw" if len(data) == 2 * number_bytes and not is_der_signature(data) else "der"
     if written_as == "raw":
         if len(data) != 2 * number_bytes:
             raise InputError(f"the raw signature has {len(data)} bytes, not {2 * number_bytes}")
@@ -74,16 +75,19 @@ def ciphertext_readings(data: bytes, written_as: CiphertextFormat = "auto") -> t
     """Return everything that the bytes may mean, the likeliest first, for `sm2_encryption.decrypt_any`.
 
     `der` is `SEQUENCE { INTEGER x, INTEGER y, OCTET STRING C3, OCTET STRING C2 }`, the others are
-    the parts end to end, C1 with or without a leading 04. `auto` is DER, else one of the others,
-    which look alike. Raises `InputError` if nothing fits.
+    the parts end to end, C1 with or without a leading 04, or compressed. `auto` is DER, also of the
+    drafts, which had C2 before C3, else one of the others, which look alike. Raises `InputError` if
+    nothing fits.
     """
     if written_as == "auto":
         try:
-            return (_read_der_ciphertext(data),)
+            x, y, *parts = _read_der_parts(data)
         except InputError:
             return (_read_raw_ciphertext(data, digest_first=True), _read_raw_ciphertext(data, digest_first=False))
+        orders = [order for order in (parts, parts[::-1]) if len(order[0]) == C3_BYTES] or [parts]
+        return tuple(Ciphertext(x, y, *order) for order in orders)
     if written_as == "der":
-        return (_read_der_ciphertext(data),)
+        return (Ciphertext(*_read_der_parts(data)),)
     return (_read_raw_ciphertext(data, digest_first=written_as == "c1c3c2"),)
 
 
@@ -99,7 +103,8 @@ def write_ciphertext(
     return b"".join((_POINT_PREFIX if prefix else b"", point, *parts))
 
 
-def _is_der_signature(data: bytes) -> bool:
+def is_der_signature(data: bytes) -> bool:
+    """Return whether it is `SEQUENCE { INTEGER r, INTEGER s }` and nothing more."""
     try:
         _read_der_signature(data)
     except InputError:
@@ -114,22 +119,33 @@ def _read_der_signature(data: bytes) -> tuple[int, int]:
     return numbers
 
 
-def _read_der_ciphertext(data: bytes) -> Ciphertext:
+def _read_der_parts(data: bytes) -> tuple[int, int, bytes, bytes]:
     fields = der.whole_sequence(data)
-    ciphertext = Ciphertext(fields.integer(), fields.integer(), fields.octets(), fields.octets())
+    parts = fields.integer(), fields.integer(), fields.octets(), fields.octets()
     fields.end()
-    return ciphertext
+    return parts
 
 
 def _read_raw_ciphertext(data: bytes, *, digest_first: bool) -> Ciphertext:
     # x itself may begin with 04, as in the example of GB/T 32918.5: the first byte proves nothing.
     if data.startswith(_POINT_PREFIX) and curve.contains(*_coordinates(data[1:])):
         data = data[1:]
+    elif data[:1] in _COMPRESSED_PREFIXES and not curve.contains(*_coordinates(data)):
+        data = _uncompressed(data)
     rest = data[_POINT_BYTES:]
     if len(rest) <= C3_BYTES:
         raise InputError(f"{len(data)} bytes are too few for an SM2 ciphertext")
     c3, c2 = (rest[:C3_BYTES], rest[C3_BYTES:]) if digest_first else (rest[-C3_BYTES:], rest[:-C3_BYTES])
     return Ciphertext(*_coordinates(data), c3, c2)
+
+
+def _uncompressed(data: bytes) -> bytes:
+    """Return a ciphertext with both coordinates of C1 where it begins with one, else as it is."""
+    x = int.from_bytes(data[1 : 1 + FIELD_BYTES], "big")
+    point = curve.lift(x, _COMPRESSED_PREFIXES.index(data[:1]))
+    if point is None:
+        return data
+    return b"".join(coordinate.to_bytes(FIELD_BYTES, "big") for coordinate in point) + data[1 + FIELD_BYTES :]
 
 
 def _coordinates(data: bytes) -> tuple[int, int]:

@@ -42,14 +42,14 @@ def read_public_key(data: bytes) -> PublicKey:
     SubjectPublicKeyInfo in DER or an SM2 point of 33, 64 or 65 bytes, both as such, in
     hexadecimal, or in base64, once or twice.
     """
-    blocks = _blocks(data)
-    if blocks:
-        return _from_binary(_decode_base64(_the_one(blocks, {_PUBLIC}, "public key")[1]))
+    found = blocks(data)
+    if found:
+        return _from_binary(decode_base64(_the_one(found, {_PUBLIC}, "public key")[1]))
     text = b"".join(data.split())
     # Base64 of DER begins with M, and that of a point is all hexadecimal by a chance of 2^-67 only.
     if _HEXADECIMAL.fullmatch(text):
         return _from_binary(bytes.fromhex(text.decode("ascii")))
-    return _from_binary(_decode_base64(text) if _BASE64.fullmatch(text) else data)
+    return _from_binary(decode_base64(text) if _BASE64.fullmatch(text) else data)
 
 
 def read_private_key(data: bytes, passphrase: bytes | None = None) -> PrivateKey:
@@ -58,13 +58,13 @@ def read_private_key(data: bytes, passphrase: bytes | None = None) -> PrivateKey
     Raises `AccessError` if the key is encrypted and the passphrase missing or not the right one,
     `InputError` for whatever is no private key. A passphrase that is not needed is ignored.
     """
-    label, body = _the_one(_blocks(data), {*_PLAIN, _ENCRYPTED}, "private key")
+    label, body = _the_one(blocks(data), {*_PLAIN, _ENCRYPTED}, "private key")
     if b":" in body:
         raise InputError(
             "the private key is in a form that is no longer used (Proc-Type)",
             hint="convert it: openssl pkcs8 -topk8 -in OLD.pem -out NEW.pem",
         )
-    encoded = _decode_base64(body)
+    encoded = decode_base64(body)
     if label != _ENCRYPTED:
         return _PLAIN[label](encoded)
     if passphrase is None:
@@ -79,34 +79,34 @@ def write_public_key(key: PublicKey) -> str:
     return "\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""])
 
 
-def _blocks(data: bytes) -> list[tuple[bytes, bytes]]:
+def blocks(data: bytes) -> list[tuple[bytes, bytes]]:
     """Return the labels of all PEM blocks and what is in them: a beginning, and next the end of the same label.
 
     One pass over the markers: to look for the end of every beginning would take a square of their number.
     """
     if len(data) > MAX_BYTES:
         raise InputError(f"a key has at most {MAX_BYTES} bytes, and this has {len(data)}")
-    blocks: list[tuple[bytes, bytes]] = []
+    found: list[tuple[bytes, bytes]] = []
     begun: re.Match[bytes] | None = None
     for marker in _MARKER.finditer(data):
         if marker[1] == b"BEGIN":
             begun = marker
         elif begun is not None:
             if marker[2] == begun[2]:
-                blocks.append((marker[2], data[begun.end() : marker.start()]))
+                found.append((marker[2], data[begun.end() : marker.start()]))
             begun = None
-    return blocks
+    return found
 
 
-def _the_one(blocks: list[tuple[bytes, bytes]], labels: set[bytes], what: str) -> tuple[bytes, bytes]:
-    fitting = [block for block in blocks if block[0] in labels]
+def _the_one(found: list[tuple[bytes, bytes]], labels: set[bytes], what: str) -> tuple[bytes, bytes]:
+    fitting = [block for block in found if block[0] in labels]
     if len(fitting) != 1:
-        found = ", ".join(sorted({label.decode("ascii") for label, _ in blocks})) or "nothing"
-        raise InputError(f"there must be one {what} in PEM; found: {found}")
+        labels_found = ", ".join(sorted({label.decode("ascii") for label, _ in found})) or "nothing"
+        raise InputError(f"there must be one {what} in PEM; found: {labels_found}")
     return fitting[0]
 
 
-def _decode_base64(text: bytes) -> bytes:
+def decode_base64(text: bytes) -> bytes:
     """Decode base64 without regard to blanks; if that gives base64 again, decode it once more."""
     decoded = formats.read_base64(text, "the key")
     return formats.read_base64(decoded, "the key") if _BASE64.fullmatch(b"".join(decoded.split())) else decoded

@@ -47,7 +47,7 @@ def digest(session: Session, wanted: DigestWords) -> None:
         raise UsageError("--id goes with --algorithm sm2 only")
     with inputs.stream(wanted.file) as source:
         if wanted.public_key is not None:
-            key = key_files.public_key(wanted.public_key)
+            key = key_files.public_key(session, wanted.public_key)
             if key.kind != "SM2":
                 raise UsageError(f"the public key is {key.kind}, not SM2")
             found = digest_message(choose_algorithm(None, key), key, b"", source, wanted.user_id)

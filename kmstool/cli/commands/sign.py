@@ -14,11 +14,11 @@ from kmstool.cli.session.session import Session, takes
 from kmstool.cli.signed_messages import (
     MAX_MESSAGE_BYTES,
     algorithm_option,
-    check_digest,
     check_signature,
     choose_algorithm,
     digest_message,
     id_option,
+    read_digest,
     type_option,
 )
 from kmstool.errors import InputError, IntegrityError, UsageError
@@ -69,7 +69,7 @@ def sign(session: Session, wanted: SignWords) -> None:
         message = source.take(MAX_MESSAGE_BYTES + 1)
         is_digest = wanted.message_type == "digest" or _is_digested(wanted.digesting, message, wanted.user_id)
         if wanted.message_type == "digest":
-            check_digest(chosen, message, wanted.user_id)
+            message = read_digest(chosen, message, inputs.shown(wanted.file), wanted.user_id)
         elif is_digest:
             message = digest_message(chosen, public_key, message, source, wanted.user_id)
         if not message:

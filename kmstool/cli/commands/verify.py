@@ -13,15 +13,15 @@ from kmstool.cli.session.session import Session, takes
 from kmstool.cli.signed_messages import (
     MAX_MESSAGE_BYTES,
     algorithm_option,
-    check_digest,
     check_signature,
     choose_algorithm,
     digest_message,
     id_option,
     public_key_option,
+    read_digest,
     type_option,
 )
-from kmstool.errors import InputError, IntegrityError, UsageError
+from kmstool.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
@@ -47,7 +47,7 @@ class VerifyWords:
 
 
 @click.command(cls=options.Command, example="kmstool verify --key signer --signature release.sig release.tar")
-@click.option("--signature", required=True, metavar="FILE", help="The signature: bytes or base64, DER or raw r and s.")
+@click.option("--signature", required=True, metavar="FILE", help="The signature: DER or raw r and s, as bytes or text.")
 @options.key_option
 @click.option("--local", is_flag=True, help="Verify on this machine, without KMS or network.")
 @public_key_option
@@ -63,22 +63,25 @@ def verify(session: Session, wanted: VerifyWords) -> None:
     With --local --public-key nothing leaves this machine. Exits with 5 if the signature
     is not good.
     """
+    from kmstool.forms import signatures
+
     if wanted.local != (wanted.public_key is not None) or (wanted.local and wanted.key):
         raise UsageError("give --local with --public-key, or --key", hint="get it: kmstool public-key KEY > pub.pem")
-    value = _read_signature(wanted.signature)
+    written = inputs.read(wanted.signature, MAX_SIGNATURE_BYTES, "a signature of {size} bytes is none", "").data
     client = None
     if wanted.local:
-        known = key_files.public_key(str(wanted.public_key))
+        known = key_files.public_key(session, str(wanted.public_key))
     else:
         client, key_id = session.key(wanted.key)
         known = client.public_key(key_id).public_key
     chosen = choose_algorithm(wanted.algorithm, known)
     with inputs.stream(wanted.file) as source:
         if wanted.message_type == "digest":
-            digest = source.take(MAX_MESSAGE_BYTES + 1)
-            check_digest(chosen, digest, wanted.user_id)
+            message = source.take(MAX_MESSAGE_BYTES + 1)
+            digest = read_digest(chosen, message, inputs.shown(wanted.file), wanted.user_id)
         else:
             digest = digest_message(chosen, known, b"", source, wanted.user_id)
+    value = signatures.read(written, inputs.shown(wanted.signature), known)
     check_signature(chosen, known, digest, value, wanted.signature_format)
     if client is not None and not client.verify(key_id, chosen.name, digest, _kms_form(known, value), is_digest=True):
         raise IntegrityError("KMS does not accept the signature")
@@ -93,13 +96,3 @@ def _kms_form(key: PublicKey, value: bytes) -> bytes:
     if key.kind == "RSA":
         return value
     return formats.write_signature(*formats.read_signature(value, number_bytes=signing.NUMBER_BYTES[key.kind]))
-
-
-def _read_signature(name: str) -> bytes:
-    from kmstool.crypto import formats
-
-    data = inputs.read(name, MAX_SIGNATURE_BYTES, "a signature of {size} bytes is none", "").data
-    try:
-        return formats.read_base64(data, "the signature") or data
-    except InputError:
-        return data

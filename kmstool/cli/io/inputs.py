@@ -116,6 +116,11 @@ def stream(name: str | None) -> Iterator[Stream]:
         yield Stream(descriptor, (found.st_dev, found.st_ino))
 
 
+def shown(name: str | None) -> str:
+    """Return what a message calls FILE, or stdin for None and `-`."""
+    return "stdin" if name in (None, STDIN) else str(name)
+
+
 def unreadable(name: str | None, error: OSError) -> InputError:
     """Make the error for a file that cannot be read; None is stdin."""
     return InputError(f"cannot read {name or 'stdin'}: {(error.strerror or '').lower()}")

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from kmstool.api import protocol
-from kmstool.errors import InputError, ServiceError
+from kmstool.errors import InputError, IntegrityError, ServiceError
 from kmstool.kms import answers
 from kmstool.kms.answers import Caller, Decrypted, PublicKeyAnswer, Signed
+
+if TYPE_CHECKING:
+    from kmstool.crypto.sm2.encryption import Ciphertext
 
 
 class AsymmetricActions(Caller):
@@ -44,6 +50,21 @@ class AsymmetricActions(Caller):
     def sm2_decrypt(self, key_id: str, ciphertext: bytes) -> Decrypted:
         """Decrypt an SM2 ciphertext in ASN.1, at most 256 bytes."""
         return self._decrypted("AsymmetricSm2Decrypt", {"KeyId": key_id, "Ciphertext": protocol.encode(ciphertext)})
+
+    def sm2_decrypt_any(self, key_id: str, meanings: Sequence[Ciphertext]) -> Decrypted:
+        """Decrypt an SM2 ciphertext that can be read in several ways: its digest tells KMS which is meant.
+
+        Raises what the first way raises if none is good.
+        """
+        from kmstool.crypto import formats  # noqa: PLC0415 - as above
+
+        failure: IntegrityError | None = None
+        for meaning in meanings:
+            try:
+                return self.sm2_decrypt(key_id, formats.write_ciphertext(meaning, "der"))
+            except IntegrityError as error:
+                failure = failure or error
+        raise failure or InputError("an SM2 ciphertext has one meaning at least")
 
     def _decrypted(self, action: str, params: dict[str, str]) -> Decrypted:
         answer = self._call(action, params)

@@ -10,4 +10,4 @@ MAX_INPUT_BYTES = 65536
 algorithm_option = click.option(
     "--algorithm", type=click.Choice(RSA_ALGORITHMS), help="Padding of RSA; OAEP SHA-256 if not said."
 )
-raw_option = click.option("--raw", is_flag=True, help="The ciphertext is bytes, not base64.")
+raw_option = click.option("--raw", is_flag=True, help="Write the ciphertext as bytes, not base64.")

@@ -50,7 +50,9 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
     if wanted.public_key is not None and wanted.key is not None:
         raise UsageError("give --public-key or --key", hint="get it: kmstool public-key KEY > pub.pem")
     known = (
-        key_files.public_key(wanted.public_key) if wanted.public_key is not None else _public_key(session, wanted.key)
+        key_files.public_key(session, wanted.public_key)
+        if wanted.public_key is not None
+        else _public_key(session, wanted.key)
     )
     source = inputs.read(
         wanted.file, MAX_INPUT_BYTES, "the plaintext is {size} bytes, far over the limit", "use an envelope"
