@@ -204,3 +204,18 @@ def test_a_terminal_that_was_left_non_blocking_is_asked() -> None:
     assert done.returncode == 0, done.stdout
     assert b"Go on?" in done.stdout
     assert b"disabled" in run("key", "list", "--format", "json").lower()
+
+
+def test_nothing_is_kept_back_where_no_buffer_is_wanted() -> None:
+    """What comes by stdout and by stderr is in the order in which it was said then."""
+    script = "import sys; from kmstool.cli import main; main._prepare_streams(); print('first'); print('second', file=sys.stderr)"
+    for unbuffered, expected in (("1", b"first\nsecond\n"), ("", b"second\nfirst\n")):
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=True,
+            timeout=60,
+        )
+        assert done.stdout == expected

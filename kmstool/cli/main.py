@@ -21,7 +21,7 @@ from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.messages import say
 from kmstool.cli.session.session import Session
 from kmstool.errors import ArgumentError, DryRunDone, InputError, KmsToolError, MountWarning, OutputError, UsageError
-from kmstool.system.descriptors import Output
+from kmstool.system.descriptors import Output, UnbufferedWriter
 
 COMMANDS = {
     "api": ("kmstool.cli.commands.api:api", "Call any action of the KMS API."),
@@ -260,13 +260,10 @@ def _text_output(stream: TextIO | None, descriptor: int) -> TextIO:
     if not isinstance(stream, io.TextIOWrapper):
         return io.TextIOWrapper(io.BufferedWriter(Output(descriptor)), errors="backslashreplace")
     stream.flush()
-    return io.TextIOWrapper(
-        io.BufferedWriter(Output(descriptor)),
-        encoding=stream.encoding,
-        errors="backslashreplace",
-        line_buffering=stream.line_buffering,
-        write_through=stream.write_through,
-    )
+    # Who wants no buffer (PYTHONUNBUFFERED) has the order of what comes by both streams from that.
+    kind = UnbufferedWriter if stream.write_through else io.BufferedWriter
+    buffer, settings = kind(Output(descriptor)), (stream.line_buffering, stream.write_through)
+    return io.TextIOWrapper(buffer, stream.encoding, "backslashreplace", None, *settings)
 
 
 def _prepare_warnings(session: Session) -> None:

@@ -126,6 +126,16 @@ class Output(io.RawIOBase):
         return _write(self._descriptor, memoryview(data))
 
 
+class UnbufferedWriter(io.BufferedWriter):
+    """A file for writing that keeps nothing back."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write all of it at once."""
+        count = super().write(data)
+        self.flush()
+        return count
+
+
 def _read(descriptor: int, size: int) -> bytes:
     return _waited(descriptor, partial(os.read, descriptor, size))
 
