@@ -14,8 +14,7 @@ from collections.abc import Callable
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from kmstool import whitebox
-from kmstool.crypto.aead import KEY_BYTES, Algorithm
+from kmstool import whitebox, words
 from kmstool.whitebox import binding, generator, key_file
 
 KEY_ID = "6a2b1c9e-1e38-11e9-b129-5cb9019b4b01"
@@ -25,9 +24,9 @@ MESSAGES = {"4 KB": 2**12 - 1, "64 KB": 2**16 - 1}
 MAX_GENERATE_MS, MAX_OPEN_AND_DECRYPT_MS = 60, 10
 
 
-def cases(algorithm: Algorithm) -> dict[str, tuple[Callable[[], object], Callable[[], object] | None, int | None]]:
+def cases(algorithm: words.Cipher) -> dict[str, tuple[Callable[[], object], Callable[[], object] | None, int | None]]:
     """Return what is measured: ours, theirs if there is the like, and the most milliseconds that ours may take."""
-    key, seed, iv = secrets.token_bytes(KEY_BYTES[algorithm]), secrets.token_bytes(32), secrets.token_bytes(16)
+    key, seed, iv = secrets.token_bytes(words.KEY_BYTES[algorithm]), secrets.token_bytes(32), secrets.token_bytes(16)
     tables = generator.generate(algorithm, "decrypt", key, seed)
     bound = key_file.write(algorithm, "decrypt", KEY_ID, tables, [binding.fingerprint(ORIGIN)])
     opened = key_file.read(bound).open(ORIGIN)
@@ -65,7 +64,7 @@ def main() -> None:
     """Run every case once a round and print the table."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 51
     print(f"{'case':<30} {'kmstool ms':>10} {'at most':>8} {'cryptography ms':>16} {'ratio':>7}")
-    for algorithm in KEY_BYTES:
+    for algorithm in words.KEY_BYTES:
         measured = cases(algorithm)
         times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in measured}
         for _ in range(rounds):
@@ -80,8 +79,8 @@ def main() -> None:
                 other = statistics.median(others)
                 line += f" {other:16.3f} {statistics.median(own) / other:7.0f}"
             print(line)
-    for algorithm in KEY_BYTES:
-        tables = generator.generate(algorithm, "decrypt", bytes(KEY_BYTES[algorithm]), bytes(32))
+    for algorithm in words.KEY_BYTES:
+        tables = generator.generate(algorithm, "decrypt", bytes(words.KEY_BYTES[algorithm]), bytes(32))
         sizes = {
             count: len(key_file.write(algorithm, "decrypt", KEY_ID, tables, [binding.fingerprint(ORIGIN)] * count))
             for count in (0, 1, 200)

@@ -18,8 +18,6 @@ from kmstool.api import cmk_rules, protocol
 from kmstool.crypto import rsa
 from kmstool.errors import InputError, Reason
 
-ALGORITHMS: tuple[words.EncryptionAlgorithm, ...] = words.RSA_ALGORITHMS
-WRAPPING_KEY_SPEC = "RSA_2048"
 TOKEN_SECONDS = 86_400
 LATEST_VALID_TO_UNIX = 2_147_443_200
 """2038-01-19 00:00 in Beijing."""
@@ -27,7 +25,6 @@ LATEST_VALID_TO_UNIX = 2_147_443_200
 SIZES = {4: 16, 2: 32}
 """Bytes of key material by `KeyMetadata.Type`: SM4 in regions of the Chinese profile, AES-256 in those of FIPS."""
 
-ENCODINGS = ("raw", "hex", "base64")
 
 # The year 9999: far from where dates end.
 _LATEST_UNIX = 253_402_300_799
@@ -174,7 +171,7 @@ def check_wrapping_key(encoded: bytes) -> None:
 
 def algorithm(name: str) -> words.EncryptionAlgorithm:
     """Return a wrapping algorithm by its API name; raise `InputError` for another name."""
-    for known in ALGORITHMS:
+    for known in words.RSA_ALGORITHMS:
         if known == name:
             return known
     raise InputError(f"the wrapping algorithm {name!r} is not known")

@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 
-from kmstool import documents
+from kmstool import documents, words
 from kmstool.api import protocol
 from kmstool.crypto import aead, kdf
 from kmstool.errors import AccessError, InputError, IntegrityError, Reason
@@ -23,7 +23,7 @@ _KINDS = {"n": int, "r": int, "p": int, "salt": bytes, "sealed": bytes}
 def seal(form: str, name: str, secret: bytes, passphrase: bytes) -> bytes:
     """Return a document of the format `form`, which opens under the same name and passphrase only."""
     salt = secrets.token_bytes(kdf.SALT_BYTES)
-    sealed = aead.seal("AES_256", kdf.stretch(passphrase, salt), secret, _associated(form, name, salt))
+    sealed = aead.seal(words.AES_256, kdf.stretch(passphrase, salt), secret, _associated(form, name, salt))
     return documents.write(form, **kdf.SCRYPT, salt=salt, sealed=sealed)
 
 
@@ -49,7 +49,7 @@ def unseal(
     if fields != kdf.SCRYPT:
         raise InputError(f"{what} has unknown parameters of scrypt", hint=hint, reason=reason, facts=facts)
     try:
-        return aead.unseal("AES_256", kdf.stretch(passphrase(), salt), sealed, _associated(form, name, salt))
+        return aead.unseal(words.AES_256, kdf.stretch(passphrase(), salt), sealed, _associated(form, name, salt))
     except IntegrityError as error:
         raise AccessError(f"the passphrase for {what} is wrong, or the file was altered", hint="try again") from error
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from kmstool import words
 from kmstool.crypto import digests, ecdsa, formats, rsa
 from kmstool.crypto.formats import SignatureFormat
 from kmstool.crypto.keys import (
@@ -22,8 +23,6 @@ from kmstool.crypto.keys import (
 )
 from kmstool.crypto.sm2 import signatures
 from kmstool.errors import ArgumentError, InputError, IntegrityError, Reason
-
-MAX_MESSAGE_BYTES = 4096
 
 NUMBER_BYTES = {"SM2": 32, "EC_P256": 32, "EC_P384": 48}
 """The size of each of the two numbers of a signature, by the kind of the key's curve."""
@@ -47,22 +46,22 @@ ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
         Algorithm("SM2DSA", "SM2", "SM3"),
-        Algorithm("RSA_PSS_SHA_256", "RSA", "SHA-256"),
-        Algorithm("RSA_PKCS1_SHA_256", "RSA", "SHA-256"),
+        Algorithm(words.PSS_SHA_256, "RSA", "SHA-256"),
+        Algorithm(words.PKCS1_SHA_256, "RSA", "SHA-256"),
         Algorithm("ECC_P256_R1", "EC_P256", "SHA-256"),
-        Algorithm("ECDSA384_SHA384", "EC_P384", "SHA-384"),
+        Algorithm(words.ECDSA_P384, "EC_P384", "SHA-384"),
     )
 }
-ALIASES = {"ECC_P384_R1": "ECDSA384_SHA384"}
+ALIASES = {"ECC_P384_R1": words.ECDSA_P384}
 """Another spelling that is accepted: the API documents none for P-384."""
 
 # The kinds of key usages that sign.
 SIGNING_USAGES: dict[str, Kind] = {
-    "ASYMMETRIC_SIGN_VERIFY_SM2": "SM2",
-    "ASYMMETRIC_SIGN_VERIFY_RSA_2048": "RSA",
-    "ASYMMETRIC_SIGN_VERIFY_RSA_3072": "RSA",
-    "ASYMMETRIC_SIGN_VERIFY_ECC": "EC_P256",
-    "ASYMMETRIC_SIGN_VERIFY_ECDSA384": "EC_P384",
+    words.USAGES["sign-sm2"]: "SM2",
+    words.USAGES["sign-rsa-2048"]: "RSA",
+    words.USAGES["sign-rsa-3072"]: "RSA",
+    words.USAGES["sign-ecc"]: "EC_P256",
+    words.USAGES["sign-ecc-p384"]: "EC_P384",
 }
 
 
@@ -132,5 +131,5 @@ def verify(
         ecdsa.verify(public_key.key, message_digest, formats.write_signature(r, s))
 
 
-def _rsa_name(algorithm: Algorithm) -> rsa.SignatureAlgorithm:
-    return "RSA_PSS_SHA_256" if algorithm.name == "RSA_PSS_SHA_256" else "RSA_PKCS1_SHA_256"
+def _rsa_name(algorithm: Algorithm) -> words.RsaSignature:
+    return words.PSS_SHA_256 if algorithm.name == words.PSS_SHA_256 else words.PKCS1_SHA_256

@@ -6,7 +6,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from kmstool.crypto.aead import KEY_BYTES, Algorithm
+from kmstool import words
 from kmstool.whitebox import authentication, binding, bundle, generator, key_file
 from kmstool.whitebox.bundle import Bundle
 
@@ -15,18 +15,21 @@ IV = bytes(range(16))
 SECRET = "a secret of the device".ljust(32, ".")
 HERE, ELSEWHERE = {"KMSTOOL_DEVICE_SECRET": SECRET}, {"KMSTOOL_DEVICE_SECRET": SECRET[::-1]}
 FINGERPRINT = binding.fingerprint(b"secret\0" + SECRET.encode())
-TABLES = {name: generator.generate(name, "decrypt", bytes(range(KEY_BYTES[name])), bytes(32)) for name in KEY_BYTES}
+TABLES = {
+    name: generator.generate(name, "decrypt", bytes(range(words.KEY_BYTES[name])), bytes(32))
+    for name in words.KEY_BYTES
+}
 
 
-def encrypt(algorithm: Algorithm, plaintext: bytes) -> bytes:
+def encrypt(algorithm: words.Cipher, plaintext: bytes) -> bytes:
     """Encrypt under the key of TABLES, by `cryptography`."""
-    key = bytes(range(KEY_BYTES[algorithm]))
+    key = bytes(range(words.KEY_BYTES[algorithm]))
     cipher = algorithms.AES(key) if algorithm == "AES_256" else algorithms.SM4(key)
     encryptor, padder = Cipher(cipher, modes.CBC(IV)).encryptor(), padding.PKCS7(128).padder()
     return encryptor.update(padder.update(plaintext) + padder.finalize()) + encryptor.finalize()
 
 
-def write(folder: Path, plaintext: bytes, *, algorithm: Algorithm = "SM4", bound: bool = True) -> Path:
+def write(folder: Path, plaintext: bytes, *, algorithm: words.Cipher = "SM4", bound: bool = True) -> Path:
     """Write a bundle into a folder and return it."""
     data = key_file.write(algorithm, "decrypt", KEY_ID, TABLES[algorithm], [FINGERPRINT] if bound else [])
     bundle.write(folder, IV, encrypt(algorithm, plaintext), (algorithm, data))

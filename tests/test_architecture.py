@@ -27,7 +27,7 @@ import pytest
 
 import kmstool
 from kmstool import errors, words
-from kmstool.api import data_key_rules, protocol
+from kmstool.api import protocol
 from kmstool.cli import main, options, params
 from kmstool.cli.lazy import LazyGroup
 from tests.conftest import unable
@@ -367,7 +367,8 @@ def test_an_example_is_run(path: str) -> None:
 
 def test_the_states_of_options_are_those_of_the_api() -> None:
     assert options.STATES == ("enabled", "disabled", "pending-delete", "pending-import", "archived")
-    assert words.STATES[: len(data_key_rules.STATES)] == data_key_rules.STATES
+    assert words.STATES[:3] == words.DATA_KEY_STATES
+    assert words.STATES[:2] == words.WHITE_BOX_STATES
 
 
 def test_the_literals_of_all_layers_cost_nothing_to_import() -> None:
@@ -376,6 +377,48 @@ def test_the_literals_of_all_layers_cost_nothing_to_import() -> None:
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert imported == {"__future__", "typing"}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+
+
+WORDS = {name: value for name, value in vars(words).items() if name.isupper()}
+COMMON = {words.USER, words.FILE, words.KEYRING, words.PASSPHRASE, words.REGION}
+"""Words that stand elsewhere for other things; of these only the whole lists are looked for."""
+LITERALS = {value for value in WORDS.values() if isinstance(value, str)} - COMMON | {
+    *words.USAGES.values(),
+    *words.KEY_SPECS,
+}
+LISTS = {frozenset(value) for value in WORDS.values() if isinstance(value, tuple)}
+
+
+def written_again(tree: ast.Module) -> Iterator[str]:
+    """Yield what of `words` a module writes itself: a literal, a whole list, or a limit under the same name."""
+    shown = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(value)) if value in LITERALS and id(node) not in shown:
+                yield f"line {node.lineno}: {value!r}"
+            case ast.Tuple(elts=items) | ast.List(elts=items) | ast.Set(elts=items):
+                values = frozenset(item.value for item in items if isinstance(item, ast.Constant))
+                if len(values) == len(items) and values in LISTS:
+                    yield f"line {node.lineno}: {sorted(values)}"
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=value)) if (
+                name in WORDS and WORDS[name] == value
+            ):
+                yield f"line {node.lineno}: {name}"
+            case ast.Call(
+                func=ast.Name(id="range"), args=[ast.Constant(value=int(first)), ast.Constant(value=int(end))]
+            ):
+                if range(first, end) in WORDS.values():
+                    yield f"line {node.lineno}: range({first}, {end})"
+
+
+def test_what_words_has_is_written_nowhere_else() -> None:
+    """Usages, states, algorithms and limits that stand twice differ one day; take them from `kmstool.words`."""
+    again = {
+        module_name(path): lines
+        for path in MODULES
+        if path.name != "words.py" and (lines := list(written_again(ast.parse(path.read_text("utf-8")))))
+    }
+    assert again == {}
 
 
 def test_no_request_is_made_up_for_its_transaction() -> None:

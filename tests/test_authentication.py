@@ -17,9 +17,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmstool import whitebox
+from kmstool import whitebox, words
 from kmstool.crypto import kdf
-from kmstool.crypto.aead import Algorithm
 from kmstool.errors import IntegrityError, OutputError
 from kmstool.system import device
 from kmstool.whitebox import authentication, bundle, key_file
@@ -57,8 +56,8 @@ def turn(file: Path, was: bytes, wanted: bytes) -> None:
 
 def test_another_plaintext_of_the_attackers_choice_is_refused(folder: Path) -> None:
     turn(folder / "iv.base64", SECRET[:16], b"attacker chose !")
-    for words in (("decrypt",), ("exec", "--env", "A", "true")):
-        command, *others = words
+    for arguments in (("decrypt",), ("exec", "--env", "A", "true")):
+        command, *others = arguments
         out, said = kmstool("whitebox", command, "--bundle", str(folder), *others, exit_code=5)
         assert "the MAC of the bundle is wrong" in said
         assert out == b""
@@ -67,8 +66,8 @@ def test_another_plaintext_of_the_attackers_choice_is_refused(folder: Path) -> N
     out, said = kmstool("--quiet", "whitebox", "decrypt", "--bundle", str(folder))
     assert out == b"attacker chose !" + SECRET[16:]
     assert said.count("has no mac.base64") == 1
-    for words in (("decrypt",), ("exec", "--env", "A", "true")):
-        command, *others = words
+    for arguments in (("decrypt",), ("exec", "--env", "A", "true")):
+        command, *others = arguments
         _, said = kmstool("whitebox", command, "--bundle", str(folder), "--require-mac", *others, exit_code=5)
         assert "has no mac.base64" in said
 
@@ -85,7 +84,7 @@ def test_a_bit_anywhere(folder: Path, name: str, place: int) -> None:
 
 
 def test_the_pieces_of_two_bundles_do_not_mix(folder: Path, tmp_path: Path) -> None:
-    algorithm: Algorithm = "SM4" if (folder / FILES["SM4"]).exists() else "AES_256"
+    algorithm: words.Cipher = "SM4" if (folder / FILES["SM4"]).exists() else "AES_256"
     other = bundles.write(tmp_path / "other", b"another secret", algorithm=algorithm)
     for name in ("mac.base64", "ciphertext.base64", FILES[algorithm]):
         mixed = bundle.read(folder)

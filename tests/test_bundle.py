@@ -20,11 +20,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kmstool import words
 from kmstool.api import protocol
 from kmstool.cli.commands.whitebox import decrypt_keys
 from kmstool.cli.hints import hint_of
 from kmstool.cli.session.session import Session
-from kmstool.crypto.aead import Algorithm
 from kmstool.errors import AccessError, ArgumentError, InputError, IntegrityError, KmsToolError, OutputError
 from kmstool.kms.calls.white_box import DeviceFingerprint
 from kmstool.kms.client import KmsClient
@@ -59,7 +59,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("algorithm", "name"), bundle.KEY_FILES.items())
-def test_what_is_written_is_read_and_decrypted(make: Make, algorithm: Algorithm, name: str) -> None:
+def test_what_is_written_is_read_and_decrypted(make: Make, algorithm: words.Cipher, name: str) -> None:
     folder = make(algorithm=algorithm)
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         ["iv.base64", "ciphertext.base64", "mac.base64", name]
@@ -153,11 +153,11 @@ def test_a_full_disk_changes_nothing(make: Make) -> None:
 
 
 NEW_IV = bytes(16)
-NEW_KEYS: dict[Algorithm, bytes] = {
+NEW_KEYS: dict[words.Cipher, bytes] = {
     name: key_file.write(name, "decrypt", bundles.KEY_ID, TABLES[name]) for name in bundle.KEY_FILES
 }
 # IV, key: the other IV, the other key or the other algorithm alone would already mix.
-REPLACEMENTS: list[tuple[bytes, Algorithm]] = [(NEW_IV, "SM4"), (IV, "SM4"), (NEW_IV, "AES_256"), (IV, "AES_256")]
+REPLACEMENTS: list[tuple[bytes, words.Cipher]] = [(NEW_IV, "SM4"), (IV, "SM4"), (NEW_IV, "AES_256"), (IV, "AES_256")]
 
 
 def whole(folder: Path, *wanted: Bundle) -> Bundle:
@@ -183,7 +183,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], act: Callable
     return count
 
 
-def replacing(folder: Path, iv: bytes, algorithm: Algorithm) -> Bundle:
+def replacing(folder: Path, iv: bytes, algorithm: words.Cipher) -> Bundle:
     data = NEW_KEYS[algorithm]
     bundle.write(folder, iv, b"new ciphertext..", (algorithm, data), replace=True)
     return bundles.authenticated(Bundle(folder / bundle.KEY_FILES[algorithm], iv, b"new ciphertext..", data))
@@ -191,7 +191,7 @@ def replacing(folder: Path, iv: bytes, algorithm: Algorithm) -> Bundle:
 
 @pytest.mark.parametrize(("iv", "algorithm"), REPLACEMENTS)
 def test_a_replacement_that_fails_or_is_read_half_way(
-    make: Make, monkeypatch: pytest.MonkeyPatch, iv: bytes, algorithm: Algorithm
+    make: Make, monkeypatch: pytest.MonkeyPatch, iv: bytes, algorithm: words.Cipher
 ) -> None:
     new = replacing(make(name="reference"), iv, algorithm)
     for failing in range(40):
@@ -219,7 +219,7 @@ def test_a_replacement_that_fails_or_is_read_half_way(
 
 @pytest.mark.parametrize(("iv", "algorithm"), REPLACEMENTS)
 def test_a_bundle_that_is_replaced_while_it_is_read(
-    make: Make, monkeypatch: pytest.MonkeyPatch, iv: bytes, algorithm: Algorithm
+    make: Make, monkeypatch: pytest.MonkeyPatch, iv: bytes, algorithm: words.Cipher
 ) -> None:
     """The reader sees the former one or the new one, and needs no second try of its user."""
     new = replacing(make(name="reference"), iv, algorithm)
@@ -332,7 +332,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("algorithm", "key"), [("AES_256", b"AESZ"), ("SM4", b"SM4Z")])
 def test_a_key_file_of_the_cloud_opens_with_its_library(
-    folder: Path, library: Path, algorithm: Algorithm, key: bytes
+    folder: Path, library: Path, algorithm: words.Cipher, key: bytes
 ) -> None:
     bundle.write(folder, IV, vendor_stub.encrypt(key[3], b"a secret"), (algorithm, key))
     found = bundle.read(folder)

@@ -80,7 +80,7 @@ CLOUD: dict[str, tuple[tuple[str | None, ...], tuple[str | None, ...]]] = {
     "GetDataKeyPlaintext": ((None, DISABLED, PENDING), (CMK_DISABLED, CMK_STATE, CMK_STATE, CMK_STATE)),
     "GetDataKeyCiphertextBlob": ((None, STATE, STATE), (None, None, None, None)),
 }
-MATRIX = list(itertools.product(data_key_rules.RULES, data_key_rules.STATES, words.STATES))
+MATRIX = list(itertools.product(data_key_rules.RULES, words.DATA_KEY_STATES, words.STATES))
 
 
 @pytest.fixture(scope="module")
@@ -153,8 +153,8 @@ def raw(kms: EmbeddedKms, key_id: str, material: bytes, **more: Any) -> dict[str
 @pytest.mark.parametrize("action", CLOUD)
 def test_the_table_says_what_the_cloud_says(action: str) -> None:
     own, by_cmk = CLOUD[action]
-    assert tuple(data_key_rules.refusal(action, state, "Enabled") for state in data_key_rules.STATES) == own
-    best = data_key_rules.STATES[own.index(None)]
+    assert tuple(data_key_rules.refusal(action, state, "Enabled") for state in words.DATA_KEY_STATES) == own
+    best = words.DATA_KEY_STATES[own.index(None)]
     assert tuple(data_key_rules.refusal(action, best, state) for state in words.STATES[1:]) == by_cmk
 
 
@@ -209,7 +209,7 @@ def test_the_documented_table_is_the_one_of_the_code() -> None:
     def cell(code: str | None) -> str:
         return "yes" if code is None else f"`{code.rpartition('.')[2]}`"
 
-    headings = ["action", *data_key_rules.STATES, *(f"CMK {state}" for state in words.STATES)]
+    headings = ["action", *words.DATA_KEY_STATES, *(f"CMK {state}" for state in words.STATES)]
     lines = [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
     for action, rule in data_key_rules.RULES.items():
         lines.append(f"| {' | '.join([action, *map(cell, (*rule.states, *rule.cmk))])} |")

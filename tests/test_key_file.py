@@ -10,14 +10,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmstool import whitebox
+from kmstool import whitebox, words
 from kmstool.cli.hints import hint_of
-from kmstool.crypto.aead import KEY_BYTES, Algorithm
 from kmstool.errors import InputError, IntegrityError
 from kmstool.whitebox import binding, generator, key_file
 
-ALGORITHMS: tuple[Algorithm, ...] = ("AES_256", "SM4")
-TABLES = {name: generator.generate(name, "decrypt", bytes(range(KEY_BYTES[name])), bytes(32)) for name in ALGORITHMS}
+ALGORITHMS: tuple[words.Cipher, ...] = ("AES_256", "SM4")
+TABLES = {
+    name: generator.generate(name, "decrypt", bytes(range(words.KEY_BYTES[name])), bytes(32)) for name in ALGORITHMS
+}
 KEY_ID = "6a2b1c9e-1e38-11e9-b129-5cb9019b4b01"
 A, B = b"machine\x004c4c4544003957108052b4c04f384833", b"secret\0f3b1c0a95d7e4826b1a6c4d29f8e7350"
 FOR_A, FOR_B = binding.fingerprint(A), binding.fingerprint(B)
@@ -28,16 +29,16 @@ CIPHERTEXT = {
 }
 
 
-def written(algorithm: Algorithm, *fingerprints: str) -> bytes:
+def written(algorithm: words.Cipher, *fingerprints: str) -> bytes:
     return key_file.write(algorithm, "decrypt", KEY_ID, TABLES[algorithm], fingerprints)
 
 
-def decrypts(data: bytes, algorithm: Algorithm, origin: bytes | None = None) -> bool:
+def decrypts(data: bytes, algorithm: words.Cipher, origin: bytes | None = None) -> bool:
     return whitebox.decrypt(data, bytes(16), CIPHERTEXT[algorithm], origin) == b"secret"
 
 
 @pytest.mark.parametrize(("algorithm", "size"), [("AES_256", 64_248), ("SM4", 41_256)])
-def test_an_unbound_file_opens_everywhere(algorithm: Algorithm, size: int) -> None:
+def test_an_unbound_file_opens_everywhere(algorithm: words.Cipher, size: int) -> None:
     data = written(algorithm)
     assert len(data) == size
     read = key_file.read(data)
@@ -47,7 +48,7 @@ def test_an_unbound_file_opens_everywhere(algorithm: Algorithm, size: int) -> No
 
 
 @pytest.mark.parametrize(("algorithm", "size"), [("AES_256", 64_328), ("SM4", 41_336)])
-def test_a_file_for_a_device_opens_there_only(algorithm: Algorithm, size: int) -> None:
+def test_a_file_for_a_device_opens_there_only(algorithm: words.Cipher, size: int) -> None:
     data = written(algorithm, FOR_A)
     assert len(data) == size
     assert key_file.read(data).devices == 1
@@ -60,7 +61,7 @@ def test_a_file_for_a_device_opens_there_only(algorithm: Algorithm, size: int) -
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_200_devices_and_not_one_more(algorithm: Algorithm) -> None:
+def test_200_devices_and_not_one_more(algorithm: words.Cipher) -> None:
     fingerprints = [FOR_A, *(f"{number:08x}{FOR_A[8:]}" for number in range(198)), FOR_B]
     data = written(algorithm, *fingerprints)
     assert len(data) == 24 + 32 + 200 * 48 + len(TABLES[algorithm]) + 16
@@ -98,7 +99,7 @@ def test_a_body_key_is_used_once() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_base64_is_the_same(algorithm: Algorithm) -> None:
+def test_base64_is_the_same(algorithm: words.Cipher) -> None:
     text = base64.encodebytes(written(algorithm, FOR_A))
     for data in (text, text.replace(b"\n", b""), text.replace(b"\n", b"\r\n"), b"\n" + text):
         assert decrypts(data, algorithm, A)
@@ -146,7 +147,7 @@ def test_every_cut(fingerprints: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_stripped_list_of_devices(algorithm: Algorithm) -> None:
+def test_a_stripped_list_of_devices(algorithm: words.Cipher) -> None:
     """Nobody makes an unbound file, or one for fewer devices, of a bound one."""
     data = written(algorithm, FOR_A, FOR_B)
     unbound = data[:7] + b"\0" + data[8:24] + data[152:]
@@ -166,7 +167,7 @@ def test_a_device_that_is_added() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_swapped_algorithm(algorithm: Algorithm) -> None:
+def test_a_swapped_algorithm(algorithm: words.Cipher) -> None:
     data = written(algorithm, FOR_A)
     for altered in (data[:5] + bytes((data[5] ^ 1,)) + data[6:], data[:5] + b"\2" + data[6:]):
         with pytest.raises(InputError, match="the white-box key file is malformed"):

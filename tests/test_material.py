@@ -96,7 +96,7 @@ def test_what_is_given_out_for_an_import(kms: EmbeddedKms) -> None:
     assert again["ImportToken"] != issued["ImportToken"]
 
 
-@pytest.mark.parametrize("algorithm", byok.ALGORITHMS)
+@pytest.mark.parametrize("algorithm", words.RSA_ALGORITHMS)
 def test_material_is_taken_and_the_token_stays_good(kms: EmbeddedKms, algorithm: words.EncryptionAlgorithm) -> None:
     key_id = external(kms)
     issued = import_requests.parameters(kms, key_id, algorithm)
@@ -201,7 +201,7 @@ def test_a_region_takes_material_of_one_length(kms: EmbeddedKms, region: str, si
 
 # PKCS#1 v1.5 has no integrity: what was padded otherwise may come out as bytes of any length, so it is not among them.
 @pytest.mark.parametrize("announced", ["RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"])
-@pytest.mark.parametrize("used", byok.ALGORITHMS)
+@pytest.mark.parametrize("used", words.RSA_ALGORITHMS)
 def test_another_padding_than_was_announced_is_refused(
     kms: EmbeddedKms, announced: str, used: words.EncryptionAlgorithm
 ) -> None:
@@ -514,7 +514,7 @@ def test_what_is_no_material(data: bytes, encoding: str, size: int, hint: str | 
     assert not data.strip() or data.strip().decode("latin-1") not in f"{caught.value} {hint_of(caught.value)}"
 
 
-@given(st.binary(max_size=100), st.sampled_from(byok.ENCODINGS), st.sampled_from([0, 16, 32]))
+@given(st.binary(max_size=100), st.sampled_from(words.ENCODINGS), st.sampled_from([0, 16, 32]))
 @settings(deadline=None)
 def test_any_bytes_are_material_or_an_input_error(data: bytes, encoding: str, size: int) -> None:
     try:
@@ -525,8 +525,8 @@ def test_any_bytes_are_material_or_an_input_error(data: bytes, encoding: str, si
 
 
 def test_the_words_of_options_are_those_of_the_domain() -> None:
-    assert set(words.RSA_ALGORITHMS) == set(byok.ALGORITHMS)
-    assert material_files.ENCODINGS == byok.ENCODINGS
+    assert set(words.RSA_ALGORITHMS) == set(words.RSA_ALGORITHMS)
+    assert words.ENCODINGS == words.ENCODINGS
 
 
 # The client.

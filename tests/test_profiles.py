@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kmstool import words
 from kmstool.errors import ArgumentError, InputError, OutputError
-from kmstool.kms.profiles import DEFAULT_REGION, LOCAL, Profile, Profiles
+from kmstool.kms.profiles import LOCAL, Profile, Profiles
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def written(profiles: Profiles, text: bytes) -> Profiles:
 
 def test_without_a_file_there_is_local_and_nothing_is_written(profiles: Profiles) -> None:
     assert profiles.names() == [LOCAL]
-    assert profiles.get(LOCAL) == Profile(LOCAL, DEFAULT_REGION, "")
+    assert profiles.get(LOCAL) == Profile(LOCAL, words.REGION, "")
     assert profiles.current is None
     assert not profiles.path.parent.exists()
 

@@ -18,7 +18,7 @@ from kmstool.errors import InputError, IntegrityError
 from tests.foreign import openssl, wycheproof
 
 ENCRYPTION: tuple[words.EncryptionAlgorithm, ...] = words.RSA_ALGORITHMS
-SIGNATURES: tuple[rsa.SignatureAlgorithm, ...] = get_args(rsa.SignatureAlgorithm)
+SIGNATURES: tuple[words.RsaSignature, ...] = get_args(words.RsaSignature)
 LIMITS: dict[words.EncryptionAlgorithm, tuple[int, int]] = {
     "RSAES_PKCS1_V1_5": (245, 373),
     "RSAES_OAEP_SHA_1": (214, 342),
@@ -29,7 +29,7 @@ OPENSSL_ENCRYPTION: dict[words.EncryptionAlgorithm, list[str]] = {
     "RSAES_OAEP_SHA_1": ["rsa_padding_mode:oaep"],
     "RSAES_OAEP_SHA_256": ["rsa_padding_mode:oaep", "rsa_oaep_md:sha256", "rsa_mgf1_md:sha256"],
 }
-OPENSSL_SIGNATURES: dict[rsa.SignatureAlgorithm, list[str]] = {
+OPENSSL_SIGNATURES: dict[words.RsaSignature, list[str]] = {
     "RSA_PKCS1_SHA_256": [],
     "RSA_PSS_SHA_256": ["rsa_padding_mode:pss", "rsa_pss_saltlen:auto"],
 }
@@ -101,7 +101,7 @@ def test_no_algorithm_decrypts_for_another(key: RSAPrivateKey) -> None:
 
 @pytest.mark.parametrize("algorithm", SIGNATURES)
 def test_only_the_signature_of_this_digest_by_this_key_and_algorithm_verifies(
-    key: RSAPrivateKey, large_key: RSAPrivateKey, algorithm: rsa.SignatureAlgorithm
+    key: RSAPrivateKey, large_key: RSAPrivateKey, algorithm: words.RsaSignature
 ) -> None:
     signature = rsa.sign(key, algorithm, DIGEST)
     assert len(signature) == 256
@@ -124,9 +124,7 @@ def test_only_the_signature_of_this_digest_by_this_key_and_algorithm_verifies(
 
 @pytest.mark.parametrize("algorithm", SIGNATURES)
 @pytest.mark.parametrize("size", [0, 20, 31, 33, 48, 64])
-def test_a_digest_of_another_length_is_refused(
-    key: RSAPrivateKey, algorithm: rsa.SignatureAlgorithm, size: int
-) -> None:
+def test_a_digest_of_another_length_is_refused(key: RSAPrivateKey, algorithm: words.RsaSignature, size: int) -> None:
     with pytest.raises(InputError, match=rf"{size} bytes, not 32"):
         rsa.sign(key, algorithm, bytes(size))
     with pytest.raises(InputError, match=rf"{size} bytes, not 32"):
@@ -298,7 +296,7 @@ def test_the_openssl_program_encrypts_and_decrypts_the_same(
 
 @pytest.mark.parametrize("algorithm", SIGNATURES)
 def test_the_openssl_program_signs_and_verifies_the_same(
-    key: RSAPrivateKey, key_files: tuple[Path, Path], tmp_path: Path, algorithm: rsa.SignatureAlgorithm
+    key: RSAPrivateKey, key_files: tuple[Path, Path], tmp_path: Path, algorithm: words.RsaSignature
 ) -> None:
     private, public = key_files
     options = [part for option in OPENSSL_SIGNATURES[algorithm] for part in ("-sigopt", option)]
@@ -366,7 +364,7 @@ def test_pkcs1_decryption_vectors_of_wycheproof() -> None:
         assert made_up.hex() != test["msg"], test["tcId"]
 
 
-def _verdict(algorithm: rsa.SignatureAlgorithm, key_hex: str, test: dict[str, str]) -> str:
+def _verdict(algorithm: words.RsaSignature, key_hex: str, test: dict[str, str]) -> str:
     key = rsa.load_public_key(bytes.fromhex(key_hex))
     digest = hashlib.sha256(bytes.fromhex(test["msg"])).digest()
     try:

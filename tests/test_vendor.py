@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kmstool.crypto.aead import Algorithm
+from kmstool import words
 from kmstool.errors import InputError, IntegrityError
 from kmstool.whitebox.vendor import VendorLibrary
 from tests.vendor_stub import IV, build, encrypt
@@ -29,7 +29,9 @@ def key_file(folder: Path, content: bytes) -> Path:
 
 @pytest.mark.parametrize(("algorithm", "key"), [("AES_256", b"AESZ"), ("SM4", b"SM4Z")])
 @pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 4096])
-def test_what_it_decrypts(algorithm: Algorithm, key: bytes, size: int, library: VendorLibrary, tmp_path: Path) -> None:
+def test_what_it_decrypts(
+    algorithm: words.Cipher, key: bytes, size: int, library: VendorLibrary, tmp_path: Path
+) -> None:
     plaintext = secrets.token_bytes(size)
     ciphertext = encrypt(key[3], plaintext)
     assert library.decrypt(algorithm, key_file(tmp_path, key), IV, ciphertext) == plaintext

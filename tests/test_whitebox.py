@@ -8,20 +8,20 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from kmstool.crypto.aead import KEY_BYTES, Algorithm
+from kmstool import words
 from kmstool.errors import InputError, IntegrityError
 from kmstool.whitebox import aes, affine, block_ciphers, generator, sm4
 from kmstool.whitebox.block_ciphers import Direction
 from kmstool.whitebox.network import Network
 from tests.foreign import CASES, stanzas
 
-ALGORITHMS: tuple[Algorithm, ...] = ("AES_256", "SM4")
+ALGORITHMS: tuple[words.Cipher, ...] = ("AES_256", "SM4")
 DIRECTIONS: tuple[Direction, ...] = ("encrypt", "decrypt")
 FOREIGN = {"AES_256": algorithms.AES, "SM4": algorithms.SM4}
 SEED = bytes(range(32))
 
 # FIPS 197, appendix C.3, and GB/T 32907-2016, appendix A.1: key, plaintext, ciphertext.
-VECTORS: dict[Algorithm, tuple[str, str, str]] = {
+VECTORS: dict[words.Cipher, tuple[str, str, str]] = {
     "AES_256": (
         "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
         "00112233445566778899aabbccddeeff",
@@ -35,12 +35,12 @@ VECTORS: dict[Algorithm, tuple[str, str, str]] = {
 }
 
 
-def network(algorithm: Algorithm, direction: Direction, key: bytes, seed: bytes | None = None) -> Network:
+def network(algorithm: words.Cipher, direction: Direction, key: bytes, seed: bytes | None = None) -> Network:
     tables = generator.generate(algorithm, direction, key, seed or secrets.token_bytes(32))
     return Network(block_ciphers.circuit(algorithm, direction), tables)
 
 
-def foreign_encrypt(algorithm: Algorithm, key: bytes, iv: bytes, plaintext: bytes) -> bytes:
+def foreign_encrypt(algorithm: words.Cipher, key: bytes, iv: bytes, plaintext: bytes) -> bytes:
     padder = PKCS7(128).padder()
     encryptor = Cipher(FOREIGN[algorithm](key), modes.CBC(iv)).encryptor()
     return encryptor.update(padder.update(plaintext) + padder.finalize()) + encryptor.finalize()
@@ -50,7 +50,7 @@ def foreign_encrypt(algorithm: Algorithm, key: bytes, iv: bytes, plaintext: byte
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_the_vectors_of_the_standards(algorithm: Algorithm) -> None:
+def test_the_vectors_of_the_standards(algorithm: words.Cipher) -> None:
     key, plaintext, ciphertext = (bytes.fromhex(value) for value in VECTORS[algorithm])
     assert network(algorithm, "encrypt", key).apply(plaintext) == ciphertext
     assert network(algorithm, "decrypt", key).apply(ciphertext) == plaintext
@@ -74,28 +74,28 @@ def test_the_round_keys_of_the_standards() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_random_messages_in_cbc(algorithm: Algorithm) -> None:
+def test_random_messages_in_cbc(algorithm: words.Cipher) -> None:
     """Each case has its own key, seed, IV and length; `cryptography` encrypts."""
     for case in range(CASES):
-        key, iv = secrets.token_bytes(KEY_BYTES[algorithm]), secrets.token_bytes(16)
+        key, iv = secrets.token_bytes(words.KEY_BYTES[algorithm]), secrets.token_bytes(16)
         plaintext = secrets.token_bytes(case % 70 if case % 10 else secrets.randbelow(4097))
         ciphertext = foreign_encrypt(algorithm, key, iv, plaintext)
         assert network(algorithm, "decrypt", key).decrypt_cbc(iv, ciphertext) == plaintext
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_random_blocks_are_encrypted(algorithm: Algorithm) -> None:
+def test_random_blocks_are_encrypted(algorithm: words.Cipher) -> None:
     for _ in range(CASES):
-        key, blocks = secrets.token_bytes(KEY_BYTES[algorithm]), secrets.token_bytes(16 * 8)
+        key, blocks = secrets.token_bytes(words.KEY_BYTES[algorithm]), secrets.token_bytes(16 * 8)
         expected = Cipher(FOREIGN[algorithm](key), modes.ECB()).encryptor().update(blocks)
         assert network(algorithm, "encrypt", key).apply(blocks) == expected
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("size", [65_519, 65_520, 65_536, 200_000])
-def test_long_messages(algorithm: Algorithm, size: int) -> None:
+def test_long_messages(algorithm: words.Cipher, size: int) -> None:
     """They are worked on in pieces, which nobody may notice."""
-    key, iv, plaintext = bytes(KEY_BYTES[algorithm]), bytes(16), random.Random(size).randbytes(size)
+    key, iv, plaintext = bytes(words.KEY_BYTES[algorithm]), bytes(16), random.Random(size).randbytes(size)
     ciphertext = foreign_encrypt(algorithm, key, iv, plaintext)
     assert network(algorithm, "decrypt", key).decrypt_cbc(iv, ciphertext) == plaintext
 
@@ -105,23 +105,23 @@ def test_long_messages(algorithm: Algorithm, size: int) -> None:
 
 @pytest.mark.parametrize(("algorithm", "size"), [("AES_256", 64_208), ("SM4", 41_216)])
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_the_size(algorithm: Algorithm, size: int, direction: Direction) -> None:
+def test_the_size(algorithm: words.Cipher, size: int, direction: Direction) -> None:
     assert block_ciphers.circuit(algorithm, direction).table_bytes == size
-    assert len(generator.generate(algorithm, direction, bytes(KEY_BYTES[algorithm]), SEED)) == size
+    assert len(generator.generate(algorithm, direction, bytes(words.KEY_BYTES[algorithm]), SEED)) == size
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_seed_makes_the_same_tables_again(algorithm: Algorithm) -> None:
-    key = bytes(KEY_BYTES[algorithm])
+def test_a_seed_makes_the_same_tables_again(algorithm: words.Cipher) -> None:
+    key = bytes(words.KEY_BYTES[algorithm])
     first = generator.generate(algorithm, "decrypt", key, SEED)
     assert first == generator.generate(algorithm, "decrypt", key, SEED)
     assert first != generator.generate(algorithm, "encrypt", key, SEED)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_no_table_is_the_same_under_another_seed(algorithm: Algorithm) -> None:
+def test_no_table_is_the_same_under_another_seed(algorithm: words.Cipher) -> None:
     """Nor twice under one: a wire without an encoding of its own would show in equal tables."""
-    key = bytes(KEY_BYTES[algorithm])
+    key = bytes(words.KEY_BYTES[algorithm])
     found: list[bytes] = []
     for seed in (SEED, SEED[::-1]):
         tables = generator.generate(algorithm, "decrypt", key, seed)
@@ -157,11 +157,11 @@ def test_encodings_are_all_as_likely() -> None:
 
 
 @pytest.mark.parametrize(("algorithm", "key"), [("AES_256", bytes(16)), ("SM4", bytes(32)), ("SM4", b"")])
-def test_keys_and_seeds_of_another_size(algorithm: Algorithm, key: bytes) -> None:
+def test_keys_and_seeds_of_another_size(algorithm: words.Cipher, key: bytes) -> None:
     with pytest.raises(InputError, match=f"a key of {algorithm} has"):
         generator.generate(algorithm, "decrypt", key, SEED)
     with pytest.raises(InputError, match="a seed has 32 bytes, not 31"):
-        generator.generate(algorithm, "decrypt", bytes(KEY_BYTES[algorithm]), SEED[1:])
+        generator.generate(algorithm, "decrypt", bytes(words.KEY_BYTES[algorithm]), SEED[1:])
 
 
 def test_tables_of_another_size() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from kmstool import whitebox
+from kmstool import whitebox, words
 from kmstool.api import cmk_rules, protocol
 from kmstool.cli.hints import hint_of
 from kmstool.errors import InputError, IntegrityError, KmsToolError
@@ -269,13 +269,13 @@ def request(action: str, key_id: str) -> dict[str, Any]:
     return {"KeyId": key_id, **more.get(action, {})}
 
 
-@pytest.mark.parametrize("state", cmk_rules.WHITE_BOX_STATES)
+@pytest.mark.parametrize("state", words.WHITE_BOX_STATES)
 @pytest.mark.parametrize("action", cmk_rules.WHITE_BOX_RULES)
 def test_every_action_in_every_state(kms: EmbeddedKms, key_id: str, action: str, state: str) -> None:
     if state == "Disabled":
         kms.call("DisableWhiteBoxKey", {"KeyId": key_id})
     expected = cmk_rules.white_box_refusal(action, state)
-    assert expected == CLOUD.get(action, (None, None))[cmk_rules.WHITE_BOX_STATES.index(state)]
+    assert expected == CLOUD.get(action, (None, None))[words.WHITE_BOX_STATES.index(state)]
     assert expected is None or expected in protocol.actions()[action].errors
     assert code(kms, action, **request(action, key_id)) == expected
     if action == "DeleteWhiteBoxKey" and expected is None:
@@ -297,7 +297,7 @@ def test_the_documented_table_is_the_one_of_the_code() -> None:
         r"<!-- white-box states:[^\n]*-->\n+(.*?)\n+<!-- end of white-box states -->", DOCUMENT.read_text(), re.DOTALL
     )
     assert found, "docs/local-kms.md has lost the marks of its table of white-box states"
-    lines = [f"| {' | '.join(['action', *cmk_rules.WHITE_BOX_STATES])} |", "|---|---|---|"]
+    lines = [f"| {' | '.join(['action', *words.WHITE_BOX_STATES])} |", "|---|---|---|"]
     for action, codes in cmk_rules.WHITE_BOX_RULES.items():
         cells = ["yes" if code is None else f"`{code.rpartition('.')[2]}`" for code in codes]
         lines.append(f"| {' | '.join([action, *cells])} |")

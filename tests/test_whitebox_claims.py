@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from kmstool.crypto.aead import KEY_BYTES, Algorithm
+from kmstool import words
 from kmstool.system import device
 from kmstool.whitebox import aes, authentication, binding, generator, key_file, sm4
 from tests.test_whitebox import foreign_encrypt
 from tests.whitebox_attack import recover_key
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "whitebox.md").read_text("utf-8")
-ALGORITHMS: tuple[Algorithm, ...] = ("AES_256", "SM4")
+ALGORITHMS: tuple[words.Cipher, ...] = ("AES_256", "SM4")
 KEY_ID = "6a2b1c9e-1e38-11e9-b129-5cb9019b4b01"
 ORIGIN = b"secret\0f3b1c0a95d7e4826b1a6c4d29f8e7350"
 SECRET = "f3b1c0a95d7e4826b1a6c4d29f8e7350"
@@ -47,11 +47,11 @@ sys.stdin.read()
 """
 
 
-def tables_of(algorithm: Algorithm, key: bytes) -> bytes:
+def tables_of(algorithm: words.Cipher, key: bytes) -> bytes:
     return generator.generate(algorithm, "decrypt", key, secrets.token_bytes(32))
 
 
-def written(algorithm: Algorithm, tables: bytes, *fingerprints: str) -> bytes:
+def written(algorithm: words.Cipher, tables: bytes, *fingerprints: str) -> bytes:
     return key_file.write(algorithm, "decrypt", KEY_ID, tables, fingerprints)
 
 
@@ -59,17 +59,17 @@ def written(algorithm: Algorithm, tables: bytes, *fingerprints: str) -> bytes:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_whoever_can_open_the_file_can_recover_the_key(algorithm: Algorithm) -> None:
+def test_whoever_can_open_the_file_can_recover_the_key(algorithm: words.Cipher) -> None:
     assert "**Whoever can open the file can recover the key.**" in DOCUMENT
     for _ in range(5):
-        key = secrets.token_bytes(KEY_BYTES[algorithm])
+        key = secrets.token_bytes(words.KEY_BYTES[algorithm])
         assert recover_key(written(algorithm, tables_of(algorithm, key))) == key
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_from_a_bound_file_nothing_is_recovered_without_the_device(algorithm: Algorithm) -> None:
+def test_from_a_bound_file_nothing_is_recovered_without_the_device(algorithm: words.Cipher) -> None:
     """No part of the tables stands in it, and a list of devices that is taken away opens nothing."""
-    tables = tables_of(algorithm, secrets.token_bytes(KEY_BYTES[algorithm]))
+    tables = tables_of(algorithm, secrets.token_bytes(words.KEY_BYTES[algorithm]))
     bound = written(algorithm, tables, binding.fingerprint(ORIGIN))
     assert not [place for place in range(0, len(tables) - 8, 8) if tables[place : place + 8] in bound]
     with pytest.raises(InvalidTag):
@@ -79,7 +79,7 @@ def test_from_a_bound_file_nothing_is_recovered_without_the_device(algorithm: Al
 # The key is found nowhere.
 
 
-def key_parts(algorithm: Algorithm, key: bytes) -> dict[str, bytes]:
+def key_parts(algorithm: words.Cipher, key: bytes) -> dict[str, bytes]:
     """Return the key, and everything of 16 bytes that a program could keep of its round keys."""
     parts = {"key": key}
     if algorithm == "AES_256":
@@ -107,7 +107,7 @@ def memory(process_id: int) -> Iterator[bytes]:
             yield opened.read(end - start)
 
 
-def found_in_memory(program: str, algorithm: Algorithm, file: Path, parts: dict[str, bytes]) -> tuple[str, set[str]]:
+def found_in_memory(program: str, algorithm: words.Cipher, file: Path, parts: dict[str, bytes]) -> tuple[str, set[str]]:
     """Run a program until it has decrypted; return what it printed and which parts its memory holds."""
     command = [sys.executable, "-c", program, algorithm, str(file)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -121,9 +121,9 @@ def found_in_memory(program: str, algorithm: Algorithm, file: Path, parts: dict[
 @pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is read as a file of Linux")
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("fingerprints", [(), (binding.fingerprint(ORIGIN),)], ids=["unbound", "bound"])
-def test_the_key_is_found_nowhere(algorithm: Algorithm, fingerprints: tuple[str, ...], tmp_path: Path) -> None:
+def test_the_key_is_found_nowhere(algorithm: words.Cipher, fingerprints: tuple[str, ...], tmp_path: Path) -> None:
     """The same search finds it in an ordinary process that decrypts the same block."""
-    key = secrets.token_bytes(KEY_BYTES[algorithm])
+    key = secrets.token_bytes(words.KEY_BYTES[algorithm])
     parts = key_parts(algorithm, key)
     tables = tables_of(algorithm, key)
     data = written(algorithm, tables, *fingerprints)
@@ -161,6 +161,6 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_sizes_of_the_document() -> None:
     for algorithm in ALGORITHMS:
-        tables = tables_of(algorithm, bytes(KEY_BYTES[algorithm]))
+        tables = tables_of(algorithm, bytes(words.KEY_BYTES[algorithm]))
         assert f"{len(tables):,}" in DOCUMENT
         assert f"{len(written(algorithm, tables)):,} for {algorithm}" in DOCUMENT

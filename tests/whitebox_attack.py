@@ -7,10 +7,10 @@ key byte leaves an affine map when the S-box is undone. So the encodings fall ro
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from kmstool.crypto.aead import Algorithm
+from kmstool import words
 from kmstool.whitebox import aes, block_ciphers, sm4
 from kmstool.whitebox.affine import IDENTITY, UNITS, XOR, expand
-from kmstool.whitebox.circuits import BLOCK_BYTES, Box, Sum
+from kmstool.whitebox.circuits import Box, Sum
 
 HEADER_BYTES = 24
 BOXES_NEEDED = {"AES_256": 32, "SM4": 16}
@@ -19,16 +19,16 @@ SM4_FK = 0xA3B1BAC656AA3350677D9197B27022DC
 
 def recover_key(file: bytes) -> bytes:
     """Return the key of an unbound decrypt key in the format of kmstool."""
-    algorithm: Algorithm = "SM4" if file[5] else "AES_256"
+    algorithm: words.Cipher = "SM4" if file[5] else "AES_256"
     tables = AESGCM(bytes(32)).decrypt(bytes(12), file[HEADER_BYTES:], file[:HEADER_BYTES])
     found = first_key_bytes(algorithm, tables, BOXES_NEEDED[algorithm])
     return aes_key(found) if algorithm == "AES_256" else sm4_key(found)
 
 
-def first_key_bytes(algorithm: Algorithm, tables: bytes, count: int) -> bytes:
+def first_key_bytes(algorithm: words.Cipher, tables: bytes, count: int) -> bytes:
     """Return the key bytes of the first boxes in order."""
     s_box = aes.INVERSE_S_BOX if algorithm == "AES_256" else sm4.S_BOX
-    encodings = [IDENTITY] * BLOCK_BYTES
+    encodings = [IDENTITY] * words.BLOCK_BYTES
     found = bytearray()
     place = 0
     for step in block_ciphers.circuit(algorithm, "decrypt").steps:
@@ -89,7 +89,7 @@ def mix_columns(block: bytes) -> bytes:
         return (byte << 1) ^ (0x11B if byte > 127 else 0)
 
     mixed = bytearray()
-    for start in range(0, BLOCK_BYTES, 4):
+    for start in range(0, words.BLOCK_BYTES, 4):
         column = block[start : start + 4]
         for row in range(4):
             a, b, c, d = column[row:] + column[:row]

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from kmstool import errors
+from kmstool import errors, words
 
 PATH = "/v2/index.php"
 USAGE = "ENCRYPT/DECRYPT"
-STATES = ("Enabled", "Disabled", "PendingDelete")
+STATES = words.DATA_KEY_STATES
 REGIONS = {"gz": "ap-guangzhou", "sh": "ap-shanghai", "bj": "ap-beijing"}
 """The regions that it had, by the short name in their hosts and in the parameter Region."""
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from kmstool import words
 from kmstool.errors import ArgumentError
-from kmstool.words import STATES, SYMMETRIC, USAGES
+from kmstool.words import USAGES
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _ALIAS = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,59}")
@@ -35,8 +36,8 @@ _USED = "FailedOperation.CmkUsedByCloudProduct"
 class Rule:
     """With which code an action is refused on which keys; None where it works."""
 
-    states: tuple[str | None, ...] = (_OK,) * len(STATES)
-    """In the order of STATES."""
+    states: tuple[str | None, ...] = (_OK,) * len(words.STATES)
+    """In the order of `words.STATES`."""
     asymmetric: str | None = None
     """On keys of any usage but ENCRYPT_DECRYPT, or where `usages` is given, but those."""
     usages: tuple[str, ...] = ()
@@ -53,7 +54,7 @@ class Rule:
     """On keys that a cloud product's resource uses."""
 
 
-_SIGNING = tuple(usage for usage in USAGES.values() if "_SIGN_VERIFY_" in usage)
+_SIGNING = tuple(usage for usage in words.USAGES.values() if "_SIGN_VERIFY_" in usage)
 
 RULES = {
     "Encrypt": Rule((_OK, _DISABLED, _DISABLED, _DISABLED, _ARCHIVED), asymmetric=_USAGE),
@@ -86,8 +87,8 @@ RULES = {
     "GetPublicKey": Rule((_OK, _STATE, _STATE, _STATE, _STATE), symmetric=_STATE),
     "SignByAsymmetricKey": Rule((_OK, _STATE, _STATE, _STATE, _STATE), _USAGE, _SIGNING, _USAGE),
     "VerifyByAsymmetricKey": Rule((_OK, _STATE, _STATE, _STATE, _STATE), _USAGE, _SIGNING, _USAGE),
-    "AsymmetricRsaDecrypt": Rule((_OK, _STATE, _STATE, _STATE, _STATE), _USAGE, (USAGES["rsa-2048"],), _USAGE),
-    "AsymmetricSm2Decrypt": Rule((_OK, _STATE, _STATE, _STATE, _STATE), _USAGE, (USAGES["sm2"],), _USAGE),
+    "AsymmetricRsaDecrypt": Rule((_OK, _STATE, _STATE, _STATE, _STATE), _USAGE, (words.USAGES["rsa-2048"],), _USAGE),
+    "AsymmetricSm2Decrypt": Rule((_OK, _STATE, _STATE, _STATE, _STATE), _USAGE, (words.USAGES["sm2"],), _USAGE),
     "DescribeKey": Rule(),
     "DescribeKeys": Rule(),
 }
@@ -97,9 +98,9 @@ def refusal(
     action: str,
     state: str,
     *,
-    usage: str = SYMMETRIC,
-    origin: str = "TENCENT_KMS",
-    owner: str = "user",
+    usage: str = words.SYMMETRIC,
+    origin: str = words.GENERATED,
+    owner: str = words.USER,
     bound: bool = False,
 ) -> str | None:
     """Return the KMS code with which `action` is refused on such a key, None if it works.
@@ -108,17 +109,15 @@ def refusal(
     """
     rule = RULES[action]
     reasons = (
-        rule.symmetric if usage == SYMMETRIC else None,
-        rule.asymmetric if usage != SYMMETRIC and usage not in rule.usages else None,
-        rule.external if origin == "EXTERNAL" else rule.generated,
-        rule.states[STATES.index(state)],
-        rule.product if owner != "user" else None,
+        rule.symmetric if usage == words.SYMMETRIC else None,
+        rule.asymmetric if usage != words.SYMMETRIC and usage not in rule.usages else None,
+        rule.external if origin == words.EXTERNAL else rule.generated,
+        rule.states[words.STATES.index(state)],
+        rule.product if owner != words.USER else None,
         rule.bound if bound else None,
     )
     return next((code for code in reasons if code is not None), None)
 
-
-WHITE_BOX_STATES = ("Enabled", "Disabled")
 
 # The code with which an action is refused on a white-box key in each of these states, None where it works.
 # Bound or not makes no difference: binding changes what a decrypt key opens on, not what KMS does.
@@ -140,7 +139,7 @@ WHITE_BOX_RULES = {
 
 def white_box_refusal(action: str, state: str) -> str | None:
     """Return the KMS code with which `action` is refused on a white-box key in a state, None if it works."""
-    return WHITE_BOX_RULES[action][WHITE_BOX_STATES.index(state)]
+    return WHITE_BOX_RULES[action][words.WHITE_BOX_STATES.index(state)]
 
 
 def usage_of(name: str) -> str:

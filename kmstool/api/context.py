@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
+from kmstool import words
 from kmstool.errors import ArgumentError, InputError
-
-MAX_CHARACTERS = 1024
 
 
 def from_options(pairs: Iterable[str]) -> dict[str, str]:
@@ -48,9 +47,9 @@ def canonical(context: Mapping[str, str]) -> str:
     Raises `InputError` over 1,024 characters, and for text that is not Unicode.
     """
     text = as_json(context)
-    if len(text) > MAX_CHARACTERS:
+    if len(text) > words.MAX_CONTEXT_CHARACTERS:
         raise InputError(
-            f"the context is {len(text):,} characters as JSON; KMS takes at most {MAX_CHARACTERS:,}",
+            f"the context is {len(text):,} characters as JSON; KMS takes at most {words.MAX_CONTEXT_CHARACTERS:,}",
             hint="use shorter names and values",
         )
     return text

@@ -11,14 +11,6 @@ from dataclasses import dataclass
 from kmstool import words
 from kmstool.api import cmk_rules
 
-STATES = ("Enabled", "Disabled", "PendingDelete")
-
-LIMIT = 1000
-"""How many there can be in a region."""
-
-MAX_BYTES = 1024
-MAX_DESCRIPTION_BYTES = 100
-
 _OK = None
 _STATE = "ResourceUnavailable.DataKeyStateNotSupport"
 _DISABLED = "ResourceUnavailable.DataKeyDisabled"
@@ -32,10 +24,10 @@ _CMK_STATE = "ResourceUnavailable.CmkStateNotSupport"
 class Rule:
     """With which code an action is refused on which data keys; None where it works."""
 
-    states: tuple[str | None, ...] = (_OK,) * len(STATES)
-    """In the order of STATES."""
+    states: tuple[str | None, ...] = (_OK,) * len(words.DATA_KEY_STATES)
+    """In the order of `words.DATA_KEY_STATES`."""
     cmk: tuple[str | None, ...] = (_OK,) * len(words.STATES)
-    """By the state of the CMK, in the order of `keys.STATES`."""
+    """By the state of the CMK, in the order of `words.STATES`."""
 
 
 # What is enabled can be used at once, so its CMK must be fit for that. A deletion is called off whatever
@@ -66,7 +58,7 @@ def refusal(action: str, state: str, cmk_state: str) -> str | None:
     The data key's own state counts before that of its CMK.
     """
     rule = RULES[action]
-    return rule.states[STATES.index(state)] or rule.cmk[words.STATES.index(cmk_state)]
+    return rule.states[words.DATA_KEY_STATES.index(state)] or rule.cmk[words.STATES.index(cmk_state)]
 
 
 def is_name(text: str) -> bool:

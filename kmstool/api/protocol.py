@@ -19,7 +19,6 @@ from typing import Any
 from kmstool import errors
 
 VERSION = "2019-01-18"
-MAX_PLAINTEXT_BYTES = 4096
 
 # The longest matching prefix decides; every other code is a plain refusal (`ServiceError`).
 _CLASSES: dict[str, type[errors.KmsToolError]] = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kmstool import words
+
 _AGAIN_LATER = "try again later; if it stays like that, ask Tencent Cloud with the request id"
 _NAMED_VALUE = "correct the value that the message names"
 _OURS = "report this, with the version of kmstool: the request is malformed"
@@ -27,19 +29,19 @@ class By:
 KEY_STATE = By(
     "state",
     {
-        "Disabled": "enable it: kmstool key enable {key}",
-        "PendingDelete": "it awaits its deletion; keep it: kmstool key cancel-deletion {key}, then kmstool key enable {key}",
-        "PendingImport": "import its key material: kmstool import-material --key {key}",
-        "Archived": "it is archived, and only decrypts; restore it: kmstool key unarchive {key}",
+        words.DISABLED: "enable it: kmstool key enable {key}",
+        words.PENDING_DELETE: "it awaits its deletion; keep it: kmstool key cancel-deletion {key}, then kmstool key enable {key}",
+        words.PENDING_IMPORT: "import its key material: kmstool import-material --key {key}",
+        words.ARCHIVED: "it is archived, and only decrypts; restore it: kmstool key unarchive {key}",
     },
     _SEE_KEY,
 )
 _DATA_KEY_STATE = By(
     "state",
     {
-        "Enabled": "disable it first: kmstool data-key disable {data_key}",
-        "Disabled": "enable it: kmstool data-key enable {data_key}",
-        "PendingDelete": "it awaits its deletion; keep it: kmstool data-key cancel-deletion {data_key}",
+        words.ENABLED: "disable it first: kmstool data-key disable {data_key}",
+        words.DISABLED: "enable it: kmstool data-key enable {data_key}",
+        words.PENDING_DELETE: "it awaits its deletion; keep it: kmstool data-key cancel-deletion {data_key}",
     },
     _SEE_DATA_KEY,
 )

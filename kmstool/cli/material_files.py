@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.io import inputs
 from kmstool.cli.session.session import Session
@@ -19,7 +20,6 @@ from kmstool.errors import IntegrityError, OutputError, UsageError
 if TYPE_CHECKING:
     from kmstool.byok import Parameters, Wrapped
 
-ENCODINGS = ("raw", "hex", "base64")
 
 _FILES = PARAMETERS, PUBLIC_KEY, TOKEN = "params.json", "wrapping-key.pem", "import-token.base64"
 
@@ -27,7 +27,7 @@ _BACKUP = "kmstool-material-backup-1"
 _MAX_BYTES = 16 * 1024
 
 encoding_option = click.option(
-    "--encoding", type=click.Choice(ENCODINGS), default="raw", show_default=True, help="What FILE holds."
+    "--encoding", type=click.Choice(words.ENCODINGS), default="raw", show_default=True, help="What FILE holds."
 )
 params_option = options.folder_option("--params", "folder", required=True, help="What kmstool material params made.")
 passphrase_option = options.file_option(

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kmstool import words
 from kmstool.cli import blobs
 from kmstool.cli.io import times
 from kmstool.cli.params import END
 from kmstool.cli.session.session import Session
 from kmstool.errors import IntegrityError, UsageError
-from kmstool.words import RSA_ALGORITHMS
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 algorithm_option = click.option(
     "--algorithm",
-    type=click.Choice(RSA_ALGORITHMS),
-    default=RSA_ALGORITHMS[0],
+    type=click.Choice(words.RSA_ALGORITHMS),
+    default=words.RSA_ALGORITHMS[0],
     show_default=True,
     help="How the material is wrapped.",
 )

@@ -225,7 +225,7 @@ def list_filters(search: str | None, origin: str | None, tags: Mapping[str, str]
     if search:
         filters["SearchKeyAlias"] = search
     if origin:
-        filters["Origin"] = {"kms": "TENCENT_KMS", "external": "EXTERNAL"}[origin]
+        filters["Origin"] = {"kms": words.GENERATED, "external": words.EXTERNAL}[origin]
     if tags:
         filters["TagFilters"] = [{"TagKey": name, "TagValue": [value]} for name, value in tags.items()]
     return filters

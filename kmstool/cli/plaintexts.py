@@ -5,8 +5,6 @@ from __future__ import annotations
 from kmstool.cli.io import inputs
 from kmstool.cli.session.session import Session
 
-MAX_PLAINTEXT_BYTES = 4096
-
 
 def without_newline(session: Session, source: inputs.Input, trim: bool) -> bytes:
     """Return what was read, with `trim` without one newline; tell who piped a line that its newline is data."""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from kmstool.crypto.keys import PublicKey
     from kmstool.signing import Algorithm
 
-MAX_MESSAGE_BYTES = 4096
 DIGESTS: dict[str, digests.Name] = {"sha256": "SHA-256", "sha384": "SHA-384", "sm3": "SM3"}
 
 

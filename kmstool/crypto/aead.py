@@ -7,18 +7,16 @@ one key to 2^32 messages; callers that could come near that must derive keys.
 from __future__ import annotations
 
 import secrets
-from typing import Literal, Protocol
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import ciphers
 from cryptography.hazmat.primitives.ciphers import algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from kmstool import words
 from kmstool.errors import IntegrityError
 
-Algorithm = Literal["AES_256", "SM4"]
-
-KEY_BYTES: dict[Algorithm, int] = {"AES_256": 32, "SM4": 16}
 NONCE_BYTES = 12
 TAG_BYTES = 16
 
@@ -37,15 +35,15 @@ class Cipher(Protocol):
         ...
 
 
-def cipher(algorithm: Algorithm, key: bytes) -> Cipher:
+def cipher(algorithm: words.Cipher, key: bytes) -> Cipher:
     """Return AES-GCM or SM4-GCM under a key."""
-    return _AesGcm(key) if algorithm == "AES_256" else _Sm4Gcm(key)
+    return _AesGcm(key) if algorithm == words.AES_256 else _Sm4Gcm(key)
 
 
-def seal(algorithm: Algorithm, key: bytes, plaintext: bytes, associated: bytes) -> bytes:
+def seal(algorithm: words.Cipher, key: bytes, plaintext: bytes, associated: bytes) -> bytes:
     """Encrypt and authenticate; the result is 28 bytes longer than the plaintext."""
     nonce = secrets.token_bytes(NONCE_BYTES)
-    if algorithm == "AES_256":
+    if algorithm == words.AES_256:
         return nonce + AESGCM(key).encrypt(nonce, plaintext, associated)
     encryptor = ciphers.Cipher(algorithms.SM4(key), modes.GCM(nonce)).encryptor()
     encryptor.authenticate_additional_data(associated)
@@ -53,13 +51,13 @@ def seal(algorithm: Algorithm, key: bytes, plaintext: bytes, associated: bytes) 
     return nonce + ciphertext + encryptor.tag
 
 
-def unseal(algorithm: Algorithm, key: bytes, sealed: bytes, associated: bytes) -> bytes:
+def unseal(algorithm: words.Cipher, key: bytes, sealed: bytes, associated: bytes) -> bytes:
     """Return the plaintext of `seal`. Raises `IntegrityError` for anything that is not its exact output."""
     if len(sealed) < NONCE_BYTES + TAG_BYTES:
         raise IntegrityError("the ciphertext is cut short")
     nonce, body = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
     try:
-        if algorithm == "AES_256":
+        if algorithm == words.AES_256:
             return AESGCM(key).decrypt(nonce, body, associated)
         decryptor = ciphers.Cipher(algorithms.SM4(key), modes.GCM(nonce, body[-TAG_BYTES:])).decryptor()
         decryptor.authenticate_additional_data(associated)

@@ -9,16 +9,14 @@ from __future__ import annotations
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from kmstool.crypto.aead import Algorithm
-
-BLOCK_BYTES = 16
+from kmstool import words
 
 
-def encrypt(algorithm: Algorithm, key: bytes, iv: bytes, plaintext: bytes) -> bytes:
+def encrypt(algorithm: words.Cipher, key: bytes, iv: bytes, plaintext: bytes) -> bytes:
     """Return the ciphertext, 1 to 16 bytes longer than the plaintext (NIST SP 800-38A section 6.2, RFC 5652 section 6.3).
 
     The IV has 16 bytes and must be random: with one that can be foreseen, guesses of a plaintext can be tried.
     """
-    cipher = algorithms.AES(key) if algorithm == "AES_256" else algorithms.SM4(key)
-    padder, encryptor = PKCS7(8 * BLOCK_BYTES).padder(), Cipher(cipher, modes.CBC(iv)).encryptor()
+    cipher = algorithms.AES(key) if algorithm == words.AES_256 else algorithms.SM4(key)
+    padder, encryptor = PKCS7(8 * words.BLOCK_BYTES).padder(), Cipher(cipher, modes.CBC(iv)).encryptor()
     return encryptor.update(padder.update(plaintext) + padder.finalize()) + encryptor.finalize()

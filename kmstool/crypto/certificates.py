@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from kmstool import words
 from kmstool.errors import IntegrityError
 
 AUTHORITY_DAYS = 3650
 # Some systems take no longer ones.
 SERVER_DAYS = 397
-NAMES = ("localhost", "127.0.0.1", "::1")
 
 _NETWORKS = ("127.0.0.0/8", "::1/128")
 _MAX_SKEW = datetime.timedelta(days=1)
@@ -44,7 +44,7 @@ class Authority:
         """
         authority, authority_key = self._parsed()
         key = ec.generate_private_key(ec.SECP256R1())
-        names = [x509.DNSName(NAMES[0]), *(x509.IPAddress(ipaddress.ip_address(name)) for name in NAMES[1:])]
+        names = [x509.DNSName(words.LOOPBACK[0]), *(x509.IPAddress(ipaddress.ip_address(name)) for name in NAMES[1:])]
         made = (
             _builder("embedded KMS of kmstool", authority.subject, key.public_key(), now, SERVER_DAYS)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -72,7 +72,7 @@ class Authority:
 def new_authority(now: int) -> Authority:
     """Make an authority for loopback names, from `now` (Unix seconds)."""
     key = ec.generate_private_key(ec.SECP256R1())
-    permitted: list[x509.GeneralName] = [x509.DNSName(NAMES[0])]
+    permitted: list[x509.GeneralName] = [x509.DNSName(words.LOOPBACK[0])]
     permitted += [x509.IPAddress(ipaddress.ip_network(network)) for network in _NETWORKS]
     name = "embedded KMS of kmstool, for development and tests"
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

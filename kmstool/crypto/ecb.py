@@ -10,9 +10,8 @@ from typing import Literal
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from kmstool import words
 from kmstool.errors import InputError
-
-BLOCK_BYTES = 16
 
 _KEY_BYTES = {"aes": (16, 24, 32), "sm4": (16,)}
 
@@ -21,8 +20,8 @@ def decrypt(cipher: Literal["aes", "sm4"], key: bytes, data: bytes) -> bytes:
     """Return the plaintext with its padding; raise `InputError` for a key or data of an impossible size."""
     if len(key) not in _KEY_BYTES[cipher]:
         raise InputError(f"a key of {len(key)} bytes is none of {cipher.upper()}")
-    if not data or len(data) % BLOCK_BYTES:
-        raise InputError(f"the data has {len(data):,} bytes, which are not whole blocks of {BLOCK_BYTES}")
+    if not data or len(data) % words.BLOCK_BYTES:
+        raise InputError(f"the data has {len(data):,} bytes, which are not whole blocks of {words.BLOCK_BYTES}")
     algorithm = algorithms.AES(key) if cipher == "aes" else algorithms.SM4(key)
     decryptor = Cipher(algorithm, modes.ECB()).decryptor()  # noqa: S305 - old data, read only
     return decryptor.update(data) + decryptor.finalize()

@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
+from kmstool import words
 from kmstool.crypto import der, interruptible
 from kmstool.errors import InputError, IntegrityError
 from kmstool.words import EncryptionAlgorithm
 
 Bits = Literal[2048, 3072]
-SignatureAlgorithm = Literal["RSA_PKCS1_SHA_256", "RSA_PSS_SHA_256"]
 
 DIGEST_BYTES = 32
 ALGORITHM = der.object_identifier("1.2.840.113549.1.1.1")
@@ -31,9 +31,9 @@ _MAX_EXPONENT_BITS = 64
 _PUBLIC_EXPONENT = 65537
 # What the padding takes of the key's size: RFC 8017, 7.1.1 (twice the hash and 2 bytes) and 7.2.1.
 _PADDING_BYTES: dict[EncryptionAlgorithm, int] = {
-    "RSAES_PKCS1_V1_5": 11,
-    "RSAES_OAEP_SHA_1": 42,
-    "RSAES_OAEP_SHA_256": 66,
+    words.PKCS1_V1_5: 11,
+    words.OAEP_SHA_1: 42,
+    words.OAEP_SHA_256: 66,
 }
 _PREHASHED = Prehashed(hashes.SHA256())
 
@@ -120,13 +120,13 @@ def decrypt(key: RSAPrivateKey, algorithm: EncryptionAlgorithm, ciphertext: byte
         raise IntegrityError("the RSA ciphertext was altered, or is for another key or algorithm") from None
 
 
-def sign(key: RSAPrivateKey, algorithm: SignatureAlgorithm, digest: bytes) -> bytes:
+def sign(key: RSAPrivateKey, algorithm: words.RsaSignature, digest: bytes) -> bytes:
     """Sign a SHA-256 digest; PSS takes 32 bytes of salt. Raises `InputError` for a digest of another length."""
     _check_digest(digest)
     return key.sign(digest, _signature_padding(algorithm, DIGEST_BYTES), _PREHASHED)
 
 
-def verify(key: RSAPublicKey, algorithm: SignatureAlgorithm, digest: bytes, signature: bytes) -> None:
+def verify(key: RSAPublicKey, algorithm: words.RsaSignature, digest: bytes, signature: bytes) -> None:
     """Return if this is a signature of a SHA-256 digest, else raise `IntegrityError`; PSS may have salt of any length.
 
     Raises `InputError` for a digest of another length.
@@ -174,13 +174,13 @@ def _check_digest(digest: bytes) -> None:
 
 
 def _encryption_padding(algorithm: EncryptionAlgorithm) -> padding.AsymmetricPadding:
-    if algorithm == "RSAES_PKCS1_V1_5":
+    if algorithm == words.PKCS1_V1_5:
         return padding.PKCS1v15()
-    used = hashes.SHA1() if algorithm == "RSAES_OAEP_SHA_1" else hashes.SHA256()  # noqa: S303 - collisions do not matter to OAEP
+    used = hashes.SHA1() if algorithm == words.OAEP_SHA_1 else hashes.SHA256()  # noqa: S303 - collisions do not matter to OAEP
     return padding.OAEP(padding.MGF1(used), used, label=None)
 
 
-def _signature_padding(algorithm: SignatureAlgorithm, salt_bytes: int | None) -> padding.AsymmetricPadding:
-    if algorithm == "RSA_PKCS1_SHA_256":
+def _signature_padding(algorithm: words.RsaSignature, salt_bytes: int | None) -> padding.AsymmetricPadding:
+    if algorithm == words.PKCS1_SHA_256:
         return padding.PKCS1v15()
     return padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.AUTO if salt_bytes is None else salt_bytes)

@@ -12,6 +12,7 @@ import secrets
 import struct
 from dataclasses import dataclass
 
+from kmstool import words
 from kmstool.crypto import aead, kdf
 from kmstool.crypto.aead import Buffer
 from kmstool.errors import InputError, IntegrityError
@@ -43,13 +44,13 @@ class Suite:
     """AEAD_ID and KDF_ID of the parameters, one byte each."""
     message_key_bytes: int
     segment_key_bytes: int
-    aead: aead.Algorithm
+    aead: words.Cipher
     hash: kdf.Hash
 
 
-AES_256_GCM = Suite(1, "aes-256-gcm", 32, b"\x00\x00", 48, 32, "AES_256", "SHA-384")
+AES_256_GCM = Suite(1, "aes-256-gcm", 32, b"\x00\x00", 48, 32, words.AES_256, "SHA-384")
 # FLOE's structure with Chinese algorithms (AEAD_SM4_GCM of RFC 8998, HKDF with SM3) under private numbers.
-SM4_GCM = Suite(2, "sm4-gcm", 16, b"\xf0\xf0", 32, 16, "SM4", "SM3")
+SM4_GCM = Suite(2, "sm4-gcm", 16, b"\xf0\xf0", 32, 16, words.SM4, "SM3")
 SUITES = {suite.number: suite for suite in (AES_256_GCM, SM4_GCM)}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Literal
 
+from kmstool import words
 from kmstool.crypto import ecb, formats
 from kmstool.errors import InputError, Reason
 
@@ -29,9 +30,9 @@ def decrypt(cipher: Literal["aes", "sm4"], dek: bytes, data: bytes, trailing_zer
     the caller has said what they are.
     """
     plaintext = ecb.decrypt(cipher, dek, data)
-    last = plaintext[-ecb.BLOCK_BYTES :]
+    last = plaintext[-words.BLOCK_BYTES :]
     # The sample adds none to whole blocks, so at most 15 of the last block can be its own.
-    zeros = min(len(last) - len(last.rstrip(b"\0")), ecb.BLOCK_BYTES - 1)
+    zeros = min(len(last) - len(last.rstrip(b"\0")), words.BLOCK_BYTES - 1)
     if zeros and trailing_zeros == "refuse":
         raise InputError(
             f"the data ends in {zeros} zero bytes: padding, or data",
@@ -45,7 +46,7 @@ def repeated_blocks(data: bytes) -> int:
 
     It takes as much memory again as the data; bytes after the last whole block do not count.
     """
-    block = struct.Struct(f"{ecb.BLOCK_BYTES}s")
+    block = struct.Struct(f"{words.BLOCK_BYTES}s")
     # A set of all blocks would take ten times the data. Equal ones have equal first bytes, so it is one for each of these.
     parts = [bytearray() for _ in range(256)]
     for (text,) in block.iter_unpack(memoryview(data)[: len(data) - len(data) % block.size]):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from kmstool import words
 from kmstool.crypto import formats, rsa
 from kmstool.crypto.keys import PublicKey, RsaPrivateKey, RsaPublicKey, Sm2PublicKey
 from kmstool.crypto.sm2 import encryption
@@ -44,7 +45,7 @@ class PublicKeyRecipient:
             texts = {SITE: self.site, REGION: self.region, KEY_ID: self.key_id}
             fields |= {number: text.encode() for number, text in texts.items()}
         if isinstance(self.key, RsaPublicKey):
-            fields |= {WRAPPED: rsa.encrypt(self.key.key, "RSAES_OAEP_SHA_256", dek), ALGORITHM: OAEP.encode()}
+            fields |= {WRAPPED: rsa.encrypt(self.key.key, words.OAEP_SHA_256, dek), ALGORITHM: OAEP.encode()}
             return Stanza(TENCENT_KMS_RSA if self.key_id else RSA_OFFLINE, fields)
         if isinstance(self.key, Sm2PublicKey) and self.key_id:
             ciphertext = encryption.encrypt(self.key.key, dek)
@@ -65,7 +66,7 @@ class PrivateKeyIdentity:
         """Decrypt the stanza that is for this key, None for any other."""
         if stanza.kind != RSA_OFFLINE or stanza.fields.get(FINGERPRINT) != fingerprint(self.key.public_key):
             return None
-        return rsa.decrypt(self.key.key, "RSAES_OAEP_SHA_256", stanza.wrapped)
+        return rsa.decrypt(self.key.key, words.OAEP_SHA_256, stanza.wrapped)
 
 
 def fingerprint(key: PublicKey) -> bytes:

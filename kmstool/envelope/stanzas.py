@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kmstool import words
 from kmstool.errors import InputError
 
 MAX_STANZAS = 16
@@ -21,7 +22,7 @@ KINDS = {
     TENCENT_KMS_SM2: "tencent-kms-sm2",
     RSA_OFFLINE: "rsa-offline",
 }
-OAEP = "RSAES_OAEP_SHA_256"
+OAEP = words.OAEP_SHA_256
 U64_BYTES = 8
 """The size of a number in a field, such as a time."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kmstool import words
 from kmstool.api import protocol
 from kmstool.errors import ServiceError
 from kmstool.kms.port import Transport
@@ -17,7 +18,6 @@ from kmstool.kms.port import Transport
 if TYPE_CHECKING:
     from kmstool.crypto.keys import PublicKey
 
-PAGE = 200
 
 GATEWAY = "is there a gateway that rewrites answers on the way?"
 """The hint where an answer is not what KMS says."""
@@ -39,7 +39,7 @@ class Caller:
         return answer
 
     def _pages(
-        self, action: str, filters: Mapping[str, Any], name: str, *, item_id: str = "KeyId", limit: int = PAGE
+        self, action: str, filters: Mapping[str, Any], name: str, *, item_id: str = "KeyId", limit: int = words.MAX_PAGE
     ) -> Iterator[dict[str, Any]]:
         """Yield all that a listing action answers in the field `name`, in its order, page by page.
 

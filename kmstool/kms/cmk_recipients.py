@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from kmstool import words
 from kmstool.envelope.floe import Suite
 from kmstool.envelope.stanzas import (
     KEY_ID,
@@ -25,12 +26,11 @@ from kmstool.envelope.stanzas import (
 from kmstool.errors import InputError, IntegrityError, Reason
 from kmstool.kms.answers import Decrypted
 from kmstool.kms.client import KmsClient
-from kmstool.words import KEY_SPECS
 
 MAX_CACHED = 1024
 MAX_CACHED_SECONDS = 600
 
-_SPECS_BY_SIZE = {size: spec for spec, size in KEY_SPECS.items()}
+_SPECS_BY_SIZE = {size: spec for spec, size in words.KEY_SPECS.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+from kmstool import words
 from kmstool.errors import NoHomeError
-from kmstool.kms.profiles import DEFAULT_REGION, Profiles
+from kmstool.kms.profiles import Profiles
 
 ENVIRONMENT = "environment"
 """The name of the profile that the credential variables make."""
@@ -65,7 +66,7 @@ class Environment:
     @property
     def region(self) -> str:
         """The region of what has none of its own."""
-        return self.environ.get("TENCENTCLOUD_REGION") or DEFAULT_REGION
+        return self.environ.get("TENCENTCLOUD_REGION") or words.REGION
 
     def _folder(self, kind: str) -> Path:
         """Return the folder for `config` or `data`: KMSTOOL_HOME, or where the platform keeps it."""

@@ -12,13 +12,13 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kmstool import words
 from kmstool.errors import InputError, NotFoundError, Reason, ServiceError
 from kmstool.kms.calls.white_box import DeviceFingerprint
 from kmstool.kms.client import KmsClient
-from kmstool.whitebox.binding import MAX_DEVICES, check_fingerprint
+from kmstool.whitebox.binding import check_fingerprint
 
 HEADER = ("Device Fingerprint", "Description")
-MAX_DESCRIPTION_BYTES = 1024
 
 _NO_TEXT = ("Cc", "Cs")
 """Control characters and lone surrogates, as Unicode's categories."""
@@ -34,8 +34,8 @@ def added(before: Sequence[DeviceFingerprint], new: Iterable[DeviceFingerprint])
         check(item)
         if item.description or item.identity not in found:
             found[item.identity] = item
-    if len(found) > MAX_DEVICES:
-        raise InputError(f"a white-box key can be bound to {MAX_DEVICES} devices, not to {len(found)}")
+    if len(found) > words.MAX_DEVICES:
+        raise InputError(f"a white-box key can be bound to {words.MAX_DEVICES} devices, not to {len(found)}")
     return list(found.values())
 
 
@@ -119,9 +119,9 @@ def check(item: DeviceFingerprint) -> None:
     """Raise `InputError` for a malformed fingerprint, and for a description that is no line of at most 1,024 bytes."""
     check_fingerprint(item.identity)
     size = len(item.description.encode("utf-8", "surrogatepass"))
-    if size > MAX_DESCRIPTION_BYTES:
+    if size > words.MAX_DESCRIPTION_BYTES:
         raise InputError(
-            f"the description of {item.identity} has {size:,} bytes; KMS takes at most {MAX_DESCRIPTION_BYTES:,}"
+            f"the description of {item.identity} has {size:,} bytes; KMS takes at most {words.MAX_DESCRIPTION_BYTES:,}"
         )
     if any(unicodedata.category(char) in _NO_TEXT for char in item.description):
         raise InputError(f"the description of {item.identity} is no line of text: {item.description!r}")

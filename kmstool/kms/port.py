@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from kmstool.api import protocol
 from kmstool.errors import DryRunDone, KmsToolError
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """Hosts that may be spoken to in clear, and never through a proxy."""
 
 

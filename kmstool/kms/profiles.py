@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from kmstool import words
 from kmstool.errors import ArgumentError, InputError, NoHomeError, Reason
 from kmstool.kms import ini
 from kmstool.system import atomic, ownership
 
 LOCAL = "local"
-DEFAULT_REGION = "ap-guangzhou"
 
 _FILE = "profiles.ini"
 _SECTION = "profile "
@@ -46,7 +46,7 @@ class Profile:
     """A named choice; no field is a secret, and an empty one says nothing."""
 
     name: str
-    region: str = DEFAULT_REGION
+    region: str = words.REGION
     key: str = ""
     """The key used where a command names none, as an address."""
     endpoint: str = ""
@@ -104,7 +104,7 @@ class Profiles:
                 return Profile(LOCAL)
             raise ArgumentError(f"there is no profile {name!r}", hint="one of: " + ", ".join(self.names()))
         found = {field: parser.get(section, option, fallback="") for option, field in _FIELDS.items()}
-        return Profile(name, **{**found, "region": found["region"] or DEFAULT_REGION})
+        return Profile(name, **{**found, "region": found["region"] or words.REGION})
 
     def put(self, profile: Profile) -> None:
         """Add a profile or replace all fields of one; raise as `change` does."""

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
+from kmstool import words
 from kmstool.errors import DryRunDone, InputError, KmsToolError, OutputError
 from kmstool.server import clock, protection, renewal, root_key, store_row
 from kmstool.server.app import EmbeddedKms
@@ -87,7 +88,7 @@ def protect(kms: EmbeddedKms, mode: str, passphrase: Passphrase) -> None:
             left = root_key.former_of(row, root.key)
             changed = row._replace(protection=mode, parameters=root.parameters, former=left)
             store_row.write(db, vault.put(changed, root.key))
-        root_key.publish(folder, row.protection, staged=mode == "file")
+        root_key.publish(folder, row.protection, staged=mode == words.FILE)
         store.remove_copies(folder)
     kms.adopt(vault)
 

@@ -13,13 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kmstool import words
 from kmstool.api import protocol
 from kmstool.errors import DryRunDone, KmsToolError
 from kmstool.server import clock, due, protection, requests, root_key, store_row
 from kmstool.server.call import Call, Transaction, refuse
 from kmstool.server.handlers import ACTIONS
 from kmstool.server.protection import Passphrase
-from kmstool.server.regions import DEFAULT, region
+from kmstool.server.regions import region
 from kmstool.server.store_row import StoreRow
 from kmstool.server.tables import schema
 from kmstool.server.tables.store import Store
@@ -42,7 +43,7 @@ class EmbeddedKms:
     def __init__(
         self,
         folder: Path,
-        region_name: str = DEFAULT,
+        region_name: str = words.REGION,
         passphrase: Passphrase = protection.no_passphrase,
         *,
         dry_run: bool = False,

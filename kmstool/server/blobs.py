@@ -13,6 +13,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass, field
 
+from kmstool import words
 from kmstool.api import protocol
 from kmstool.crypto import aead
 from kmstool.errors import IntegrityError
@@ -38,7 +39,7 @@ class BlobKey:
 
     key_id: str
     version: int
-    algorithm: aead.Algorithm
+    algorithm: words.Cipher
     material: bytes = field(repr=False)
 
 

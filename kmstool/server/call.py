@@ -48,9 +48,10 @@ def invalid(call: Call, message: str) -> KmsToolError:
     return refuse(next((code for code in _INVALID if code in listed), _INVALID[0]), message)
 
 
-def binary(call: Call, name: str) -> bytes:
-    """Return a parameter of base64 as bytes."""
+def binary(call: Call, name: str, code: str | None = None) -> bytes:
+    """Return a parameter of base64 as bytes; refuse other text with that code, or the general one."""
     try:
         return protocol.decode(call.params[name])
     except ValueError as error:
-        raise invalid(call, f"{name} is not base64") from error
+        message = f"{name} is not base64"
+        raise (refuse(code, message) if code else invalid(call, message)) from error

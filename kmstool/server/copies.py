@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+from kmstool import words
 from kmstool.errors import ArgumentError, InputError, IntegrityError
 from kmstool.server import renewal, root_key, store_row
 from kmstool.server.app import EmbeddedKms
@@ -19,7 +20,7 @@ from kmstool.server.vault import Vault
 from kmstool.system import atomic
 
 # What the store needs where it has lost its own row.
-_NO_ROW = StoreRow(b"", "file", b"", b"", 0)
+_NO_ROW = StoreRow(b"", words.FILE, b"", b"", 0)
 
 
 def backup(kms: EmbeddedKms, path: Path, *, replace: bool = False) -> None:
@@ -49,13 +50,13 @@ def _put_in_place(place: store.Store, copy: sqlite3.Connection, passphrase: Pass
     # Asked for and stretched before any lock; what others can retire is looked at again under it.
     key = root_key.found(row, place.folder, passphrase)
     with root_key.exclusive(place.folder):
-        if row.protection != "passphrase":
+        if row.protection != words.PASSPHRASE:
             key = root_key.found(row, place.folder, passphrase)
         vault = _checked(copy, row, key)
         former = _current(place)
-        staged = row.protection == "file" and not root_key.is_in_place(place.folder, key)
+        staged = row.protection == words.FILE and not root_key.is_in_place(place.folder, key)
         if staged:
-            root_key.stage(place.folder, former, RootKey("file", "", key))
+            root_key.stage(place.folder, former, RootKey(words.FILE, "", key))
         left = root_key.former_of(former, key)
         with place.transaction(write=True) as db:
             _replace(db, copy)

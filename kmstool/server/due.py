@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kmstool import words
 from kmstool.server.call import Transaction
 from kmstool.server.tables import beta_keys, cmks, data_keys
 from kmstool.server.tables.cmks import Cmk
@@ -62,13 +63,13 @@ def rotate(transaction: Transaction, cmk: Cmk, now: int) -> Cmk:
 def lose_material(transaction: Transaction, cmk: Cmk) -> None:
     """Take the imported material from a key; a key that awaits its deletion goes on awaiting it."""
     cmks.forget_material(transaction, cmk.key_id)
-    state = cmk.state if cmk.state == "PendingDelete" else "PendingImport"
+    state = cmk.state if cmk.state == words.PENDING_DELETE else words.PENDING_IMPORT
     cmks.update(transaction, replace(cmk, state=state, valid_to=0))
 
 
 def _rotate_by_time(transaction: Transaction, cmk: Cmk) -> None:
     while cmk.next_rotation <= transaction.now:
-        if cmk.state == "Enabled":
+        if cmk.state == words.ENABLED:
             cmk = rotate(transaction, cmk, cmk.next_rotation)
         else:
             # The cloud skips keys that are not in use; the cycle goes on.

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kmstool import words
 from kmstool.crypto import ecdsa, keys, rsa
 from kmstool.crypto.sm2.keys import PrivateKey as Sm2PrivateKey
 from kmstool.errors import InputError
 
 _KINDS: dict[str, keys.Kind] = {
-    "RSA_2048": "RSA", "RSA_3072": "RSA", "SM2": "SM2", "ECC": "EC_P256", "ECDSA384_SHA384": "EC_P384",
+    words.RSA_2048: "RSA", "RSA_3072": "RSA", "SM2": "SM2", "ECC": "EC_P256", words.ECDSA_P384: "EC_P384",
 }  # fmt: skip
 _MAKERS: dict[str, Callable[[], bytes]] = {
-    "RSA_2048": lambda: rsa.to_pkcs8(rsa.generate(2048)),
+    words.RSA_2048: lambda: rsa.to_pkcs8(rsa.generate(2048)),
     "RSA_3072": lambda: rsa.to_pkcs8(rsa.generate(3072)),
     "SM2": lambda: Sm2PrivateKey.generate().to_pkcs8(),
     "ECC": lambda: ecdsa.to_pkcs8(ecdsa.generate("EC_P256")),
-    "ECDSA384_SHA384": lambda: ecdsa.to_pkcs8(ecdsa.generate("EC_P384")),
+    words.ECDSA_P384: lambda: ecdsa.to_pkcs8(ecdsa.generate("EC_P384")),
 }
 
 

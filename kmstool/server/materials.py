@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import secrets
 
-from kmstool.crypto.aead import KEY_BYTES
+from kmstool import words
 from kmstool.server.regions import Region
 from kmstool.words import SYMMETRIC
 
-_BYTES = {"AES_256": KEY_BYTES["AES_256"], "SM4": KEY_BYTES["SM4"]}
+_BYTES = {words.AES_256: words.KEY_BYTES[words.AES_256], words.SM4: words.KEY_BYTES[words.SM4]}
 
 # Algorithm names as ListAlgorithms shows them; asymmetric material is PKCS#8 in DER.
 ASYMMETRIC = {
-    "ASYMMETRIC_DECRYPT_RSA_2048": "RSA_2048",
-    "ASYMMETRIC_DECRYPT_SM2": "SM2",
-    "ASYMMETRIC_SIGN_VERIFY_SM2": "SM2",
-    "ASYMMETRIC_SIGN_VERIFY_RSA_2048": "RSA_2048",
-    "ASYMMETRIC_SIGN_VERIFY_RSA_3072": "RSA_3072",
-    "ASYMMETRIC_SIGN_VERIFY_ECC": "ECC",
-    "ASYMMETRIC_SIGN_VERIFY_ECDSA384": "ECDSA384_SHA384",
+    words.USAGES["rsa-2048"]: words.RSA_2048,
+    words.USAGES["sm2"]: "SM2",
+    words.USAGES["sign-sm2"]: "SM2",
+    words.USAGES["sign-rsa-2048"]: words.RSA_2048,
+    words.USAGES["sign-rsa-3072"]: "RSA_3072",
+    words.USAGES["sign-ecc"]: "ECC",
+    words.USAGES["sign-ecc-p384"]: words.ECDSA_P384,
 }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from kmstool import words
 from kmstool.api import protocol
 from kmstool.crypto import kdf
 from kmstool.errors import AccessError, IntegrityError
@@ -19,15 +20,15 @@ from kmstool.server.store_row import StoreRow
 from kmstool.system import keychain, ownership
 
 MODES = {
-    "file": "a root key in a file beside the database: guards copies of the database, not this folder",
-    "keyring": "a root key in the keyring of the operating system: guards the folder while the keyring is locked",
-    "passphrase": "a root key made from a passphrase (scrypt): guards the folder as well as the passphrase is good",
+    words.FILE: "a root key in a file beside the database: guards copies of the database, not this folder",
+    words.KEYRING: "a root key in the keyring of the operating system: guards the folder while the keyring is locked",
+    words.PASSPHRASE: "a root key made from a passphrase (scrypt): guards the folder as well as the passphrase is good",
 }
 
 ROOT_KEY_FILE = "root.key"
 SPARE_FILES = NEXT_FILE, FORMER_FILE = "root.key.next", "root.key.former"
 """A root key before the store is under it, and after; `root_key` tells how they come and go."""
-KEY_BYTES = 32
+KEY_BYTES = words.KEY_BYTES[words.AES_256]
 
 _PREFIX = "kmstool-root-key-1 "
 _SERVICE = "kmstool local KMS"
@@ -61,10 +62,10 @@ class RootKey:
 
 def make(mode: str, passphrase: Passphrase) -> RootKey:
     """Make a root key, which is kept nowhere yet; for a passphrase asks for that."""
-    if mode == "passphrase":
+    if mode == words.PASSPHRASE:
         parameters = f"{_SCRYPT_TEXT} {protocol.encode(secrets.token_bytes(kdf.SALT_BYTES))}"
         return RootKey(mode, parameters, _stretched(parameters, passphrase()))
-    parameters = keychain.backend_name() if mode == "keyring" else ""
+    parameters = keychain.backend_name() if mode == words.KEYRING else ""
     return RootKey(mode, parameters, secrets.token_bytes(KEY_BYTES))
 
 
@@ -74,9 +75,9 @@ def candidates(row: StoreRow, folder: Path, passphrase: Passphrase) -> Iterator[
     Each raises `AccessError` for one that is missing, locked or readable by others, and
     `IntegrityError` for one that is damaged. Whether it is the right one only the canary tells.
     """
-    if row.protection == "passphrase":
+    if row.protection == words.PASSPHRASE:
         yield lambda: _stretched(row.parameters, passphrase())
-    elif row.protection == "keyring":
+    elif row.protection == words.KEYRING:
         lines = 0
         for name in keyring_names(row.store_id):
             # One that does not answer is not asked twice.
@@ -86,7 +87,7 @@ def candidates(row: StoreRow, folder: Path, passphrase: Passphrase) -> Iterator[
                 yield partial(_parsed, line, _IN_KEYRING)
         if not lines:
             raise _not_in_keyring()
-    elif row.protection == "file":
+    elif row.protection == words.FILE:
         for name in (ROOT_KEY_FILE, *SPARE_FILES):
             if name == ROOT_KEY_FILE or os.path.lexists(folder / name):
                 yield partial(from_file, folder / name)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kmstool import words
 from kmstool.api import protocol
-from kmstool.crypto.aead import Algorithm
-
-DEFAULT = "ap-guangzhou"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +18,7 @@ class Region:
 
     name: str
     profile: str
-    algorithm: Algorithm
+    algorithm: words.Cipher
     type: int
 
 
@@ -40,8 +38,8 @@ _FIPS = (
     "eu-frankfurt",
 )
 
-REGIONS = {name: Region(name, "SM", "SM4", 4) for name in _SM} | {
-    name: Region(name, "FIPS", "AES_256", 2) for name in _FIPS
+REGIONS = {name: Region(name, "SM", words.SM4, 4) for name in _SM} | {
+    name: Region(name, "FIPS", words.AES_256, 2) for name in _FIPS
 }
 
 ELSEWHERE = (

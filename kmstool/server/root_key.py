@@ -13,6 +13,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from kmstool import words
 from kmstool.errors import AccessError, IntegrityError, KmsToolError, OutputError
 from kmstool.server import protection, store_row
 from kmstool.server.protection import FORMER_FILE, NEXT_FILE, ROOT_KEY_FILE, SPARE_FILES, Passphrase, RootKey
@@ -32,8 +33,8 @@ def first(folder: Path) -> RootKey:
     """
     path = folder / ROOT_KEY_FILE
     if not os.path.lexists(path):
-        atomic.write(path, protection.make("file", protection.no_passphrase).line.encode())
-    return RootKey("file", "", protection.from_file(path))
+        atomic.write(path, protection.make(words.FILE, protection.no_passphrase).line.encode())
+    return RootKey(words.FILE, "", protection.from_file(path))
 
 
 def current(store: Store) -> StoreRow:
@@ -84,12 +85,12 @@ def stage(folder: Path, row: StoreRow, root: RootKey) -> None:
 
     Raises `OutputError` for a key file that would be replaced and is not of this store.
     """
-    if root.mode == "keyring":
+    if root.mode == words.KEYRING:
         names = protection.keyring_names(row.store_id)
         protection.into_keyring(names[1] if _keeps(row, names[0]) else names[0], root)
-    if root.mode == "file":
+    if root.mode == words.FILE:
         path = folder / ROOT_KEY_FILE
-        if row.protection == "file":
+        if row.protection == words.FILE:
             _settle_file(folder, row)
         elif os.path.lexists(path):
             raise OutputError(f"{path} is there already", hint="it is no key of this store: move it away first")
@@ -101,7 +102,7 @@ def publish(folder: Path, former: str, *, staged: bool) -> None:
 
     Inside `exclusive`; the row is under the new root key by now.
     """
-    if former == "file":
+    if former == words.FILE:
         atomic.rename(folder / ROOT_KEY_FILE, FORMER_FILE)
     if staged:
         atomic.rename(folder / NEXT_FILE, ROOT_KEY_FILE)
@@ -117,7 +118,7 @@ def is_in_place(folder: Path, key: bytes) -> bool:
 
 def destroy(folder: Path, row: StoreRow | None) -> None:
     """Destroy all root keys of a store, those in a keyring that answers too; inside `exclusive`."""
-    for name in protection.keyring_names(row.store_id) if row and "keyring" in (row.protection, row.former) else ():
+    for name in protection.keyring_names(row.store_id) if row and words.KEYRING in (row.protection, row.former) else ():
         with suppress(KmsToolError):
             protection.out_of_keyring(name)
     for name in (ROOT_KEY_FILE, *SPARE_FILES):
@@ -126,7 +127,7 @@ def destroy(folder: Path, row: StoreRow | None) -> None:
 
 def former_of(row: StoreRow, root_key: bytes) -> str:
     """Return the protection whose root key is no longer needed when the row is under another one."""
-    return "" if row.protection == "passphrase" or fits(row, root_key) else row.protection
+    return "" if row.protection == words.PASSPHRASE or fits(row, root_key) else row.protection
 
 
 def _retire(store: Store, vault: Vault, key: bytes) -> None:
@@ -135,15 +136,15 @@ def _retire(store: Store, vault: Vault, key: bytes) -> None:
         row = current(store)
         if not fits(row, key):
             return
-        if row.protection == "file":
+        if row.protection == words.FILE:
             _settle_file(store.folder, row)
-        elif row.former == "file" and not os.path.lexists(store.folder / FORMER_FILE):
+        elif row.former == words.FILE and not os.path.lexists(store.folder / FORMER_FILE):
             # A kill came before it was set aside.
             atomic.remove(store.folder / ROOT_KEY_FILE)
         for name in SPARE_FILES:
             if os.path.lexists(store.folder / name):
                 atomic.remove(store.folder / name)
-        if "keyring" in (row.protection, row.former):
+        if words.KEYRING in (row.protection, row.former):
             _settle_keyring(row)
         if row.former:
             with store.transaction(write=True) as db:
@@ -166,13 +167,13 @@ def _settle_keyring(row: StoreRow) -> None:
     for name in protection.keyring_names(row.store_id):
         # One that does not answer keeps a key that opens nothing any more.
         with suppress(KmsToolError):
-            if row.protection != "keyring" or not _keeps(row, name):
+            if row.protection != words.KEYRING or not _keeps(row, name):
                 protection.out_of_keyring(name)
 
 
 def _keeps(row: StoreRow, name: str) -> bool:
     """Tell whether the keyring has the root key of a row under this name."""
-    if row.protection != "keyring":
+    if row.protection != words.KEYRING:
         return False
     try:
         return fits(row, protection.from_keyring(name))

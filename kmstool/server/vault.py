@@ -10,12 +10,13 @@ import hmac
 import secrets
 import uuid
 
+from kmstool import words
 from kmstool.crypto import aead, kdf
 from kmstool.errors import AccessError, IntegrityError
 from kmstool.server.seals import Seals, damaged
 from kmstool.server.store_row import StoreRow
 
-KEY_BYTES = 32
+KEY_BYTES = words.KEY_BYTES[words.AES_256]
 
 _CANARY = b"kmstool canary"
 # A store key of before the seals opens as one only: else rows could be altered and sealed anew as if they were old.
@@ -51,7 +52,7 @@ class Vault:
             raise wrong_root_key(row.protection)
         name = _STORE_KEY if row.seal else _UNSEALED_STORE_KEY
         try:
-            store_key = aead.unseal("AES_256", root_key, row.store_key, aead.encode_parts(name, row.store_id))
+            store_key = aead.unseal(words.AES_256, root_key, row.store_key, aead.encode_parts(name, row.store_id))
         except IntegrityError as error:
             raise damaged("the store key") from error
         vault = cls(row.store_id, store_key)
@@ -74,12 +75,12 @@ class Vault:
 
     def put(self, row: StoreRow, root_key: bytes) -> StoreRow:
         """Return the store's row with these keys under a root key; from now on they are known by that row."""
-        sealed = aead.seal("AES_256", root_key, self._store_key, aead.encode_parts(_STORE_KEY, self.store_id))
+        sealed = aead.seal(words.AES_256, root_key, self._store_key, aead.encode_parts(_STORE_KEY, self.store_id))
         self._wrapped = sealed
         return self.sealed(
             row._replace(
                 store_id=self.store_id,
-                canary=aead.seal("AES_256", root_key, _CANARY, aead.encode_parts(b"canary", self.store_id)),
+                canary=aead.seal(words.AES_256, root_key, _CANARY, aead.encode_parts(b"canary", self.store_id)),
                 store_key=sealed,
                 fingerprint_key=self.wrap(("fingerprint key",), self._fingerprint_key),
             )
@@ -91,7 +92,7 @@ class Vault:
 
     def wrap(self, identity: tuple[str, ...], material: bytes) -> bytes:
         """Encrypt key material for the row that `identity` names."""
-        return aead.seal("AES_256", self._store_key, material, self._identity(identity))
+        return aead.seal(words.AES_256, self._store_key, material, self._identity(identity))
 
     def unwrap(self, identity: tuple[str, ...], wrapped: object) -> bytes:
         """Undo `wrap`. Raises `IntegrityError` for a row that is damaged or stood elsewhere."""
@@ -99,7 +100,7 @@ class Vault:
         if not isinstance(wrapped, bytes):
             raise damaged(what)
         try:
-            return aead.unseal("AES_256", self._store_key, wrapped, self._identity(identity))
+            return aead.unseal(words.AES_256, self._store_key, wrapped, self._identity(identity))
         except IntegrityError as error:
             raise damaged(what) from error
 
@@ -115,7 +116,7 @@ class Vault:
 def fits(row: StoreRow, root_key: bytes) -> bool:
     """Tell whether a root key is the one of a store's row, by its canary."""
     try:
-        aead.unseal("AES_256", root_key, row.canary, aead.encode_parts(b"canary", row.store_id))
+        aead.unseal(words.AES_256, root_key, row.canary, aead.encode_parts(b"canary", row.store_id))
     except IntegrityError:
         return False
     return True
@@ -123,7 +124,7 @@ def fits(row: StoreRow, root_key: bytes) -> bool:
 
 def wrong_root_key(mode: str) -> AccessError:
     """Make the error for a root key of another store, or another passphrase."""
-    if mode == "passphrase":
+    if mode == words.PASSPHRASE:
         return AccessError("the passphrase of the local KMS's store is wrong", hint="try again")
     return AccessError(
         "the root key is not the one of this store", hint="put back the root key that belongs to the database"

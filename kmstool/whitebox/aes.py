@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import cache
 
 from kmstool.whitebox.affine import IDENTITY, UNITS, XOR, expand
-from kmstool.whitebox.circuits import BLOCK_BYTES, Box, Circuit, Sum
+from kmstool.whitebox.circuits import Box, Circuit, Sum
+from kmstool.words import BLOCK_BYTES
 
 ROUNDS = 14
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hmac
 
+from kmstool import words
 from kmstool.crypto import aead, kdf
-from kmstool.crypto.aead import KEY_BYTES, Algorithm
 from kmstool.errors import IntegrityError, Reason
 from kmstool.whitebox import key_file
 
@@ -18,7 +18,7 @@ TAG_BYTES = 32
 _KEY_INFO = b"kmstool whitebox bundle v1 mac key"
 
 
-def make(decrypt_key: bytes, iv: bytes, ciphertext: bytes, algorithm: Algorithm, key_id: str) -> bytes:
+def make(decrypt_key: bytes, iv: bytes, ciphertext: bytes, algorithm: words.Cipher, key_id: str) -> bytes:
     """Return the MAC: 32 bytes, the algorithm, a newline, and the id of the white-box key, which may be empty.
 
     `decrypt_key` is the key file as it lies in the bundle. One of the embedded KMS names algorithm and id itself.
@@ -29,10 +29,10 @@ def make(decrypt_key: bytes, iv: bytes, ciphertext: bytes, algorithm: Algorithm,
     return _tag(decrypt_key, iv, ciphertext, algorithm, key_id) + f"{algorithm}\n{key_id}".encode()
 
 
-def check(mac: bytes, decrypt_key: bytes, iv: bytes, ciphertext: bytes) -> Algorithm:
+def check(mac: bytes, decrypt_key: bytes, iv: bytes, ciphertext: bytes) -> words.Cipher:
     """Return the algorithm that a MAC names; raise `IntegrityError` if anything is not as it was when that was made."""
     name, _, key_id = mac[TAG_BYTES:].decode("ascii", "replace").partition("\n")
-    for algorithm in KEY_BYTES:
+    for algorithm in words.KEY_BYTES:
         if algorithm == name:
             wanted = make(decrypt_key, iv, ciphertext, algorithm, key_id)
             if hmac.compare_digest(mac, wanted):
@@ -43,6 +43,6 @@ def check(mac: bytes, decrypt_key: bytes, iv: bytes, ciphertext: bytes) -> Algor
     )
 
 
-def _tag(decrypt_key: bytes, iv: bytes, ciphertext: bytes, algorithm: Algorithm, key_id: str) -> bytes:
+def _tag(decrypt_key: bytes, iv: bytes, ciphertext: bytes, algorithm: words.Cipher, key_id: str) -> bytes:
     message = aead.encode_parts(iv, ciphertext, algorithm.encode(), key_id.encode())
     return hmac.digest(kdf.derive(decrypt_key, _KEY_INFO), message, "sha256")

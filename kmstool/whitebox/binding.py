@@ -10,11 +10,11 @@ import re
 import secrets
 from collections.abc import Sequence
 
+from kmstool import words
 from kmstool.crypto import aead, digests, x25519
 from kmstool.errors import InputError, IntegrityError, Reason
 
-MAX_DEVICES = 200
-BODY_KEY_BYTES = 32
+BODY_KEY_BYTES = words.KEY_BYTES[words.AES_256]
 STANZA_BYTES = BODY_KEY_BYTES + aead.TAG_BYTES
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{14}-[0-9a-f]{14}-[0-9a-f]{14}-[0-9a-f]{16}")
@@ -53,8 +53,8 @@ def wrap(body_key: bytes, fingerprints: Sequence[str]) -> bytes:
     A fingerprint that is well-formed but no device's gets a stanza that opens nowhere. Raises
     `InputError` for a malformed one and for too many.
     """
-    if len(fingerprints) > MAX_DEVICES:
-        raise InputError(f"a white-box key can be bound to {MAX_DEVICES} devices, not to {len(fingerprints)}")
+    if len(fingerprints) > words.MAX_DEVICES:
+        raise InputError(f"a white-box key can be bound to {words.MAX_DEVICES} devices, not to {len(fingerprints)}")
     ephemeral = secrets.token_bytes(x25519.KEY_BYTES)
     return x25519.public_key(ephemeral) + b"".join(_stanza(body_key, ephemeral, text) for text in fingerprints)
 
@@ -71,7 +71,7 @@ def unwrap(wrapped: bytes, origin: bytes | None) -> bytes:
             key = _wrapping_key(private, public, ephemeral=public, device=x25519.public_key(private))
         except InputError as error:
             raise _not_bound() from error
-        cipher, body_key = aead.cipher("AES_256", key), bytearray(BODY_KEY_BYTES)
+        cipher, body_key = aead.cipher(words.AES_256, key), bytearray(BODY_KEY_BYTES)
         for place in range(0, len(stanzas), STANZA_BYTES):
             try:
                 cipher.decrypt_into(_NONCE, stanzas[place : place + STANZA_BYTES], b"", memoryview(body_key))
@@ -93,7 +93,7 @@ def _stanza(body_key: bytes, ephemeral: bytes, text: str) -> bytes:
     except InputError:
         # With a point of small order everybody would share the key: the random bytes stay.
         return bytes(stanza)
-    aead.cipher("AES_256", key).encrypt_into(_NONCE, body_key, b"", memoryview(stanza))
+    aead.cipher(words.AES_256, key).encrypt_into(_NONCE, body_key, b"", memoryview(stanza))
     return bytes(stanza)
 
 

@@ -15,15 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kmstool import words
 from kmstool.api import protocol
-from kmstool.crypto.aead import Algorithm
 from kmstool.errors import ArgumentError, InputError, IntegrityError, Reason
 from kmstool.system import atomic, descriptors, device, folders, ownership
 from kmstool.whitebox import authentication, key_file
 from kmstool.whitebox.vendor import VendorLibrary
 
 IV_FILE, CIPHERTEXT_FILE, MAC_FILE = "iv.base64", "ciphertext.base64", "mac.base64"
-KEY_FILES: Mapping[Algorithm, str] = {"AES_256": "decrypt_key_aes256.bin", "SM4": "decrypt_key_sm4.bin"}
+KEY_FILES: Mapping[words.Cipher, str] = {words.AES_256: "decrypt_key_aes256.bin", words.SM4: "decrypt_key_sm4.bin"}
 FILES = (IV_FILE, CIPHERTEXT_FILE, MAC_FILE, *KEY_FILES.values())
 """All names that a bundle may have."""
 LIBRARY_VARIABLE = "KMSTOOL_SDK_LIB"
@@ -50,7 +50,7 @@ class Bundle:
     """What `authentication.make` returned when the bundle was made; None in one of the vendor's recipe."""
 
     def decrypt(
-        self, environ: Mapping[str, str], *, library: Path | None = None, algorithm: Algorithm | None = None
+        self, environ: Mapping[str, str], *, library: Path | None = None, algorithm: words.Cipher | None = None
     ) -> bytes:
         """Return the secret, decrypted on this device, which the environment may name.
 
@@ -122,7 +122,7 @@ def write(
     folder: Path,
     iv: bytes,
     ciphertext: bytes,
-    decrypt_key: tuple[Algorithm, bytes] | None = None,
+    decrypt_key: tuple[words.Cipher, bytes] | None = None,
     *,
     key_id: str = "",
     replace: bool = False,
@@ -155,7 +155,7 @@ def add_mac(found: Bundle) -> None:
     atomic.write(found.key_file.with_name(MAC_FILE), _line(mac))
 
 
-def algorithm_of(name: str) -> Algorithm:
+def algorithm_of(name: str) -> words.Cipher:
     """Return the algorithm that KMS names; raise `InputError` for one that is not known here."""
     found = next((algorithm for algorithm in KEY_FILES if algorithm == name), None)
     if found is None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-BLOCK_BYTES = 16
-
 
 @dataclass(frozen=True, slots=True)
 class Box:

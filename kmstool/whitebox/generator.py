@@ -10,19 +10,20 @@ import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 
-from kmstool.crypto.aead import Algorithm
+from kmstool import words
 from kmstool.errors import InputError
 from kmstool.whitebox import block_ciphers
 from kmstool.whitebox.affine import PLAIN, UNITS, Encoding, random_encoding
 from kmstool.whitebox.block_ciphers import Direction
-from kmstool.whitebox.circuits import BLOCK_BYTES, Box, Sum
+from kmstool.whitebox.circuits import Box, Sum
+from kmstool.words import BLOCK_BYTES
 
 SEED_BYTES = 32
 
 _STREAM_BYTES = 4096
 
 
-def generate(algorithm: Algorithm, direction: Direction, key: bytes, seed: bytes) -> bytes:
+def generate(algorithm: words.Cipher, direction: Direction, key: bytes, seed: bytes) -> bytes:
     """Return the tables of a key: 64,208 bytes for AES_256, 41,216 for SM4.
 
     The same seed gives the same tables again: 32 random bytes, fresh for each key and as

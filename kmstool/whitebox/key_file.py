@@ -17,8 +17,8 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from kmstool import words
 from kmstool.crypto import aead
-from kmstool.crypto.aead import Algorithm
 from kmstool.errors import InputError, IntegrityError, Reason
 from kmstool.whitebox import binding, block_ciphers
 from kmstool.whitebox.block_ciphers import Direction
@@ -30,7 +30,7 @@ MAX_BYTES = 2**17
 """More than any key file has, in base64 too."""
 
 _HEADER = struct.Struct(">4sBBBB16s")
-_ALGORITHMS: tuple[Algorithm, ...] = ("AES_256", "SM4")
+_ALGORITHMS: tuple[words.Cipher, ...] = (words.AES_256, words.SM4)
 _MODES: dict[Direction, int] = {"encrypt": 4, "decrypt": 8}
 _DIRECTIONS = {mode: direction for direction, mode in _MODES.items()}
 # A body key encrypts one message only. Of an unbound file it is public, and the tag a checksum.
@@ -42,7 +42,7 @@ _UNBOUND = bytes(binding.BODY_KEY_BYTES)
 class KeyFile:
     """A key file whose size and header are right; the rest shows when it is opened."""
 
-    algorithm: Algorithm
+    algorithm: words.Cipher
     direction: Direction
     key_id: str
     """The id of the white-box key, a lower-case UUID."""
@@ -63,7 +63,7 @@ class KeyFile:
         body_key = binding.unwrap(associated[_HEADER.size :], origin) if self.devices else _UNBOUND
         tables = bytearray(len(sealed) - aead.TAG_BYTES)
         try:
-            aead.cipher("AES_256", body_key).decrypt_into(_NONCE, sealed, associated, memoryview(tables))
+            aead.cipher(words.AES_256, body_key).decrypt_into(_NONCE, sealed, associated, memoryview(tables))
         except IntegrityError as error:
             raise IntegrityError(
                 "the white-box key file was altered or is damaged", hint="download the decrypt key anew"
@@ -72,7 +72,7 @@ class KeyFile:
 
 
 def write(
-    algorithm: Algorithm, direction: Direction, key_id: str, tables: bytes, fingerprints: Sequence[str] = ()
+    algorithm: words.Cipher, direction: Direction, key_id: str, tables: bytes, fingerprints: Sequence[str] = ()
 ) -> bytes:
     """Return the key file of some tables, bound to the devices with these fingerprints or, without any, unbound.
 
@@ -85,7 +85,7 @@ def write(
     header = (MAGIC, VERSION, _ALGORITHMS.index(algorithm), _MODES[direction], len(fingerprints))
     associated = _HEADER.pack(*header, uuid.UUID(key_id).bytes) + wrapped
     sealed = bytearray(len(tables) + aead.TAG_BYTES)
-    aead.cipher("AES_256", body_key).encrypt_into(_NONCE, tables, associated, memoryview(sealed))
+    aead.cipher(words.AES_256, body_key).encrypt_into(_NONCE, tables, associated, memoryview(sealed))
     return associated + sealed
 
 
@@ -100,7 +100,7 @@ def read(data: bytes) -> KeyFile:
     _, version, algorithm_number, mode, devices, key_id = _HEADER.unpack_from(data)
     if version != VERSION:
         raise _malformed(f"it is of the unknown version {version}: a newer kmstool made it")
-    if algorithm_number >= len(_ALGORITHMS) or mode not in _DIRECTIONS or devices > binding.MAX_DEVICES:
+    if algorithm_number >= len(_ALGORITHMS) or mode not in _DIRECTIONS or devices > words.MAX_DEVICES:
         raise _malformed("its header has values that cannot be")
     algorithm, direction = _ALGORITHMS[algorithm_number], _DIRECTIONS[mode]
     tables_bytes = block_ciphers.circuit(algorithm, direction).table_bytes

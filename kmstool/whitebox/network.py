@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from kmstool.errors import InputError, IntegrityError
 from kmstool.whitebox.affine import expand
-from kmstool.whitebox.circuits import BLOCK_BYTES, Box, Circuit, Sum
+from kmstool.whitebox.circuits import Box, Circuit, Sum
+from kmstool.words import BLOCK_BYTES
 
 # All wires of a message are in memory at once: for this much of it about 30 times as many bytes.
 _CHUNK_BYTES = 2**16

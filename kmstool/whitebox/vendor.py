@@ -14,14 +14,14 @@ from ctypes import c_char_p, c_uint32, c_void_p
 from pathlib import Path
 from typing import Any
 
-from kmstool.crypto.aead import Algorithm
+from kmstool import words
 from kmstool.errors import InputError, IntegrityError
 from kmstool.system import ownership
-from kmstool.whitebox.circuits import BLOCK_BYTES
+from kmstool.words import BLOCK_BYTES
 
 _SET_PATH = 3
 _DECRYPT = 8
-_NAMES: dict[Algorithm, str] = {"AES_256": "wbaes", "SM4": "wbsm4"}
+_NAMES: dict[words.Cipher, str] = {words.AES_256: "wbaes", words.SM4: "wbsm4"}
 # Published programs give it 1,024 bytes more than the ciphertext has.
 _SPARE_BYTES = 1024
 
@@ -77,7 +77,7 @@ class VendorLibrary:
             function.restype, function.argtypes = result, arguments
             self._functions[name] = function
 
-    def decrypt(self, algorithm: Algorithm, key_file: Path, iv: bytes, ciphertext: bytes) -> bytes:
+    def decrypt(self, algorithm: words.Cipher, key_file: Path, iv: bytes, ciphertext: bytes) -> bytes:
         """Return the plaintext of EncryptByWhiteBox; the key file holds raw bytes, as the library reads it itself.
 
         Raises `InputError` if IV or ciphertext cannot be, `IntegrityError` for whatever the
@@ -100,7 +100,7 @@ class VendorLibrary:
                 raise IntegrityError(f"{decipher} gave {size.value:,} bytes for {len(ciphertext):,}")
             return out.raw[: size.value]
 
-    def _import(self, key: int, algorithm: Algorithm, key_file: Path) -> None:
+    def _import(self, key: int, algorithm: words.Cipher, key_file: Path) -> None:
         self._checked("WRP_KEY_init", key, self._functions[f"WRP_KEY_{_NAMES[algorithm]}"](), 0)
         # With the separator at the end it does not matter how the library joins folder and name.
         folder = os.path.join(os.fsencode(key_file.absolute().parent), b"")

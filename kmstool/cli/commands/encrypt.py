@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.io import inputs, outputs
-from kmstool.cli.plaintexts import MAX_PLAINTEXT_BYTES, without_newline
+from kmstool.cli.plaintexts import without_newline
 from kmstool.cli.session.session import Session, takes
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
     """
     source = inputs.read(
         wanted.file,
-        MAX_PLAINTEXT_BYTES,
+        words.MAX_PLAINTEXT_BYTES,
         "the plaintext is {size} bytes; KMS encrypts at most 4,096",
         "encrypt larger data with kmstool envelope encrypt",
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool import words
 from kmstool.cli import material_files, material_jobs, options
 from kmstool.cli.io import outputs, times
 from kmstool.cli.session import passphrases
@@ -97,7 +98,7 @@ def _source(session: Session, known: Key, wanted: ImportMaterialWords) -> Callab
         return lambda: material.data
     if not size:
         raise UsageError("KMS does not say how long the material of this key must be", hint="make 16 or 32 bytes: FILE")
-    if known.origin == "EXTERNAL" and known.state != "PendingImport":
+    if known.origin == words.EXTERNAL and known.state != words.PENDING_IMPORT:
         raise KeyStateError(
             f"the key {known.key_id} is {known.state} and does not wait for new material",
             hint="give the FILE with its material to import that again",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kmstool import words
 from kmstool.cli.io import questions
 from kmstool.cli.options import Command
 from kmstool.cli.session.session import Session, pass_session
@@ -36,7 +37,7 @@ def init(session: Session, local: bool) -> None:
     from kmstool.cli.commands.auth.login import login
 
     click.get_current_context().invoke(
-        login, secret_id=None, store="keyring", passphrase_file=None, whitebox=None, no_verify=False
+        login, secret_id=None, store=words.KEYRING, passphrase_file=None, whitebox=None, no_verify=False
     )
     if questions.yes(f'Make a key with the alias "{ALIAS}"? Tencent Cloud bills keys'):
         _make_default(session)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session, takes
@@ -29,7 +30,7 @@ class RandomWords(outputs.Destination):
 
 
 @click.command(cls=options.Command, example="kmstool random 32")
-@click.argument("count", metavar="BYTES", type=click.IntRange(1, 1024))
+@click.argument("count", metavar="BYTES", type=click.IntRange(1, words.MAX_RANDOM_BYTES))
 @click.option("--encoding", type=click.Choice(list(_ENCODINGS)), help="Output form; else hex.")
 @options.output_options
 @takes(RandomWords)

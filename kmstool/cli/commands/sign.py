@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.io import inputs, outputs
 from kmstool.cli.session.session import Session, takes
 from kmstool.cli.signed_messages import (
-    MAX_MESSAGE_BYTES,
     algorithm_option,
     check_signature,
     choose_algorithm,
@@ -66,7 +66,7 @@ def sign(session: Session, wanted: SignWords) -> None:
     public_key = client.public_key(key_id).public_key
     chosen = choose_algorithm(wanted.algorithm, public_key)
     with inputs.stream(wanted.file) as source:
-        message = source.take(MAX_MESSAGE_BYTES + 1)
+        message = source.take(words.MAX_MESSAGE_BYTES + 1)
         is_digest = wanted.message_type == "digest" or _is_digested(wanted.digesting, message, wanted.user_id)
         if wanted.message_type == "digest":
             message = read_digest(chosen, message, inputs.shown(wanted.file), wanted.user_id)
@@ -82,7 +82,7 @@ def sign(session: Session, wanted: SignWords) -> None:
 
 
 def _is_digested(choice: str | None, message: bytes, user_id: str | None) -> bool:
-    long = len(message) > MAX_MESSAGE_BYTES
+    long = len(message) > words.MAX_MESSAGE_BYTES
     if choice == "never" and (long or user_id is not None):
         raise InputError("the message is over 4,096 bytes, or has a user id: KMS signs its digest only",
                          hint="leave out --digest never")  # fmt: skip

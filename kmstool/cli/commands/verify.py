@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool import words
 from kmstool.cli import key_files, options
 from kmstool.cli.io import inputs, outputs
 from kmstool.cli.session.session import Session, takes
 from kmstool.cli.signed_messages import (
-    MAX_MESSAGE_BYTES,
     algorithm_option,
     check_signature,
     choose_algorithm,
@@ -77,7 +77,7 @@ def verify(session: Session, wanted: VerifyWords) -> None:
     chosen = choose_algorithm(wanted.algorithm, known)
     with inputs.stream(wanted.file) as source:
         if wanted.message_type == "digest":
-            message = source.take(MAX_MESSAGE_BYTES + 1)
+            message = source.take(words.MAX_MESSAGE_BYTES + 1)
             digest = read_digest(chosen, message, inputs.shown(wanted.file), wanted.user_id)
         else:
             digest = digest_message(chosen, known, b"", source, wanted.user_id)

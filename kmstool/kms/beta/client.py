@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kmstool import words
 from kmstool.api import protocol
 from kmstool.errors import InputError, ServiceError
 from kmstool.kms import answers
 from kmstool.kms.answers import GATEWAY, DataKey, Decrypted, Encrypted
 from kmstool.kms.calls.crypt import Context, context_field
 from kmstool.kms.port import Transport
-from kmstool.words import KEY_SPECS
 
 PAGE = 100
 
@@ -43,7 +43,7 @@ class BetaClient:
 
     def encrypt(self, key_id: str, plaintext: bytes, encryption_context: Context) -> Encrypted:
         """Encrypt 1 to 4,096 bytes. Raises `InputError` for another size, before any call."""
-        if not 1 <= len(plaintext) <= protocol.MAX_PLAINTEXT_BYTES:
+        if not 1 <= len(plaintext) <= words.MAX_PLAINTEXT_BYTES:
             raise InputError(f"the plaintext is {len(plaintext):,} bytes; the KMS of 2017 encrypts 1 to 4,096")
         params = {"keyId": key_id, "plaintext": protocol.encode(plaintext)}
         answer = self._transport.call("Encrypt", params | context_field("encryptionContext", encryption_context))
@@ -62,7 +62,7 @@ class BetaClient:
             "GenerateDataKey", params | context_field("encryptionContext", encryption_context)
         )
         plaintext = answers.binary(answer, "plaintext")
-        if len(plaintext) != KEY_SPECS[key_spec]:
+        if len(plaintext) != words.KEY_SPECS[key_spec]:
             raise ServiceError(f"the KMS of 2017 returned a data key of {len(plaintext)} bytes for {key_spec}")
         return DataKey(answers.same(answer, "keyId", key_id), plaintext, _blob(answer, plaintext))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from kmstool import words
 from kmstool.api import protocol
 from kmstool.errors import InputError, IntegrityError, ServiceError
 from kmstool.kms import answers
@@ -72,5 +73,5 @@ class AsymmetricActions(Caller):
 
 
 def _message(key_id: str, algorithm: str, message: bytes, *, is_digest: bool) -> dict[str, str]:
-    kind = "DIGEST" if is_digest else "RAW"
+    kind = words.DIGEST if is_digest else words.RAW
     return {"KeyId": key_id, "Algorithm": algorithm, "Message": protocol.encode(message), "MessageType": kind}

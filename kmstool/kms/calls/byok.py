@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kmstool import words
 from kmstool.api import protocol
 from kmstool.errors import InputError, ServiceError
 from kmstool.kms import answers
@@ -18,7 +19,7 @@ class MaterialActions(Caller):
         """Let KMS make a wrapping key and token for a key; those that it made before are void."""
         from kmstool import byok  # noqa: PLC0415 - 20 ms that every other action saves
 
-        params = {"KeyId": key_id, "WrappingAlgorithm": algorithm, "WrappingKeySpec": byok.WRAPPING_KEY_SPEC}
+        params = {"KeyId": key_id, "WrappingAlgorithm": algorithm, "WrappingKeySpec": words.RSA_2048}
         answer = self._call("GetParametersForImport", params)
         answers.same_key(answer, key_id)
         wrapping_key = answers.binary(answer, "PublicKey")

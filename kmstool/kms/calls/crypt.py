@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kmstool import words
 from kmstool.api import context, protocol
 from kmstool.errors import InputError, ServiceError
 from kmstool.kms import answers
 from kmstool.kms.answers import Caller, DataKey, Decrypted, Encrypted, ReEncrypted
-from kmstool.words import KEY_SPECS
 
 Context = Mapping[str, str] | str
 """An encryption context as pairs, or the exact text that KMS got before."""
@@ -21,7 +21,7 @@ class CipherActions(Caller):
         """Encrypt 1 to 4,096 bytes. Raises `InputError` for another size, before any call."""
         if not plaintext:
             raise InputError("the plaintext is empty; KMS encrypts 1 to 4,096 bytes")
-        if len(plaintext) > protocol.MAX_PLAINTEXT_BYTES:
+        if len(plaintext) > words.MAX_PLAINTEXT_BYTES:
             raise InputError(f"the plaintext is {len(plaintext):,} bytes; KMS encrypts at most 4,096")
         params = {"KeyId": key_id, "Plaintext": protocol.encode(plaintext)}
         answer = self._call("Encrypt", params | context_field("EncryptionContext", encryption_context))
@@ -62,7 +62,7 @@ class CipherActions(Caller):
         params = {"KeyId": key_id, "KeySpec": key_spec}
         answer = self._call("GenerateDataKey", params | context_field("EncryptionContext", encryption_context))
         plaintext = answers.binary(answer, "Plaintext")
-        if len(plaintext) != KEY_SPECS[key_spec]:
+        if len(plaintext) != words.KEY_SPECS[key_spec]:
             raise ServiceError(f"KMS returned a data key of {len(plaintext)} bytes for {key_spec}")
         return DataKey(answers.same_key(answer, key_id), plaintext, answers.blob(answer, plaintext))
 

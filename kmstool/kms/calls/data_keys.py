@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kmstool.api import data_key_rules, protocol
+from kmstool import words
+from kmstool.api import protocol
 from kmstool.errors import InputError, ServiceError
 from kmstool.kms import answers
 from kmstool.kms.answers import Caller, Decrypted
@@ -76,8 +77,8 @@ class DataKeyActions(Caller):
         tags: Mapping[str, str] | None = None,
     ) -> Hosted:
         """Let KMS keep a data key of 1 to 1,024 bytes under a CMK. Raises `InputError` for another size."""
-        if not 1 <= len(plaintext) <= data_key_rules.MAX_BYTES:
-            raise InputError(f"the data key is {len(plaintext):,} bytes; KMS keeps 1 to {data_key_rules.MAX_BYTES:,}")
+        if not 1 <= len(plaintext) <= words.MAX_DATA_KEY_BYTES:
+            raise InputError(f"the data key is {len(plaintext):,} bytes; KMS keeps 1 to {words.MAX_DATA_KEY_BYTES:,}")
         params = {"ImportType": 2, "ImportKeyMaterial": protocol.encode(plaintext), "KeyId": key_id}
         return _hosted(self._call("ImportDataKey", params | _naming(name, description, tags)), key_id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kmstool import words
 from kmstool.errors import ServiceError
 from kmstool.kms import answers
 from kmstool.kms.answers import Caller, Created, Key
@@ -50,7 +51,7 @@ class KeyActions(Caller):
 
         `filters` are parameters of ListKeyDetail that narrow this.
         """
-        found = self._pages("ListKeyDetail", {"OrderType": 1, "KeyUsage": "ALL", **filters}, "KeyMetadatas")
+        found = self._pages("ListKeyDetail", {"OrderType": 1, "KeyUsage": words.ANY, **filters}, "KeyMetadatas")
         return (answers.key(item) for item in found)
 
     def update_alias(self, key_id: str, alias: str) -> None:

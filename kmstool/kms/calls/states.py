@@ -8,8 +8,6 @@ from typing import Any
 from kmstool.kms import answers
 from kmstool.kms.answers import Caller
 
-MAX_KEY_IDS = 100
-
 
 class LifecycleActions(Caller):
     """Bring keys into states; each method returns the API's answer."""

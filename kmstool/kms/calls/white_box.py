@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kmstool import words
 from kmstool.api import protocol
 from kmstool.errors import InputError, Reason, ServiceError
 from kmstool.kms import answers
@@ -16,8 +17,6 @@ from kmstool.kms.answers import Caller
 
 PAGE = 50
 """As many white-box keys as a region can have."""
-
-IV_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +116,19 @@ class WhiteBoxActions(Caller):
 
         Raises `InputError` for another size, before any call.
         """
-        if not 1 <= len(plaintext) <= protocol.MAX_PLAINTEXT_BYTES:
+        if not 1 <= len(plaintext) <= words.MAX_PLAINTEXT_BYTES:
             raise InputError(f"the plaintext is {len(plaintext):,} bytes; white-box keys encrypt 1 to 4,096")
-        if iv is not None and len(iv) != IV_BYTES:
-            raise InputError(f"the IV has {len(iv)} bytes, not {IV_BYTES}")
+        if iv is not None and len(iv) != words.BLOCK_BYTES:
+            raise InputError(f"the IV has {len(iv)} bytes, not {words.BLOCK_BYTES}")
         params = {"KeyId": key_id, "PlainText": protocol.encode(plaintext)}
         if iv is not None:
             params["InitializationVector"] = protocol.encode(iv)
         answer = self._call("EncryptByWhiteBox", params)
         used = answers.binary(answer, "InitializationVector")
-        if len(used) != IV_BYTES or (iv is not None and used != iv):
+        if len(used) != words.BLOCK_BYTES or (iv is not None and used != iv):
             raise ServiceError("KMS answered with an IV of another size, or with another than the one it was given")
         ciphertext = answers.binary(answer, "CipherText")
-        if len(ciphertext) != len(plaintext) // IV_BYTES * IV_BYTES + IV_BYTES:
+        if len(ciphertext) != len(plaintext) // words.BLOCK_BYTES * words.BLOCK_BYTES + words.BLOCK_BYTES:
             raise ServiceError(f"KMS answered with a ciphertext of {len(ciphertext)} bytes for {len(plaintext)}")
         return WhiteBoxEncrypted(used, ciphertext, answer)
 

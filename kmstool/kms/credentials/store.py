@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kmstool import passphrase_file
+from kmstool import passphrase_file, words
 from kmstool.errors import AccessError, InputError, Reason
 from kmstool.kms.provider import Credential, checked
 from kmstool.passphrase_file import Passphrase
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from kmstool.kms.profiles import Profile
     from kmstool.whitebox.bundle import Bundle
 
-STORES = ("keyring", "file")
 
 _SERVICE = "kmstool"
 _FORMAT = "kmstool-credential-1"
@@ -36,7 +35,7 @@ def file_of(folder: Path, profile: str) -> Path:
 def save(store: str, folder: Path, profile: str, credential: Credential, passphrase: Passphrase) -> None:
     """Keep a credential; raise `AccessError` if the keyring cannot be used."""
     text = json.dumps([credential.secret_id, credential.secret_key, credential.token, credential.expires_unix])
-    if store == "keyring":
+    if store == words.KEYRING:
         keychain.write(_SERVICE, profile, text)
         return
     document = passphrase_file.seal(_FORMAT, profile, text.encode(), passphrase())
@@ -51,7 +50,7 @@ def load(store: str, folder: Path, profile: str, passphrase: Passphrase) -> Cred
     Raises `AccessError` if there is none, the keyring is locked or the passphrase is wrong,
     and `InputError` for a malformed file.
     """
-    if store == "keyring":
+    if store == words.KEYRING:
         text: str | bytes | None = keychain.read(_SERVICE, profile)
         if text is None:
             raise _none(profile)
@@ -66,7 +65,7 @@ def load(store: str, folder: Path, profile: str, passphrase: Passphrase) -> Cred
 
 def remove(store: str, folder: Path, profile: str) -> None:
     """Forget the credential of a profile, if there is one; raise `AccessError` if it cannot be removed."""
-    if store == "keyring":
+    if store == words.KEYRING:
         keychain.delete(_SERVICE, profile)
         return
     path = file_of(folder, profile)

@@ -9,8 +9,8 @@ import ssl
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from kmstool import words
 from kmstool.errors import InputError
-from kmstool.kms.port import LOOPBACK
 
 _AUTHORITY = re.compile(r"(?:([0-9A-Za-z.-]{1,253})|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}))?", re.ASCII)
 _HASHED_CERTIFICATE = re.compile(r"[0-9a-f]{8}\.0")
@@ -86,7 +86,7 @@ class Endpoint:
             parts = urlsplit(text if "://" in text else f"https://{text}")
         except ValueError as error:
             raise InputError(f"{shown} is no endpoint", hint=hint) from error
-        loopback = parts.hostname in LOOPBACK and "@" not in parts.netloc
+        loopback = parts.hostname in words.LOOPBACK and "@" not in parts.netloc
         if parts.scheme == "http" and not loopback:
             raise InputError(f"{shown} would send secrets in clear", hint="use https; http is for loopback only")
         plain = not parts.query and not parts.fragment and parts.path in ("", "/")

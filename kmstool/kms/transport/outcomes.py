@@ -16,7 +16,6 @@ from kmstool import words
 from kmstool.errors import IntegrityError, NotFoundError, UnknownOutcomeError
 from kmstool.kms import answers
 from kmstool.kms.port import Transport
-from kmstool.words import KEY_SPECS
 
 Lookup = Callable[[Transport, Mapping[str, Any], int], dict[str, Any] | None]
 
@@ -35,10 +34,10 @@ def created_key(transport: Transport, params: Mapping[str, Any], since_unix: int
     wanted = {
         "Alias": alias,
         "KeyUsage": params.get("KeyUsage") or words.SYMMETRIC,
-        "Origin": "EXTERNAL" if str(params.get("Type")) == _EXTERNAL else "TENCENT_KMS",
+        "Origin": words.EXTERNAL if str(params.get("Type")) == _EXTERNAL else words.GENERATED,
         "Description": params.get("Description") or "",
     }
-    request = {"KeyUsage": "ALL", "SearchKeyAlias": alias, "Offset": 0, "Limit": 200}
+    request = {"KeyUsage": words.ANY, "SearchKeyAlias": alias, "Offset": 0, "Limit": words.MAX_PAGE}
     key = _new(transport, _Listing("ListKeyDetail", request, "KeyMetadatas"), wanted, params, since_unix)
     if key is None:
         return None
@@ -106,7 +105,7 @@ def deleted_white_box_key(transport: Transport, params: Mapping[str, Any], since
 def scheduled_deletion(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """See whether the key awaits its deletion at the time that was asked for, which may be put off to the day's end."""
     key, request_id = _describe(transport, params)
-    if answers.text(key, "KeyState") != "PendingDelete":
+    if answers.text(key, "KeyState") != words.PENDING_DELETE:
         return None
     deletion_unix = answers.deletion(key)
     days = (deletion_unix - since_unix) / _DAY_SECONDS - _number(params, "PendingWindowInDays")
@@ -118,7 +117,9 @@ def scheduled_deletion(transport: Transport, params: Mapping[str, Any], since_un
 def cancelled_deletion(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """See whether the key no longer awaits its deletion."""
     key, request_id = _describe(transport, params)
-    return None if answers.text(key, "KeyState") == "PendingDelete" else {**_named(params), "RequestId": request_id}
+    return (
+        None if answers.text(key, "KeyState") == words.PENDING_DELETE else {**_named(params), "RequestId": request_id}
+    )
 
 
 def rotated_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
@@ -162,9 +163,9 @@ LOOKUPS: Mapping[str, Lookup] = {
     "RotateKey": rotated_key,
     "UpdateAlias": renamed("Alias"),
     "UpdateDataKeyName": renamed("DataKeyName"),
-    "ArchiveKey": in_state("Archived"),
-    "CancelKeyArchive": in_state("Enabled"),
-    "DeleteImportedKeyMaterial": in_state("PendingImport"),
+    "ArchiveKey": in_state(words.ARCHIVED),
+    "CancelKeyArchive": in_state(words.ENABLED),
+    "DeleteImportedKeyMaterial": in_state(words.PENDING_IMPORT),
 }
 
 
@@ -197,9 +198,9 @@ def _new_data_key(transport: Transport, params: Mapping[str, Any], since_unix: i
         wanted["KeyId"] = params["KeyId"]
     if params.get("NumberOfBytes"):
         wanted["NumberOfBytes"] = _number(params, "NumberOfBytes")
-    elif size := KEY_SPECS.get(str(params.get("KeySpec"))):
+    elif size := words.KEY_SPECS.get(str(params.get("KeySpec"))):
         wanted["NumberOfBytes"] = size
-    request = {"SearchKeyAlias": name, "Offset": 0, "Limit": 200}
+    request = {"SearchKeyAlias": name, "Offset": 0, "Limit": words.MAX_PAGE}
     data_key = _new(transport, _Listing("ListDataKeyDetail", request, "DataKeyMetadatas"), wanted, params, since_unix)
     if data_key is None:
         return None

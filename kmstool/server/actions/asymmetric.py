@@ -87,12 +87,12 @@ def _digest(call: Call, key: keys.PrivateKey) -> tuple[signing.Algorithm, bytes]
         algorithm = signing.algorithm_of(call.params["Algorithm"], key.kind)
     except ArgumentError as error:
         raise refuse("InvalidParameter", error.message) from error
-    message, kind = binary(call, "Message"), call.params.get("MessageType") or "RAW"
-    if kind == "RAW":
-        if not 1 <= len(message) <= signing.MAX_MESSAGE_BYTES:
+    message, kind = binary(call, "Message"), call.params.get("MessageType") or words.RAW
+    if kind == words.RAW:
+        if not 1 <= len(message) <= words.MAX_MESSAGE_BYTES:
             raise refuse("InvalidParameter", f"the message is {len(message)} bytes, 1 to 4,096 are possible")
         return algorithm, signing.digest(algorithm, key.public_key, [message])
-    if kind != "DIGEST" or len(message) != algorithm.digest_bytes:
+    if kind != words.DIGEST or len(message) != algorithm.digest_bytes:
         raise refuse("InvalidParameter", f"MessageType {kind!r} with {len(message)} bytes is not possible")
     return algorithm, message
 

@@ -6,14 +6,13 @@ import json
 import secrets
 from typing import Any
 
-from kmstool.api import context, protocol
+from kmstool import words
+from kmstool.api import protocol
 from kmstool.server import blobs, wrapping
-from kmstool.server.actions import data_keys, keys
-from kmstool.server.call import Call, refuse
+from kmstool.server.actions import data_keys
+from kmstool.server.actions.parameters import choice
+from kmstool.server.call import Call, binary, refuse
 from kmstool.server.tables import cmks
-from kmstool.words import KEY_SPECS
-
-MAX_RANDOM_BYTES = 1024
 
 
 def encrypt(call: Call) -> dict[str, Any]:
@@ -52,13 +51,13 @@ def re_encrypt(call: Call) -> dict[str, Any]:
 def generate_data_key(call: Call) -> dict[str, Any]:
     """Make a data key and return it both in clear and encrypted; keep it if that is asked for."""
     cmk = cmks.usable(call, call.params["KeyId"])
-    hosted = keys.choice(call, "IsHostedByKms")
+    hosted = choice(call, "IsHostedByKms")
     text = _context(call, "EncryptionContext")
     plaintext = secrets.token_bytes(_data_key_bytes(call))
     blob = cmks.seal(call, cmk, plaintext, text)
     data_key_id = ""
     if hosted:
-        made = data_keys.host(call, cmk, blob, origin="TENCENT_KMS", byte_count=len(plaintext), context=text)
+        made = data_keys.host(call, cmk, blob, origin=words.GENERATED, byte_count=len(plaintext), context=text)
         data_key_id = made.data_key_id
     return {
         "KeyId": cmk.key_id,
@@ -76,14 +75,11 @@ def generate_random(call: Call) -> dict[str, Any]:
 
 
 def _plaintext(call: Call) -> bytes:
-    try:
-        plaintext = protocol.decode(call.params["Plaintext"])
-    except ValueError as error:
-        raise refuse("InvalidParameterValue.InvalidPlaintext", "the plaintext is not base64") from error
-    if not 1 <= len(plaintext) <= protocol.MAX_PLAINTEXT_BYTES:
+    plaintext = binary(call, "Plaintext", "InvalidParameterValue.InvalidPlaintext")
+    if not 1 <= len(plaintext) <= words.MAX_PLAINTEXT_BYTES:
         raise refuse(
             "InvalidParameterValue.InvalidPlaintext",
-            f"the plaintext is {len(plaintext)} bytes, 1 to {protocol.MAX_PLAINTEXT_BYTES} are possible",
+            f"the plaintext is {len(plaintext)} bytes, 1 to {words.MAX_PLAINTEXT_BYTES} are possible",
         )
     return plaintext
 
@@ -93,8 +89,8 @@ def _context(call: Call, field: str) -> str:
     text: str = call.params.get(field, "")
     if not text:
         return ""
-    if len(text) > context.MAX_CHARACTERS:
-        raise refuse("InvalidParameter", f"{field} is over {context.MAX_CHARACTERS} characters")
+    if len(text) > words.MAX_CONTEXT_CHARACTERS:
+        raise refuse("InvalidParameter", f"{field} is over {words.MAX_CONTEXT_CHARACTERS} characters")
     try:
         text.encode()
         pairs = json.loads(text)
@@ -109,13 +105,13 @@ def _data_key_bytes(call: Call) -> int:
     if "NumberOfBytes" in call.params:
         return _random_bytes(call)
     spec = call.params.get("KeySpec", "")
-    if spec not in KEY_SPECS:
+    if spec not in words.KEY_SPECS:
         raise refuse("InvalidParameter", f"KeySpec {spec!r} is not AES_128 or AES_256, and NumberOfBytes is not given")
-    return KEY_SPECS[spec]
+    return words.KEY_SPECS[spec]
 
 
 def _random_bytes(call: Call) -> int:
     count: int = call.params["NumberOfBytes"]
-    if not 1 <= count <= MAX_RANDOM_BYTES:
-        raise refuse("InvalidParameter", f"NumberOfBytes is {count}, 1 to {MAX_RANDOM_BYTES} are possible")
+    if not 1 <= count <= words.MAX_RANDOM_BYTES:
+        raise refuse("InvalidParameter", f"NumberOfBytes is {count}, 1 to {words.MAX_RANDOM_BYTES} are possible")
     return count

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from kmstool.api import data_key_rules, protocol
+from kmstool import words
+from kmstool.api import data_key_rules
 from kmstool.errors import KmsToolError
 from kmstool.server import blobs, identifiers, wrapping
-from kmstool.server.actions.keys import choice, description, ids, page, tagged, tags
 from kmstool.server.actions.lifecycle import window_seconds
+from kmstool.server.actions.parameters import choice, description, ids, origin_filter, page, state_filter, tagged, tags
 from kmstool.server.actions.states import set_states
-from kmstool.server.call import Call, invalid, refuse
+from kmstool.server.call import Call, binary, refuse
 from kmstool.server.tables import cmks
 from kmstool.server.tables import data_keys as rows
 from kmstool.server.tables import tags as tag_rows
@@ -20,14 +21,12 @@ from kmstool.server.tables.cmks import Cmk
 from kmstool.server.tables.data_keys import DataKey
 
 _BLOB, _RAW = 1, 2
-_STATE_FILTER = (None, *data_key_rules.STATES)
-_ORIGINS = ("ALL", "TENCENT_KMS", "EXTERNAL")
 
 
 def host(call: Call, cmk: Cmk, blob: str, *, origin: str, byte_count: int, context: str) -> DataKey:
     """Keep a data key under the name, description and tags of the request; `blob` is it under `cmk`."""
     name = _free_name(call, None)
-    text, given = description(call, data_key_rules.MAX_DESCRIPTION_BYTES), tags(call)
+    text, given = description(call, words.MAX_DATA_KEY_DESCRIPTION_BYTES), tags(call)
     _check_limit(call)
     data_key_id = identifiers.new(call.now)
     wrapped = call.vault.wrap(rows.identity(cmk.region, data_key_id, cmk.key_id), blob.encode())
@@ -37,7 +36,7 @@ def host(call: Call, cmk: Cmk, blob: str, *, origin: str, byte_count: int, conte
         key_id=cmk.key_id,
         name=name,
         description=text,
-        state="Enabled",
+        state=words.ENABLED,
         origin=origin,
         byte_count=byte_count,
         created=call.now,
@@ -57,7 +56,7 @@ def import_data_key(call: Call) -> dict[str, Any]:
     if kind not in (_BLOB, _RAW):
         raise refuse("InvalidParameterValue.InvalidType", f"ImportType is {kind}, 1 (blob) or 2 (bytes) are possible")
     cmk, blob, byte_count = _imported_blob(call) if kind == _BLOB else _imported_bytes(call)
-    made = host(call, cmk, blob, origin="EXTERNAL", byte_count=byte_count, context="")
+    made = host(call, cmk, blob, origin=words.EXTERNAL, byte_count=byte_count, context="")
     return {"KeyId": cmk.key_id, "DataKeyId": made.data_key_id, "TagCode": 0, "TagMsg": "ok"}
 
 
@@ -98,7 +97,7 @@ def update_name(call: Call) -> dict[str, Any]:
 def update_description(call: Call) -> dict[str, Any]:
     """Replace a data key's description."""
     data_key = rows.usable(call, call.params["DataKeyId"])
-    rows.update(call, replace(data_key, description=description(call, data_key_rules.MAX_DESCRIPTION_BYTES)))
+    rows.update(call, replace(data_key, description=description(call, words.MAX_DATA_KEY_DESCRIPTION_BYTES)))
     return {}
 
 
@@ -122,24 +121,24 @@ def _several(call: Call) -> list[DataKey]:
     return [rows.usable(call, data_key_id) for data_key_id in named]
 
 
-enable = set_states(rows.TABLE, _one, "Enabled")
-disable = set_states(rows.TABLE, _one, "Disabled")
-enable_several = set_states(rows.TABLE, _several, "Enabled")
-disable_several = set_states(rows.TABLE, _several, "Disabled")
+enable = set_states(rows.TABLE, _one, words.ENABLED)
+disable = set_states(rows.TABLE, _one, words.DISABLED)
+enable_several = set_states(rows.TABLE, _several, words.ENABLED)
+disable_several = set_states(rows.TABLE, _several, words.DISABLED)
 
 
 def schedule_deletion(call: Call) -> dict[str, Any]:
     """Let a data key be destroyed after 7 to 30 days, to the second."""
     data_key = rows.usable(call, call.params["DataKeyId"])
     date = call.now + window_seconds(call)
-    rows.update(call, replace(data_key, state="PendingDelete", deletion_date=date))
+    rows.update(call, replace(data_key, state=words.PENDING_DELETE, deletion_date=date))
     return {"DeletionDate": date, "DataKeyId": data_key.data_key_id}
 
 
 def cancel_deletion(call: Call) -> dict[str, Any]:
     """Keep a data key after all; it is disabled afterwards."""
     data_key = rows.usable(call, call.params["DataKeyId"])
-    rows.update(call, replace(data_key, state="Disabled", deletion_date=0))
+    rows.update(call, replace(data_key, state=words.DISABLED, deletion_date=0))
     return {"DataKeyId": data_key.data_key_id}
 
 
@@ -167,17 +166,14 @@ def _imported_bytes(call: Call) -> tuple[Cmk, str, int]:
     if "KeyId" not in call.params:
         raise refuse("MissingParameter", "the parameter KeyId is missing, which ImportType 2 needs")
     cmk = cmks.usable(call, call.params["KeyId"])
-    try:
-        plaintext = protocol.decode(call.params["ImportKeyMaterial"])
-    except ValueError as error:
-        raise _bad_material("it is not base64") from error
+    plaintext = binary(call, "ImportKeyMaterial", "InvalidParameterValue.InvalidImportKeyMaterial")
     size = _checked_size(plaintext)
     return cmk, cmks.seal(call, cmk, plaintext, ""), size
 
 
 def _checked_size(plaintext: bytes) -> int:
-    if not 1 <= len(plaintext) <= data_key_rules.MAX_BYTES:
-        raise _bad_material(f"it is {len(plaintext)} bytes, 1 to {data_key_rules.MAX_BYTES} are possible")
+    if not 1 <= len(plaintext) <= words.MAX_DATA_KEY_BYTES:
+        raise _bad_material(f"it is {len(plaintext)} bytes, 1 to {words.MAX_DATA_KEY_BYTES} are possible")
     return len(plaintext)
 
 
@@ -198,31 +194,26 @@ def _free_name(call: Call, owner: str | None) -> str:
 
 
 def _check_limit(call: Call) -> None:
-    if rows.TABLE.count(call) >= data_key_rules.LIMIT:
+    if rows.TABLE.count(call) >= words.MAX_DATA_KEYS:
         raise refuse(
             "LimitExceeded.DataKeyLimitExceeded",
-            f"the region has {data_key_rules.LIMIT:,} data keys, the most there can be",
+            f"the region has {words.MAX_DATA_KEYS:,} data keys, the most there can be",
         )
 
 
 def _filter(call: Call) -> Callable[[DataKey], bool]:
     params = call.params
-    state: int = params.get("KeyState", 0)
-    origin: str = params.get("Origin") or "ALL"
+    state, origin = state_filter(call, words.DATA_KEY_STATES), origin_filter(call)
     search: str = params.get("SearchKeyAlias", "").lower()
     byte_count: int = params.get("DataKeyLen", 0)
     key_id: str = params.get("KeyId", "")
-    if state >= len(_STATE_FILTER):
-        raise invalid(call, f"KeyState {state} is not one of 0 to {len(_STATE_FILTER) - 1}")
-    if origin not in _ORIGINS:
-        raise invalid(call, f"Origin {origin!r} is not one of {', '.join(_ORIGINS)}")
     if key_id:
         cmks.load(call, key_id)
 
     def wanted(data_key: DataKey) -> bool:
         return (
-            _STATE_FILTER[state] in (None, data_key.state)
-            and origin in ("ALL", data_key.origin)
+            data_key.state in state
+            and data_key.origin in origin
             and key_id in ("", data_key.key_id)
             and byte_count in (0, data_key.byte_count)
             and (search in data_key.name.lower() or search in data_key.data_key_id)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from kmstool import words
 from kmstool.server import due, identifiers
-from kmstool.server.actions.keys import key_ids
+from kmstool.server.actions.parameters import key_ids
 from kmstool.server.actions.states import set_states
 from kmstool.server.call import Call, refuse
 from kmstool.server.tables import cmks
 from kmstool.server.tables.cmks import Cmk
-
-DELETION_DAYS = range(7, 31)
-ROTATION_DAYS = range(7, 366)
 
 _BEIJING = 8 * 3600
 
@@ -26,26 +24,26 @@ def _several(call: Call) -> list[Cmk]:
     return [cmks.usable(call, key_id) for key_id in key_ids(call)]
 
 
-enable = set_states(cmks.TABLE, _one, "Enabled")
-disable = set_states(cmks.TABLE, _one, "Disabled")
-enable_several = set_states(cmks.TABLE, _several, "Enabled")
-disable_several = set_states(cmks.TABLE, _several, "Disabled")
-archive = set_states(cmks.TABLE, _one, "Archived")
-cancel_archive = set_states(cmks.TABLE, _one, "Enabled")
+enable = set_states(cmks.TABLE, _one, words.ENABLED)
+disable = set_states(cmks.TABLE, _one, words.DISABLED)
+enable_several = set_states(cmks.TABLE, _several, words.ENABLED)
+disable_several = set_states(cmks.TABLE, _several, words.DISABLED)
+archive = set_states(cmks.TABLE, _one, words.ARCHIVED)
+cancel_archive = set_states(cmks.TABLE, _one, words.ENABLED)
 
 
 def schedule_deletion(call: Call) -> dict[str, Any]:
     """Let a key be destroyed after 7 to 30 days."""
     cmk = cmks.usable(call, call.params["KeyId"])
     date = end_of_day(call.now + window_seconds(call))
-    cmks.update(call, replace(cmk, state="PendingDelete", deletion_date=date))
+    cmks.update(call, replace(cmk, state=words.PENDING_DELETE, deletion_date=date))
     return {"DeletionDate": date, "KeyId": cmk.key_id}
 
 
 def cancel_deletion(call: Call) -> dict[str, Any]:
     """Keep a key after all; it is disabled afterwards, or waits for its import as before."""
     cmk = cmks.usable(call, call.params["KeyId"])
-    state = "Disabled" if cmks.has_material(call, cmk) else "PendingImport"
+    state = words.DISABLED if cmks.has_material(call, cmk) else words.PENDING_IMPORT
     cmks.update(call, replace(cmk, state=state, deletion_date=0))
     return {"KeyId": cmk.key_id}
 
@@ -53,8 +51,8 @@ def cancel_deletion(call: Call) -> dict[str, Any]:
 def enable_rotation(call: Call) -> dict[str, Any]:
     """Rotate a key every 7 to 365 days from now on."""
     cmk = cmks.usable(call, call.params["KeyId"])
-    days: int = call.params.get("RotateDays", 365)
-    if days not in ROTATION_DAYS:
+    days: int = call.params.get("RotateDays", words.DEFAULT_ROTATION_DAYS)
+    if days not in words.ROTATION_DAYS:
         raise refuse("InvalidParameterValue", f"RotateDays is {days}, 7 to 365 are possible")
     cmks.update(call, replace(cmk, rotate_days=days, next_rotation=call.now + days * cmks.DAY))
     return {}
@@ -104,7 +102,7 @@ def unbind(call: Call) -> dict[str, Any]:
 def window_seconds(call: Call) -> int:
     """Return how long a key awaits its deletion: 7 to 30 days."""
     days: int = call.params["PendingWindowInDays"]
-    if days not in DELETION_DAYS:
+    if days not in words.DELETION_DAYS:
         raise refuse("InvalidParameter.InvalidPendingWindowInDays", f"the window is {days} days, 7 to 30 are possible")
     return days * cmks.DAY
 

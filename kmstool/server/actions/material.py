@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from kmstool import byok
+from kmstool import byok, words
 from kmstool.api import protocol
 from kmstool.errors import InputError
 from kmstool.server import due, materials
@@ -16,9 +16,9 @@ from kmstool.server.tables import cmks, imports
 def get_parameters(call: Call) -> dict[str, Any]:
     """Give out a wrapping key and a token for 24 hours; those given out before are void from now on."""
     cmk = cmks.usable(call, call.params["KeyId"])
-    if call.params["WrappingKeySpec"] != byok.WRAPPING_KEY_SPEC:
-        raise refuse("InvalidParameter", f"WrappingKeySpec can only be {byok.WRAPPING_KEY_SPEC}")
-    for algorithm in byok.ALGORITHMS:
+    if call.params["WrappingKeySpec"] != words.RSA_2048:
+        raise refuse("InvalidParameter", f"WrappingKeySpec can only be {words.RSA_2048}")
+    for algorithm in words.RSA_ALGORITHMS:
         if algorithm == call.params["WrappingAlgorithm"]:
             issued = imports.issue(call, cmk, algorithm)
             return {
@@ -42,7 +42,7 @@ def import_material(call: Call) -> dict[str, Any]:
             f"what was unwrapped is no material for {algorithm}, the cipher of {call.region.name}",
         )
     cmk = imports.put_material(call, cmk, brought)
-    cmks.update(call, replace(cmk, state="Enabled", version=1, valid_to=valid_to))
+    cmks.update(call, replace(cmk, state=words.ENABLED, version=1, valid_to=valid_to))
     return {}
 
 

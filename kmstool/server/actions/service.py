@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kmstool import words
-from kmstool.api import data_key_rules
 from kmstool.server import materials
-from kmstool.server.actions.keys import CMK_LIMIT
 from kmstool.server.call import Call
 from kmstool.server.regions import REGIONS
 from kmstool.server.tables import cmks, data_keys
@@ -27,10 +25,10 @@ def get_service_status(call: Call) -> dict[str, Any]:
         "ExclusiveHSMEnabled": False,
         "SubscriptionInfo": "",
         "CmkUserCount": cmks.TABLE.count(call),
-        "CmkLimit": CMK_LIMIT,
+        "CmkLimit": words.MAX_CMKS,
         "ExclusiveHSMList": [],
         "IsAllowedDataKeyHosted": True,
-        "DataKeyLimit": data_key_rules.LIMIT,
+        "DataKeyLimit": words.MAX_DATA_KEYS,
         "FreeDataKeyLimit": 0,
         "DataKeyUsedCount": data_keys.TABLE.count(call),
         "SyncTaskList": [],

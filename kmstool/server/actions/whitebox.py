@@ -5,12 +5,11 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from kmstool.api import cmk_rules, protocol
-from kmstool.crypto.aead import KEY_BYTES
-from kmstool.crypto.cbc import BLOCK_BYTES
+from kmstool import words
+from kmstool.api import protocol
 from kmstool.errors import InputError
 from kmstool.server import identifiers
-from kmstool.server.actions.keys import MAX_DESCRIPTION_BYTES, MAX_PAGE, description, free_alias, key_ids, tagged, tags
+from kmstool.server.actions.parameters import description, free_alias, key_ids, page, tagged, tags
 from kmstool.server.actions.states import set_states
 from kmstool.server.call import Action, Call, binary, invalid, refuse
 from kmstool.server.regions import WHITE_BOX
@@ -19,9 +18,7 @@ from kmstool.server.tables import white_box_keys
 from kmstool.server.tables.white_box_keys import Device, WhiteBoxKey
 from kmstool.whitebox import binding
 
-MAX_KEY_IDS = 50
-
-_STATUS_FILTER = {None: cmk_rules.WHITE_BOX_STATES, 0: ("Disabled",), 1: ("Enabled",)}
+_STATUS_FILTER = {None: words.WHITE_BOX_STATES, 0: (words.DISABLED,), 1: (words.ENABLED,)}
 
 
 def _offered(run: Action) -> Action:
@@ -38,17 +35,21 @@ def _offered(run: Action) -> Action:
 @_offered
 def create_key(call: Call) -> dict[str, Any]:
     """Make a white-box key; its decrypt key is bound to no device yet."""
-    algorithm = next((name for name in KEY_BYTES if name == call.params["Algorithm"]), None)
+    algorithm = next((name for name in words.KEY_BYTES if name == call.params["Algorithm"]), None)
     if algorithm is None:
-        raise invalid(call, f"the algorithm {call.params['Algorithm']!r} is not one of {', '.join(KEY_BYTES)}")
-    alias, text, given = free_alias(call, white_box_keys.TABLE), description(call, MAX_DESCRIPTION_BYTES), tags(call)
+        raise invalid(call, f"the algorithm {call.params['Algorithm']!r} is not one of {', '.join(words.KEY_BYTES)}")
+    alias, text, given = (
+        free_alias(call, white_box_keys.TABLE),
+        description(call, words.MAX_DESCRIPTION_BYTES),
+        tags(call),
+    )
     count = white_box_keys.TABLE.count(call)
-    if count >= white_box_keys.LIMIT:
+    if count >= words.MAX_WHITE_BOX_KEYS:
         raise refuse("LimitExceeded.KeyLimitExceeded", f"the region has {count} white-box keys, the most there are")
     place, key_id = call.region.name, identifiers.new(call.now)
     wrapped = white_box_keys.wrap(call, place, key_id, algorithm, white_box_keys.new_secret(algorithm))
     digest = tag_rows.digest(given)
-    key = WhiteBoxKey(place, key_id, alias, text, "Enabled", algorithm, call.now, wrapped, digest)
+    key = WhiteBoxKey(place, key_id, alias, text, words.ENABLED, algorithm, call.now, wrapped, digest)
     white_box_keys.insert(call, key)
     tag_rows.insert(call.db, key_id, given)
     return {
@@ -70,18 +71,16 @@ def describe_key(call: Call) -> dict[str, Any]:
 def describe_details(call: Call) -> dict[str, Any]:
     """List white-box keys with all about them, filtered, newest first; without a Limit all of them."""
     params = call.params
-    status, offset, limit = params.get("KeyStatus"), params.get("Offset", 0), params.get("Limit", 0)
+    status = params.get("KeyStatus")
     if status not in _STATUS_FILTER:
         raise invalid(call, f"KeyStatus is {status}, 0 (disabled) and 1 (enabled) are possible")
-    if limit > MAX_PAGE:
-        raise invalid(call, f"Limit is {limit}, at most {MAX_PAGE} is possible")
     states = _STATUS_FILTER[status]
     found = [
         key
         for key in white_box_keys.newest_first(call)
         if key.state in states and tagged(call, key.key_id, key.tags_digest)
     ]
-    shown = found[offset : offset + limit if limit else None]
+    shown = page(call, found) if params.get("Limit") else found[params.get("Offset", 0) :]
     return {"KeyInfos": [white_box_keys.info(call, key) for key in shown], "TotalCount": len(found)}
 
 
@@ -97,16 +96,13 @@ def _one(call: Call) -> list[WhiteBoxKey]:
 
 
 def _several(call: Call) -> list[WhiteBoxKey]:
-    named = key_ids(call)
-    if len(named) > MAX_KEY_IDS:
-        raise invalid(call, f"KeyIds has {len(named)} entries, 1 to {MAX_KEY_IDS} are possible")
-    return [white_box_keys.usable(call, key_id) for key_id in named]
+    return [white_box_keys.usable(call, key_id) for key_id in key_ids(call, words.MAX_WHITE_BOX_KEY_IDS)]
 
 
-enable = _offered(set_states(white_box_keys.TABLE, _one, "Enabled"))
-disable = _offered(set_states(white_box_keys.TABLE, _one, "Disabled"))
-enable_several = _offered(set_states(white_box_keys.TABLE, _several, "Enabled"))
-disable_several = _offered(set_states(white_box_keys.TABLE, _several, "Disabled"))
+enable = _offered(set_states(white_box_keys.TABLE, _one, words.ENABLED))
+disable = _offered(set_states(white_box_keys.TABLE, _one, words.DISABLED))
+enable_several = _offered(set_states(white_box_keys.TABLE, _several, words.ENABLED))
+disable_several = _offered(set_states(white_box_keys.TABLE, _several, words.DISABLED))
 
 
 @_offered
@@ -121,15 +117,13 @@ def encrypt(call: Call) -> dict[str, Any]:
     """Encrypt 1 to 4,096 bytes in CBC, under the IV of the request or a random one."""
     key = white_box_keys.usable(call, call.params["KeyId"])
     plaintext = binary(call, "PlainText")
-    if not 1 <= len(plaintext) <= protocol.MAX_PLAINTEXT_BYTES:
-        raise invalid(
-            call, f"the plaintext is {len(plaintext)} bytes, 1 to {protocol.MAX_PLAINTEXT_BYTES} are possible"
-        )
+    if not 1 <= len(plaintext) <= words.MAX_PLAINTEXT_BYTES:
+        raise invalid(call, f"the plaintext is {len(plaintext)} bytes, 1 to {words.MAX_PLAINTEXT_BYTES} are possible")
     # An empty text is the same as none, as for every optional text of the API.
     given = call.params.get("InitializationVector")
-    iv = binary(call, "InitializationVector") if given else secrets.token_bytes(BLOCK_BYTES)
-    if len(iv) != BLOCK_BYTES:
-        raise invalid(call, f"the IV has {len(iv)} bytes, not {BLOCK_BYTES}")
+    iv = binary(call, "InitializationVector") if given else secrets.token_bytes(words.BLOCK_BYTES)
+    if len(iv) != words.BLOCK_BYTES:
+        raise invalid(call, f"the IV has {len(iv)} bytes, not {words.BLOCK_BYTES}")
     ciphertext = white_box_keys.encrypt(call, key, iv, plaintext)
     return {"InitializationVector": protocol.encode(iv), "CipherText": protocol.encode(ciphertext)}
 
@@ -139,10 +133,10 @@ def overwrite_devices(call: Call) -> dict[str, Any]:
     """Bind a white-box key to up to 200 devices and no others; decrypt keys that were taken before stay as they are."""
     key = white_box_keys.usable(call, call.params["KeyId"])
     given = call.params.get("DeviceFingerprints", [])
-    if len(given) > binding.MAX_DEVICES:
+    if len(given) > words.MAX_DEVICES:
         raise refuse(
             "LimitExceeded.FingerprintsLimitExceeded",
-            f"{len(given)} device fingerprints are given, at most {binding.MAX_DEVICES} are possible",
+            f"{len(given)} device fingerprints are given, at most {words.MAX_DEVICES} are possible",
         )
     devices = [_device(call, item) for item in given]
     if len({device.fingerprint for device in devices}) != len(devices):
@@ -174,6 +168,8 @@ def _device(call: Call, given: dict[str, str]) -> Device:
     except InputError as error:
         raise invalid(call, error.message) from error
     size = len(device.description.encode())
-    if size > MAX_DESCRIPTION_BYTES:
-        raise invalid(call, f"a device's description is {size} bytes, at most {MAX_DESCRIPTION_BYTES} are possible")
+    if size > words.MAX_DESCRIPTION_BYTES:
+        raise invalid(
+            call, f"a device's description is {size} bytes, at most {words.MAX_DESCRIPTION_BYTES} are possible"
+        )
     return device

@@ -7,18 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from kmstool import words
 from kmstool.api import beta, protocol
 from kmstool.api.beta import Code
 from kmstool.server.beta import blobs, requests
 from kmstool.server.call import Action, Call
 from kmstool.server.tables import beta_keys
 from kmstool.server.tables.beta_keys import BetaKey
-from kmstool.words import KEY_SPECS
-
-MAX_DESCRIPTION_BYTES = 1024
-MAX_DATA_KEY_BYTES = 1024
-MAX_PAGE = 200
-DELETION_DAYS = range(7, 31)
 
 _DAY = 86400
 
@@ -30,11 +25,11 @@ def encrypt(call: Call) -> dict[str, Any]:
         plaintext = protocol.decode(call.params["plaintext"])
     except ValueError as error:
         raise _refuse(call, Code.PLAINTEXT, "the plaintext is not base64") from error
-    if len(plaintext) > protocol.MAX_PLAINTEXT_BYTES:
+    if len(plaintext) > words.MAX_PLAINTEXT_BYTES:
         raise _refuse(
             call,
             Code.PARAMETER,
-            f"the plaintext is {len(plaintext)} bytes, at most {protocol.MAX_PLAINTEXT_BYTES} are possible",
+            f"the plaintext is {len(plaintext)} bytes, at most {words.MAX_PLAINTEXT_BYTES} are possible",
         )
     return {"keyId": key.key_id, "ciphertextBlob": _sealed(call, key, plaintext, text)}
 
@@ -64,13 +59,15 @@ def create_key(call: Call) -> dict[str, Any]:
     kind = call.params.get("type", 1)
     if call.params.get("keyUsage", beta.USAGE) != beta.USAGE:
         raise _refuse(call, Code.USAGE, f"the keyUsage must be {beta.USAGE}")
-    if kind not in beta_keys.TYPES or len(description.encode()) > MAX_DESCRIPTION_BYTES:
-        raise _refuse(call, Code.PARAMETER, f"the type must be 1 or 2, the description {MAX_DESCRIPTION_BYTES} bytes")
+    if kind not in beta_keys.TYPES or len(description.encode()) > words.MAX_DESCRIPTION_BYTES:
+        raise _refuse(
+            call, Code.PARAMETER, f"the type must be 1 or 2, the description {words.MAX_DESCRIPTION_BYTES} bytes"
+        )
     if beta_keys.TABLE.count(call) >= beta_keys.LIMIT:
         raise _refuse(call, Code.TOO_MANY_KEYS, f"there are {beta_keys.LIMIT} keys already")
     region, key_id = call.region.name, beta_keys.new_id()
     wrapped = beta_keys.wrap(call, region, key_id, beta_keys.new_material())
-    key = BetaKey(region, key_id, alias, description, "Enabled", kind, call.now, 0, wrapped)
+    key = BetaKey(region, key_id, alias, description, words.ENABLED, kind, call.now, 0, wrapped)
     beta_keys.insert(call, key)
     return {"keyMetadata": beta_keys.metadata(key)}
 
@@ -91,35 +88,35 @@ def set_key_attributes(call: Call) -> dict[str, Any]:
 def list_key(call: Call) -> dict[str, Any]:
     """List the ids of all keys, the oldest first, page by page (default 10, at most 200)."""
     offset, limit = call.params.get("offset", 0), call.params.get("limit", 10)
-    if limit > MAX_PAGE:
-        raise _refuse(call, Code.PARAMETER, f"the limit is {limit}, at most {MAX_PAGE} is possible")
+    if limit > words.MAX_PAGE:
+        raise _refuse(call, Code.PARAMETER, f"the limit is {limit}, at most {words.MAX_PAGE} is possible")
     keys = beta_keys.TABLE.newest_first(call)[::-1]
     return {"keys": [{"keyId": key.key_id} for key in keys[offset : offset + limit]], "totalCount": len(keys)}
 
 
 def enable_key(call: Call) -> dict[str, Any]:
     """Bring a key into use."""
-    return _in_state(call, "Enabled")
+    return _in_state(call, words.ENABLED)
 
 
 def disable_key(call: Call) -> dict[str, Any]:
     """Take a key out of use."""
-    return _in_state(call, "Disabled")
+    return _in_state(call, words.DISABLED)
 
 
 def schedule_key_deletion(call: Call) -> dict[str, Any]:
     """Let a key be destroyed after 7 to 30 days; until then it cannot be used."""
     key, days = _usable(call, call.params["keyId"]), call.params["pendingWindowInDays"]
-    if days not in DELETION_DAYS:
+    if days not in words.DELETION_DAYS:
         raise _refuse(call, Code.PARAMETER, f"the window is {days} days, 7 to 30 are possible")
-    beta_keys.update(call, replace(key, state="PendingDelete", deletion_date=call.now + days * _DAY))
+    beta_keys.update(call, replace(key, state=words.PENDING_DELETE, deletion_date=call.now + days * _DAY))
     return {}
 
 
 def cancel_key_deletion(call: Call) -> dict[str, Any]:
     """Keep a key after all; it is disabled afterwards, as in the KMS of today."""
     key = _usable(call, call.params["keyId"])
-    beta_keys.update(call, replace(key, state="Disabled", deletion_date=0))
+    beta_keys.update(call, replace(key, state=words.DISABLED, deletion_date=0))
     return {}
 
 
@@ -175,13 +172,15 @@ def _free_alias(call: Call, owner: str | None) -> str:
 def _data_key_bytes(call: Call) -> int:
     count: int | None = call.params.get("numberOfBytes")
     if count is not None:
-        if not 1 <= count <= MAX_DATA_KEY_BYTES:
-            raise _refuse(call, Code.PARAMETER, f"numberOfBytes is {count}, 1 to {MAX_DATA_KEY_BYTES} are possible")
+        if not 1 <= count <= words.MAX_DATA_KEY_BYTES:
+            raise _refuse(
+                call, Code.PARAMETER, f"numberOfBytes is {count}, 1 to {words.MAX_DATA_KEY_BYTES} are possible"
+            )
         return count
     spec = call.params.get("keySpec", "")
-    if spec not in KEY_SPECS:
+    if spec not in words.KEY_SPECS:
         raise _refuse(call, Code.KEY_SPEC, "the keySpec must be AES_128 or AES_256, unless numberOfBytes is given")
-    return KEY_SPECS[spec]
+    return words.KEY_SPECS[spec]
 
 
 def _refuse(call: Call, code: Code, message: str) -> Exception:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kmstool import words
 from kmstool.api import beta, protocol
 from kmstool.crypto import aead
 from kmstool.errors import IntegrityError
 
 _MARK = b"kmstool/beta2017"
-_ALGORITHM: aead.Algorithm = "AES_256"
+_ALGORITHM: words.Cipher = words.AES_256
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from kmstool.api import beta, context
+from kmstool import words
+from kmstool.api import beta
 from kmstool.api.beta import Code
-from kmstool.server.regions import DEFAULT
 
 _MAX_DIGITS = 10
 
@@ -34,7 +34,7 @@ def check(action: str, params: Mapping[str, Any]) -> dict[str, Any]:
 def region_of(params: Mapping[str, Any]) -> str:
     """Return the region that the parameter Region names, in today's words or in those of 2017; else the default one."""
     given = str(params.get("Region") or "")
-    named = beta.REGIONS.get(given, given) or DEFAULT
+    named = beta.REGIONS.get(given, given) or words.REGION
     if named not in beta.REGIONS.values():
         raise beta.refuse("", Code.PARAMETER, f"the region {given!r} is none of the API of 2017")
     return named
@@ -45,8 +45,10 @@ def context_text(action: str, params: Mapping[str, Any]) -> str:
     text: str = params.get("encryptionContext", "")
     if not text:
         return ""
-    if len(text) > context.MAX_CHARACTERS:
-        raise beta.refuse(action, Code.CONTEXT, f"the encryptionContext is over {context.MAX_CHARACTERS} characters")
+    if len(text) > words.MAX_CONTEXT_CHARACTERS:
+        raise beta.refuse(
+            action, Code.CONTEXT, f"the encryptionContext is over {words.MAX_CONTEXT_CHARACTERS} characters"
+        )
     try:
         text.encode()
         pairs = json.loads(text)

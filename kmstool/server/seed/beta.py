@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kmstool import words
 from kmstool.api import beta, protocol
 from kmstool.errors import InputError
 from kmstool.server.call import Transaction
-from kmstool.server.regions import DEFAULT
 from kmstool.server.seed import tables
 from kmstool.server.tables import beta_keys
 from kmstool.server.tables.beta_keys import BetaKey
@@ -37,8 +37,8 @@ def export(transaction: Transaction, *, plaintext: bool) -> list[str]:
 
 
 def _key(transaction: Transaction, table: Mapping[str, Any], where: str) -> BetaKey:
-    region, key_id = table.get("region", DEFAULT), table.get("id") or beta_keys.new_id()
-    alias, state = table.get("alias", ""), table.get("state", "Enabled")
+    region, key_id = table.get("region", words.REGION), table.get("id") or beta_keys.new_id()
+    alias, state = table.get("alias", ""), table.get("state", words.ENABLED)
     kind, date = table.get("type", 1), table.get("deletion-date", 0)
     rules: tables.Rules = {
         "region": (region, tuple(beta.REGIONS.values()).__contains__),
@@ -46,7 +46,7 @@ def _key(transaction: Transaction, table: Mapping[str, Any], where: str) -> Beta
         "alias": (alias, lambda text: text == "" or beta.is_alias(text)),
         "state": (state, beta.STATES.__contains__),
         "type": (kind, beta_keys.TYPES.__contains__),
-        "deletion-date": (date, lambda unix: (unix > 0) == (state == "PendingDelete")),
+        "deletion-date": (date, lambda unix: (unix > 0) == (state == words.PENDING_DELETE)),
     }
     tables.check_values(rules, where)
     material = beta_keys.new_material()

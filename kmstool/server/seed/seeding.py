@@ -16,7 +16,7 @@ from kmstool.errors import InputError
 from kmstool.server import identifiers, materials
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.call import Transaction
-from kmstool.server.regions import DEFAULT, REGIONS
+from kmstool.server.regions import REGIONS
 from kmstool.server.seed import beta, tables, toml, white_box
 from kmstool.server.tables import cmks, imports, tags
 from kmstool.server.tables.beta_keys import BetaKey
@@ -30,7 +30,7 @@ _FIELDS: dict[str, type] = {
 }  # fmt: skip
 
 # How many versions an imported key can have in states that do not need one.
-_IMPORTED_VERSIONS = {"PendingImport": (0,), "PendingDelete": (0, 1)}
+_IMPORTED_VERSIONS = {words.PENDING_IMPORT: (0,), words.PENDING_DELETE: (0, 1)}
 
 
 def apply(kms: EmbeddedKms, text: str) -> list[Cmk | WhiteBoxKey | BetaKey]:
@@ -75,14 +75,14 @@ def _add(transaction: Transaction, table: Mapping[str, Any], where: str) -> Cmk:
     bindings = tables.strings(table, "bindings", where)
     if len(set(bindings)) != len(bindings):
         raise InputError(f"{where}: bindings names a resource twice")
-    if cmk.origin == "EXTERNAL" and len(versions) not in _IMPORTED_VERSIONS.get(cmk.state, (1,)):
+    if cmk.origin == words.EXTERNAL and len(versions) not in _IMPORTED_VERSIONS.get(cmk.state, (1,)):
         raise InputError(f"{where}: versions must hold the imported material, or state be PendingImport")
     cmks.insert(transaction, cmk)
     for material in versions:
         cmk = cmks.add_version(transaction, cmk, material)
-        if cmk.origin == "EXTERNAL":
+        if cmk.origin == words.EXTERNAL:
             cmk = imports.remember(transaction, cmk, material)
-    if not versions and cmk.origin != "EXTERNAL":
+    if not versions and cmk.origin != words.EXTERNAL:
         cmk = cmks.add_version(transaction, cmk)
     tags.insert(transaction.db, cmk.key_id, table.get("tags", {}))
     users = [(product, resource) for product, _, resource in (binding.partition(" ") for binding in bindings)]
@@ -91,14 +91,14 @@ def _add(transaction: Transaction, table: Mapping[str, Any], where: str) -> Cmk:
 
 def _cmk(transaction: Transaction, table: Mapping[str, Any], where: str) -> Cmk:
     cmk = Cmk(
-        region=table.get("region", DEFAULT),
+        region=table.get("region", words.REGION),
         key_id=table.get("id") or identifiers.new(transaction.now),
         alias=table.get("alias", ""),
         description=table.get("description", ""),
-        state=table.get("state", "Enabled"),
+        state=table.get("state", words.ENABLED),
         usage=table.get("usage", words.SYMMETRIC),
-        origin=table.get("origin", "TENCENT_KMS"),
-        owner=table.get("owner", "user"),
+        origin=table.get("origin", words.GENERATED),
+        owner=table.get("owner", words.USER),
         created=table.get("created", transaction.now),
         version=0,
         deletion_date=table.get("deletion-date", 0),
@@ -114,13 +114,13 @@ def _cmk(transaction: Transaction, table: Mapping[str, Any], where: str) -> Cmk:
         "alias": (cmk.alias, cmk_rules.is_alias),
         "state": (cmk.state, words.STATES.__contains__),
         "usage": (cmk.usage, (words.SYMMETRIC, *materials.ASYMMETRIC).__contains__),
-        "origin": (cmk.origin, ("TENCENT_KMS", "EXTERNAL").__contains__),
+        "origin": (cmk.origin, words.ORIGINS.__contains__),
         "rotate-days": (
             cmk.rotate_days,
-            (0,).__contains__ if cmk.origin == "EXTERNAL" else (0, *range(7, 366)).__contains__,
+            (0,).__contains__ if cmk.origin == words.EXTERNAL else (0, *words.ROTATION_DAYS).__contains__,
         ),
         "next-rotation": (cmk.next_rotation, lambda date: date == 0 or cmk.rotate_days > 0),
-        "deletion-date": (cmk.deletion_date, lambda date: (date > 0) == (cmk.state == "PendingDelete")),
+        "deletion-date": (cmk.deletion_date, lambda date: (date > 0) == (cmk.state == words.PENDING_DELETE)),
     }
     tables.check_values(rules, where)
     if cmk.rotate_days and not cmk.next_rotation:
@@ -137,9 +137,9 @@ def _material(cmk: Cmk, text: str, where: str) -> bytes:
 
 
 def _table(transaction: Transaction, cmk: Cmk, *, plaintext: bool) -> str:
-    if cmk.origin == "EXTERNAL" and not plaintext and cmk.state != "PendingDelete":
+    if cmk.origin == words.EXTERNAL and not plaintext and cmk.state != words.PENDING_DELETE:
         # Without its material it can only wait for its import.
-        cmk = replace(cmk, state="PendingImport", valid_to=0)
+        cmk = replace(cmk, state=words.PENDING_IMPORT, valid_to=0)
     fields: dict[str, Any] = {
         "region": cmk.region, "id": cmk.key_id, "alias": cmk.alias, "description": cmk.description,
         "state": cmk.state, "usage": cmk.usage, "origin": cmk.origin, "owner": cmk.owner, "created": cmk.created,

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import astuple
 from typing import Any
 
+from kmstool import words
 from kmstool.api import cmk_rules, protocol
-from kmstool.crypto.aead import KEY_BYTES
 from kmstool.errors import InputError
 from kmstool.server import identifiers
 from kmstool.server.call import Transaction
-from kmstool.server.regions import DEFAULT, WHITE_BOX
+from kmstool.server.regions import WHITE_BOX
 from kmstool.server.seed import tables
 from kmstool.server.tables import tags, white_box_keys
 from kmstool.server.tables.white_box_keys import Device, WhiteBoxKey
@@ -27,8 +27,8 @@ def add(transaction: Transaction, table: Mapping[str, Any], where: str) -> White
     """Add a key inside a writing transaction; raise `InputError` that names it and the rule for anything malformed."""
     tables.check_types(table, _FIELDS, where)
     devices = [Device(*_split(text, where)) for text in tables.strings(table, "devices", where)]
-    if len({device.fingerprint for device in devices}) != len(devices) or len(devices) > binding.MAX_DEVICES:
-        raise InputError(f"{where}: devices must be at most {binding.MAX_DEVICES}, none twice")
+    if len({device.fingerprint for device in devices}) != len(devices) or len(devices) > words.MAX_DEVICES:
+        raise InputError(f"{where}: devices must be at most {words.MAX_DEVICES}, none twice")
     key = _key(transaction, table, where)
     if transaction.db.execute(
         "SELECT key_id FROM white_box_key WHERE key_id = ?1 OR (region = ?2 AND alias = ?3)"
@@ -49,18 +49,18 @@ def export(transaction: Transaction, *, plaintext: bool) -> list[str]:
 
 
 def _key(transaction: Transaction, table: Mapping[str, Any], where: str) -> WhiteBoxKey:
-    region, key_id = table.get("region", DEFAULT), table.get("id") or identifiers.new(transaction.now)
-    alias, state = table.get("alias", ""), table.get("state", "Enabled")
-    algorithm = next((name for name in KEY_BYTES if name == table.get("algorithm", "AES_256")), None)
+    region, key_id = table.get("region", words.REGION), table.get("id") or identifiers.new(transaction.now)
+    alias, state = table.get("alias", ""), table.get("state", words.ENABLED)
+    algorithm = next((name for name in words.KEY_BYTES if name == table.get("algorithm", words.AES_256)), None)
     rules: tables.Rules = {
         "region": (region, WHITE_BOX.__contains__),
         "id": (key_id, cmk_rules.is_key_id),
         "alias": (alias, cmk_rules.is_alias),
-        "state": (state, cmk_rules.WHITE_BOX_STATES.__contains__),
+        "state": (state, words.WHITE_BOX_STATES.__contains__),
     }
     tables.check_values(rules, where)
     if algorithm is None:
-        raise InputError(f"{where}: algorithm must be one of {', '.join(KEY_BYTES)}")
+        raise InputError(f"{where}: algorithm must be one of {', '.join(words.KEY_BYTES)}")
     secret = white_box_keys.new_secret(algorithm)
     if "secret" in table:
         secret = tables.binary(table["secret"], "secret", where)

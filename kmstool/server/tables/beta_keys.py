@@ -6,15 +6,15 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from kmstool import words
 from kmstool.api import beta
-from kmstool.crypto.aead import KEY_BYTES
 from kmstool.server.call import Transaction
 from kmstool.server.tables.sealed_rows import KeyTable
 
 LIMIT = 1000
 """How many keys a region can have; the pages say 1000 and 200."""
 
-MATERIAL_BYTES = KEY_BYTES["AES_256"]
+MATERIAL_BYTES = words.KEY_BYTES[words.AES_256]
 
 TYPES = (1, 2)
 """An ordinary key, and one whose bytes came from a quantum source; here there is no difference."""

@@ -17,7 +17,6 @@ UIN = 100000000001
 """The one account of the embedded KMS."""
 
 DAY = 86400
-_DEFAULT_ROTATE_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +162,11 @@ def metadata(transaction: Transaction, cmk: Cmk) -> dict[str, Any]:
         "KeyRotationEnabled": cmk.rotate_days > 0,
         "Owner": cmk.owner,
         # The cloud shows creation + 365 days here even while rotation is off.
-        "NextRotateTime": cmk.next_rotation or cmk.created + _DEFAULT_ROTATE_DAYS * DAY,
+        "NextRotateTime": cmk.next_rotation or cmk.created + words.DEFAULT_ROTATION_DAYS * DAY,
         "DeletionDate": cmk.deletion_date,
         "Origin": cmk.origin,
         "ValidTo": cmk.valid_to,
-        "RotateDays": cmk.rotate_days or _DEFAULT_ROTATE_DAYS,
+        "RotateDays": cmk.rotate_days or words.DEFAULT_ROTATION_DAYS,
         "LastRotateTime": cmk.last_rotation,
         **account_fields(cmk.key_id),
     }

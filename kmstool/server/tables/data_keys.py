@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from kmstool import words
 from kmstool.api import data_key_rules
 from kmstool.server import blobs
 from kmstool.server.call import Call, Transaction, refuse
@@ -43,7 +44,7 @@ TABLE = KeyTable(
     DataKey,
     "data key",
     "data_key_id",
-    {"region": REGIONS, "state": data_key_rules.STATES},
+    {"region": REGIONS, "state": words.DATA_KEY_STATES},
     "InvalidParameterValue.InvalidDataKeyId",
     "ResourceUnavailable.DataKeyNotFound",
     "name",
@@ -112,7 +113,7 @@ def metadata(transaction: Transaction, data_key: DataKey) -> dict[str, Any]:
         "CreateTime": data_key.created,
         "Description": data_key.description,
         "KeyState": data_key.state,
-        "Owner": "user",
+        "Owner": words.USER,
         "DeletionDate": data_key.deletion_date,
         "Origin": data_key.origin,
         **cmks.account_fields(data_key.data_key_id),

@@ -12,9 +12,9 @@ from dataclasses import astuple, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from kmstool import words
 from kmstool.api import cmk_rules, protocol
 from kmstool.crypto import cbc
-from kmstool.crypto.aead import KEY_BYTES, Algorithm
 from kmstool.errors import InputError
 from kmstool.server import seals
 from kmstool.server.call import Call, Transaction, refuse
@@ -23,9 +23,6 @@ from kmstool.server.tables import cmks
 from kmstool.server.tables.sealed_rows import KeyTable
 from kmstool.whitebox import binding, generator, key_file
 from kmstool.whitebox.block_ciphers import Direction
-
-LIMIT = 50
-"""How many white-box keys a region can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ class WhiteBoxKey:
     alias: str
     description: str
     state: str
-    algorithm: Algorithm
+    algorithm: words.Cipher
     created: int
     wrapped: bytes = field(repr=False)
     tags_digest: bytes = b""
@@ -48,7 +45,7 @@ TABLE = KeyTable(
     "white_box_key",
     WhiteBoxKey,
     "white-box key",
-    allowed={"region": WHITE_BOX, "state": cmk_rules.WHITE_BOX_STATES},
+    allowed={"region": WHITE_BOX, "state": words.WHITE_BOX_STATES},
 )
 insert, update, load, newest_first = TABLE.insert, TABLE.update, TABLE.load, TABLE.newest_first
 
@@ -61,17 +58,17 @@ class Device:
     description: str
 
 
-def new_secret(algorithm: Algorithm) -> bytes:
+def new_secret(algorithm: words.Cipher) -> bytes:
     """Return what a new white-box key is made of: the key (32 bytes for AES_256, 16 for SM4) and a seed of 32 bytes."""
     return secrets.token_bytes(secret_bytes(algorithm))
 
 
-def secret_bytes(algorithm: Algorithm) -> int:
+def secret_bytes(algorithm: words.Cipher) -> int:
     """Return how long key and seed are together."""
-    return KEY_BYTES[algorithm] + generator.SEED_BYTES
+    return words.KEY_BYTES[algorithm] + generator.SEED_BYTES
 
 
-def wrap(transaction: Transaction, region: str, key_id: str, algorithm: Algorithm, secret: bytes) -> bytes:
+def wrap(transaction: Transaction, region: str, key_id: str, algorithm: words.Cipher, secret: bytes) -> bytes:
     """Wrap key and seed for the row of a key."""
     return transaction.vault.wrap(identity(region, key_id, algorithm), secret)
 
@@ -124,7 +121,7 @@ def secret(transaction: Transaction, key: WhiteBoxKey) -> bytes:
 
 def encrypt(transaction: Transaction, key: WhiteBoxKey, iv: bytes, plaintext: bytes) -> bytes:
     """Encrypt as the encrypt key would, whose tables would be slower."""
-    return cbc.encrypt(key.algorithm, secret(transaction, key)[: KEY_BYTES[key.algorithm]], iv, plaintext)
+    return cbc.encrypt(key.algorithm, secret(transaction, key)[: words.KEY_BYTES[key.algorithm]], iv, plaintext)
 
 
 def encrypt_key(transaction: Transaction, key: WhiteBoxKey) -> bytes:
@@ -169,9 +166,9 @@ def _key_file(key: WhiteBoxKey, direction: Direction, own: bytes, fingerprints: 
 
 
 # Lists show both keys of every row; this is enough for all rows of a region (6 MB).
-@lru_cache(maxsize=2 * LIMIT)
-def _tables(algorithm: Algorithm, direction: Direction, own: bytes) -> bytes:
-    size = KEY_BYTES[algorithm]
+@lru_cache(maxsize=2 * words.MAX_WHITE_BOX_KEYS)
+def _tables(algorithm: words.Cipher, direction: Direction, own: bytes) -> bytes:
+    size = words.KEY_BYTES[algorithm]
     return generator.generate(algorithm, direction, own[:size], own[size:])
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from kmstool import words
 from kmstool.api import protocol, tc3
 from kmstool.errors import InputError
 from kmstool.server.call import refuse
@@ -20,7 +21,8 @@ from kmstool.server.web import claims, limits, older_signatures, parameters, ref
 from kmstool.server.web.claims import Lookup, SignedCall
 from kmstool.server.web.http import HttpRequest
 
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+# As a Host header has them.
+_LOOPBACK = tuple(f"[{name}]" if ":" in name else name for name in words.LOOPBACK)
 _SERVICES_OF = {protocol.VERSION: ("kms",), sts.VERSION: ("sts", "tag")}
 _SERVICES = ("kms", "sts", "tag")
 _REQUIRED = {"x-tc-action": "Action", "x-tc-version": "Version", "x-tc-timestamp": "Timestamp"}

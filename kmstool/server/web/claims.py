@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kmstool import words
 from kmstool.server.call import refuse
-from kmstool.server.regions import DEFAULT, ELSEWHERE, REGIONS
+from kmstool.server.regions import ELSEWHERE, REGIONS
 from kmstool.server.tables.credentials import ServedCredential
 from kmstool.server.web import refusals
 
@@ -77,7 +78,7 @@ def region(value: str | None, name: str, *, lenient: bool) -> str:
     is `lenient` takes the default where none is named.
     """
     if lenient and not value:
-        return DEFAULT
+        return words.REGION
     if value is None:
         raise refusals.missing("Region")
     if value in REGIONS:

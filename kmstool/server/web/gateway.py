@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from kmstool import words
 from kmstool.api import beta
 from kmstool.errors import KmsToolError
 from kmstool.server import admin, handlers
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.call import refuse
 from kmstool.server.protection import Passphrase
-from kmstool.server.regions import DEFAULT
 from kmstool.server.tables import credentials
 from kmstool.server.tables.credentials import ServedCredential
 from kmstool.server.web import limits, sts
@@ -67,8 +67,8 @@ class Gateway:
         lenient: bool = False,
     ) -> None:
         handlers.load_all()
-        self._reader = EmbeddedKms(folder, DEFAULT, passphrase)
-        self._writer = EmbeddedKms(folder, DEFAULT, passphrase)
+        self._reader = EmbeddedKms(folder, words.REGION, passphrase)
+        self._writer = EmbeddedKms(folder, words.REGION, passphrase)
         self._thread = ThreadPoolExecutor(1, "store")
         self.stubs = stubs
         self._lenient = lenient

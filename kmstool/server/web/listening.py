@@ -22,7 +22,6 @@ from kmstool.system import atomic, mounts, ownership
 
 _LOCK = "serve.lock"
 _MAX_LOCK_BYTES = 8192
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.commands.asymmetric.ciphertexts import MAX_INPUT_BYTES, algorithm_option
 from kmstool.cli.io import inputs, outputs
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
-from kmstool.words import RSA_ALGORITHMS
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
@@ -58,7 +58,7 @@ def decrypt(session: Session, wanted: DecryptWords) -> None:
         raise UsageError(f"the key is of the kind {kind}: --algorithm is for RSA, --ciphertext-format for SM2")
     if isinstance(public_key, RsaPublicKey):
         ciphertext = ciphertexts.read_rsa(source.data, name, public_key.key.key_size // 8)
-        decrypted = client.rsa_decrypt(key_id, wanted.algorithm or RSA_ALGORITHMS[0], ciphertext)
+        decrypted = client.rsa_decrypt(key_id, wanted.algorithm or words.RSA_ALGORITHMS[0], ciphertext)
     else:
         meanings = ciphertexts.read_sm2(source.data, name, wanted.ciphertext_format)
         decrypted = client.sm2_decrypt_any(key_id, meanings)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool import words
 from kmstool.cli import key_files, options
 from kmstool.cli.commands.asymmetric.ciphertexts import MAX_INPUT_BYTES, algorithm_option, raw_option
 from kmstool.cli.io import inputs, outputs
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import InputError, UsageError
-from kmstool.words import RSA_ALGORITHMS
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
@@ -80,7 +80,7 @@ def _encrypted(key: PublicKey, algorithm: EncryptionAlgorithm | None, plaintext:
     if not plaintext:
         raise InputError("the plaintext is empty", hint="KMS does not decrypt what holds nothing")
     if isinstance(key, RsaPublicKey):
-        return rsa.encrypt(key.key, algorithm or RSA_ALGORITHMS[0], plaintext)
+        return rsa.encrypt(key.key, algorithm or words.RSA_ALGORITHMS[0], plaintext)
     if not isinstance(key, Sm2PublicKey) or algorithm:
         raise UsageError(
             f"a public key of the kind {key.kind} does not encrypt" + (f" with {algorithm}" if algorithm else "")

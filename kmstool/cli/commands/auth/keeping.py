@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.session.session import Session
 from kmstool.errors import AccessError, UsageError
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from kmstool.kms.profiles import Profile
     from kmstool.kms.provider import Credential, Provider
 
-STORES = ("keyring", "file")
 WHITE_BOX = "whitebox"
 DEFAULT_PROFILE = "cloud"
 store_option = click.option(
-    "--store", type=click.Choice(STORES), default="keyring", show_default=True, help="Where to keep the credential."
+    "--store",
+    type=click.Choice(words.STORES),
+    default=words.KEYRING,
+    show_default=True,
+    help="Where to keep the credential.",
 )
 passphrase_option = options.file_option("--passphrase-file", help="With --store file: its passphrase; /dev/fd/N too.")
 no_verify_option = click.option("--no-verify", is_flag=True, help="Do not try the credential on KMS first.")
@@ -29,11 +33,11 @@ def probed(session: Session, store: str, passphrase_file: str | None) -> str:
     """Return the name of the profile to log in to, after making sure that the store works and takes the options."""
     from kmstool.system import keychain
 
-    if (passphrase_file is not None or session.weak) and store != "file":
+    if (passphrase_file is not None or session.weak) and store != words.FILE:
         option = "--weak" if passphrase_file is None else "--passphrase-file"
         raise UsageError(f"{option} goes with --store file", hint="the keyring has its own lock")
     name = profile_name(session)
-    if store == "keyring" and not session.settings.dry_run:
+    if store == words.KEYRING and not session.settings.dry_run:
         try:
             keychain.probe()
         except AccessError as error:
@@ -94,7 +98,7 @@ def put(session: Session, profile: Profile, credential: Credential | None, sourc
     former = profiles.get(name).credentials if name in profiles.names() else ""
     profiles.put(profile)
     profiles.use(name)
-    if former in store.STORES and former != profile.credentials:
+    if former in words.STORES and former != profile.credentials:
         try:
             store.remove(former, session.config_folder, name)
         except AccessError as error:

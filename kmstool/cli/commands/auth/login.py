@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.commands.auth.keeping import (
-    STORES,
     WHITE_BOX,
     changed_profile,
     keep,
@@ -69,7 +69,7 @@ def login(session: Session, wanted: LoginWords) -> None:
     --no-verify; afterwards it is used only as it was then.
     """
     if wanted.whitebox is not None:
-        if wanted.passphrase_file or session.weak or wanted.store != STORES[0]:
+        if wanted.passphrase_file or session.weak or wanted.store != words.STORES[0]:
             raise UsageError("the white-box ciphertext stays where it is", hint="give --whitebox without --store")
         _login_white_box(session, wanted.secret_id, wanted.whitebox, verify=not wanted.no_verify)
         return

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.commands.auth.keeping import WHITE_BOX
 from kmstool.cli.session.session import Session, pass_session
@@ -19,7 +20,7 @@ def logout(session: Session) -> None:
     from kmstool.kms.credentials import store
 
     profile = session.profile()
-    if profile.credentials not in (*store.STORES, WHITE_BOX):
+    if profile.credentials not in (*words.STORES, WHITE_BOX):
         source = profile.credentials or "nothing"
         raise UsageError(f"the profile {profile.name} keeps no credential: it uses {source}")
     if profile.credentials == WHITE_BOX and not profile.whitebox:

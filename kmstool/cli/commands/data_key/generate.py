@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
-from kmstool.cli.commands.data_key.hosted import MAX_BYTES, description_option, name_option, print_hosted, tags_option
+from kmstool.cli.commands.data_key.hosted import description_option, name_option, print_hosted, tags_option
 from kmstool.cli.io import inputs, outputs
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
@@ -34,7 +35,14 @@ class GenerateWords(outputs.Destination):
 @click.command(cls=options.Command, example="kmstool data-key generate --key demo --name user-17")
 @options.key_option
 @name_option
-@click.option("--bytes", "byte_count", type=click.IntRange(1, MAX_BYTES), default=32, show_default=True, help="Size.")
+@click.option(
+    "--bytes",
+    "byte_count",
+    type=click.IntRange(1, words.MAX_DATA_KEY_BYTES),
+    default=32,
+    show_default=True,
+    help="Size.",
+)
 @options.encryption_context_option
 @description_option
 @tags_option

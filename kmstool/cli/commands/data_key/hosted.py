@@ -14,7 +14,6 @@ from kmstool.cli.session.session import Session
 if TYPE_CHECKING:
     from kmstool.kms.calls.data_keys import Hosted
 
-MAX_BYTES = 1024
 name_argument = click.argument("name", type=KEY, metavar="NAME")
 name_option = click.option("--name", required=True, metavar="NAME", help="Its name: 1 to 60 letters, digits, - and _.")
 description_option = click.option("--description", default="", metavar="TEXT", help="Free text, at most 100 bytes.")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kmstool import words
 from kmstool.cli import blobs, options
-from kmstool.cli.commands.data_key.hosted import MAX_BYTES, description_option, name_option, print_hosted, tags_option
+from kmstool.cli.commands.data_key.hosted import description_option, name_option, print_hosted, tags_option
 from kmstool.cli.io import inputs
 from kmstool.cli.plaintexts import without_newline
 from kmstool.cli.session.session import Session, takes
@@ -58,7 +59,7 @@ def import_(session: Session, wanted: ImportWords) -> None:
     else:
         hint = "data of any size goes into an envelope: kmstool envelope encrypt"
         source = inputs.read(
-            wanted.file, MAX_BYTES, "a data key of {size} bytes is too long; KMS keeps 1 to 1,024", hint
+            wanted.file, words.MAX_DATA_KEY_BYTES, "a data key of {size} bytes is too long; KMS keeps 1 to 1,024", hint
         )
         material = without_newline(session, source, wanted.trim_newline)
         client, key_id = session.key(wanted.key)

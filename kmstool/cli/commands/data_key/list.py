@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
-from kmstool.cli.commands.data_key.hosted import MAX_BYTES
 from kmstool.cli.io import outputs
 from kmstool.cli.params import KEY
 from kmstool.cli.session.session import Session, takes
@@ -35,7 +35,9 @@ class ListWords:
 @click.option("--key", type=KEY, metavar="KEY", help="Only data keys under this key.")
 @click.option("--search", metavar="TEXT", help="Only data keys with this in their name or id.")
 @click.option("--origin", type=click.Choice(["kms", "external"]), help="Only data keys of this origin.")
-@click.option("--bytes", "byte_count", type=click.IntRange(1, MAX_BYTES), help="Only data keys of this size.")
+@click.option(
+    "--bytes", "byte_count", type=click.IntRange(1, words.MAX_DATA_KEY_BYTES), help="Only data keys of this size."
+)
 @options.pairs_option("--tag", "tags", noun="tag", text="Only data keys with this tag; repeatable.")
 @takes(ListWords)
 def list_(session: Session, wanted: ListWords) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.commands.data_key.states import NOUN, names_argument
 from kmstool.cli.io import times
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
     "schedule-deletion", cls=options.Command, example="kmstool data-key schedule-deletion user-17 --days 7 --yes"
 )
 @names_argument
-@click.option("--days", required=True, type=click.IntRange(7, 30), help="Days until then: 7 to 30.")
+@click.option(
+    "--days",
+    required=True,
+    type=click.IntRange(words.DELETION_DAYS[0], words.DELETION_DAYS[-1]),
+    help="Days until then: 7 to 30.",
+)
 @pass_session
 def schedule_deletion(session: Session, names: tuple[KeyAddress, ...], days: int) -> None:
     """Let KMS destroy disabled data keys after some days.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.key_changes import one_by_one
 from kmstool.cli.session.session import Session, pass_session
@@ -24,7 +25,10 @@ def cancel_deletion(session: Session, keys: tuple[KeyAddress, ...]) -> None:
 
     def cancel(client: KmsClient, key_id: str) -> tuple[Mapping[str, Any], str]:
         answer = client.cancel_deletion(key_id)
-        follows = {"Disabled": "disabled: kmstool key enable puts it to use", "PendingImport": "waiting for its import"}
+        follows = {
+            words.DISABLED: "disabled: kmstool key enable puts it to use",
+            words.PENDING_IMPORT: "waiting for its import",
+        }
         state = client.describe_key(key_id).state
         return answer, f"is kept, and {follows.get(state, state)}"
 

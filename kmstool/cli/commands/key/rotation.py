@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.io import outputs, times
 from kmstool.cli.session.session import Session, pass_session
@@ -14,13 +15,15 @@ from kmstool.errors import UsageError
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
 
-YEAR_DAYS = 365
-
 
 @click.command(cls=options.Command, example="kmstool key rotation on demo --days 90")
 @click.argument("what", type=click.Choice(["on", "off", "status"]), metavar="on|off|status")
 @options.key_argument
-@click.option("--days", type=click.IntRange(7, 365), help="With on: the cycle in days; else 365.")
+@click.option(
+    "--days",
+    type=click.IntRange(words.ROTATION_DAYS[0], words.ROTATION_DAYS[-1]),
+    help="With on: the cycle in days; else 365.",
+)
 @pass_session
 def rotation(session: Session, what: str, key: KeyAddress, days: int | None) -> None:
     """Turn the yearly rotation of a key on or off, or show it."""
@@ -28,7 +31,7 @@ def rotation(session: Session, what: str, key: KeyAddress, days: int | None) -> 
         raise UsageError(f"--days goes with on, not with {what}")
     client, key_id = session.key(key)
     if what == "on":
-        client.enable_rotation(key_id, days or YEAR_DAYS)
+        client.enable_rotation(key_id, days or words.DEFAULT_ROTATION_DAYS)
     elif what == "off":
         client.disable_rotation(key_id)
     found = client.describe_key(key_id)

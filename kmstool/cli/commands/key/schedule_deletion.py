@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.io import times
 from kmstool.cli.key_changes import one_by_one
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 @click.command("schedule-deletion", cls=options.Command, example="kmstool key schedule-deletion demo --days 7 --yes")
 @options.keys_argument
-@click.option("--days", required=True, type=click.IntRange(7, 30), help="Days until then: 7 to 30.")
+@click.option(
+    "--days",
+    required=True,
+    type=click.IntRange(words.DELETION_DAYS[0], words.DELETION_DAYS[-1]),
+    help="Days until then: 7 to 30.",
+)
 @pass_session
 def schedule_deletion(session: Session, keys: tuple[KeyAddress, ...], days: int) -> None:
     """Let KMS destroy disabled keys after some days.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.session.session import Session, pass_session
 
@@ -28,5 +29,5 @@ def backup(session: Session, file: str, force: bool) -> None:
         raise DryRunDone
     admin.backup(kms, Path(file), replace=force)
     session.note(f"the copy {file} is complete")
-    if admin.describe(kms)["Protection"] == "file":
+    if admin.describe(kms)["Protection"] == words.FILE:
         session.note(f"it opens only with {session.local_folder / ROOT_KEY_FILE}: keep a copy of that, elsewhere")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.session import passphrases
 from kmstool.cli.session.session import Session, pass_session
 
-PROTECTIONS = ("file", "keyring", "passphrase")
-
 
 @click.command(cls=options.Command, example="kmstool local protect passphrase --passphrase-file pass.txt")
-@click.argument("mode", type=click.Choice(PROTECTIONS), metavar="file|keyring|passphrase")
+@click.argument("mode", type=click.Choice(words.PROTECTIONS), metavar="file|keyring|passphrase")
 @click.option("--passphrase-file", metavar="FILE", help="Take the new passphrase from here; a descriptor is /dev/fd/N.")
 @passphrases.weak_option
 @pass_session
@@ -32,7 +31,7 @@ def protect(session: Session, mode: str, passphrase_file: str | None) -> None:
     from kmstool.server.web import listening
 
     kms = session.local_kms()
-    if mode == "passphrase":
+    if mode == words.PASSPHRASE:
         # Its server could not ask for the new one.
         listening.refuse_served(session.local_folder)
     session.confirm("copies of the store made before open only with the former root key, which goes with the next use")

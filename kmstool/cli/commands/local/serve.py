@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.options import file_option, not_empty
 from kmstool.cli.session.session import Session, takes
@@ -68,8 +69,8 @@ def serve(session: Session, wanted: ServeWords) -> None:
     from kmstool.server.web import listening
     from kmstool.server.web.gateway import Gateway, Stubs
 
-    if wanted.host not in listening.LOOPBACK:
-        raise UsageError(f"{wanted.host} is no loopback address", hint="one of: " + ", ".join(listening.LOOPBACK))
+    if wanted.host not in words.LOOPBACK:
+        raise UsageError(f"{wanted.host} is no loopback address", hint="one of: " + ", ".join(words.LOOPBACK))
     chosen = _tls(wanted.cert, wanted.key_file, wanted=wanted.tls)
     if chosen and wanted.metadata:
         raise UsageError("the metadata service has no TLS", hint="serve it without --tls")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.session.session import Session, pass_session
 
@@ -19,7 +20,7 @@ def remove(session: Session, name: str) -> None:
     session.confirm(f"the profile {name} and its credential will be removed")
     if session.settings.dry_run:
         return
-    if found.credentials in store.STORES:
+    if found.credentials in words.STORES:
         store.remove(found.credentials, session.config_folder, name)
     session.profiles.remove(name)
     session.note(f"the profile {name} is gone")

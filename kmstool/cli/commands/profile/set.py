@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.commands.profile.answers import answer_of
 from kmstool.cli.messages import print_json
@@ -16,7 +17,7 @@ from kmstool.errors import UsageError
 if TYPE_CHECKING:
     pass
 
-CREDENTIALS = ("keyring", "file", "whitebox", "environment", "tccli", "ini", "cvm-role", "tke")
+CREDENTIALS = (words.KEYRING, words.FILE, "whitebox", "environment", "tccli", "ini", "cvm-role", "tke")
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.commands.whitebox.bundles import read_bundle, require_mac_option, sdk_lib_option
-from kmstool.cli.commands.whitebox.keys import ALGORITHMS
 from kmstool.cli.io import inputs, outputs
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
-    from kmstool.crypto.aead import Algorithm
     from kmstool.whitebox.bundle import Bundle
 
 MAX_TEXT_BYTES = 65536
 _ALGORITHM = click.option(
     "--algorithm",
-    type=click.Choice(ALGORITHMS),
+    type=click.Choice(words.CIPHERS),
     help="With --sdk-lib, where the name of the key file does not tell it.",
 )
 _BUNDLE = options.folder_option("--bundle", "folder", help="Folder made by kmstool whitebox bundle.")
@@ -39,7 +38,7 @@ class DecryptWords(outputs.Destination):
     raw: bool
     require_mac: bool
     sdk_lib: str | None
-    algorithm: Algorithm | None
+    algorithm: words.Cipher | None
     file: str | None
 
 

@@ -10,7 +10,6 @@ import click
 from kmstool.cli import options
 from kmstool.cli.params import KEY
 
-ALGORITHMS = ("AES_256", "SM4")
 # DecryptKey opens on every device when the answer is one of CreateWhiteBoxKey, and belongs into files of mode 0600
 # otherwise; `download-key` fetches it, and `kmstool api` shows whole answers.
 KEY_FIELDS = ("EncryptKey", "DecryptKey")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kmstool import words
 from kmstool.cli import plaintexts
 from kmstool.cli.io import inputs
 from kmstool.cli.session.session import Session
@@ -11,7 +12,7 @@ def read_plaintext(session: Session, file: str | None, trim_newline: bool) -> by
     """Return what is to be encrypted, from FILE or stdin."""
     source = inputs.read(
         file,
-        plaintexts.MAX_PLAINTEXT_BYTES,
+        words.MAX_PLAINTEXT_BYTES,
         "the plaintext is {size} bytes; white-box keys encrypt at most 4,096",
         "encrypt larger data with kmstool envelope encrypt",
     )
