@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple, get_type_hints
+from typing import NamedTuple
 
 from kmstool.errors import IntegrityError
 from kmstool.server import seals
@@ -28,7 +28,7 @@ class StoreRow(NamedTuple):
     seal: bytes = b""
 
 
-_TYPES = list(get_type_hints(StoreRow).values())
+_TYPES = [bytes, str, bytes, bytes, int, str, int, bytes, str, bytes]
 _FEWEST = len(StoreRow._fields) - len(StoreRow._field_defaults)
 _MARKS = ", ".join("?" * len(StoreRow._fields))
 

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from kmstool.server.tables.data_keys import DataKey
     from kmstool.server.tables.white_box_keys import WhiteBoxKey
 
-# By name: whoever enables a data key needs no white-box code.
-Row = TypeVar("Row", "Cmk", "DataKey", "WhiteBoxKey")
+    Row = TypeVar("Row", Cmk, DataKey, WhiteBoxKey)
+else:
+    # Whoever enables a data key needs no white-box code.
+    Row = TypeVar("Row")
 
 
 def set_states(table: SealedTable[Row], chosen: Callable[[Call], Sequence[Row]], state: str) -> Action:

@@ -34,7 +34,7 @@ class WrappingKey:
     valid_to: int
 
 
-TABLE = SealedTable("import_parameters", WrappingKey, "import of the key")
+TABLE = SealedTable("import_parameters", WrappingKey, "import of the key", allowed={"algorithm": words.RSA_ALGORITHMS})
 
 
 @dataclass(frozen=True, slots=True)

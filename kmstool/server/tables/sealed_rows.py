@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import astuple, dataclass, field, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kmstool.api import cmk_rules
 from kmstool.errors import IntegrityError
@@ -18,8 +18,10 @@ from kmstool.server.call import Transaction, refuse
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+else:
+    DataclassInstance = object
 
-Row = TypeVar("Row", bound="DataclassInstance")
+Row = TypeVar("Row", bound=DataclassInstance)
 
 
 @dataclass(frozen=True)
@@ -83,16 +85,8 @@ class SealedTable(Generic[Row]):
 
     @cached_property
     def _types(self) -> list[type]:
-        hints = get_type_hints(self.kind)
-        # A literal type stands for a text.
-        return [
-            str if get_origin(hints[column.name]) is Literal else hints[column.name] for column in fields(self.kind)
-        ]
-
-    @cached_property
-    def _allowed(self) -> Mapping[str, Container[object]]:
-        hints = get_type_hints(self.kind).items()
-        return {name: get_args(hint) for name, hint in hints if get_origin(hint) is Literal} | dict(self.allowed)
+        # The annotations are texts; all others are literal types, which stand for texts.
+        return [{"int": int, "bytes": bytes}.get(str(column.type), str) for column in fields(self.kind)]
 
     def _sealed(self, transaction: Transaction, row: Row) -> tuple[Any, ...]:
         values = astuple(row)
@@ -103,7 +97,7 @@ class SealedTable(Generic[Row]):
 
     def _checked(self, *values: Any) -> Row:
         row = self.kind(*values)
-        possible = all(getattr(row, name) in allowed for name, allowed in self._allowed.items())
+        possible = all(getattr(row, name) in allowed for name, allowed in self.allowed.items())
         if [type(value) for value in values] != self._types or not possible:
             raise self.damaged(row)
         return row

@@ -45,7 +45,7 @@ TABLE = KeyTable(
     "white_box_key",
     WhiteBoxKey,
     "white-box key",
-    allowed={"region": WHITE_BOX, "state": words.WHITE_BOX_STATES},
+    allowed={"region": WHITE_BOX, "state": words.WHITE_BOX_STATES, "algorithm": words.CIPHERS},
 )
 insert, update, load, newest_first = TABLE.insert, TABLE.update, TABLE.load, TABLE.newest_first
 
