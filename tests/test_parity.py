@@ -27,7 +27,7 @@ from kmstool import words
 from kmstool.api import protocol
 from kmstool.errors import KmsToolError
 from kmstool.server import blobs, requests
-from kmstool.server.app import EmbeddedKms
+from kmstool.server.app import EmbeddedKms, writes
 from kmstool.server.call import invalid
 from kmstool.server.handlers import ACTIONS
 from kmstool.server.seed import seeding
@@ -417,7 +417,7 @@ class World:
             codes = {None} | {outcome(kms, action, good, region) for region in (None, "ap-chengdu")}
             for name, kind in API[action].request.items():
                 for value in self._values_for(name, kind):
-                    if ACTIONS[action].writes and None in codes:
+                    if writes(action, good) and None in codes:
                         # What was made for the last request may be used up.
                         good = scenarios.request(action, kms.call)
                     codes = codes - {None} | {outcome(kms, action, good | {name: value})}
