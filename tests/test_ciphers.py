@@ -5,6 +5,7 @@ import binascii
 import contextlib
 import itertools
 import re
+import secrets
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +17,11 @@ from hypothesis import strategies as st
 
 from kmstool import errors, words
 from kmstool.api import cmk_rules
+from kmstool.crypto import aead
 from kmstool.errors import IntegrityError, KmsToolError, NotFoundError, ServiceError
 from kmstool.server import blobs
 from kmstool.server.app import EmbeddedKms
+from kmstool.server.seed import seeding
 from tests.stores import reseal, reseal_folder
 
 SM, FIPS = "ap-guangzhou", "ap-singapore"
@@ -159,16 +162,84 @@ def test_a_blob_is_three_parts_of_base64_and_not_base64_itself(regional: Embedde
         base64.b64decode(blob, validate=True)
 
 
-def test_the_first_parts_are_the_same_for_all_blobs_of_a_key(kms: EmbeddedKms) -> None:
+def test_the_first_part_is_the_same_for_all_blobs_of_a_key(kms: EmbeddedKms) -> None:
     one, other = create(kms, "one"), create(kms, "other")
     blobs = [encrypt(kms, key_id).split("-k-") for key_id in (one, one, other)]
-    assert blobs[0][:2] == blobs[1][:2]
+    assert blobs[0][0] == blobs[1][0]
     assert blobs[0][0] != blobs[2][0]
-    assert blobs[0][1] == blobs[2][1]
 
 
-def test_a_blob_of_the_greatest_plaintext_is_of_the_size_that_the_cloud_would_give(kms: EmbeddedKms) -> None:
-    assert 5464 < len(encrypt(kms, create(kms), bytes(4096))) < 6000
+# The published examples of Encrypt (`dGVzdAo=`) and GenerateDataKey; what the greatest plaintext gives is computed.
+@pytest.mark.parametrize(("size", "characters"), [(5, 166), (32, 210), (4096, 5630)])
+def test_a_blob_is_as_long_as_the_cloud_s(regional: EmbeddedKms, size: int, characters: int) -> None:
+    """A column that is too short for the cloud's blobs is too short here."""
+    assert len(encrypt(regional, create(regional), bytes(size))) == characters
+
+
+@pytest.mark.parametrize("size", range(1, 50))
+def test_the_last_part_of_a_blob_has_20_bytes_more_than_padded_plaintext(kms: EmbeddedKms, size: int) -> None:
+    blob = encrypt(kms, create(kms), secrets.token_bytes(size))
+    assert len(base64.b64decode(blob.split("-k-")[2])) == 20 + size + 16 - size % 16
+
+
+FORMER_KEY = """
+[[key]]
+id = "6f6e2a6c-e7ca-11f1-8000-525400000001"
+alias = "former"
+region = "ap-{}"
+versions = ["{}"]
+"""
+FORMER = [
+    (
+        FORMER_KEY.format("guangzhou", "AAECAwQFBgcICQoLDA0ODw=="),
+        ("b24qbOfKEfGAAFJUAAAAAQAAAAEHGSbCiH52AbMf4aAT8ppwIqVPfWHG6muJUiESdIWrW47F4KVBvFO52PvwoQ==-k-a21zdG9vbC9l"
+        "bWJlZGRlZA==-k-y3SIIZDXdmR6Lm2hgKY1c55kBMnaKXBRXyoQHc0TMAm+lOiXwT1R"),
+        '{"app":"demo"}',
+    ),
+    (
+        FORMER_KEY.format("singapore", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\", \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+        ("b24qbOfKEfGAAFJUAAAAAQAAAAJh1FZ9Ho+nngvoFZg1KgY0hH53Y4yoO/XkujUowFzmffPIkendSxoifQN+aQ==-k-a21zdG9vbC9l"
+        "bWJlZGRlZA==-k-dyHper+4lH4bF3Z+fbXI1Z1TbJmmDW6f9yCIW39OhnZepPAXID6N"),
+        "",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("seed", "blob", "context"), FORMER, ids=["SM4", "AES_256"])
+def test_a_blob_of_a_former_version_opens_still(regional: EmbeddedKms, seed: str, blob: str, context: str) -> None:
+    """Written by kmstool before its blobs had the cloud's length; nothing of them can be altered either."""
+    [cmk] = seeding.apply(regional, seed)
+    request = {"CiphertextBlob": blob, "EncryptionContext": context}
+    opened = regional.call("Decrypt", request, cmk.region)
+    assert base64.b64decode(opened["Plaintext"]) == b"made before"
+    assert regional.call("ReEncrypt", {"CiphertextBlob": blob, "SourceEncryptionContext": context,
+                                       "DestinationEncryptionContext": context}, cmk.region)["CiphertextBlob"] == blob  # fmt: skip
+    reference, middle, sealed = (base64.b64decode(part) for part in blob.split("-k-"))
+    as_new = (reference, sealed[:12] + b"pad1", sealed[12:])
+    altered = (reference, middle, sealed[:-1] + bytes((sealed[-1] ^ 1,)))
+    for parts in (as_new, altered, (reference, sealed[:16], sealed), (reference, b"", sealed)):
+        with pytest.raises(IntegrityError):
+            regional.call("Decrypt", {**request, "CiphertextBlob": "-k-".join(map(b64, parts))}, cmk.region)
+
+
+def test_a_new_blob_does_not_open_in_the_form_of_a_former_one(kms: EmbeddedKms) -> None:
+    reference, middle, sealed = (base64.b64decode(part) for part in encrypt(kms, create(kms)).split("-k-"))
+    former = "-k-".join(map(b64, (reference, b"kmstool/embedded", middle[:12] + sealed)))
+    with pytest.raises(IntegrityError):
+        decrypt(kms, former)
+
+
+@pytest.mark.parametrize(
+    "inside", [b"", b"\0", b"secret", b"secret" + bytes(10), b"secret" + b"\x0d" * 13, b"\x15" * 21]
+)
+def test_what_is_not_padded_is_refused_of_whoever_knows_the_material(kms: EmbeddedKms, inside: bytes) -> None:
+    """A seeded key is no secret of the store; its holder gets a refusal, and no internal error."""
+    [cmk] = seeding.apply(kms, FORMER[0][0])
+    reference = base64.b64decode(encrypt(kms, cmk.key_id).split("-k-")[0])
+    material, context = bytes(range(16)), ""
+    sealed = aead.seal("SM4", material, inside, aead.encode_parts(reference, b"pad1", context.encode()))
+    with pytest.raises(IntegrityError):
+        decrypt(kms, "-k-".join(map(b64, (reference, sealed[:12] + b"pad1", sealed[12:]))))
 
 
 def test_every_call_gives_another_blob(kms: EmbeddedKms) -> None:
@@ -247,7 +318,6 @@ def test_parts_of_two_blobs_do_not_fit_together(kms: EmbeddedKms) -> None:
     first, second = encrypt(kms, one, b"first").split("-k-"), encrypt(kms, other, b"second").split("-k-")
     good = {"-k-".join(first), "-k-".join(second)}
     for parts in itertools.product(*zip(first, second, strict=True)):
-        # The middle part is one and the same for all keys of a KMS.
         if "-k-".join(parts) in good:
             continue
         with pytest.raises(IntegrityError):

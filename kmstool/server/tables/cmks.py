@@ -107,7 +107,7 @@ def unseal(transaction: Transaction, cmk: Cmk, blob: blobs.Blob, context: str) -
     """Return what is in a blob under a key of this region; refuse with `InvalidCiphertext` what does not open."""
     if not 1 <= blob.version <= cmk.version:
         raise refuse("InvalidParameterValue.InvalidCiphertext", f"the key {cmk.key_id} has no version {blob.version}")
-    return blobs.unseal(_blob_key(transaction, cmk, blob.version), blob.sealed, context)
+    return blobs.unseal(_blob_key(transaction, cmk, blob.version), blob, context)
 
 
 def has_material(transaction: Transaction, cmk: Cmk) -> bool:
