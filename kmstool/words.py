@@ -110,5 +110,5 @@ PROTECTIONS = (FILE, KEYRING, PASSPHRASE)
 """How the root key of an embedded KMS is kept."""
 ENCODINGS = ("raw", "hex", "base64")
 """Of files with key material."""
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-"""The names of this machine for itself."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""What this machine calls itself: a name, then addresses."""

@@ -150,7 +150,7 @@ def test_aliases_that_can_be_given(kms: EmbeddedKms, alias: str) -> None:
 
 @pytest.mark.parametrize(
     "alias",
-    ["", "-a", "_a", "a b", "a.b", "a/b", "a:b", "alias/a", "é", "名", "１", "a\n", "a\0", "a" * 61, "kms-", "kms-a"],
+    ["", "-a", "_a", "a b", "a.b", "a/b", "a:b", "alias/a", "é", "名", "１", "a\n", "a\0", "a" * 61],
 )
 def test_aliases_that_are_refused(kms: EmbeddedKms, alias: str) -> None:
     assert code(kms, "CreateKey", {"Alias": alias}) == "InvalidParameterValue.InvalidAlias"
@@ -459,7 +459,16 @@ def test_the_search_is_for_a_part_of_alias_or_id_in_any_case(kms: EmbeddedKms) -
         assert details(kms, SearchKeyAlias=search) == []
 
 
-TAGGED = {"team-a": {"team": "a", "env": "test"}, "team-b": {"team": "b", "env": ""}, "plain": {}}
+TAGGED = {"team-a": {"team": "a", "env": "test"}, "team-b": {"team": "b", "env": "live"}, "plain": {}}
+
+
+# Every action that makes something with tags.
+TAGGING = {
+    "CreateKey": {"Alias": "demo"},
+    "CreateWhiteBoxKey": {"Alias": "demo", "Algorithm": "SM4"},
+    "GenerateDataKey": {"KeyId": "KEY", "KeySpec": "AES_128", "IsHostedByKms": 1, "DataKeyName": "made"},
+    "ImportDataKey": {"KeyId": "KEY", "ImportType": 2, "ImportKeyMaterial": "QUJD", "DataKeyName": "brought"},
+}
 
 
 def tags(pairs: dict[str, str]) -> list[dict[str, str]]:
@@ -476,7 +485,7 @@ def tags(pairs: dict[str, str]) -> list[dict[str, str]]:
         ([{"TagKey": "team", "TagValue": ["a", "b", "c"]}], ["team-a", "team-b"]),
         ([{"TagKey": "team", "TagValue": ["A"]}], []),
         ([{"TagKey": "Team"}], []),
-        ([{"TagKey": "env", "TagValue": [""]}], ["team-b"]),
+        ([{"TagKey": "env", "TagValue": ["live"]}], ["team-b"]),
         ([{"TagKey": "team"}, {"TagKey": "env", "TagValue": ["test"]}], ["team-a"]),
         ([{"TagKey": "team", "TagValue": ["b"]}, {"TagKey": "env", "TagValue": ["test"]}], []),
         ([{"TagKey": "team", "TagValue": ["a"]}, {"TagKey": "team", "TagValue": ["b"]}], []),
@@ -490,10 +499,52 @@ def test_tags_are_kept_and_filtered(kms: EmbeddedKms, filters: list[dict[str, An
 
 
 def test_tags_are_found_again_after_a_restart(kms: EmbeddedKms, folder: Path) -> None:
-    create(kms, "demo", Tags=tags({"команда": "密", "": ""}))
+    create(kms, "demo", Tags=tags({"команда": "密", "（a）": "b c"}))
     kms.close()
     with contextlib.closing(EmbeddedKms(folder)) as again:
-        assert details(again, TagFilters=[{"TagKey": "команда", "TagValue": ["密"]}, {"TagKey": ""}]) == ["demo"]
+        assert details(again, TagFilters=[{"TagKey": "команда", "TagValue": ["密"]}, {"TagKey": "（a）"}]) == ["demo"]
+
+
+@pytest.mark.parametrize("alias", ["kms-", "kms-a"])
+def test_a_new_key_has_no_alias_of_the_cloud_s_products_but_another_may_get_one(kms: EmbeddedKms, alias: str) -> None:
+    """Only the page of CreateKey keeps the prefix for them."""
+    assert code(kms, "CreateKey", {"Alias": alias}) == "InvalidParameterValue.InvalidAlias"
+    kms.call("UpdateAlias", {"KeyId": create(kms, "demo"), "Alias": alias})
+    kms.call("CreateWhiteBoxKey", {"Alias": alias, "Algorithm": "SM4"})
+    assert details(kms) == [alias]
+
+
+# Page 651/13354 of the tag service, and what its codes say of prefixes.
+REFUSED_TAGS = [
+    {"": "a"}, {"a": ""}, {"a" * 128: "a"}, {"a": "a" * 256}, {" a": "a"}, {"a": "a "}, {"a\tb": "c"}, {"a?": "b"},
+    {"a": "b*"}, {"qcs:a": "b"}, {"project": "b"}, {"project-1": "b"}, {"qcloud:a": "b"}, {"tencent": "b"}, {"项目1": "b"},
+    {f"a{number}": "b" for number in range(51)},
+]  # fmt: skip
+ALLOWED_TAGS = [
+    {"a": "b"}, {"a" * 127: "b" * 255}, {"Project": "my project"}, {"键": "值"}, {"+-=._:/@()[],;><": "【】：（）"},
+    {f"a{number}": "b" for number in range(50)}, {"qcs": "a"}, {"a": "project"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pairs", REFUSED_TAGS)
+def test_a_key_is_made_without_the_tags_that_the_tag_service_refuses(kms: EmbeddedKms, pairs: dict[str, str]) -> None:
+    key_id = create(kms, "cmk")
+    for action, params in TAGGING.items():
+        own = {name: key_id if value == "KEY" else value for name, value in params.items()}
+        answer = kms.call(action, own | {"Tags": tags({**pairs, "good": "one"})})
+        assert answer["TagCode"] == 2
+        assert answer["TagMsg"] not in ("", "ok")
+    assert details(kms, TagFilters=[{"TagKey": "good"}]) == []
+
+
+@pytest.mark.parametrize("pairs", ALLOWED_TAGS)
+def test_tags_that_its_page_allows_are_kept(kms: EmbeddedKms, pairs: dict[str, str]) -> None:
+    key_id = create(kms, "cmk")
+    for action, params in TAGGING.items():
+        own = {name: key_id if value == "KEY" else value for name, value in params.items()}
+        answer = kms.call(action, own | {"Tags": tags(pairs)})
+        assert (answer["TagCode"], answer["TagMsg"]) == (0, "ok")
+    assert details(kms, TagFilters=[{"TagKey": name} for name in pairs]) == ["demo"]
 
 
 def test_a_tag_given_twice_is_refused(kms: EmbeddedKms) -> None:
@@ -531,7 +582,8 @@ def test_a_refused_request_changes_nothing(kms: EmbeddedKms) -> None:
         ("CreateKey", {"Alias": "demo"}),
         ("CreateKey", {"Alias": "other", "Description": "d" * 1025}),
         ("CreateKey", {"Alias": "other", "Type": 7}),
-        ("UpdateAlias", {"KeyId": key_id, "Alias": "kms-other"}),
+        ("CreateKey", {"Alias": "kms-other"}),
+        ("UpdateAlias", {"KeyId": key_id, "Alias": "-other"}),
     ):
         code(kms, action, params)
     assert kms.call("ListKeyDetail", {"KeyUsage": "ALL"})["KeyMetadatas"] == before

@@ -149,6 +149,10 @@ EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
     ("server/web/bodies.py", "_SIZE"): Foreign(("1f; a=b", "1f" + " " * 99, "1f;" + "\t" * 99)),
     ("server/web/bodies.py", "_TRAILER"): Foreign(("X-A: b",)),
     ("server/requests.py", "_INTEGER"): Foreign(("-12",)),
+    ("server/tag_service.py", "_ID"): Foreign((f"creatorUin/1/{UUID}", "creatorUin/" + "1" * 20)),
+    ("server/tag_service.py", "_RESOURCE"): Foreign(
+        (f"qcs::kms:ap-guangzhou:uin/1:key/creatorUin/1/{UUID}", "qcs::kms:" + "a" * 40, "qcs::kms:a:uin/" + "1" * 20)
+    ),
     ("server/seed/toml.py", "_OPENING"): Foreign(('[[key]]\nalias = "a"\n', '""', "''")),
     ("server/seed/toml.py", "_CLOSING"): Foreign(('a\\""', '\\"""', '""a', "''a")),
     ("api/tc3.py", "_AUTHORIZATION"): Foreign(

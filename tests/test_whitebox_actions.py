@@ -350,7 +350,7 @@ def test_wrong_lists_of_ids(kms: EmbeddedKms, action: str, ids: list[str], expec
 
 def test_a_key_is_described_as_it_was_made(kms: EmbeddedKms) -> None:
     created = create(kms, "orders", "SM4", Description="日本")
-    assert (created["TagCode"], created["TagMsg"]) == (0, "ok")
+    assert (created["TagCode"], created["TagMsg"]) == (0, "no tags to save")
     found = info(kms, created["KeyId"])
     assert uuid.UUID(found["KeyId"]).version == 1
     assert found.keys() == protocol.object_fields("WhiteboxKeyInfo").keys()
@@ -369,7 +369,6 @@ def test_a_key_is_described_as_it_was_made(kms: EmbeddedKms) -> None:
     ("more", "expected"),
     [
         ({"Alias": "a b"}, "InvalidParameterValue.InvalidAlias"),
-        ({"Alias": "kms-a"}, "InvalidParameterValue.InvalidAlias"),
         ({"Alias": "taken"}, "InvalidParameterValue.AliasAlreadyExists"),
         ({"Algorithm": "AES_128"}, WRONG),
         ({"Algorithm": ""}, WRONG),

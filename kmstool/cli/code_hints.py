@@ -10,7 +10,7 @@ from kmstool import words
 _AGAIN_LATER = "try again later; if it stays like that, ask Tencent Cloud with the request id"
 _NAMED_VALUE = "correct the value that the message names"
 _OURS = "report this, with the version of kmstool: the request is malformed"
-_NAME_RULE = "1 to 60 letters, digits, - and _, beginning with a letter or digit; kms- is kept for cloud products"
+_NAME_RULE = "1 to 60 letters, digits, - and _, beginning with a letter or digit"
 _GRANT = "grant {credential} the action kms:{action} in CAM, on this key or on all"
 _SLOWER = "make fewer calls at a time; with more --retries and --max-wait it goes on by itself"
 _SEE_KEY = "see its state: kmstool key show {key}"
@@ -100,7 +100,7 @@ CODES: Mapping[str, str | By] = {
     "InvalidParameterValue.DataKeyNameAlreadyExists": "choose another name, or see who has it: kmstool data-key show {name}",
     "InvalidParameterValue.DuplicatedDataKeyId": "name each data key once",
     "InvalidParameterValue.DuplicatedKeyId": "name each key once",
-    "InvalidParameterValue.InvalidAlias": _NAME_RULE,
+    "InvalidParameterValue.InvalidAlias": f"{_NAME_RULE}; kms- is kept for cloud products",
     "InvalidParameterValue.InvalidCiphertext": "give the same --context as at encryption, and the blob unchanged",
     "InvalidParameterValue.InvalidDataKeyId": "see the data keys of this region: kmstool data-key list",
     "InvalidParameterValue.InvalidDataKeyName": _NAME_RULE,

@@ -44,7 +44,10 @@ class Authority:
         """
         authority, authority_key = self._parsed()
         key = ec.generate_private_key(ec.SECP256R1())
-        names = [x509.DNSName(words.LOOPBACK[0]), *(x509.IPAddress(ipaddress.ip_address(name)) for name in NAMES[1:])]
+        names = [
+            x509.DNSName(words.LOOPBACK[0]),
+            *(x509.IPAddress(ipaddress.ip_address(name)) for name in words.LOOPBACK[1:]),
+        ]
         made = (
             _builder("embedded KMS of kmstool", authority.subject, key.public_key(), now, SERVER_DAYS)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

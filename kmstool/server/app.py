@@ -74,7 +74,10 @@ class EmbeddedKms:
             checked = requests.check(action, params)
             handler = ACTIONS.get(action)
             if handler is None:
-                raise refuse("UnsupportedOperation", f"the embedded KMS does not serve {action} yet")
+                raise refuse(
+                    "UnsupportedOperation",
+                    f"{action} is not served here: nobody outside the cloud can tell what it does",
+                )
             # Before the transaction: its code may have to be imported first.
             run = handler.run
             with self.transaction(region_name, write=writes(action, checked)) as opened:

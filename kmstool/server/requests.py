@@ -7,11 +7,16 @@ GET know nothing else); everything else must have its type.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kmstool.api import protocol
 from kmstool.server.call import refuse
+
+Fields = Mapping[str, str]
+"""The names of fields with their types as in the API's model; `!` marks those that must be there."""
+Objects = Callable[[str], Fields | None]
+"""Returns the fields of a kind of object, None for a type that is none."""
 
 _INTEGER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _RANGES = {"uint64": range(2**64), "int64": range(-(2**63), 2**63)}
@@ -25,30 +30,35 @@ def check(action: str, params: Mapping[str, Any]) -> dict[str, Any]:
     model = protocol.actions().get(action)
     if model is None:
         raise refuse("InvalidAction", f"there is no action {action!r} in version {protocol.VERSION}")
-    return _fields(model.request, params, "")
+    return check_fields(model.request, params, protocol.object_fields)
 
 
-def _fields(model: Mapping[str, str], given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    present = {name: value for name, value in given.items() if value is not None}
+def check_fields(model: Fields, params: Mapping[str, Any], objects: Objects) -> dict[str, Any]:
+    """Return parameters as `check` does, by the model of any service; `objects` has the fields of nested ones."""
+    return _fields(model, params, "", objects)
+
+
+def _fields(model: Fields, params: Mapping[str, Any], where: str, objects: Objects) -> dict[str, Any]:
+    present = {name: value for name, value in params.items() if value is not None}
     for name in present:
         if name not in model:
             raise refuse("UnknownParameter", f"the parameter {where}{name} is not known")
     for name, kind in model.items():
         if kind.endswith("!") and name not in present:
             raise refuse("MissingParameter", f"the parameter {where}{name} is missing")
-    return {name: _value(model[name].rstrip("!"), value, where + name) for name, value in present.items()}
+    return {name: _value(model[name].rstrip("!"), value, where + name, objects) for name, value in present.items()}
 
 
-def _value(kind: str, value: Any, where: str) -> Any:
+def _value(kind: str, value: Any, where: str, objects: Objects) -> Any:
     if kind.startswith("list<"):
         if not isinstance(value, list):
             raise _wrong(where, "a list")
-        return [_value(kind[5:-1], item, f"{where}.{index}") for index, item in enumerate(value)]
-    fields = protocol.object_fields(kind)
+        return [_value(kind[5:-1], item, f"{where}.{index}", objects) for index, item in enumerate(value)]
+    fields = objects(kind)
     if fields is not None:
         if not isinstance(value, dict):
             raise _wrong(where, "an object")
-        return _fields(fields, value, f"{where}.")
+        return _fields(fields, value, f"{where}.", objects)
     return _scalar(kind, value, where)
 
 

@@ -11,6 +11,7 @@ from kmstool.api import protocol
 from kmstool.errors import InputError, KmsToolError
 from kmstool.server.call import Call, refuse
 
+_PEM, _RSA_BITS = "-----BEGIN PUBLIC KEY-----", 2048
 _SM2_FORMS = {"": "bare", "SM2": "bare", "SM2_C1C3C2_ASN1": "der"}
 
 
@@ -29,7 +30,11 @@ def _wrapped(public_key: str, algorithm: str, plaintext: bytes) -> bytes:
     from kmstool.crypto import formats, keys, pem, rsa  # noqa: PLC0415 - 10 ms, seldom wanted
     from kmstool.crypto.sm2 import encryption  # noqa: PLC0415 - 10 ms, seldom wanted
 
+    if _PEM not in public_key:
+        raise InputError("EncryptionPublicKey must be PEM")
     key = pem.read_public_key(public_key.encode())
+    if isinstance(key, keys.RsaPublicKey) and key.key.key_size != _RSA_BITS:
+        raise InputError(f"EncryptionPublicKey has {key.key.key_size} bits, RSA with {_RSA_BITS} and SM2 are possible")
     if algorithm in _SM2_FORMS and isinstance(key, keys.Sm2PublicKey):
         ciphertext = encryption.encrypt(key.key, plaintext)
         if _SM2_FORMS[algorithm] == "der":

@@ -10,7 +10,7 @@ from kmstool import words
 from kmstool.api import protocol
 from kmstool.server import blobs, wrapping
 from kmstool.server.actions import data_keys
-from kmstool.server.actions.parameters import choice
+from kmstool.server.actions.parameters import choice, description
 from kmstool.server.call import Call, binary, refuse
 from kmstool.server.tables import cmks
 
@@ -55,17 +55,16 @@ def generate_data_key(call: Call) -> dict[str, Any]:
     text = _context(call, "EncryptionContext")
     plaintext = secrets.token_bytes(_data_key_bytes(call))
     blob = cmks.seal(call, cmk, plaintext, text)
-    data_key_id = ""
+    # Its page limits the description, whether anything keeps it or not.
+    description(call, words.MAX_DATA_KEY_DESCRIPTION_BYTES)
+    kept = {}
     if hosted:
-        made = data_keys.host(call, cmk, blob, origin=words.GENERATED, byte_count=len(plaintext), context=text)
-        data_key_id = made.data_key_id
+        kept = data_keys.host(call, cmk, blob, origin=words.GENERATED, byte_count=len(plaintext), context=text)
     return {
         "KeyId": cmk.key_id,
         "Plaintext": wrapping.plaintext_field(call, plaintext),
         "CiphertextBlob": blob,
-        "DataKeyId": data_key_id,
-        "TagCode": 0,
-        "TagMsg": "",
+        **kept,
     }
 
 

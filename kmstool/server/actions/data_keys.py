@@ -23,14 +23,17 @@ from kmstool.server.tables.data_keys import DataKey
 _BLOB, _RAW = 1, 2
 
 
-def host(call: Call, cmk: Cmk, blob: str, *, origin: str, byte_count: int, context: str) -> DataKey:
-    """Keep a data key under the name, description and tags of the request; `blob` is it under `cmk`."""
+def host(call: Call, cmk: Cmk, blob: str, *, origin: str, byte_count: int, context: str) -> dict[str, Any]:
+    """Keep a data key under the name, description and tags of the request; `blob` is it under `cmk`.
+
+    Returns what the answer tells of that.
+    """
     name = _free_name(call, None)
-    text, given = description(call, words.MAX_DATA_KEY_DESCRIPTION_BYTES), tags(call)
+    text, new_tags = description(call, words.MAX_DATA_KEY_DESCRIPTION_BYTES), tags(call)
     _check_limit(call)
     data_key_id = identifiers.new(call.now)
     wrapped = call.vault.wrap(rows.identity(cmk.region, data_key_id, cmk.key_id), blob.encode())
-    made = DataKey(
+    data_key = DataKey(
         region=cmk.region,
         data_key_id=data_key_id,
         key_id=cmk.key_id,
@@ -43,11 +46,11 @@ def host(call: Call, cmk: Cmk, blob: str, *, origin: str, byte_count: int, conte
         deletion_date=0,
         context=context,
         wrapped=wrapped,
-        tags_digest=tag_rows.digest(given),
+        tags_digest=tag_rows.digest(new_tags.kept),
     )
-    rows.insert(call, made)
-    tag_rows.insert(call.db, data_key_id, given)
-    return made
+    rows.insert(call, data_key)
+    tag_rows.insert(call.db, data_key_id, new_tags.kept)
+    return {"DataKeyId": data_key_id, **new_tags.fields}
 
 
 def import_data_key(call: Call) -> dict[str, Any]:
@@ -56,8 +59,7 @@ def import_data_key(call: Call) -> dict[str, Any]:
     if kind not in (_BLOB, _RAW):
         raise refuse("InvalidParameterValue.InvalidType", f"ImportType is {kind}, 1 (blob) or 2 (bytes) are possible")
     cmk, blob, byte_count = _imported_blob(call) if kind == _BLOB else _imported_bytes(call)
-    made = host(call, cmk, blob, origin=words.EXTERNAL, byte_count=byte_count, context="")
-    return {"KeyId": cmk.key_id, "DataKeyId": made.data_key_id, "TagCode": 0, "TagMsg": "ok"}
+    return {"KeyId": cmk.key_id, **host(call, cmk, blob, origin=words.EXTERNAL, byte_count=byte_count, context="")}
 
 
 def describe_data_key(call: Call) -> dict[str, Any]:
@@ -184,7 +186,7 @@ def _bad_material(reason: str) -> KmsToolError:
 def _free_name(call: Call, owner: str | None) -> str:
     name: str = call.params.get("DataKeyName", "")
     if not data_key_rules.is_name(name):
-        raise refuse("InvalidParameterValue.InvalidDataKeyName", f"the data key name {name!r} is malformed or reserved")
+        raise refuse("InvalidParameterValue.InvalidDataKeyName", f"the data key name {name!r} is malformed")
     holder = rows.TABLE.holder(call, name)
     if holder not in (None, owner):
         raise refuse(

@@ -24,6 +24,7 @@ from kmstool.server.tables import cmks
 from kmstool.server.tables import tags as tag_rows
 
 _TYPE_EXTERNAL = 2
+_PRODUCTS = "kms-"
 _LISTED = (words.ENABLED, words.DISABLED, words.PENDING_IMPORT)
 
 
@@ -31,10 +32,10 @@ def create_key(call: Call) -> dict[str, Any]:
     """Make a key with fresh material, or one that waits for its import."""
     usage = call.params.get("KeyUsage") or words.SYMMETRIC
     kind = call.params.get("Type", 1)
-    alias = free_alias(call, cmks.TABLE)
+    alias = _new_alias(call)
     text = description(call, words.MAX_DESCRIPTION_BYTES)
     _check_offered(call, usage, kind)
-    given = tags(call)
+    new_tags = tags(call)
     if cmks.TABLE.count(call) >= words.MAX_CMKS:
         raise refuse("LimitExceeded.CmkLimitExceeded", f"the region has {words.MAX_CMKS:,} keys, the most there can be")
     external = kind == _TYPE_EXTERNAL
@@ -49,12 +50,12 @@ def create_key(call: Call) -> dict[str, Any]:
         owner=words.USER,
         created=call.now,
         version=0,
-        tags_digest=tag_rows.digest(given),
+        tags_digest=tag_rows.digest(new_tags.kept),
     )
     cmks.insert(call, cmk)
     if not external:
         cmks.add_version(call, cmk)
-    tag_rows.insert(call.db, cmk.key_id, given)
+    tag_rows.insert(call.db, cmk.key_id, new_tags.kept)
     return {
         "KeyId": cmk.key_id,
         "Alias": cmk.alias,
@@ -62,8 +63,7 @@ def create_key(call: Call) -> dict[str, Any]:
         "Description": cmk.description,
         "KeyState": cmk.state,
         "KeyUsage": cmk.usage,
-        "TagCode": 0,
-        "TagMsg": "ok",
+        **new_tags.fields,
         "HsmClusterId": "",
     }
 
@@ -108,6 +108,13 @@ def update_description(call: Call) -> dict[str, Any]:
     cmk = cmks.usable(call, call.params["KeyId"])
     cmks.update(call, replace(cmk, description=description(call, words.MAX_DESCRIPTION_BYTES)))
     return {}
+
+
+def _new_alias(call: Call) -> str:
+    # Only the page of CreateKey keeps the prefix for cloud products, not those of UpdateAlias and CreateWhiteBoxKey.
+    if call.params["Alias"].startswith(_PRODUCTS):
+        raise refuse("InvalidParameterValue.InvalidAlias", f"an alias with {_PRODUCTS} is kept for cloud products")
+    return free_alias(call, cmks.TABLE)
 
 
 def _check_offered(call: Call, usage: str, kind: int) -> None:

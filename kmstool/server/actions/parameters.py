@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from kmstool import words
 from kmstool.api import cmk_rules
@@ -12,6 +12,8 @@ from kmstool.server.tables import tags as tag_rows
 from kmstool.server.tables.sealed_rows import KeyTable
 
 Row = TypeVar("Row")
+
+_TAGS_REFUSED = 2
 
 
 def page(call: Call, rows: list[Row], default: int = words.PAGE) -> list[Row]:
@@ -70,13 +72,29 @@ def description(call: Call, max_bytes: int) -> str:
     return text
 
 
-def tags(call: Call) -> dict[str, str]:
-    """Return the tags of a new key by name."""
+class NewTags(NamedTuple):
+    """The tags that a new key gets, and what its answer tells of them: TagCode 0, or 2 where they were refused."""
+
+    kept: Mapping[str, str]
+    code: int
+    message: str
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of the answer."""
+        return {"TagCode": self.code, "TagMsg": self.message}
+
+
+def tags(call: Call) -> NewTags:
+    """Return the tags of a new key, which is made without any where they break the tag service's rules."""
     listed: list[dict[str, str]] = call.params.get("Tags", [])
     by_name = {tag["TagKey"]: tag["TagValue"] for tag in listed}
     if len(by_name) != len(listed):
         raise refuse("InvalidParameterValue.TagKeysDuplicated", "a tag key is given twice")
-    return by_name
+    if not by_name:
+        return NewTags({}, 0, "no tags to save")
+    fault = tag_rows.fault(by_name)
+    return NewTags(by_name, 0, "ok") if fault is None else NewTags({}, _TAGS_REFUSED, fault.message)
 
 
 def tagged(call: Call, key_id: str, digest: bytes) -> bool:
@@ -94,8 +112,8 @@ def tagged(call: Call, key_id: str, digest: bytes) -> bool:
 def free_alias(call: Call, table: KeyTable[Any], owner: str | None = None) -> str:
     """Return the alias that a key is to have; refuse one that another key than `owner` has."""
     alias: str = call.params["Alias"]
-    if not cmk_rules.is_alias(alias) or alias.startswith("kms-"):
-        raise refuse("InvalidParameterValue.InvalidAlias", f"the alias {alias!r} is malformed or reserved")
+    if not cmk_rules.is_alias(alias):
+        raise refuse("InvalidParameterValue.InvalidAlias", f"the alias {alias!r} is malformed")
     holder = table.holder(call, alias)
     if holder not in (None, owner):
         raise refuse("InvalidParameterValue.AliasAlreadyExists", f"the alias {alias!r} is taken by {holder}")

@@ -38,26 +38,22 @@ def create_key(call: Call) -> dict[str, Any]:
     algorithm = next((name for name in words.KEY_BYTES if name == call.params["Algorithm"]), None)
     if algorithm is None:
         raise invalid(call, f"the algorithm {call.params['Algorithm']!r} is not one of {', '.join(words.KEY_BYTES)}")
-    alias, text, given = (
-        free_alias(call, white_box_keys.TABLE),
-        description(call, words.MAX_DESCRIPTION_BYTES),
-        tags(call),
-    )
+    alias, text = free_alias(call, white_box_keys.TABLE), description(call, words.MAX_DESCRIPTION_BYTES)
+    new_tags = tags(call)
     count = white_box_keys.TABLE.count(call)
     if count >= words.MAX_WHITE_BOX_KEYS:
         raise refuse("LimitExceeded.KeyLimitExceeded", f"the region has {count} white-box keys, the most there are")
     place, key_id = call.region.name, identifiers.new(call.now)
     wrapped = white_box_keys.wrap(call, place, key_id, algorithm, white_box_keys.new_secret(algorithm))
-    digest = tag_rows.digest(given)
+    digest = tag_rows.digest(new_tags.kept)
     key = WhiteBoxKey(place, key_id, alias, text, words.ENABLED, algorithm, call.now, wrapped, digest)
     white_box_keys.insert(call, key)
-    tag_rows.insert(call.db, key_id, given)
+    tag_rows.insert(call.db, key_id, new_tags.kept)
     return {
         "EncryptKey": protocol.encode(white_box_keys.encrypt_key(call, key)),
         "DecryptKey": protocol.encode(white_box_keys.decrypt_key(call, key)),
         "KeyId": key_id,
-        "TagCode": 0,
-        "TagMsg": "ok",
+        **new_tags.fields,
     }
 
 

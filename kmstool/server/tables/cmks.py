@@ -11,6 +11,7 @@ from kmstool.api import cmk_rules
 from kmstool.server import blobs, materials, seals
 from kmstool.server.call import Call, Transaction, refuse
 from kmstool.server.regions import REGIONS
+from kmstool.server.tables import tags
 from kmstool.server.tables.sealed_rows import KeyTable
 
 UIN = 100000000001
@@ -52,10 +53,16 @@ TABLE = KeyTable(
     "cmk",
     Cmk,
     "key",
-    missing="ResourceUnavailable.CmkNotFound",
     allowed={"region": REGIONS, "state": words.STATES, "usage": words.USAGES.values()},
 )
-insert, update, load, newest_first = TABLE.insert, TABLE.update, TABLE.load, TABLE.newest_first
+insert, update, newest_first = TABLE.insert, TABLE.update, TABLE.newest_first
+
+
+def load(transaction: Transaction, key_id: str) -> Cmk:
+    """Return the key of this region, or refuse."""
+    return TABLE.load(
+        transaction, key_id, malformed="InvalidParameterValue.InvalidKeyId", missing="ResourceUnavailable.CmkNotFound"
+    )
 
 
 def usable(call: Call, key_id: str, action: str | None = None) -> Cmk:
@@ -124,7 +131,7 @@ def destroy(transaction: Transaction, key_id: str) -> None:
     """Destroy a key and all that belongs to it."""
     forget_material(transaction, key_id)
     transaction.db.execute("DELETE FROM import_parameters WHERE key_id = ?", (key_id,))
-    transaction.db.execute("DELETE FROM tag WHERE key_id = ?", (key_id,))
+    tags.remove(transaction.db, key_id)
     transaction.db.execute("DELETE FROM binding WHERE key_id = ?", (key_id,))
     TABLE.delete(transaction, key_id)
 

@@ -16,7 +16,7 @@ from kmstool.api import data_key_rules
 from kmstool.server import blobs
 from kmstool.server.call import Call, Transaction, refuse
 from kmstool.server.regions import REGIONS
-from kmstool.server.tables import cmks
+from kmstool.server.tables import cmks, tags
 from kmstool.server.tables.sealed_rows import KeyTable
 
 
@@ -45,16 +45,24 @@ TABLE = KeyTable(
     "data key",
     "data_key_id",
     {"region": REGIONS, "state": words.DATA_KEY_STATES},
-    "InvalidParameterValue.InvalidDataKeyId",
-    "ResourceUnavailable.DataKeyNotFound",
     "name",
 )
-insert, update, load, newest_first = TABLE.insert, TABLE.update, TABLE.load, TABLE.newest_first
+insert, update, newest_first = TABLE.insert, TABLE.update, TABLE.newest_first
 
 
 def identity(region: str, data_key_id: str, key_id: str) -> tuple[str, ...]:
     """Return what the vault binds a blob to."""
     return "data key", region, data_key_id, key_id
+
+
+def load(transaction: Transaction, data_key_id: str) -> DataKey:
+    """Return the data key of this region, or refuse."""
+    return TABLE.load(
+        transaction,
+        data_key_id,
+        malformed="InvalidParameterValue.InvalidDataKeyId",
+        missing="ResourceUnavailable.DataKeyNotFound",
+    )
 
 
 def usable(call: Call, data_key_id: str) -> DataKey:
@@ -78,7 +86,7 @@ def cmk_of(transaction: Transaction, data_key: DataKey) -> cmks.Cmk:
 
 def destroy(transaction: Transaction, data_key_id: str) -> None:
     """Destroy a data key and its tags; SQLite overwrites the bytes (`secure_delete`)."""
-    transaction.db.execute("DELETE FROM tag WHERE key_id = ?", (data_key_id,))
+    tags.remove(transaction.db, data_key_id)
     TABLE.delete(transaction, data_key_id)
 
 

@@ -105,22 +105,17 @@ class SealedTable(Generic[Row]):
 
 @dataclass(frozen=True)
 class KeyTable(SealedTable[Row]):
-    """A table of keys of some kind, each in a region and with a name that no other has there.
+    """A table of keys of some kind, each in a region and with a name that no other has there."""
 
-    `malformed` and `missing` are the codes for an id that is none, and for one that no key of the region has.
-    """
-
-    malformed: str = "InvalidParameterValue.InvalidKeyId"
-    missing: str = "ResourceNotFound"
     name_column: str = "alias"
 
-    def load(self, transaction: Transaction, row_id: str) -> Row:
-        """Return the row of an id in this region, or refuse."""
+    def load(self, transaction: Transaction, row_id: str, *, malformed: str, missing: str) -> Row:
+        """Return the row of an id in this region, or refuse with these codes an id that is none, or none of a row."""
         if not cmk_rules.is_key_id(row_id):
-            raise refuse(self.malformed, f"the {self.noun} id {row_id!r} is no UUID")
+            raise refuse(malformed, f"the {self.noun} id {row_id!r} is no UUID")
         row = self.find_here(transaction, row_id)
         if row is None:
-            raise refuse(self.missing, f"there is no {self.noun} {row_id} in {transaction.region.name}")
+            raise refuse(missing, f"there is no {self.noun} {row_id} in {transaction.region.name}")
         return row
 
     def find_here(self, transaction: Transaction, row_id: str) -> Row | None:

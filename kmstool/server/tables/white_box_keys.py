@@ -19,7 +19,7 @@ from kmstool.errors import InputError
 from kmstool.server import seals
 from kmstool.server.call import Call, Transaction, refuse
 from kmstool.server.regions import WHITE_BOX
-from kmstool.server.tables import cmks
+from kmstool.server.tables import cmks, tags
 from kmstool.server.tables.sealed_rows import KeyTable
 from kmstool.whitebox import binding, generator, key_file
 from kmstool.whitebox.block_ciphers import Direction
@@ -47,7 +47,7 @@ TABLE = KeyTable(
     "white-box key",
     allowed={"region": WHITE_BOX, "state": words.WHITE_BOX_STATES, "algorithm": words.CIPHERS},
 )
-insert, update, load, newest_first = TABLE.insert, TABLE.update, TABLE.load, TABLE.newest_first
+insert, update, newest_first = TABLE.insert, TABLE.update, TABLE.newest_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,11 @@ def wrap(transaction: Transaction, region: str, key_id: str, algorithm: words.Ci
     return transaction.vault.wrap(identity(region, key_id, algorithm), secret)
 
 
+def load(transaction: Transaction, key_id: str) -> WhiteBoxKey:
+    """Return the key of this region, or refuse."""
+    return TABLE.load(transaction, key_id, malformed="InvalidParameterValue.InvalidKeyId", missing="ResourceNotFound")
+
+
 def usable(call: Call, key_id: str) -> WhiteBoxKey:
     """Return the key if the action that was called is allowed on it (the table in `cmk_rules`)."""
     key = load(call, key_id)
@@ -85,7 +90,7 @@ def usable(call: Call, key_id: str) -> WhiteBoxKey:
 def destroy(transaction: Transaction, key: WhiteBoxKey) -> None:
     """Destroy a key and all that belongs to it; SQLite overwrites the bytes (`secure_delete`)."""
     transaction.db.execute("DELETE FROM device WHERE key_id = ?", (key.key_id,))
-    transaction.db.execute("DELETE FROM tag WHERE key_id = ?", (key.key_id,))
+    tags.remove(transaction.db, key.key_id)
     TABLE.delete(transaction, key.key_id)
     # Who can read tables can find the key in them.
     _tables.cache_clear()

@@ -1,4 +1,7 @@
-"""The services of API 3.0 that share the port's root: the KMS, and the stub of STS; a request names one by its version."""
+"""The services of API 3.0 that share the port's root: the KMS, the stub of STS, and the tag service.
+
+A request names one by its version, of which STS and the tag service have the same.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kmstool.api import protocol
+from kmstool.server import tag_service
 from kmstool.server.app import EmbeddedKms, writes
 from kmstool.server.call import refuse
 from kmstool.server.web import sts
@@ -14,14 +18,18 @@ from kmstool.server.web.claims import SignedCall
 
 
 class CurrentServices:
-    """The KMS of 2019 and STS, as `desk.Service`."""
+    """The KMS of 2019, STS and the tag service, as `desk.Service`."""
 
     def reads(self, call: SignedCall) -> bool:
         """Tell whether a call only reads."""
+        if _is_for_tags(call):
+            return not tag_service.writes(call.action)
         return call.version == protocol.VERSION and not writes(call.action, call.params)
 
     def perform(self, kms: EmbeddedKms, call: SignedCall) -> Mapping[str, Any]:
         """Perform an action of the service whose version is asked for."""
+        if _is_for_tags(call):
+            return {"Response": tag_service.call(kms, call.action, call.params)}
         if call.version == sts.VERSION:
             return {"Response": sts.call(kms, call.action, call.params, call.secret_id)}
         if call.version == protocol.VERSION:
@@ -32,3 +40,7 @@ class CurrentServices:
         """Return the object that refuses a call."""
         fields = {"Error": {"Code": code, "Message": message}, "RequestId": request_id or str(uuid.uuid4())}
         return {"Response": fields}
+
+
+def _is_for_tags(call: SignedCall) -> bool:
+    return call.version == tag_service.VERSION and call.action in tag_service.ACTIONS

@@ -15,6 +15,7 @@ from kmstool.cli.commands.whitebox.bundles import read_bundle, require_mac_optio
 from kmstool.cli.io import inputs, outputs
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
+from kmstool.words import Cipher
 
 if TYPE_CHECKING:
     from kmstool.whitebox.bundle import Bundle
@@ -38,7 +39,7 @@ class DecryptWords(outputs.Destination):
     raw: bool
     require_mac: bool
     sdk_lib: str | None
-    algorithm: words.Cipher | None
+    algorithm: Cipher | None
     file: str | None
 
 
