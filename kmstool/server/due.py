@@ -19,8 +19,9 @@ _ROTATION = "WHERE next_rotation > 0 AND next_rotation <= ?"
 _EXPIRY = (
     "WHERE valid_to > 0 AND valid_to <= ? AND NOT EXISTS (SELECT 1 FROM binding WHERE binding.key_id = cmk.key_id)"
 )
-_QUERIES = [
-    f"SELECT 1 FROM {table} {due} LIMIT 1"  # noqa: S608 - our own
+# One statement: each costs more than what it finds.
+_ANY = "SELECT " + " OR ".join(  # noqa: S608 - our own
+    f"EXISTS (SELECT 1 FROM {table} {due.replace('?', '?1')})"  # noqa: S608 - our own
     for table, due in (
         ("cmk", _DELETION),
         ("cmk", _ROTATION),
@@ -28,12 +29,12 @@ _QUERIES = [
         ("data_key", _DELETION),
         ("beta_key", _DELETION),
     )
-]
+)
 
 
 def is_due(transaction: Transaction) -> bool:
     """Tell whether anything is due, in any region."""
-    return any(transaction.db.execute(query, (transaction.now,)).fetchone() for query in _QUERIES)
+    return bool(transaction.db.execute(_ANY, (transaction.now,)).fetchone()[0])
 
 
 def settle(transaction: Transaction) -> None:

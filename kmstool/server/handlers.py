@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from kmstool.server.call import Action
 
@@ -22,9 +23,14 @@ class Handler:
     @property
     def run(self) -> Action:
         """The function, which is imported here."""
-        module, _, name = self.place.partition(":")
-        action: Action = getattr(importlib.import_module(f"kmstool.server.actions.{module}"), name)
-        return action
+        return _imported(self.place)
+
+
+@cache
+def _imported(place: str) -> Action:
+    module, _, name = place.partition(":")
+    action: Action = getattr(importlib.import_module(f"kmstool.server.actions.{module}"), name)
+    return action
 
 
 def load_all() -> None:

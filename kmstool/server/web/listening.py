@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -90,6 +91,9 @@ def serve(
             os.pwrite(lock, json.dumps(asdict(served)).encode(), 0)
             ready(actual)
 
+        # What is there by now stays for good: no collection of garbage need look at it again, and stop requests meanwhile.
+        gc.collect()
+        gc.freeze()
         try:
             asyncio.run(_until_stopped(server, host, port, announce, listener, context))
         except OSError as error:
