@@ -4,7 +4,7 @@ _kmstool_command() {
   commands=() options=() valued=()
   case $1 in
     kmstool)
-      commands=(api asymmetric auth data-key decrypt digest doctor encrypt envelope exec fingerprint import-material init key local material profile public-key random reencrypt sign verify whitebox)
+      commands=(api asymmetric auth data-key decrypt digest doctor encrypt envelope exec fingerprint import-material init key local material profile public-key random reencrypt rotate sign verify whitebox)
       options=(-V --version -h --help)
       ;;
     'kmstool api')
@@ -347,6 +347,28 @@ _kmstool_command() {
       options=(--to --context --to-context -o --out --force -h --help)
       valued=(--to --context --to-context -o --out)
       ;;
+    'kmstool rotate')
+      commands=(apply finish plan rollback status)
+      options=(-h --help)
+      ;;
+    'kmstool rotate apply')
+      options=(--rate --workers --shard --verify -h --help)
+      valued=(--rate --workers --shard --verify)
+      ;;
+    'kmstool rotate finish')
+      options=(-h --help)
+      ;;
+    'kmstool rotate plan')
+      options=(--from --to -o --out --force --base64 --context --contexts --manifest --include --exclude --asymmetric --hard-links --no-probe -h --help)
+      valued=(--from --to -o --out --context --contexts --manifest --include --exclude --asymmetric)
+      ;;
+    'kmstool rotate rollback')
+      options=(-h --help)
+      ;;
+    'kmstool rotate status')
+      options=(--html --watch --merge -h --help)
+      valued=(--html --merge)
+      ;;
     'kmstool sign')
       options=(--key --algorithm --digest --message-type --id --raw -o --out --force -h --help)
       valued=(--key --algorithm --digest --message-type --id -o --out)
@@ -516,6 +538,12 @@ _kmstool_place() {
     'kmstool reencrypt -o') source='file' ;;
     'kmstool reencrypt --out') source='file' ;;
     'kmstool reencrypt #0') source='file' ;;
+    'kmstool rotate plan -o') source='file' ;;
+    'kmstool rotate plan --out') source='file' ;;
+    'kmstool rotate plan --contexts') source='file' ;;
+    'kmstool rotate plan --manifest') source='file' ;;
+    'kmstool rotate status --html') source='file' ;;
+    'kmstool rotate status --merge') source='file' ;;
     'kmstool sign --digest') words=(auto never always) ;;
     'kmstool sign --message-type') words=(raw digest) ;;
     'kmstool sign -o') source='file' ;;

@@ -26,6 +26,7 @@ function __kmstool_command --no-scope-shadowing
                 'public-key'\t'Print the public key of an asymmetric key.' \
                 'random'\t'Print random bytes made by KMS.' \
                 'reencrypt'\t'Move a blob to a newer or other key.' \
+                'rotate'\t'Move ciphertexts in files to another key.' \
                 'sign'\t'Sign a file or stdin with a key in KMS.' \
                 'verify'\t'Check a signature over a file or stdin.' \
                 'whitebox'\t'Encrypt in KMS for programs that decrypt without it.'
@@ -794,6 +795,66 @@ function __kmstool_command --no-scope-shadowing
                 '--to-context' \
                 '-o' \
                 '--out'
+        case 'kmstool rotate'
+            set commands 'apply'\t'Do what a plan says, or go on with it.' \
+                'finish'\t'Forget how to roll back, when all has moved.' \
+                'plan'\t'Look for what is under a key, and change nothing.' \
+                'rollback'\t'Put the old ciphertexts back.' \
+                'status'\t'Show how far a plan is.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool rotate apply'
+            set options '--rate'\t'Calls a second of each action. Default: 80 % of its quota.' \
+                '--workers'\t'Calls that are on their way at once.' \
+                '--shard'\t'Do the I-th of N shares; auto/N in Kubernetes and Slurm.' \
+                '--verify'\t'Which new ciphertexts are compared with the old ones, in memory, before they are written.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--rate' \
+                '--workers' \
+                '--shard' \
+                '--verify'
+        case 'kmstool rotate finish'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool rotate plan'
+            set options '--from'\t'Key that the ciphertexts are under.' \
+                '--to'\t'Key to move them to. Default: its newest version.' \
+                '-o'\t'Write the plan here.' \
+                '--out'\t'Write the plan here.' \
+                '--force'\t'Replace an existing plan.' \
+                '--base64'\t'Find blobs in base64 once more, as in a Kubernetes Secret.' \
+                '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--contexts'\t'TOML of globs and the contexts of the blobs in such files.' \
+                '--manifest'\t'JSON Lines with id, blob and context; repeatable.' \
+                '--include'\t'Look into such files only; repeatable.' \
+                '--exclude'\t'Do not look into such files; repeatable.' \
+                '--asymmetric'\t'Such files are RSA or SM2 ciphertexts; repeatable.' \
+                '--hard-links'\t'Replace files with several names too: the others stay as they are.' \
+                '--no-probe'\t'Do not ask KMS where each blob stands.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--from' \
+                '--to' \
+                '-o' \
+                '--out' \
+                '--context' \
+                '--contexts' \
+                '--manifest' \
+                '--include' \
+                '--exclude' \
+                '--asymmetric'
+        case 'kmstool rotate rollback'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool rotate status'
+            set options '--html'\t'Write a page for a browser here.' \
+                '--watch'\t'Show it again until all is done.' \
+                '--merge'\t'Count this journal of another machine too; repeatable.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--html' \
+                '--merge'
         case 'kmstool sign'
             set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
                 '--algorithm'\t'Signature algorithm; else the key\'s first.' \
@@ -1255,6 +1316,18 @@ function __kmstool_place --no-scope-shadowing
         case 'kmstool reencrypt --out'
             set source 'file'
         case 'kmstool reencrypt #0'
+            set source 'file'
+        case 'kmstool rotate plan -o'
+            set source 'file'
+        case 'kmstool rotate plan --out'
+            set source 'file'
+        case 'kmstool rotate plan --contexts'
+            set source 'file'
+        case 'kmstool rotate plan --manifest'
+            set source 'file'
+        case 'kmstool rotate status --html'
+            set source 'file'
+        case 'kmstool rotate status --merge'
             set source 'file'
         case 'kmstool sign --digest'
             set words 'auto' \

@@ -9,6 +9,7 @@ chooses its input.
 import ast
 import importlib
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,6 +22,7 @@ import pytest
 from kmstool import byok, documents
 from kmstool.api import cmk_rules, context, protocol, tc3
 from kmstool.cli import messages, options, params
+from kmstool.cli.commands.rotate import words as rotation_words
 from kmstool.cli.io import replace_process, times
 from kmstool.crypto import der, ecdsa, formats, keys, pem
 from kmstool.crypto.sm2.keys import PrivateKey as Sm2Key
@@ -38,6 +40,7 @@ from kmstool.server.beta import blobs as beta_blobs
 from kmstool.server.seed import toml
 from kmstool.server.web import bodies, http, parameters
 from kmstool.whitebox import binding, key_file
+from kmstool.workflows.rotation import plan_files, scanning
 
 PACKAGE = Path(__file__).parent.parent / "kmstool"
 SIZES = (1_000, 10_000, 40_000, 100_000)
@@ -96,6 +99,12 @@ EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
     ("cli/generated/completion.py", "_FILE"): Own("the program's own help texts"),
     ("cli/generated/completion.py", "_zsh_escape"): Own("the program's own help texts"),
     ("cli/generated/man.py", "_paragraphs"): Own("the program's own help texts"),
+    ("cli/commands/rotate/words.py", "_SHARD"): Foreign(("1/1", "auto/", "9")),
+    ("cli/commands/rotate/words.py", "_SAMPLE"): Foreign(("sample:", "9")),
+    ("workflows/rotation/plan_files.py", "_DIGEST"): Foreign(("0a",)),
+    ("workflows/rotation/plan_files.py", "_ID"): Foreign(("0a",)),
+    ("workflows/rotation/tokens.py", "_BLOB"): Foreign(("QUJD", "-k-", "A-k-", "==-k-", "a=")),
+    ("workflows/rotation/tokens.py", "_BASE64"): Foreign(("QUJDQUJD", "==", "A=")),
     ("cli/params.py", "_RANGE"): Foreign(("123-456",)),
     ("cli/io/times.py", "_DURATION"): Foreign(("123d",)),
     ("cli/io/times.py", "_SECONDS"): Foreign(("1234567890",)),
@@ -337,6 +346,19 @@ A_KEY = {
     "SM2": keys.Sm2PublicKey(Sm2Key.generate().public_key),
     "EC_P384": keys.EcPublicKey(ecdsa.generate("EC_P384").public_key()),
 }
+
+
+def _plan(text: str) -> object:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(text.encode())
+        file.flush()
+        return plan_files.read_plan(Path(file.name))
+
+
+def _manifest(text: str) -> object:
+    return scanning._manifest_item(Path("m"), 1, text.encode(), 0)
+
+
 HEAD = "POST / HTTP/1.1\r\nhost: a\r\n"
 ENVELOPE = "KTE1" + "\0" * 12
 Reader = Callable[[str], object]
@@ -386,6 +408,9 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
     "ends": (times.End.parse, ("",), ("8d",)),
     "ranges": (params.ByteRange.parse, ("", "0-"), ("1-", "1")),
     "files of public keys": (params.PublicKeyFile.parse, ("", "a:", "a:b="), ("a:", "b=", "/")),
+    "plans": (_plan, ("", "{", '{"format": "kmstool-plan-1", "files": ['), ('{"a":1},', "[", '"path":"a",')),
+    "lines of manifests": (_manifest, ("", '{"blob": "'), ("a-k-", "QUJD", '{"blob":', "[")),
+    "shards": (rotation_words.parse_shard, ("", "1/"), ("1", "auto/")),
     "pairs": (lambda t: params.parse_pairs([t], "tag", "--tag"), ("", "a="), ("a=b",)),
     "endpoints": (endpoint.Endpoint.parse, ("", "https://", "http://a@"), ("a@", "a.b", "//", "[::1]", "%41")),
     "proxies": (endpoint.Proxy.parse, ("", "http://"), ("a@", "a:b@", "[::1]", "%41")),
@@ -465,6 +490,9 @@ def test_parsers_take_linear_time(name: str, tmp_path: Path, monkeypatch: pytest
 # Calls of parsers of others, by file: what above reads it, or why nobody else chooses what is read.
 CALLS = {
     "cli/commands/api.py": "the user's own request, up to 10 MiB; JSON is read in linear time, and its nesting is an error there",
+    "workflows/rotation/plan_files.py": "plans",
+    "workflows/rotation/scanning.py": "lines of manifests",
+    "workflows/rotation/journal.py": "a row of the journal's own",
     "documents.py": "documents",
     "envelope/manifest.py": "manifests",
     "envelope/stanzas.py": "stanza contexts",

@@ -53,6 +53,7 @@ COMMANDS = {
     "public-key": ("kmstool.cli.commands.public_key:public_key", "Print the public key of an asymmetric key."),
     "random": ("kmstool.cli.commands.random:random", "Print random bytes made by KMS."),
     "reencrypt": ("kmstool.cli.commands.reencrypt:reencrypt", "Move a blob to a newer or other key."),
+    "rotate": ("kmstool.cli.commands.rotate.group:rotate", "Move ciphertexts in files to another key."),
     "sign": ("kmstool.cli.commands.sign:sign", "Sign a file or stdin with a key in KMS."),
     "verify": ("kmstool.cli.commands.verify:verify", "Check a signature over a file or stdin."),
     "whitebox": (

@@ -17,12 +17,12 @@ _WAIT_SECONDS = 0.5
 
 
 @contextmanager
-def bar(console: Console, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Give a function to call with each number of bytes done; `total` is None where it is not known."""
+def bar(console: Console, title: str, total: int | None, *, of_bytes: bool = True) -> Iterator[Callable[[int], None]]:
+    """Give a function to call with each number of bytes, or else of items, done; `total` is None if it is not known."""
     if console.settings.quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
-    shown = _Bar(title, total, no_color=console.settings.no_color)
+    shown = _Bar(title, total, of_bytes=of_bytes, no_color=console.settings.no_color)
     try:
         yield shown.advance
     finally:
@@ -30,7 +30,8 @@ def bar(console: Console, title: str, total: int | None) -> Iterator[Callable[[i
 
 
 class _Bar:
-    def __init__(self, title: str, total: int | None, *, no_color: bool) -> None:
+    def __init__(self, title: str, total: int | None, *, of_bytes: bool, no_color: bool) -> None:
+        self._of_bytes = of_bytes
         self._title, self._total, self._no_color = title, total, no_color
         self._begun, self._done = time.monotonic(), 0
         self._progress: Any = None
@@ -52,6 +53,7 @@ class _Bar:
         from rich.progress import (
             BarColumn,
             DownloadColumn,
+            MofNCompleteColumn,
             Progress,
             TextColumn,
             TimeRemainingColumn,
@@ -61,8 +63,11 @@ class _Bar:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            DownloadColumn(binary_units=True),
-            TransferSpeedColumn(),
+            *(
+                (DownloadColumn(binary_units=True), TransferSpeedColumn())
+                if self._of_bytes
+                else (MofNCompleteColumn(),)
+            ),
             TimeRemainingColumn(),
             console=Console(stderr=True, no_color=self._no_color or None),
             transient=True,

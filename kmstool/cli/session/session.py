@@ -49,6 +49,7 @@ class Session(Prompts):
         """Whether the command is through, well or not."""
         self.shield = False
         self.served_local = False
+        self._rate: tuple[float | None, float] | None = None
 
     @cached_property
     def environment(self) -> Environment:
@@ -60,6 +61,7 @@ class Session(Prompts):
     @cached_property
     def connections(self) -> Connections:
         """What this run reaches, as the options say that were given until now."""
+        from kmstool.kms.transport.limiter import Rate
         from kmstool.workflows.connections import Connections, ConnectOptions
 
         settings = self.settings
@@ -71,12 +73,17 @@ class Session(Prompts):
             timeout=settings.timeout,
             retries=settings.retries,
             max_wait=settings.max_wait,
+            rate=Rate(*self._rate) if self._rate else None,
             dry_run=settings.dry_run,
         )
         trace = self.warn if settings.verbose or settings.debug else None
         return Connections(
             self.environment, options, ask_passphrase=self.passphrase_of, trace=trace, wrap=self._wrapped
         )
+
+    def set_rate(self, per_second: float | None, share: float = 1.0) -> None:
+        """Say how fast this run may call, before its first call, and which share of the quota is its own."""
+        self._rate = per_second, share
 
     @property
     def used_local(self) -> bool:

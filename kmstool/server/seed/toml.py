@@ -26,14 +26,14 @@ _CLOSING = {
 }
 
 
-def parse(text: str) -> Mapping[str, Any]:
-    """Return the tables of a seed file; raise `InputError` for what is no TOML, or has keys of very many parts."""
+def parse(text: str, name: str = "the seed file") -> Mapping[str, Any]:
+    """Return the tables of a file that errors call by `name`; raise `InputError` for what is no TOML, or has keys of very many parts."""
     if any(line.count(".") > _MAX_DOTS_A_LINE for line in _outside_strings(text).split("\n")):
-        raise InputError("the seed file has a key of too many parts")
+        raise InputError(f"{name} has a key of too many parts")
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"the seed file is not TOML: {error}") from error
+        raise InputError(f"{name} is not TOML: {error}") from error
 
 
 def _outside_strings(text: str) -> str:

@@ -1,0 +1,79 @@
+"""`kmstool rotate apply`: do what a plan says, or go on with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.rotate import words
+from kmstool.cli.io import outputs, progress
+from kmstool.cli.session.session import Session, takes
+from kmstool.errors import DryRunDone, KmsToolError
+
+if TYPE_CHECKING:
+    from kmstool.workflows.rotation.applying import Progress
+
+
+@dataclass(frozen=True)
+class ApplyWords:
+    """Which plan is done, and at which pace."""
+
+    plan: str
+    rate: float | None
+    workers: int
+    shard: words.Shard | None
+    verify: int
+
+
+@click.command(cls=options.Command, example="kmstool rotate apply plan.json")
+@words.pace_options
+@click.option("--verify", type=words.VERIFY, default="all", show_default=True, metavar="all|sample:N|none",
+              help="Which new ciphertexts are compared with the old ones, in memory, before they are written.")  # fmt: skip
+@words.plan_argument
+@takes(ApplyWords)
+def apply(session: Session, wanted: ApplyWords) -> None:
+    """Do what a plan says, or go on with it.
+
+    Each file is replaced at once, when the new content is in the journal beside the plan:
+    whatever happens, the same command goes on, and nothing is moved twice. A file that
+    somebody changed since the plan stays as it is and is reported.
+    """
+    from kmstool.workflows.rotation.applying import ApplyOptions, in_shard
+    from kmstool.workflows.rotation.jobs import apply_rotation
+
+    plan, path = words.read_named_plan(wanted.plan)
+    share = [file for file in plan.files if in_shard(file.path, wanted.shard)]
+    total = sum(len(file.items) for file in share)
+    if session.settings.dry_run:
+        session.note(f"{total:,} items in {len(share):,} files would be moved")
+        raise DryRunDone
+    session.set_rate(wanted.rate, 1 / wanted.shard[1] if wanted.shard else 1.0)
+    how = ApplyOptions(workers=wanted.workers, verify_every=wanted.verify, shard=wanted.shard)
+    count = 0
+    with progress.bar(session, "moving", total, of_bytes=False) as advance:
+
+        def done(items: int) -> None:
+            nonlocal count
+            count += items
+            session.deadline.renew()
+            advance(items)
+
+        try:
+            result = apply_rotation(session.connections, plan, path, how, warn=session.warn, done=done)
+        except (KeyboardInterrupt, KmsToolError):
+            session.warn(f"stopped: {count:,} of {total:,} items are done; the same command goes on")
+            raise
+    _print(session, result, total)
+
+
+def _print(session: Session, result: Progress, total: int) -> None:
+    answer = {"Items": total, "Moved": result.items, "Files": result.files, "DoneBefore": result.before}
+
+    def text() -> None:
+        before = f", and {result.before:,} files were done before" if result.before else ""
+        session.note(f"{result.items:,} items in {result.files:,} files were moved{before}")
+
+    outputs.answer(session, answer, text)

@@ -1,0 +1,32 @@
+"""`kmstool rotate finish`: forget how to roll back, when all has moved."""
+
+from __future__ import annotations
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.rotate import words
+from kmstool.cli.commands.rotate.rollback import PlanName
+from kmstool.cli.io import outputs
+from kmstool.cli.session.session import Session, takes
+from kmstool.errors import DryRunDone
+
+
+@click.command(cls=options.Command, example="kmstool rotate finish plan.json")
+@words.plan_argument
+@takes(PlanName)
+def finish(session: Session, wanted: PlanName) -> None:
+    """Forget how to roll back, when all has moved.
+
+    Looks through the folders of the plan once more: if anything is left on the old key,
+    it is listed and nothing is forgotten.
+    """
+    from kmstool.workflows.rotation.jobs import finish_rotation
+
+    plan, path = words.read_named_plan(wanted.plan)
+    if session.settings.dry_run:
+        session.note("the journal would be removed if nothing is left on the old key")
+        raise DryRunDone
+    session.confirm("a rollback will not be possible any more")
+    files = finish_rotation(session.connections, plan, path, warn=session.warn)
+    outputs.answer(session, {"Files": files}, lambda: session.note(f"{files:,} files have moved; the plan is done"))

@@ -1,0 +1,41 @@
+"""`kmstool rotate rollback`: put the old ciphertexts back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.rotate import words
+from kmstool.cli.io import outputs
+from kmstool.cli.session.session import Session, takes
+from kmstool.errors import DryRunDone
+
+
+@dataclass(frozen=True)
+class PlanName:
+    """Which plan."""
+
+    plan: str
+
+
+@click.command(cls=options.Command, example="kmstool rotate rollback plan.json")
+@words.plan_argument
+@takes(PlanName)
+def rollback(session: Session, wanted: PlanName) -> None:
+    """Put the old ciphertexts back.
+
+    Where the new ones still stand, byte for byte, and without any call to KMS. Files that
+    somebody changed since stay as they are and are reported.
+    """
+    from kmstool.workflows.rotation.undoing import roll_back
+
+    plan, path = words.read_named_plan(wanted.plan)
+    if session.settings.dry_run:
+        session.note("the old ciphertexts would be put back")
+        raise DryRunDone
+    session.confirm("the old ciphertexts will be put back")
+    undone = roll_back(plan, path, session.warn)
+    answer = {"Files": undone.files, "HadIt": undone.had_it}
+    outputs.answer(session, answer, lambda: session.note(f"{undone.files:,} files have their old content again"))

@@ -1,0 +1,83 @@
+"""`kmstool rotate status`: show how far a plan is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.commands.rotate import words
+from kmstool.cli.io import outputs
+from kmstool.cli.session.session import Session, takes
+
+if TYPE_CHECKING:
+    from kmstool.workflows.rotation.plan import Plan
+    from kmstool.workflows.rotation.status import Status
+
+_WATCH_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class StatusWords:
+    """Which plan, which journals besides its own, and in which form."""
+
+    plan: str
+    html: str | None
+    watch: bool
+    merge: tuple[str, ...]
+
+
+@click.command(cls=options.Command, example="kmstool rotate status plan.json")
+@options.file_option("--html", help="Write a page for a browser here.")
+@click.option("--watch", is_flag=True, help="Show it again until all is done.")
+@click.option("--merge", multiple=True, metavar="FILE", help="Count this journal of another machine too; repeatable.")
+@words.plan_argument
+@takes(StatusWords)
+def status(session: Session, wanted: StatusWords) -> None:
+    """Show how far a plan is.
+
+    What is done, left and failed, with reasons, and the rate of the last minute. The
+    journals of shards beside the plan are counted together.
+    """
+    plan, path = words.read_named_plan(wanted.plan)
+    while True:
+        found = _status(plan, path, wanted.merge)
+        if wanted.html is not None:
+            from kmstool.workflows.rotation.status import page
+
+            outputs.write(session, page(found).encode(), wanted.html, force=True)
+        outputs.answer(session, found.answer(), lambda: _print(found))  # noqa: B023 - it is called at once
+        if not wanted.watch or not found.left:
+            return
+        time.sleep(_WATCH_SECONDS)
+
+
+def _status(plan: Plan, path: Path, merged: tuple[str, ...]) -> Status:
+    from kmstool.workflows.rotation.journal import journals_of
+    from kmstool.workflows.rotation.status import read_status
+
+    return read_status(plan, [*journals_of(path), *map(Path, merged)])
+
+
+def _print(found: Status) -> None:
+    left = "-" if found.seconds_left is None else f"{found.seconds_left:,.0f} s"
+    outputs.fields(
+        {
+            "from": found.plan.from_key,
+            "to": found.plan.to_key,
+            "items": f"{found.plan.items:,} in {len(found.plan.files):,} files",
+            "done": f"{found.done:,}",
+            "left": f"{found.left:,}",
+            "failed": f"{found.failed:,}",
+            "rolled back": f"{found.rolled_back:,}",
+            "left out": f"{len(found.plan.left_out):,}",
+            "rate": f"{found.per_second:,.1f} items a second",
+            "time left": left,
+        }
+    )
+    for name, fault in found.faults.items():
+        print(f"{name}: {fault}")
