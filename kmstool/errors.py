@@ -33,6 +33,7 @@ class Reason(Enum):
     DEVICE_UNNAMED = auto()  # characters
     DEVICES_CHANGED = auto()  # key
     DIGEST_SIZE = auto()  # digest
+    ENVELOPE_CONTEXT = auto()
     FILE_EXISTS = auto()
     FINGERPRINT_LIST_MALFORMED = auto()
     FINGERPRINT_MALFORMED = auto()

@@ -29,6 +29,7 @@ import kmstool
 from kmstool import errors, words
 from kmstool.api import protocol
 from kmstool.cli import main, options, params
+from kmstool.cli.commands.rotate import words as rotation_words
 from kmstool.cli.lazy import LazyGroup
 from tests.conftest import unable
 
@@ -298,7 +299,7 @@ def value_type(param: click.Parameter, module: ModuleType, annotation: str) -> s
     if param.multiple and isinstance(param, click.Option) and param.metavar == "K=V":
         return "Mapping[str, str]"
     names = {params.KEY: "KeyAddress", params.END: "times.End", params.RANGE: "ByteRange"}
-    names |= {params.PUBLIC_KEY: "PublicKeyFile"}
+    names |= {params.PUBLIC_KEY: "PublicKeyFile", rotation_words.SHARD: "words.Shard", rotation_words.VERIFY: "int"}
     kinds = {click.types.BoolParamType: "bool", click.types.IntParamType: "int", click.IntRange: "int"}
     kinds |= {options.NumberRange: "float"}
     name = names.get(param.type) or kinds.get(type(param.type), "str")
@@ -313,7 +314,7 @@ def value_type(param: click.Parameter, module: ModuleType, annotation: str) -> s
     return name if is_there else f"{name} | None"
 
 
-@pytest.mark.parametrize("path", [path for path in LEAVES if path.split()[1] != "envelope"])
+@pytest.mark.parametrize("path", LEAVES)
 def test_options_have_the_types_that_click_gives_them(path: str) -> None:
     """The type checker believes the annotations; only this test knows what click makes of the words."""
     command = LEAVES[path]

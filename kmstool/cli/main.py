@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import itertools
 import os
 import signal
 import sys
 import warnings
 from types import FrameType
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 import click
 
@@ -20,8 +19,8 @@ from kmstool.cli.console import LOCAL_NOTE
 from kmstool.cli.lazy import LazyGroup
 from kmstool.cli.messages import say
 from kmstool.cli.session.session import Session
+from kmstool.cli.streams import prepare_streams
 from kmstool.errors import ArgumentError, DryRunDone, InputError, KmsToolError, MountWarning, OutputError, UsageError
-from kmstool.system.descriptors import Output, UnbufferedWriter
 
 COMMANDS = {
     "api": ("kmstool.cli.commands.api:api", "Call any action of the KMS API."),
@@ -103,7 +102,7 @@ def command_line() -> int:
 def _ended(session: Session) -> int:
     """Run the command and return its exit code; only signals are raised."""
     try:
-        _prepare_streams()
+        prepare_streams()
         _prepare_signals(session)
         with warnings.catch_warnings(), root.make_context("kmstool", sys.argv[1:], obj=session) as ctx:
             _prepare_warnings(session)
@@ -111,6 +110,9 @@ def _ended(session: Session) -> int:
         sys.stdout.flush()
         session.finish()
     except DryRunDone:
+        with contextlib.suppress(OSError):
+            # What would be changed comes first.
+            sys.stdout.flush()
         session.note("dry run, nothing was changed")
         return _flushed(session)
     except click.exceptions.Exit as end:
@@ -235,36 +237,6 @@ def _without_stdout(exit_code: int) -> int:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return exit_code
-
-
-def _prepare_streams() -> None:
-    """Make sure that the three standard descriptors are open, and that no text is too foreign for them.
-
-    A closed one would be taken by the next file that is opened, and messages written into
-    that. In its place comes one that fails as a closed one does; messages may be lost.
-    """
-    for number, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, mode)
-    sys.stdin = sys.stdin or os.fdopen(0, "r", closefd=False)
-    # Those of a test or of a program that imports this one stay.
-    if sys.stdout is sys.__stdout__:
-        sys.stdout = _text_output(sys.__stdout__, 1)
-    if sys.stderr is sys.__stderr__:
-        sys.stderr = _text_output(sys.__stderr__, 2)
-
-
-def _text_output(stream: TextIO | None, descriptor: int) -> TextIO:
-    """Return a text stream that waits where Python's own gives up, with the settings of that."""
-    if not isinstance(stream, io.TextIOWrapper):
-        return io.TextIOWrapper(io.BufferedWriter(Output(descriptor)), errors="backslashreplace")
-    stream.flush()
-    # Who wants no buffer (PYTHONUNBUFFERED) has the order of what comes by both streams from that.
-    kind = UnbufferedWriter if stream.write_through else io.BufferedWriter
-    buffer, settings = kind(Output(descriptor)), (stream.line_buffering, stream.write_through)
-    return io.TextIOWrapper(buffer, stream.encoding, "backslashreplace", None, *settings)
 
 
 def _prepare_warnings(session: Session) -> None:

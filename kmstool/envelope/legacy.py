@@ -15,6 +15,7 @@ from kmstool.errors import InputError, Reason
 MAX_BYTES = 2**30
 """Of a file, in base64 or not: its data and its plaintext are all held in memory."""
 
+Cipher = Literal["aes", "sm4"]
 TrailingZeros = Literal["keep", "strip-block", "refuse"]
 
 
@@ -23,7 +24,7 @@ def decode(data: bytes) -> bytes:
     return formats.read_base64(data, "the legacy data", reason=Reason.LEGACY_NOT_BASE64)
 
 
-def decrypt(cipher: Literal["aes", "sm4"], dek: bytes, data: bytes, trailing_zeros: TrailingZeros) -> bytes:
+def decrypt(cipher: Cipher, dek: bytes, data: bytes, trailing_zeros: TrailingZeros) -> bytes:
     """Return the plaintext. Whether it was altered cannot be told.
 
     Raises `InputError` for data that cannot be the sample's, and for zeros at the end unless

@@ -23,7 +23,7 @@ from kmstool.envelope.recipients import Identity, Recipient, WrappedDek, unlock,
 from kmstool.envelope.sealing import Source
 from kmstool.envelope.stanzas import parse_context
 from kmstool.envelope.workers import Progress, Write
-from kmstool.errors import InputError, IntegrityError
+from kmstool.errors import InputError, IntegrityError, Reason
 from kmstool.system import mounts
 from kmstool.workflows.changes import Changes
 from kmstool.workflows.sources import EnvelopeInput, opened_envelope, opened_source
@@ -211,7 +211,7 @@ def _unlocked(opened: EnvelopeInput, identities: Identities, context: Mapping[st
     """Return the payload's keys, after comparing the context with what is expected."""
     head = opened.envelope.header
     if context and parse_context(head.prologue.context) != context:
-        raise IntegrityError("the envelope has another context")
+        raise IntegrityError("the envelope has another context", reason=Reason.ENVELOPE_CONTEXT)
     everyone = identities() if callable(identities) else identities
     return unlock(head, opened.envelope.floe_header, everyone)[0]
 

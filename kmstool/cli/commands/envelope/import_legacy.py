@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +17,7 @@ from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
-    from kmstool.envelope.legacy import TrailingZeros
+    from kmstool.envelope.legacy import Cipher, TrailingZeros
 
 SCHEMES = ("tencent-sample-ecb",)
 
@@ -28,7 +28,7 @@ class LegacyWords(outputs.Destination):
 
     scheme: str
     blob: str
-    cipher: Literal["aes", "sm4"]
+    cipher: Cipher
     raw: bool
     trailing_zeros: TrailingZeros
     keys: tuple[KeyAddress, ...]

@@ -6,6 +6,7 @@ import click
 
 from kmstool.cli import envelope_files, envelope_folders, options, recipients
 from kmstool.cli.commands.envelope import folders
+from kmstool.cli.commands.envelope.folders import OpeningWords
 from kmstool.cli.io import outputs, progress
 from kmstool.cli.params import KEY
 from kmstool.cli.session.session import Session, takes
@@ -20,8 +21,8 @@ from kmstool.cli.session.session import Session, takes
 @click.option("-r", "--recursive", is_flag=True, help="FILE is a folder; every envelope in it is checked.")
 @folders.opening_options
 @options.input_argument
-@takes(folders.OpeningWords)
-def verify(session: Session, wanted: folders.OpeningWords) -> None:
+@takes(OpeningWords)
+def verify(session: Session, wanted: OpeningWords) -> None:
     """Check that an envelope is whole and unaltered.
 
     Everything is opened and authenticated, and nothing is written. Of a folder, every file
