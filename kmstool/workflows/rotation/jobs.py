@@ -8,10 +8,11 @@ from pathlib import Path
 
 from kmstool.api.cmk_rules import KeyAddress
 from kmstool.errors import InputError, NotFoundError
+from kmstool.words import OAEP_SHA_256, EncryptionAlgorithm
 from kmstool.workflows.connections import Connections, KeyPlace
 from kmstool.workflows.rotation.applying import Applier, ApplyOptions, Progress
 from kmstool.workflows.rotation.journal import journal_path, locked_journal
-from kmstool.workflows.rotation.moving import AsymmetricMover, KeyMover, Mover, RsaAlgorithm
+from kmstool.workflows.rotation.moving import AsymmetricMover, KeyMover, Mover
 from kmstool.workflows.rotation.plan import Kind, Plan, PlannedFile, ScanOptions
 from kmstool.workflows.rotation.planning import WORKERS, PlanRequest, make_plan
 from kmstool.workflows.rotation.undoing import finish
@@ -66,7 +67,7 @@ def apply_rotation(
     path: Path,
     options: ApplyOptions | None = None,
     *,
-    algorithm: RsaAlgorithm = "RSAES_OAEP_SHA_256",
+    algorithm: EncryptionAlgorithm = OAEP_SHA_256,
     warn: Callable[[str], None] = ignore_message,
     done: Callable[[int], None] = ignore_count,
 ) -> Progress:
@@ -104,7 +105,7 @@ def _key_mover(source: KeyPlace, to_key: str) -> Mover:
     return KeyMover(source.client, source.key_id, to_key)
 
 
-def _movers(kms: Connections, plan: Plan, algorithm: RsaAlgorithm) -> Callable[[PlannedFile], Mover]:
+def _movers(kms: Connections, plan: Plan, algorithm: EncryptionAlgorithm) -> Callable[[PlannedFile], Mover]:
     if plan.job != ROTATION:
         raise InputError(f"the plan is that of a {plan.job}")
     client = kms.client(plan.region)

@@ -6,16 +6,15 @@ import base64
 import hashlib
 import hmac
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from kmstool.crypto import formats, rsa
 from kmstool.crypto.keys import PublicKey, RsaPublicKey, Sm2PublicKey
 from kmstool.crypto.sm2 import encryption
 from kmstool.errors import InputError, IntegrityError
 from kmstool.kms.client import KmsClient
+from kmstool.words import EncryptionAlgorithm
 from kmstool.workflows.rotation.plan import Item
-
-RsaAlgorithm = Literal["RSAES_PKCS1_V1_5", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class AsymmetricMover:
     from_key: str
     to_key: str
     public_key: PublicKey
-    algorithm: RsaAlgorithm
+    algorithm: EncryptionAlgorithm
 
     def stands(self, blob: str, item: Item) -> Standing:
         """Return the key of the plan: nothing but opening it says under which key such a ciphertext is."""
