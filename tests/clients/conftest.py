@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PROGRAM, unable
+from tests.conftest import unable
 from tests.foreign import TCCLI
+from tests.program import Ran, kmstool
 from tests.served import serving
 
 # Each test has an environment without such variables, so it is read before the first one.
 NODE_MODULES = os.environ.get("KMSTOOL_NODE_MODULES")
+WARM_TCCLI = Path(__file__).with_name("warm_tccli.py")
 TIMEOUT_SECONDS = 60
 UNKNOWN_KEY = "6f6e2a6c-e7ca-11f1-8000-52540000ffff"
 DAY = 86400
@@ -28,11 +30,60 @@ Call = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 @pytest.fixture
-def tccli() -> str:
+def tccli_program() -> str:
     """The path of tccli, which lives in an environment of its own."""
     if not TCCLI or not Path(TCCLI).exists():
         unable("KMSTOOL_TCCLI does not name tccli")
     return str(TCCLI)
+
+
+class Tccli:
+    """tccli, loaded once: each command is a fork of that process."""
+
+    def __init__(self, folder: Path) -> None:
+        python = Path(str(TCCLI)).with_name("python3")
+        self._folder = folder
+        # Its home counts while it is loaded, when it opens its log.
+        self._process = subprocess.Popen(
+            [python, WARM_TCCLI],
+            env={**os.environ, "HOME": str(folder)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._answer() == "ready"
+
+    def run(self, *words: str, **variables: str) -> Ran:
+        """Run a command in the environment of this test, with more variables; one that is empty is not set."""
+        environ = {name: value for name, value in {**os.environ, **variables}.items() if value}
+        stdout, stderr = self._folder / "stdout", self._folder / "stderr"
+        job = {"words": words, "environ": environ, "stdout": str(stdout), "stderr": str(stderr)}
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        return Ran(int(self._answer()), stdout.read_bytes(), stderr.read_bytes())
+
+    def close(self) -> None:
+        self._process.communicate(timeout=TIMEOUT_SECONDS)
+        assert self._process.returncode == 0
+
+    def _answer(self) -> str:
+        assert self._process.stdout
+        return self._process.stdout.readline().rstrip("\n")
+
+
+@pytest.fixture(scope="session")
+def warm_tccli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tccli]:
+    program = Tccli(tmp_path_factory.mktemp("tccli"))
+    yield program
+    program.close()
+
+
+@pytest.fixture
+def tccli(tccli_program: str, request: pytest.FixtureRequest) -> Tccli:
+    """A way to run tccli, Tencent's own command line."""
+    found: Tccli = request.getfixturevalue("warm_tccli")
+    return found
 
 
 @pytest.fixture
@@ -59,18 +110,9 @@ class Server:
     def netloc(self) -> str:
         return self.endpoint.partition("://")[2]
 
-    def run(self, *arguments: str, given: bytes = b"") -> bytes:
-        """Run kmstool beside the server."""
-        done = subprocess.run(
-            [*PROGRAM, *arguments],
-            env=self.environ,
-            input=given,
-            capture_output=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr.decode()
-        return done.stdout
+    def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """Run kmstool beside the server, and return what it prints."""
+        return kmstool(*arguments, env=self.environ, stdin=stdin).stdout
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,8 @@
 """Bring your own key as the recipe does it, with tccli and openssl, then by kmstool alone, and each finishing what the other began."""
 
 import base64
-import json
-import os
 import re
 import secrets
-import subprocess
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -34,25 +31,17 @@ Call = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def call(tccli: str, server: Any) -> Call:
+def call(tccli: Any, server: Any) -> Call:
     """Perform an action with tccli, whose options are the parameters; `Error` in the answer is a refusal's code."""
 
     def perform(action: str, region: str = "ap-guangzhou", **parameters: str) -> dict[str, Any]:
         words = [word for name, value in parameters.items() for word in (f"--{name}", value)]
-        done = subprocess.run(
-            [tccli, "kms", action, *words, "--region", region, "--endpoint", server.endpoint],
-            env={**os.environ, **server.variables},
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        if done.returncode:
-            found = REFUSAL.search(done.stderr)
-            assert found, done.stderr
+        done = tccli.run("kms", action, *words, "--region", region, "--endpoint", server.endpoint, **server.variables)
+        if done.exit_code:
+            found = REFUSAL.search(done.err)
+            assert found, done.err
             return {"Error": found[1]}
-        answer: dict[str, Any] = json.loads(done.stdout)
+        answer: dict[str, Any] = done.json
         return answer
 
     return perform
@@ -116,8 +105,8 @@ def test_row_8_by_hand(call: Call, tmp_path: Path, algorithm: str, region: str) 
 @pytest.mark.parametrize("region", REGIONS)
 @pytest.mark.parametrize("algorithm", PADDINGS)
 def test_row_8_with_kmstool_alone(server: Any, tmp_path: Path, algorithm: str, region: str) -> None:
-    def kmstool(*words: str, given: bytes = b"") -> bytes:
-        done: bytes = server.run(*words, "--profile", "local", "--region", region, given=given)
+    def kmstool(*words: str, stdin: bytes = b"") -> bytes:
+        done: bytes = server.run(*words, "--profile", "local", "--region", region, stdin=stdin)
         return done
 
     material = tmp_path / "material.bin"
@@ -126,11 +115,11 @@ def test_row_8_with_kmstool_alone(server: Any, tmp_path: Path, algorithm: str, r
     kmstool("key", "create", "--alias", alias, "--external")
     one = ("import-material", "--key", alias, "--algorithm", algorithm, str(material))
     kmstool(*one)
-    blob = kmstool("encrypt", "--key", alias, given=b"a secret")
+    blob = kmstool("encrypt", "--key", alias, stdin=b"a secret")
     (tmp_path / "blob").write_bytes(blob)
     kmstool("material", "delete", "--key", alias, "--yes")
     kmstool(*one, "--valid-to", "365d", "--check", str(tmp_path / "blob"))
-    assert kmstool("decrypt", given=blob) == b"a secret"
+    assert kmstool("decrypt", stdin=blob) == b"a secret"
     kmstool("key", "disable", alias, "--yes")
     kmstool("key", "schedule-deletion", alias, "--days", "7", "--yes")
 

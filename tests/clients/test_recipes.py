@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import subprocess
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,22 +38,14 @@ Call = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def call(tccli: str, server: Any) -> Call:
+def call(tccli: Any, server: Any) -> Call:
     """Perform an action with tccli, whose options are the parameters."""
 
     def perform(action: str, **parameters: str) -> dict[str, Any]:
         words = [word for name, value in parameters.items() for word in (f"--{name}", value)]
-        done = subprocess.run(
-            [tccli, "kms", action, *words, "--endpoint", server.endpoint],
-            env={**os.environ, **server.variables},
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        assert done.returncode == 0, done.stderr
-        answer: dict[str, Any] = json.loads(done.stdout)
+        done = tccli.run("kms", action, *words, "--endpoint", server.endpoint, **server.variables)
+        assert done.exit_code == 0, done.err
+        answer: dict[str, Any] = done.json
         return answer
 
     return perform
@@ -84,8 +75,8 @@ def test_row_3_rsa_encryption(call: Call, server: Any, tmp_path: Path) -> None:
     found = call("AsymmetricRsaDecrypt", KeyId=key_id, Algorithm="RSAES_OAEP_SHA_256", Ciphertext=text(ciphertext))
     assert base64.b64decode(found["Plaintext"]) == SECRET
     words = ("asymmetric", "decrypt", "--profile", "local", "--key", key_id)
-    assert server.run(*words, given=text(ciphertext).encode()) == SECRET
-    made = server.run("asymmetric", "encrypt", "--public-key", str(pub), given=SECRET).decode().strip()
+    assert server.run(*words, stdin=text(ciphertext).encode()) == SECRET
+    made = server.run("asymmetric", "encrypt", "--public-key", str(pub), stdin=SECRET).decode().strip()
     found = call("AsymmetricRsaDecrypt", KeyId=key_id, Algorithm="RSAES_OAEP_SHA_256", Ciphertext=made)
     assert base64.b64decode(found["Plaintext"]) == SECRET
 
@@ -97,8 +88,8 @@ def test_row_4_sm2_encryption(call: Call, server: Any, tmp_path: Path) -> None:
     found = call("AsymmetricSm2Decrypt", KeyId=key_id, Ciphertext=text(ciphertext))
     assert base64.b64decode(found["Plaintext"]) == SECRET
     words = ("asymmetric", "decrypt", "--profile", "local", "--key", key_id)
-    assert server.run(*words, given=text(ciphertext).encode()) == SECRET
-    made = server.run("asymmetric", "encrypt", "--public-key", str(pub), given=SECRET).decode().strip()
+    assert server.run(*words, stdin=text(ciphertext).encode()) == SECRET
+    made = server.run("asymmetric", "encrypt", "--public-key", str(pub), stdin=SECRET).decode().strip()
     found = call("AsymmetricSm2Decrypt", KeyId=key_id, Ciphertext=made)
     assert base64.b64decode(found["Plaintext"]) == SECRET
 
@@ -115,7 +106,7 @@ def test_rows_5_to_7_signatures(
     common = {"KeyId": key_id, "Algorithm": algorithm}
     name = {"SM2DSA": "sm2", "ECDSA384_SHA384": "sha384"}.get(algorithm, "sha256")
     digest_words = ("digest", "--algorithm", name, *(("--public-key", str(pub)) if name == "sm2" else ()), "--raw")
-    digest = server.run(*digest_words, given=SECRET)
+    digest = server.run(*digest_words, stdin=SECRET)
     if name != "sm2":
         assert openssl("dgst", f"-{name}", "-binary", data=SECRET).stdout == digest
     ours = ("--profile", "local", "--key", key_id, "--algorithm", algorithm)
@@ -168,7 +159,7 @@ def test_rows_9_and_10_white_box_keys_and_devices(
     here.run("fingerprint", "bind", *ours, other, "--description", "db", "--yes")
     found = call("DescribeWhiteBoxDeviceFingerprints", KeyId=key_id)["DeviceFingerprints"]
     assert found == [*devices, {"Identity": other, "Description": "db"}]
-    here.run("whitebox", "bundle", *ours, "-o", str(tmp_path / "ours"), given=SECRET)
+    here.run("whitebox", "bundle", *ours, "-o", str(tmp_path / "ours"), stdin=SECRET)
     assert [place.run(*words[:-1], str(tmp_path / "ours")) for place in (here, there)] == [SECRET, SECRET]
     iv = (tmp_path / "ours" / "iv.base64").read_text().strip()
     again = call("EncryptByWhiteBox", KeyId=key_id, PlainText=text(SECRET), InitializationVector=iv)["CipherText"]

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,31 +14,23 @@ import pytest
 from kmstool import whitebox
 from kmstool.errors import IntegrityError
 from kmstool.whitebox import binding
-from tests.conftest import PROGRAM
+from tests.program import Ran, kmstool, started, until, waits
 
 TIMEOUT_SECONDS = 60
 CANARY = b"canary plaintext of the tests"
 REFUSAL = re.compile(r"\[TencentCloudSDKException\] code:(\S+) message:(.*) requestId:(\S+)")
 
 Call = Callable[[str, dict[str, Any]], dict[str, Any]]
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Run = Callable[..., Ran]
 
 
 @pytest.fixture
-def run(tccli: str, server: Any) -> Run:
+def run(tccli: Any, server: Any) -> Run:
     """A way to run tccli in the home of this test, with the credentials of the server."""
 
-    def start(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-        environ = {**os.environ, **server.variables, **variables}
-        return subprocess.run(
-            [tccli, *arguments],
-            env={name: value for name, value in environ.items() if value},
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+    def start(*arguments: str, **variables: str) -> Ran:
+        ran: Ran = tccli.run(*arguments, **{**server.variables, **variables})
+        return ran
 
     return start
 
@@ -55,13 +46,13 @@ def call(run: Run, server: Any) -> Call:
             for word in (f"--{name}", value if isinstance(value, str) else json.dumps(value))
         ]
         done = run("kms", action, *words, "--endpoint", server.endpoint)
-        if done.returncode == 0:
-            assert done.stderr == ""
-            answer: dict[str, Any] = json.loads(done.stdout)
+        if done.exit_code == 0:
+            assert done.err == ""
+            answer: dict[str, Any] = done.json
             return answer
-        found = REFUSAL.search(done.stderr)
-        assert found, done.stderr
-        assert done.returncode == 255
+        found = REFUSAL.search(done.err)
+        assert found, done.err
+        assert done.exit_code == 255
         return {"Error": {"Code": found[1], "Message": found[2]}, "RequestId": found[3]}
 
     return perform
@@ -131,54 +122,48 @@ def test_an_endpoint_that_is_configured_once(run: Run, server: Any) -> None:
     variables = {"TENCENTCLOUD_SECRET_ID": "", "TENCENTCLOUD_SECRET_KEY": "", "TENCENTCLOUD_REGION": ""}
     given = server.variables
     profile = ("--profile", "here")
-    assert run("configure", "set", "kms.endpoint", server.endpoint, *profile, **variables).returncode == 0
+    assert run("configure", "set", "kms.endpoint", server.endpoint, *profile, **variables).exit_code == 0
     words = ("secretId", given["TENCENTCLOUD_SECRET_ID"], "secretKey", given["TENCENTCLOUD_SECRET_KEY"])
-    assert run("configure", "set", *words, "region", "ap-singapore", *profile, **variables).returncode == 0
+    assert run("configure", "set", *words, "region", "ap-singapore", *profile, **variables).exit_code == 0
     done = run("kms", "ListAlgorithms", *profile, **variables)
-    assert json.loads(done.stdout)["SymmetricAlgorithms"][0]["Algorithm"] == "AES_256", done.stderr
+    assert done.json["SymmetricAlgorithms"][0]["Algorithm"] == "AES_256", done.err
+
+
+def test_a_process_of_its_own(tccli_program: str, server: Any) -> None:
+    """As users start it, and not from the process that this file starts all others from."""
+    words = ("kms", "GenerateRandom", "--NumberOfBytes", "8", "--endpoint", server.endpoint)
+    environ = {**os.environ, **server.variables}
+    done = subprocess.run([tccli_program, *words], env=environ, capture_output=True, timeout=60, check=True)
+    assert len(base64.b64decode(json.loads(done.stdout)["Plaintext"])) == 8
 
 
 def test_as_a_proxy_for_the_name_of_the_cloud(run: Run, server: Any) -> None:
     words = ("--endpoint", "http://kms.tencentcloudapi.com", "--https-proxy", server.endpoint)
     done = run("kms", "GenerateRandom", "--NumberOfBytes", "8", *words, NO_PROXY="")
-    assert len(base64.b64decode(json.loads(done.stdout)["Plaintext"])) == 8, done.stderr
+    assert len(base64.b64decode(done.json["Plaintext"])) == 8, done.err
 
 
 def test_a_wrong_secret_is_refused(run: Run, server: Any) -> None:
     done = run("kms", "GetServiceStatus", "--endpoint", server.endpoint, TENCENTCLOUD_SECRET_KEY="wrong")
-    assert done.returncode == 255
-    assert "AuthFailure.SignatureFailure" in done.stderr
+    assert done.exit_code == 255
+    assert "AuthFailure.SignatureFailure" in done.err
 
 
 def test_a_temporary_credential(run: Run, server: Any) -> None:
     made = json.loads(server.run("local", "credentials", "create", "--lifetime", "10m", "--format", "json"))
     secret = {"TENCENTCLOUD_SECRET_ID": made["SecretId"], "TENCENTCLOUD_SECRET_KEY": made["SecretKey"]}
     words = ("kms", "GenerateRandom", "--NumberOfBytes", "8", "--endpoint", server.endpoint)
-    assert run(*words, TENCENTCLOUD_TOKEN=made["Token"], **secret).returncode == 0
-    assert "AuthFailure.TokenFailure" in run(*words, **secret).stderr
+    assert run(*words, TENCENTCLOUD_TOKEN=made["Token"], **secret).exit_code == 0
+    assert "AuthFailure.TokenFailure" in run(*words, **secret).err
 
 
 def test_its_files_are_a_source_of_credentials_for_kmstool(run: Run, server: Any) -> None:
     given = server.variables
     words = ("secretId", given["TENCENTCLOUD_SECRET_ID"], "secretKey", given["TENCENTCLOUD_SECRET_KEY"])
-    assert run("configure", "set", *words, "region", "ap-singapore").returncode == 0
-    done = subprocess.run(
-        [*PROGRAM, "auth", "status", "--format", "json"],
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(done.stdout)
+    assert run("configure", "set", *words, "region", "ap-singapore").exit_code == 0
+    found = kmstool("auth", "status", "--format", "json").json
     assert (found["Profile"], found["Region"]) == ("tccli", "ap-singapore")
-    done = subprocess.run(
-        [*PROGRAM, "random", "8", "--endpoint", server.endpoint],
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert len(done.stdout) == 17
+    assert len(kmstool("random", "8", "--endpoint", server.endpoint).out) == 17
 
 
 def holders(folder: Path, secrets: tuple[bytes, ...]) -> list[str]:
@@ -196,19 +181,13 @@ def test_what_is_left_behind(home: Path, call: Call, server: Any) -> None:
 
     (home / ".tccli" / "log" / "tccli.log").unlink()
     server.run("local", "faults", "add", "--action", "Encrypt", "--delay", "2s")
-    environ = {**os.environ, **server.variables}
     try:
-        with subprocess.Popen(
-            [*PROGRAM, "encrypt", "--key", key_id, "--debug"],
-            env=environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process:
+        with started("encrypt", "--key", key_id, "--debug", **server.variables) as process:
             assert process.stdin
             process.stdin.write(CANARY)
             process.stdin.close()
-            time.sleep(1)
+            # The answer is late, and so it waits for that.
+            until(lambda: waits(process, "poll|recv|sk_wait"))
             seen = watched(process.pid)
             process.stdin = None
             out, err = process.communicate(timeout=TIMEOUT_SECONDS)
@@ -220,7 +199,7 @@ def test_what_is_left_behind(home: Path, call: Call, server: Any) -> None:
     for place in (*seen, out, err):
         assert not any(secret in place for secret in secrets)
     assert holders(home, secrets) == []
-    assert server.run("decrypt", "--profile", "local", given=out) == CANARY
+    assert server.run("decrypt", "--profile", "local", stdin=out) == CANARY
 
 
 def watched(pid: int) -> list[bytes]:
