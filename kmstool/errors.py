@@ -21,6 +21,7 @@ class Reason(Enum):
 
     ALGORITHM_NOT_NAMED = auto()
     ANOTHER_FORM = auto()  # form: a name of kmstool.forms.recognition.Form, or the format of a document
+    API_KEY_ALTERED = auto()  # secret_id
     BUNDLE_ALTERED = auto()
     BUNDLE_WITHOUT_MAC = auto()
     CREDENTIAL_MISSING = auto()  # profile
@@ -29,11 +30,12 @@ class Reason(Enum):
     DATA_KEY_SIZE = auto()  # bytes
     DATA_KEY_UNKNOWN = auto()  # region, profile
     DEADLINE_PASSED = auto()
+    DEVICES_CHANGED = auto()  # key
     DEVICE_NOT_BOUND = auto()
     DEVICE_UNNAMED = auto()  # characters
-    DEVICES_CHANGED = auto()  # key
     DIGEST_SIZE = auto()  # digest
     ENVELOPE_CONTEXT = auto()
+    FAULT_RULE_DAMAGED = auto()
     FILE_EXISTS = auto()
     FINGERPRINT_LIST_MALFORMED = auto()
     FINGERPRINT_MALFORMED = auto()
@@ -43,11 +45,11 @@ class Reason(Enum):
     KEY_UNKNOWN = auto()  # region, profile
     LEGACY_NOT_BASE64 = auto()
     LEGACY_ZEROS = auto()
+    MANIFEST_UNREADABLE = auto()
     MATERIAL_ENCODING = auto()  # encoding
     MATERIAL_SIZE = auto()  # bytes
     MATERIAL_UNWRAPPED = auto()  # bytes
     MATERIAL_WRAPPED_FOR_OTHERS = auto()  # key
-    MANIFEST_UNREADABLE = auto()
     NO_BLOB = auto()
     NO_BUNDLE = auto()
     NO_CIPHERTEXT = auto()
@@ -62,8 +64,17 @@ class Reason(Enum):
     OTHER_SOURCE_KEY = auto()
     OUTCOME_UNKNOWN = auto()  # noun: key, data-key or whitebox
     PARAMETERS_UNUSABLE = auto()  # key
+    PORT_TAKEN = auto()
     PROFILE_LOCAL_STAYS = auto()
+    ROOT_KEY_FILE_MISSING = auto()
+    ROOT_KEY_NOT_IN_KEYRING = auto()
+    SERVER_MISSING = auto()
     SM2_KEY_UNNAMED = auto()
+    SOCKET_TAKEN = auto()
+    STORE_DAMAGED = auto()
+    STORE_FILE_DAMAGED = auto()
+    STORE_SERVED = auto()
+    STORE_SERVED_ALREADY = auto()
     UNREACHABLE = auto()
     VALID_TO = auto()
     VENDOR_LIBRARY_NEEDED = auto()

@@ -69,11 +69,11 @@ import json, sys
 from pathlib import Path
 from kmstool.errors import KmsToolError
 from kmstool.server import admin
-from kmstool.server.tables import store
+from kmstool.server.tables import database_errors
 from kmstool.server.app import EmbeddedKms
 
 # What waits for another process should do so for a second only here.
-store._WAIT_SECONDS = 1
+database_errors.WAIT_SECONDS = 1
 kms = EmbeddedKms(Path(sys.argv[1]))
 try:
     admin.restore(kms, Path(sys.argv[2]), lambda: b"correct horse")

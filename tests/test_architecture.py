@@ -245,11 +245,10 @@ def texts_of(path: Path) -> Iterator[tuple[int, str]]:
 
 
 BELOW_THE_COMMAND_LINE = [
-    path
-    for path in MODULES
-    # Of the server the texts are still to be moved.
-    if not {PACKAGE / "cli", PACKAGE / "server"} & {*path.parents} and path.name not in {"__main__.py", "errors.py"}
+    path for path in MODULES if PACKAGE / "cli" not in path.parents and path.name not in {"__main__.py", "errors.py"}
 ]
+# The name of the store's entries in the keyring, of which there are some already.
+NO_COMMAND = {"kmstool local KMS"}
 SPOKEN = re.compile(r"(?<![\w-])--[a-z]|\bkmstool (?:" + "|".join(main.COMMANDS) + r")\b")
 
 
@@ -259,7 +258,7 @@ def test_only_the_command_line_speaks_of_commands_and_options(path: Path) -> Non
 
     Raise the error with a `Reason` and its facts in place of the hint, and give `cli/hints.py` the text.
     """
-    assert not [(line, text) for line, text in texts_of(path) if SPOKEN.search(text)]
+    assert not [(line, text) for line, text in texts_of(path) if SPOKEN.search(text) and text not in NO_COMMAND]
 
 
 @pytest.mark.parametrize("path", BELOW_THE_COMMAND_LINE, ids=module_name)

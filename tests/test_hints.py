@@ -161,7 +161,7 @@ def test_every_field_of_a_hint_is_a_fact_that_some_error_has() -> None:
     fields = {name for text in TEXTS for _, name, _, _ in string.Formatter().parse(text) if name}
     assert fields <= {
         *("action", "bytes", "characters", "credential", "data_key", "digest", "elsewhere", "encoding", "key", "name"),
-        *("noun", "profile", "replace"),
+        *("noun", "profile", "replace", "secret_id"),
     }
 
 

@@ -19,7 +19,7 @@ import pytest
 from kmstool.errors import InputError, IntegrityError, KmsToolError, OutputError
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
-from kmstool.server.tables import schema, store
+from kmstool.server.tables import database_errors, schema, store
 from kmstool.system import ownership
 from tests.conftest import small_disk
 from tests.program import until, waits
@@ -458,7 +458,7 @@ def test_two_processes_see_each_others_keys_at_once(folder: Path) -> None:
 def test_a_database_that_stays_locked_is_an_output_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sqlite3
 
-    monkeypatch.setattr(store, "_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(database_errors, "WAIT_SECONDS", 0.1)
     key_id = create(folder, "demo")[0]
     with contextlib.closing(EmbeddedKms(folder)) as kms:
         with contextlib.closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as db:

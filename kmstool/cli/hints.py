@@ -92,6 +92,17 @@ REASONS: Mapping[Reason, str | By] = {
     Reason.VENDOR_LIBRARY_NEEDED: "a key file of Tencent Cloud opens with Tencent's library only: name it with --sdk-lib",
     Reason.WHITE_BOX_KEY_ENABLED: "only a disabled key can be deleted: kmstool whitebox disable {key}",
     Reason.WHITE_BOX_KEY_UNKNOWN: "see what there is: kmstool whitebox list{elsewhere}",
+    Reason.API_KEY_ALTERED: "delete it: kmstool local credentials delete {secret_id}; or restore a copy",
+    Reason.FAULT_RULE_DAMAGED: "remove the rules: kmstool local faults clear",
+    Reason.PORT_TAKEN: "choose another --port, or 0",
+    Reason.ROOT_KEY_FILE_MISSING: "put it back from a copy; without it the keys are lost, and kmstool local reset begins anew",
+    Reason.ROOT_KEY_NOT_IN_KEYRING: "unlock the keyring that has it; without it the keys are lost, and kmstool local reset begins anew",
+    Reason.SERVER_MISSING: "start it: kmstool local serve",
+    Reason.SOCKET_TAKEN: "choose another --socket",
+    Reason.STORE_DAMAGED: "restore a copy (kmstool local restore FILE), or begin anew: kmstool local reset",
+    Reason.STORE_FILE_DAMAGED: "move it away and restore a copy: kmstool local restore FILE; or begin anew: kmstool local reset",
+    Reason.STORE_SERVED: "stop kmstool local serve first",
+    Reason.STORE_SERVED_ALREADY: "see where: kmstool local env; or set KMSTOOL_LOCAL_HOME",
 }
 
 _PROSE = {"credential": "the credential in use", "replace": "kmstool auth login"}

@@ -59,7 +59,7 @@ def describe(kms: EmbeddedKms) -> dict[str, Any]:
 def move_clock(kms: EmbeddedKms, offset: int) -> int:
     """Put the clock `offset` seconds ahead of the machine's, do what is due by then, and return the new time."""
     if not EARLIEST_UNIX <= time.time() + offset <= LATEST_UNIX:
-        raise InputError("the clock can be set to the years 2000 to 2999", hint="see kmstool local clock --help")
+        raise InputError("the clock can be set to the years 2000 to 2999", hint="give a time in them")
     with kms.unlocked(write=True) as (db, vault, row):
         store_row.write(db, vault.sealed(row._replace(clock_offset=offset)))
     with kms.transaction(write=False) as opened:

@@ -15,7 +15,7 @@ from pathlib import Path
 from kmstool import words
 from kmstool.api import protocol
 from kmstool.crypto import kdf
-from kmstool.errors import AccessError, IntegrityError
+from kmstool.errors import AccessError, IntegrityError, Reason
 from kmstool.server.store_row import StoreRow
 from kmstool.system import keychain, ownership
 
@@ -128,7 +128,7 @@ def from_keyring(name: str) -> bytes:
 def _not_in_keyring() -> AccessError:
     return AccessError(
         "the keyring has no root key for this store",
-        hint="unlock the keyring that has it; without it the keys are lost, and kmstool local reset begins anew",
+        reason=Reason.ROOT_KEY_NOT_IN_KEYRING,
     )
 
 
@@ -153,7 +153,7 @@ def _read(path: Path) -> str:
     except FileNotFoundError as error:
         raise AccessError(
             f"the root key {path} is missing",
-            hint="put it back from a copy; without it the keys are lost, and kmstool local reset begins anew",
+            reason=Reason.ROOT_KEY_FILE_MISSING,
         ) from error
     except OSError as error:
         raise AccessError(f"cannot read the root key {path}: {(error.strerror or '').lower()}") from error

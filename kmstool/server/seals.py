@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from kmstool.errors import IntegrityError
+from kmstool.errors import IntegrityError, Reason
 
 Row = TypeVar("Row")
 
@@ -59,12 +59,9 @@ def digest(rows: Iterable[Sequence[Any]]) -> bytes:
     return hashlib.sha256(b"\n".join(found)).digest() if found else b""
 
 
-def damaged(what: str) -> IntegrityError:
+def damaged(what: str, reason: Reason = Reason.STORE_DAMAGED) -> IntegrityError:
     """Make the error for what none of ours has written."""
-    return IntegrityError(
-        f"{what} is damaged in the store of the local KMS",
-        hint="restore a copy (kmstool local restore FILE), or begin anew: kmstool local reset",
-    )
+    return IntegrityError(f"{what} is damaged in the store of the local KMS", reason=reason)
 
 
 def _encoded(values: list[Any]) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from kmstool.errors import IntegrityError
+from kmstool.errors import IntegrityError, Reason
 from kmstool.server import seals
 
 
@@ -42,7 +42,7 @@ def read(db: sqlite3.Connection, known: StoreRow | None = None) -> StoreRow:
     if known is not None and found == known:
         return known
     if found is None:
-        raise IntegrityError("the store of the local KMS has lost its own row", hint="begin anew: kmstool local reset")
+        raise IntegrityError("the store of the local KMS has lost its own row", reason=Reason.STORE_DAMAGED)
     if len(found) < _FEWEST or [type(value) for value in found] != _TYPES[: len(found)]:
         raise seals.damaged("the store's own row")
     return StoreRow(*found)

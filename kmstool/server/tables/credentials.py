@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from kmstool.errors import IntegrityError
+from kmstool.errors import IntegrityError, Reason
 from kmstool.server.call import refuse
 from kmstool.server.vault import Vault
 
@@ -105,7 +105,8 @@ def find(db: sqlite3.Connection, vault: Vault, secret_id: str) -> ServedCredenti
     if found is None or (found.expires_unix, found.kind, found.parent) != row[1:]:
         raise IntegrityError(
             f"the API key {secret_id} was altered in the store of the local KMS",
-            hint=f"delete it: kmstool local credentials delete {secret_id}; or restore a copy",
+            reason=Reason.API_KEY_ALTERED,
+            facts={"secret_id": secret_id},
         )
     return found
 

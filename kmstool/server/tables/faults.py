@@ -7,7 +7,8 @@ import sqlite3
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from kmstool.errors import IntegrityError
+from kmstool.errors import IntegrityError, Reason
+from kmstool.server import seals
 
 _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 _STATUSES = (0, *range(100, 600))
@@ -61,10 +62,7 @@ def _rule(number: int, text: str) -> FaultRule:
 
 
 def _damaged(number: object) -> IntegrityError:
-    return IntegrityError(
-        f"the fault rule {number} is damaged in the store of the local KMS",
-        hint="remove the rules: kmstool local faults clear",
-    )
+    return seals.damaged(f"the fault rule {number}", Reason.FAULT_RULE_DAMAGED)
 
 
 def add(db: sqlite3.Connection, rule: FaultRule) -> int:

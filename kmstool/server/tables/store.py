@@ -7,7 +7,6 @@ acknowledged survives a kill and no update is lost. It knows nothing of keys.
 
 from __future__ import annotations
 
-import errno
 import os
 import random
 import sqlite3
@@ -18,15 +17,19 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
-from kmstool.errors import DryRunDone, InputError, IntegrityError, KmsToolError, OutputError, UnknownOutcomeError
-from kmstool.server.tables import schema
+from kmstool.errors import (
+    DryRunDone,
+    InputError,
+    Reason,
+    UnknownOutcomeError,
+)
+from kmstool.server.tables import database_errors, schema
 from kmstool.system import atomic, mounts, ownership
 
 DATABASE = "kms.sqlite3"
 APPLICATION_ID = 0x6B6D7374
 
 _HEADER_BYTES = 100
-_WAIT_SECONDS = 20
 _LOCAL = "the store of the local KMS"
 
 Result = TypeVar("Result")
@@ -52,13 +55,13 @@ class Store:
         # Not opened here: closing it would drop the locks that this process holds on it.
         ownership.check_path(self.path, secret=True)
         try:
-            with _translated(self.path):
+            with database_errors.translated(self.path):
                 self._db = _connect(self.path)
                 self._inode = os.stat(self.path).st_ino
                 self.version = _patiently(self._prepare)
         except FileNotFoundError as error:
             self.close()
-            raise _replaced(self.path) from error
+            raise database_errors.replaced(self.path) from error
         except BaseException:
             self.close()
             raise
@@ -73,7 +76,7 @@ class Store:
         """Run the block in one transaction: committed and on disk after it, undone by any exception."""
         if write and self.dry_run:
             raise DryRunDone
-        with _translated(self.path):
+        with database_errors.translated(self.path):
             if write:
                 self._set_to_write()
             _patiently(lambda: self._begin(write=write))
@@ -98,7 +101,7 @@ class Store:
 
     def data_version(self) -> int:
         """Return a number that changes when another connection, of any process, has changed the database."""
-        with _translated(self.path):
+        with database_errors.translated(self.path):
             return int(_patiently(lambda: self._db.execute("PRAGMA data_version").fetchone())[0])
 
     def save(self) -> bytes:
@@ -111,10 +114,10 @@ class Store:
         for setting in ("synchronous=FULL", "secure_delete=ON", "trusted_schema=OFF", "cell_size_check=ON"):
             self._db.execute(f"PRAGMA {setting}")
         if os.stat(self.path).st_size < _HEADER_BYTES:
-            raise _damaged(self.path, "it is cut short")
+            raise database_errors.damaged(self.path, "it is cut short")
         version = check_version(self._db, self.path)
         if version == 0:
-            raise _damaged(self.path, "it is empty")
+            raise database_errors.damaged(self.path, "it is empty")
         return version
 
     def _set_to_write(self) -> None:
@@ -147,7 +150,8 @@ class Store:
                 raise
             raise UnknownOutcomeError(
                 f"a disk fault ({error.sqlite_errorname}) hit the commit: whether the change was made is not known",
-                hint="look before you repeat it: kmstool key list",
+                reason=Reason.OUTCOME_UNKNOWN,
+                facts={"noun": "key"},
             ) from error
 
     def _refuse_replaced(self) -> None:
@@ -155,7 +159,7 @@ class Store:
         with suppress(FileNotFoundError):
             if os.stat(self.path).st_ino == self._inode:
                 return
-        raise _replaced(self.path)
+        raise database_errors.replaced(self.path)
 
 
 def bring_up(db: sqlite3.Connection, to: int = schema.VERSION) -> None:
@@ -192,7 +196,7 @@ def _patiently(action: Callable[[], Result]) -> Result:
 
     SQLite can wait by itself, but then Ctrl-C has to wait too.
     """
-    deadline = time.monotonic() + _WAIT_SECONDS
+    deadline = time.monotonic() + database_errors.WAIT_SECONDS
     while True:
         try:
             return action()
@@ -254,44 +258,3 @@ def _connect(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError:
         os.stat(path)
         raise
-
-
-def _replaced(path: Path) -> OutputError:
-    return OutputError(f"{path} was replaced meanwhile", hint="run the command again")
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _error(path, error) from error
-    except UnicodeDecodeError as error:
-        # SQLite's own message quotes what it found in the file.
-        raise _damaged(path, "its text is garbled") from error
-
-
-def _damaged(path: Path, reason: str) -> IntegrityError:
-    return IntegrityError(
-        f"{path} is damaged: {reason}",
-        hint="move it away and restore a copy: kmstool local restore FILE; or begin anew: kmstool local reset",
-    )
-
-
-def _error(path: Path, error: sqlite3.Error) -> KmsToolError:
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    # Our statements are tested, so an error in one means that the file's tables are not those we made.
-    # Text that is no UTF-8 has no code at all.
-    if code in (0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return _damaged(path, str(error))
-    if code == sqlite3.SQLITE_FULL:
-        return atomic.fault(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return OutputError(
-            f"{path} was in use by other processes for over {_WAIT_SECONDS} s", hint="run the command again"
-        )
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR):
-        return OutputError(
-            f"cannot use {path}: {error}", hint="check the folder's permissions and the disk, or set KMSTOOL_LOCAL_HOME"
-        )
-    return KmsToolError(f"the database answered {error}")

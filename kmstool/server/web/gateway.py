@@ -138,7 +138,7 @@ class Gateway:
     def _identified(self, request: HttpRequest, call: SignedCall) -> SignedCall:
         """Return a call for a web identity as one of its token, whether someone signed it or not."""
         if not self.stubs.web_identity:
-            raise refuse("UnsupportedOperation", "no web identity is believed here: kmstool local serve --web-identity")
+            raise refuse("UnsupportedOperation", "no web identity is believed here")
         token_id = sts.identity(self._reader, call.params)
         if not request.is_from_own_user():
             raise refuse("AuthFailure.UnauthorizedOperation", "the token is for the user that serves")

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from kmstool.errors import KmsToolError, NetworkError, OutputError
+from kmstool.errors import KmsToolError, NetworkError, OutputError, Reason
 from kmstool.server import tls_files
 from kmstool.server.web import unix_sockets
 from kmstool.server.web.gateway import Gateway
@@ -98,7 +98,7 @@ def serve(
             asyncio.run(_until_stopped(server, host, port, announce, listener, context))
         except OSError as error:
             raise NetworkError(
-                f"cannot listen on {host}:{port}: {(error.strerror or '').lower()}", hint="choose another --port, or 0"
+                f"cannot listen on {host}:{port}: {(error.strerror or '').lower()}", reason=Reason.PORT_TAKEN
             ) from error
 
 
@@ -135,7 +135,7 @@ def refuse_served(folder: Path) -> None:
     """Raise `OutputError` if this store is served: its server would go on without it."""
     found = served(folder)
     if found:
-        raise OutputError(f"the store in {folder} is served at {found.address}", hint="stop kmstool local serve first")
+        raise OutputError(f"the store in {folder} is served at {found.address}", reason=Reason.STORE_SERVED)
 
 
 def bracketed(host: str) -> str:
@@ -170,9 +170,7 @@ def _only_server(folder: Path) -> Iterator[int]:
         os.ftruncate(descriptor, 0)
         yield descriptor
     except BlockingIOError as error:
-        raise OutputError(
-            f"the store in {folder} is served already", hint="see where: kmstool local env; or set KMSTOOL_LOCAL_HOME"
-        ) from error
+        raise OutputError(f"the store in {folder} is served already", reason=Reason.STORE_SERVED_ALREADY) from error
     finally:
         os.close(descriptor)
 
@@ -200,4 +198,4 @@ def _lock_file(folder: Path) -> int:
 
 
 def _not_running() -> KmsToolError:
-    return NetworkError("no server is running for this store", hint="start it: kmstool local serve")
+    return NetworkError("no server is running for this store", reason=Reason.SERVER_MISSING)

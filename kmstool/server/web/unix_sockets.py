@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kmstool.errors import InputError, OutputError
+from kmstool.errors import InputError, OutputError, Reason
 from kmstool.system import atomic, mounts, ownership
 
 _BACKLOG = 256
@@ -80,4 +80,4 @@ def _remove_dead(path: Path) -> None:
             return
         except BlockingIOError:
             pass
-    raise OutputError(f"a server listens on {path} already", hint="choose another --socket")
+    raise OutputError(f"a server listens on {path} already", reason=Reason.SOCKET_TAKEN)
