@@ -293,7 +293,7 @@ def test_a_code_in_text_is_a_code_too() -> None:
 
 
 def test_another_status_is_a_fault_of_the_way() -> None:
-    with scripted(GOOD, status=502) as (_, transport), pytest.raises(NetworkError, match="HTTP error"):
+    with scripted(GOOD, status=502) as (_, transport), pytest.raises(NetworkError, match="HTTP 502"):
         transport.call("ListKey", {})
 
 

@@ -3,26 +3,22 @@
 The services are scripts on loopback: for each connection in turn, what is done with each request.
 """
 
-import base64
 import contextlib
 import gc
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import certifi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kmstool.errors import InputError, NetworkError, UnreachableError
 from kmstool.kms.transport import connection as connections
-from kmstool.kms.transport import endpoint
 from kmstool.kms.transport.connection import MAX_ANSWER_BYTES, Answer, Connection
-from kmstool.kms.transport.endpoint import Endpoint, Proxy, certificates
+from kmstool.kms.transport.endpoint import Endpoint
 
 TIMEOUT_SECONDS = 30
 PASSWORD = "canaryPasswordOfTheProxy"
@@ -338,83 +334,6 @@ def test_who_is_not_reached_was_sent_nothing(place: str, reason: str) -> None:
     found = failure(Connection(Endpoint.parse(place), 5))
     assert isinstance(found, UnreachableError)
     assert reason in found.message
-
-
-# Proxies.
-
-
-@pytest.mark.parametrize(
-    ("text", "proxy"),
-    [
-        ("http://proxy.example.test:3128", ("proxy.example.test", 3128, None)),
-        ("http://proxy.example.test:3128/", ("proxy.example.test", 3128, None)),
-        ("proxy.example.test", ("proxy.example.test", 80, None)),
-        ("http://[::1]:3128", ("::1", 3128, None)),
-        ("http://user:p%40ss%3A@h:1", ("h", 1, "user:p@ss:")),
-        ("http://user@h", ("h", 80, "user:")),
-        ("http://:p@h", ("h", 80, ":p")),
-        ("http://a@b:c@h:1", ("h", 1, "a@b:c")),
-        ("http://\udcff:名@h", ("h", 80, "\udcff:名")),
-    ],
-)
-def test_a_proxy_is_taken_apart(text: str, proxy: tuple[str, int, str | None]) -> None:
-    found = Proxy.parse(text)
-    assert (found.host, found.port) == proxy[:2]
-    if proxy[2] is None:
-        assert found.authorization is None
-    else:
-        assert found.authorization
-        kind, _, value = found.authorization.partition(" ")
-        assert (kind, base64.b64decode(value)) == ("Basic", proxy[2].encode("utf-8", "surrogateescape"))
-        assert value not in repr(found)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["https://{}@h:1", "socks5://{}@h:1", "http://{}@", "http://{}@[::1", "http://{}@h:port", "http://u:{}/x@h",
-     "http://{}@h\x01:1", "ftp://{}@h", "http://{}@h:1:2", "://", ""],
-)  # fmt: skip
-def test_what_is_no_proxy_is_refused_and_not_shown(text: str) -> None:
-    """A password must not go in clear to a proxy that wants TLS either."""
-    with pytest.raises(InputError) as caught:
-        Proxy.parse(text.format(f"user:{PASSWORD}"))
-    shown = [caught.value.message, str(caught.value.hint), str(caught.value.__cause__)]
-    assert PASSWORD not in " ".join(shown)
-
-
-# Trust.
-
-
-@pytest.fixture
-def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A system of its own: the folder of its certificates, which is empty."""
-    folder = tmp_path / "certs"
-    folder.mkdir()
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(endpoint, "_SYSTEM_CERTIFICATES", str(folder))
-    paths = ssl.get_default_verify_paths()
-    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths._replace(cafile=None))
-    return folder
-
-
-def test_certificates_are_those_of_the_user_the_system_or_mozilla(
-    system: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In this order; the last is for machines that have none of their own, such as small containers."""
-    assert certificates() == certifi.where()
-    system.rmdir()
-    assert certificates() == certifi.where()
-    paths = ssl.get_default_verify_paths()
-    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths._replace(cafile="/bundle.pem"))
-    assert certificates() == "/bundle.pem"
-    system.mkdir()
-    (system / "12345678.0").touch()
-    assert certificates() == str(system)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/second.pem")
-    assert certificates() == "/second.pem"
-    monkeypatch.setenv("SSL_CERT_FILE", "/first.pem")
-    assert certificates() == "/first.pem"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificates"], ids=["missing", "empty", "other"])

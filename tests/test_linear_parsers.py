@@ -34,7 +34,8 @@ from kmstool.forms import signatures as forms_signatures
 from kmstool.kms import fingerprints, ini
 from kmstool.kms.beta import transport as beta_transport
 from kmstool.kms.credentials import tccli, tool_files
-from kmstool.kms.transport import cloud, endpoint
+from kmstool.kms.transport import cloud, endpoint, proxies
+from kmstool.kms.transport.connection import Answer
 from kmstool.server import blobs, requests
 from kmstool.server.beta import blobs as beta_blobs
 from kmstool.server.seed import toml
@@ -142,12 +143,16 @@ EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
     ("api/beta.py", "_MODULE_CODE"): Foreign(("(10660)", "(-503)")),
     ("api/cmk_rules.py", "_ID"): Foreign((UUID,)),
     ("api/cmk_rules.py", "_ALIAS"): Foreign(("alias_1-2",)),
-    ("kms/transport/endpoint.py", "_AUTHORITY"): Foreign(("kms.tencentcloudapi.com:443", "[::1]:443")),
-    ("kms/transport/endpoint.py", "_HASHED_CERTIFICATE"): Foreign(("0123abcd.0",)),
+    ("kms/transport/proxies.py", "_BETWEEN"): Foreign(("a, b\tc", ",,")),
+    ("kms/transport/proxies.py", "_WITH_PORT"): Foreign(("kms.example.test:443", "[::1]:443", "::")),
+    ("kms/transport/trust.py", "_HASHED"): Foreign(("0123abcd.0",)),
     ("kms/ini.py", "_LONG_GAP"): Foreign(("a" + " " * 99, "[a]\nb = c\n")),
     ("kms/profiles.py", "_NAME"): Foreign(("prod.eu-1",)),
+    ("kms/transport/sdk.py", "_REFUSED"): Foreign(("Tunnel connection failed: 407 Proxy Authentication Required",)),
     ("kms/transport/sockets.py", "_HEAD_END"): Foreign(("HTTP/1.1 200 OK\r\nA: b\r\n\r\n", "\r", "\r\n\r")),
-    ("kms/transport/sockets.py", "_ACCEPTED"): Foreign(("HTTP/1.1 200 OK",)),
+    ("kms/transport/sockets.py", "_STATUS"): Foreign(("HTTP/1.1 200 OK",)),
+    ("kms/transport/sockets.py", "_SERVER"): Foreign(("\r\nServer: a\r\n", "\nvia:", "  ")),
+    ("system/hosts.py", "_AUTHORITY"): Foreign(("kms.tencentcloudapi.com:443", "[::1]:443")),
     ("system/leftovers.py", "_NAME"): Foreign((".kmstool-0123456789abcdef",)),
     ("byok.py", "_HEXADECIMAL"): Foreign(("0aB1" * 8,)),
     ("server/web/parameters.py", "_INDEX"): Foreign(("12",)),
@@ -413,7 +418,11 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
     "shards": (rotation_words.parse_shard, ("", "1/"), ("1", "auto/")),
     "pairs": (lambda t: params.parse_pairs([t], "tag", "--tag"), ("", "a="), ("a=b",)),
     "endpoints": (endpoint.Endpoint.parse, ("", "https://", "http://a@"), ("a@", "a.b", "//", "[::1]", "%41")),
-    "proxies": (endpoint.Proxy.parse, ("", "http://"), ("a@", "a:b@", "[::1]", "%41")),
+    "exceptions from proxies": (
+        lambda t: [proxies._matches(entry, "10.1.2.3", 443) for entry in proxies._BETWEEN.split(t)],
+        ("", "["), ("10.0.0.0/8,", "a:1", "::", "*.", "/", "[::1]:4", "9"),
+    ),
+    "proxies": (proxies.Proxy.parse, ("", "http://"), ("a@", "a:b@", "[::1]", "%41")),
     "seeds": (
         toml.parse, ("", "x = ", "x = {", 'x = """'),
         (
@@ -427,10 +436,10 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
     ),
     "documents": (_document, ("", '{"format":"form",'), ('{"a":', '"a":1,', "[", '"\\u0000')),
     "answers of KMS": (
-        lambda t: cloud._inner(t.encode()), ("", '{"Response":'), ('{"a":', "[", '"a":1,', "[],", "1", '"\\ud800', "-1e9,"),
+        lambda t: cloud._inner(Answer(200, None, t.encode())), ("", '{"Response":'), ('{"a":', "[", '"a":1,', "[],", "1", '"\\ud800', "-1e9,"),
     ),
     "answers of the KMS of 2017": (
-        lambda t: beta_transport._fields("Encrypt", t.encode()), ("", '{"code":0,'), ('{"a":', "[", '"a":1,', '"\\ud800'),
+        lambda t: beta_transport._fields("Encrypt", Answer(200, None, t.encode())), ("", '{"code":0,'), ('{"a":', "[", '"a":1,', '"\\ud800'),
     ),
     "manifests": (
         lambda t: manifest.Manifest.decode(t.encode()), ("", '{"format":"kmstool-manifest-1","files":{'),

@@ -34,21 +34,16 @@ from kmstool.kms.transport.sdk import SdkTransport
 from kmstool.workflows.connections import ConnectOptions, connect
 from tests.conftest import PROGRAM
 from tests.served import serving
+from tests.stubs import GOOD, JSON, NAME, Answer, Authority, new_authority, stub
 from tests.test_cloud import (
     CREDENTIAL,
     CUT,
     ERROR,
-    GOOD,
-    JSON,
-    NAME,
     PROXY_PASSWORD,
     SECRET_KEY,
     TOKEN,
-    Answer,
-    Authority,
     authority,  # noqa: F401 - a fixture
     no_proxies,  # noqa: F401 - a fixture
-    stub,
 )
 
 TIMEOUT_SECONDS = 30
@@ -266,9 +261,24 @@ def test_a_proxy_is_the_way_where_one_is_named(
 def test_a_proxy_that_refuses_is_nothing_sent(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with stub(Answer(status=status)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PROXY_PASSWORD}@127.0.0.1:{proxy.port}")
-        with pytest.raises(UnreachableError) as caught:
+        with pytest.raises(AccessError if status == 407 else UnreachableError) as caught:
             transport(NAME).call("GetRegions", {})
+    assert f"(HTTP {status})" in caught.value.message or f"refuses: HTTP {status}" in caught.value.message
     assert PROXY_PASSWORD not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_private_ca_that_strict_readers_refuse_is_taken(tmp_path: Path) -> None:
+    """By itself the SDK reads certificates strictly since Python 3.13."""
+    sloppy = new_authority(tmp_path, sloppy=True)
+    with stub(tls=sloppy.server(tmp_path)) as kms:
+        endpoint = f"https://127.0.0.1:{kms.port}"
+        assert transport(endpoint, ca_bundle=str(sloppy.file)).call("GetRegions", {}) == GOOD
+
+
+def test_a_gateway_is_told_with_its_status() -> None:
+    with stub(Answer(b"<html>", 403, "text/html", headers="Server: WAF\r\n")) as kms:
+        with pytest.raises(NetworkError, match="answered with HTTP 403, text/html, server WAF"):
+            transport(f"http://127.0.0.1:{kms.port}").call("GetRegions", {})
 
 
 @pytest.mark.parametrize("exception", [".example.test", "localhost, .test", "*"])

@@ -10,8 +10,6 @@ from typing import Any, Protocol
 from kmstool.api import protocol
 from kmstool.errors import DryRunDone, KmsToolError
 
-"""Hosts that may be spoken to in clear, and never through a proxy."""
-
 
 class Transport(Protocol):
     """A KMS in one region: the embedded one in process, or the cloud."""

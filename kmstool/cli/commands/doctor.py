@@ -42,6 +42,7 @@ def doctor(session: Session) -> None:
         "folders": _folders,
         "profile": _profile,
         "endpoint": _endpoint,
+        "certificates": _certificates,
         "clock": _clock,
         "permissions": _permissions,
         "files": _files,
@@ -106,6 +107,22 @@ def _endpoint(session: Session) -> Finding:
 
     found = probe.probe(session.endpoint(profile), session.settings.timeout)
     return GOOD, f"{found.host} answers in {found.milliseconds:.0f} ms"
+
+
+def _certificates(session: Session) -> Finding:
+    profile = session.profile()
+    if _in_process(session, profile):
+        return GOOD, "none needed"
+    from kmstool.kms.transport import probe, trust
+
+    trusted = trust.certificates().shown
+    fault = probe.strict_fault(session.endpoint(profile), session.settings.timeout)
+    if fault:
+        return NOTE, (
+            f"trusted by {trusted}, but not made as RFC 5280 wants it ({fault}): kmstool takes it, "
+            "programs that read certificates strictly, as Python does since 3.13, refuse it; its CA can make a better one"
+        )
+    return GOOD, f"trusted by {trusted}"
 
 
 def _clock(session: Session) -> Finding:

@@ -16,9 +16,10 @@ from kmstool.errors import AccessError, InputError, NetworkError, ServiceError
 from kmstool.kms.provider import Provider
 from kmstool.kms.transport import json_answers
 from kmstool.kms.transport.cloud import credential_of
-from kmstool.kms.transport.connection import GATEWAY, Connection
+from kmstool.kms.transport.connection import Answer, Connection
 from kmstool.kms.transport.deadline import TIMEOUT_SECONDS, Deadline
 from kmstool.kms.transport.endpoint import Endpoint
+from kmstool.kms.transport.failures import GATEWAY
 
 _NONCES = 2**62
 _TOKEN_REFUSED = str(beta.Code.TOKEN.value)
@@ -78,8 +79,8 @@ class BetaTransport:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         answer = self._connection.exchange("POST", headers, body, beta.PATH)
         if answer.status != HTTPStatus.OK:
-            raise NetworkError(f"{self._authority} answered with an HTTP error", hint=GATEWAY)
-        return _fields(action, answer.body)
+            raise NetworkError(f"{self._authority} answered with {answer.origin}", hint=GATEWAY)
+        return _fields(action, answer)
 
     def _signed(self, action: str, params: Mapping[str, Any]) -> dict[str, str]:
         credential = credential_of(self._provider)
@@ -104,15 +105,15 @@ class BetaTransport:
         return fields
 
 
-def _fields(action: str, body: bytes) -> dict[str, Any]:
+def _fields(action: str, received: Answer) -> dict[str, Any]:
     """Return the answer's object, whatever content type a gateway gave it, if its code is 0."""
-    answer = json_answers.read(body)
+    answer = json_answers.read(received)
     code = answer.get("code") if isinstance(answer, dict) else None
     if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) <= _MAX_DIGITS:
         # Some services of that API wrote it as text.
         code = int(code)
     if not isinstance(answer, dict) or not isinstance(code, int) or isinstance(code, bool):
-        raise ServiceError("the KMS of 2017 answered without a code", hint=GATEWAY)
+        raise ServiceError(f"the KMS of 2017 answered without a code ({received.origin})", hint=GATEWAY)
     if code == 0:
         return answer
     message, request_id = answer.get("message"), answer.get("requestId")

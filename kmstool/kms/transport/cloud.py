@@ -18,9 +18,10 @@ from kmstool.errors import AccessError, KmsToolError, NetworkError, ServiceError
 from kmstool.kms.answers import missing
 from kmstool.kms.provider import Credential, Provider
 from kmstool.kms.transport import json_answers
-from kmstool.kms.transport.connection import GATEWAY, Connection
+from kmstool.kms.transport.connection import Answer, Connection
 from kmstool.kms.transport.deadline import TIMEOUT_SECONDS, Deadline
 from kmstool.kms.transport.endpoint import Endpoint
+from kmstool.kms.transport.failures import GATEWAY
 
 _CONTENT_TYPE = "application/json"
 
@@ -66,8 +67,8 @@ class CloudTransport:
         body = json.dumps(dict(params)).encode()
         answer = self._connection.exchange("POST", self._headers(action, body), body)
         if answer.status != HTTPStatus.OK:
-            raise NetworkError(f"{self._authority} answered with an HTTP error", hint=GATEWAY)
-        return _inner(answer.body)
+            raise NetworkError(f"{self._authority} answered with {answer.origin}", hint=GATEWAY)
+        return _inner(answer)
 
     def _headers(self, action: str, body: bytes) -> dict[str, str]:
         timestamp = int(time.time())
@@ -99,22 +100,23 @@ def credential_of(provider: Provider) -> Credential:
         raise UnreachableError(error.message, hint=error.hint, reason=error.reason, facts=error.facts) from error
 
 
-def _inner(body: bytes) -> dict[str, Any]:
+def _inner(received: Answer) -> dict[str, Any]:
     """Return the inner object, whatever content type a gateway gave it."""
-    return response_of(json_answers.read(body))
+    return response_of(json_answers.read(received), received.origin)
 
 
-def response_of(answer: Any) -> dict[str, Any]:
+def response_of(answer: Any, origin: str) -> dict[str, Any]:
     """Return the inner object of an answer; raise what it refuses with, or `ServiceError` for what is no answer."""
     response = answer.get("Response") if isinstance(answer, dict) else None
     if not isinstance(response, dict):
         raise ServiceError(
-            "KMS answered without a Response", hint="is there a gateway that rewrites answers on the way?"
+            f"KMS answered without a Response ({origin})",
+            hint="is there a gateway that rewrites answers on the way?",
         )
     if response.get("Error") is not None:
         raise _refused(response["Error"], response.get("RequestId"))
     if "Error" in answer:
-        raise ServiceError("KMS answered with an Error beside its Response", hint=GATEWAY)
+        raise ServiceError(f"KMS answered with an Error beside its Response ({origin})", hint=GATEWAY)
     if not isinstance(response.get("RequestId"), str) or not response["RequestId"]:
         # Every answer has one; without it this is no answer of KMS, whatever else it holds.
         raise missing("RequestId")

@@ -8,63 +8,61 @@ tells what is known: after `UnreachableError` nothing was sent, after any other
 from __future__ import annotations
 
 import http.client
-import os
 import select
-import socket
 import ssl
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
+from typing import Any
 
 from kmstool import __version__
 from kmstool.errors import InputError, NetworkError, Reason, UnreachableError
-from kmstool.kms.transport import sockets
+from kmstool.kms.transport import failures, sockets, tls, trust
 from kmstool.kms.transport.deadline import Deadline
-from kmstool.kms.transport.endpoint import Endpoint, certificates
+from kmstool.kms.transport.endpoint import Endpoint
+from kmstool.kms.transport.failures import GATEWAY
+from kmstool.kms.transport.proxies import Proxy
 from kmstool.kms.transport.sockets import TimedSocket
 
 MAX_ANSWER_BYTES = 16 * 2**20
 
-GATEWAY = "is there a gateway or proxy on the way?"
-"""The hint where an answer is none."""
-
 _USER_AGENT = f"kmstool/{__version__}"
 _PART_BYTES = 2**16
-# X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL.
-_OTHER_NAME = (62, 64)
-_REASONS = (
-    (TimeoutError, "no answer in time"),
-    (ConnectionRefusedError, "connection refused"),
-    # Python's name for an end in place of an answer is a kind of reset too.
-    (http.client.BadStatusLine, "the connection was closed without an answer"),
-    (ConnectionResetError, "connection reset"),
-    (ConnectionError, "the connection was closed without an answer"),
-    (UnicodeError, "the name is not known"),
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: `date` is the header of that name, the body may hold secrets."""
+    """What came back: `date` is the header of that name, the body may hold secrets.
+
+    `origin` tells the status, the type and the server in a few words, for messages.
+    """
 
     status: int
     date: str | None
     body: bytes = field(repr=False)
+    origin: str = field(default="", compare=False)
 
 
 class Connection:
     """A connection to a service; one request, with all that it takes, ends within `timeout` seconds and the deadline."""
 
     def __init__(
-        self, place: Endpoint, timeout: float, ca_bundle: str | None = None, deadline: Deadline | None = None
+        self,
+        place: Endpoint,
+        timeout: float,
+        ca_bundle: str | None = None,
+        deadline: Deadline | None = None,
+        *,
+        strict: bool = False,
     ) -> None:
         self._place = place
         self._timeout = timeout
         self._deadline = deadline
         self._ca_bundle = ca_bundle
-        self._context: ssl.SSLContext | None = None
+        self._strict = strict
         self._proxy = place.proxy
         self._http = http.client.HTTPConnection(place.host, place.port)
 
@@ -113,23 +111,40 @@ class Connection:
 
     def _opened(self, end: float) -> TimedSocket:
         self.close()
-        way = self._proxy or self._place
-        try:
-            path = self._place.socket_path
-            sock = sockets.connect_unix(path, end) if path else sockets.connect(way.host, way.port, end)
-            self._http.sock = sock
-            if self._proxy:
-                sockets.tunnel(sock, self._place.host_and_port, self._proxy.authorization)
-        except (OSError, UnicodeError, sockets.TooLong) as error:
-            reason = "the proxy refuses or does not answer" if self._proxy else _reason(error)
-            raise self._unreached(UnreachableError, reason) from error
+        sock = self._through(self._proxy, end) if self._proxy else self._direct(end)
         if self._place.scheme == "https":
-            self._context = self._context or _trusting(self._ca_bundle or certificates())
             try:
-                sock = self._http.sock = sockets.secured(sock, self._context, self._place.host)
+                sock = self._http.sock = tls.secured(sock, self._context, self._place.host)
             except (OSError, ValueError) as error:
-                raise self._unreached(UnreachableError, _reason(error)) from error
+                raise failures.of_service(self._place.shown, error, self._trusted) from error
         return sock
+
+    def _direct(self, end: float) -> TimedSocket:
+        path = self._place.socket_path
+        try:
+            sock = sockets.connect_unix(path, end) if path else sockets.connect(self._place.host, self._place.port, end)
+        except (OSError, UnicodeError) as error:
+            raise failures.of_service(self._place.shown, error, None) from error
+        self._http.sock = sock
+        return sock
+
+    def _through(self, proxy: Proxy, end: float) -> TimedSocket:
+        try:
+            sock = self._http.sock = sockets.connect(proxy.host, proxy.port, end)
+            if proxy.scheme == "https":
+                sock = self._http.sock = tls.secured(sock, self._context, proxy.host)
+            sockets.tunnel(sock, self._place.host_and_port, proxy.authorization)
+        except (OSError, ValueError, sockets.Refused, sockets.TooLong) as error:
+            raise failures.of_proxy(self._place.shown, proxy, error) from error
+        return sock
+
+    @cached_property
+    def _trusted(self) -> trust.Trusted:
+        return trust.certificates(self._ca_bundle)
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        return trust.context(self._trusted, strict=self._strict)
 
     def _ask(self, sock: TimedSocket, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
         try:
@@ -137,30 +152,30 @@ class Connection:
             with self._http.getresponse() as response:
                 # What chunks have around them is not counted in what they hold.
                 sock.allowance += 2 * MAX_ANSWER_BYTES
-                return Answer(response.status, response.getheader("Date"), _body(response))
+                told = [response.getheader(name) for name in ("Server", "Content-Type")]
+                origin = failures.status(response.status, *told)
+                return Answer(response.status, response.getheader("Date"), _body(response), origin)
         except (http.client.IncompleteRead, sockets.TooLong) as error:
             raise NetworkError(
                 f"the answer of {self._place.shown} was cut short or is too long", hint=GATEWAY
             ) from error
         except (OSError, http.client.HTTPException) as error:
-            raise self._unreached(NetworkError, _reason(error)) from error
-
-    def _unreached(self, kind: type[NetworkError], reason: str) -> NetworkError:
-        return kind(
-            f"cannot reach {self._place.shown}: {reason}",
-            reason=Reason.UNREACHABLE,
-        )
+            raise NetworkError(
+                f"cannot reach {self._place.shown}: {failures.reason(error)}", reason=Reason.UNREACHABLE
+            ) from error
 
 
-def _stands(sock: socket.socket) -> bool:
+def _stands(sock: Any) -> bool:
     """Tell whether the service has not closed a connection.
 
     Nothing is awaited on it, so that anything to be read is its end. Once a request is on
     its way, a closed connection leaves it unknown whether the service has acted.
     """
-    if isinstance(sock, ssl.SSLSocket) and sock.pending():
+    if hasattr(sock, "pending") and sock.pending():
         # Decrypted already, where the system sees nothing of it.
         return False
+    if not hasattr(select, "poll"):
+        return not select.select([sock], [], [], 0)[0]
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return not poll.poll(0)
@@ -176,24 +191,3 @@ def _body(response: http.client.HTTPResponse) -> bytes:
     if len(data) > MAX_ANSWER_BYTES or response.length or len(lengths) + response.chunked > 1:
         raise http.client.IncompleteRead(b"")
     return bytes(data)
-
-
-def _trusting(place: str) -> ssl.SSLContext:
-    try:
-        if os.path.isdir(place):
-            return ssl.create_default_context(capath=place)
-        return ssl.create_default_context(cafile=place)
-    except OSError as error:
-        raise InputError(
-            f"the trusted certificates {place} cannot be loaded", hint="SSL_CERT_FILE names a file of them in PEM"
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    """Say what happened in a few words; those of the library may hold anything that the other side sent."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        other_name = error.verify_code in _OTHER_NAME
-        return "its certificate is for another name" if other_name else "its certificate is not trusted"
-    if isinstance(error, socket.gaierror):
-        return "the name cannot be resolved now" if error.errno == socket.EAI_AGAIN else "the name is not known"
-    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), "the connection failed")

@@ -6,17 +6,20 @@ import json
 from typing import Any
 
 from kmstool.errors import NetworkError
-from kmstool.kms.transport.connection import GATEWAY
+from kmstool.kms.transport.connection import Answer
+from kmstool.kms.transport.failures import GATEWAY
 
 
-def read(body: bytes) -> Any:
+def read(answer: Answer) -> Any:
     """Return what an answer holds; raise `NetworkError` for what is no JSON, and for an object with a member twice."""
     try:
-        return json.loads(body, object_pairs_hook=_members, parse_constant=_no_number)
+        return json.loads(answer.body, object_pairs_hook=_members, parse_constant=_no_number)
     except _TwofoldError as fault:
-        raise NetworkError("the answer of KMS has a member twice, and two readings", hint=GATEWAY) from fault
+        raise NetworkError(
+            f"the answer of KMS has a member twice, and two readings ({answer.origin})", hint=GATEWAY
+        ) from fault
     except (ValueError, RecursionError) as fault:
-        raise NetworkError("the answer of KMS was cut short or is not JSON", hint=GATEWAY) from fault
+        raise NetworkError(f"the answer of KMS was cut short or is not JSON ({answer.origin})", hint=GATEWAY) from fault
 
 
 class _TwofoldError(ValueError):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
+from kmstool.errors import NetworkError
 from kmstool.kms.transport.connection import Connection
 from kmstool.kms.transport.endpoint import Endpoint
 
@@ -29,6 +31,22 @@ def probe(endpoint: str | None, timeout: float) -> Reached:
     with contextlib.closing(Connection(place, timeout)) as connection:
         answer = connection.exchange("GET", {})
     return Reached(place.shown, (time.monotonic() - start) * 1000, _skew(answer.date))
+
+
+def strict_fault(endpoint: str | None, timeout: float) -> str | None:
+    """Return what is wrong with the endpoint's certificates for who reads them strictly (RFC 5280), in OpenSSL's words.
+
+    None if nothing is, or if it is reached without TLS. Raises `NetworkError` if it cannot be reached so or otherwise.
+    """
+    place = Endpoint.parse(endpoint or DEFAULT_HOST)
+    try:
+        with contextlib.closing(Connection(place, timeout, strict=True)) as connection:
+            connection.exchange("GET", {})
+    except NetworkError as error:
+        if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+            return str(error.__cause__.verify_message)
+        raise
+    return None
 
 
 def _skew(date: str | None) -> float | None:

@@ -9,7 +9,9 @@ each part of it.
 from __future__ import annotations
 
 import base64
+import importlib
 import logging
+import re
 import ssl
 import time
 import weakref
@@ -21,13 +23,17 @@ from urllib.parse import quote
 from kmstool.api import protocol
 from kmstool.errors import AccessError, InputError, KmsToolError, NetworkError, Reason, ServiceError, UnreachableError
 from kmstool.kms.provider import Provider
+from kmstool.kms.transport import failures, sockets, trust
 from kmstool.kms.transport.cloud import credential_of, response_of
-from kmstool.kms.transport.connection import GATEWAY
 from kmstool.kms.transport.deadline import TIMEOUT_SECONDS, Deadline
-from kmstool.kms.transport.endpoint import Endpoint, Proxy, certificates
+from kmstool.kms.transport.endpoint import Endpoint
+from kmstool.kms.transport.failures import GATEWAY
+from kmstool.kms.transport.proxies import Proxy
+from kmstool.system import hosts
 
 _HOST = "kms.tencentcloudapi.com"
 _LOGGER = "tencentcloud_sdk_common"
+_REFUSED = re.compile(r"Tunnel connection failed: ([1-5][0-9]{2})\b")
 # Of requests and urllib3: nothing has been sent before there was a connection.
 _UNSENT = {"ConnectTimeout", "ConnectTimeoutError", "NewConnectionError", "NameResolutionError", "ProxyError"}
 
@@ -51,10 +57,11 @@ class SdkTransport:
         place = Endpoint.parse(endpoint or _HOST)
         if place.socket_path:
             raise InputError("Tencent's SDK knows no Unix sockets", hint="name the endpoint by its host and port")
-        self._shown = place.shown
+        self._place, self._shown, self._origin = place, place.shown, ""
         self._provider = provider
         self._timeout, self._deadline = timeout, deadline
         self._client, self._fault = _client(_Signer(provider), region, place, ca_bundle)
+        self._client.request.conn._session.hooks["response"].append(self._note)  # noqa: SLF001 - it has no other name
         weakref.finalize(self, self._client.request.conn._session.close)  # noqa: SLF001 - it has no other name
 
     def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,10 +87,15 @@ class SdkTransport:
             # Of requests, while it reads an answer that has begun.
             raise NetworkError(f"the answer of {self._shown} was cut short", hint=GATEWAY) from error
         except ValueError as error:
-            raise NetworkError("the answer of KMS was cut short or is not JSON", hint=GATEWAY) from error
+            message = f"the answer of KMS was cut short or is not JSON ({self._origin})"
+            raise NetworkError(message, hint=GATEWAY) from error
         except (KeyError, TypeError) as error:
-            raise ServiceError("KMS answered without a Response", hint=GATEWAY) from error
-        return response_of(answer)
+            raise ServiceError(f"KMS answered without a Response ({self._origin})", hint=GATEWAY) from error
+        return response_of(answer, self._origin)
+
+    def _note(self, response: Any, **_: Any) -> None:
+        told = [response.headers.get(name) for name in ("Server", "Content-Type")]
+        self._origin = failures.status(response.status_code, *told)
 
     def _seconds(self) -> float:
         left = self._deadline.end(self._timeout) - time.monotonic() if self._deadline else self._timeout
@@ -95,9 +107,9 @@ class SdkTransport:
     def _translated(self, error: Any) -> KmsToolError:
         code, message = str(error.get_code()), str(error.get_message())
         if code == "ServerNetworkError":
-            return NetworkError(f"{self._shown} answered with an HTTP error", hint=GATEWAY)
+            return NetworkError(f"{self._shown} answered with {self._origin}", hint=GATEWAY)
         if code == "ClientNetworkError":
-            return _unreached(self._shown, error)
+            return _unreached(self._place, error)
         if code.startswith("Client"):
             return KmsToolError(f"Tencent's SDK failed: {code}")
         return protocol.error(code, message, error.get_request_id())
@@ -124,11 +136,13 @@ def _client(signer: _Signer, region: str, place: Endpoint, ca_bundle: str | None
         from tencentcloud.common.profile.http_profile import HttpProfile  # noqa: PLC0415
     except ImportError as error:
         raise InputError("Tencent's SDK is not installed", hint="pip install 'kmstool[sdk]'") from error
+    trusted = trust.certificates(ca_bundle)
     http = HttpProfile(
         protocol=place.scheme,
         endpoint=place.authority,
         keepAlive=True,
-        certification=ca_bundle or (certificates() if place.scheme == "https" else None),
+        # One place, of those that a variable may name; the context below has them all.
+        certification=trusted.paths[0] if place.scheme == "https" else None,
     )
     client = CommonClient("kms", protocol.VERSION, signer, region, ClientProfile(httpProfile=http, language="en-US"))
     # It writes whole requests, with plaintexts, to whoever listens.
@@ -139,6 +153,8 @@ def _client(signer: _Signer, region: str, place: Endpoint, ca_bundle: str | None
     # No proxies of variables, which are read by other rules, and no Authorization of netrc in place of the signature.
     session.trust_env = False
     session.max_redirects = 0
+    if place.scheme == "https":
+        session.mount("https://", _adapter(trust.context(trusted)))
     return client, TencentCloudSDKException
 
 
@@ -147,12 +163,28 @@ def _url(proxy: Proxy) -> str:
     if proxy.authorization:
         pair = base64.b64decode(proxy.authorization.partition(" ")[2]).partition(b":")
         user = f"{quote(pair[0], safe='')}:{quote(pair[2], safe='')}@"
-    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
-    return f"http://{user}{host}:{proxy.port}"
+    return f"{proxy.scheme}://{user}{hosts.with_port(proxy.host, proxy.port)}"
 
 
-def _unreached(shown: str, error: BaseException) -> NetworkError:
-    causes = list(_causes(error))
+def _adapter(context: ssl.SSLContext) -> Any:
+    """Return what connects for requests with our settings of TLS: of its own it is strict since Python 3.13."""
+    adapters: Any = importlib.import_module("requests.adapters")
+
+    class Adapter(adapters.HTTPAdapter):  # type: ignore[misc]
+        def init_poolmanager(self, *arguments: Any, **settings: Any) -> Any:
+            return super().init_poolmanager(*arguments, ssl_context=context, **settings)
+
+        def proxy_manager_for(self, proxy: str, **settings: Any) -> Any:
+            return super().proxy_manager_for(proxy, ssl_context=context, proxy_ssl_context=context, **settings)
+
+    return Adapter()
+
+
+def _unreached(place: Endpoint, error: BaseException) -> KmsToolError:
+    causes, shown, proxy = list(_causes(error)), place.shown, place.proxy
+    refused = next((found for cause in causes if (found := _REFUSED.match(str(cause)))), None)
+    if proxy and refused:
+        return failures.of_proxy(shown, proxy, sockets.Refused(int(refused[1]), None))
     untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes)
     if untrusted or any(type(cause).__name__ in _UNSENT for cause in causes):
         reason = "its certificate is not trusted" if untrusted else "there is no connection"

@@ -9,7 +9,6 @@ import http.client
 import io
 import re
 import socket
-import ssl
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +20,28 @@ MAX_HEAD_BYTES = 2**17
 
 _PART_BYTES = 4096
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
-_ACCEPTED = re.compile(rb"HTTP/1\.[01] 2[0-9]{2}\b")
+_STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})\b")
+_SERVER = re.compile(rb"\r?\n(?:server|via):[ \t]*([^\r\n]{1,200})", re.IGNORECASE)
+_GRANTED, _GRANTED_END = 200, 300
 
 
 class TooLong(http.client.HTTPException):
     """The other side goes on and on."""
 
 
+class Refused(http.client.HTTPException):
+    """A proxy answered that it does not connect; `server` is what it says of itself."""
+
+    def __init__(self, status: int, server: str | None) -> None:
+        super().__init__(status)
+        self.status = status
+        self.server = server
+
+
 class TimedSocket:
     """A socket as `http.client` uses it; `end` is a moment of `time.monotonic`, `allowance` what may be read in bytes."""
 
-    def __init__(self, inner: socket.socket, end: float) -> None:
+    def __init__(self, inner: Any, end: float) -> None:
         self.inner = inner
         self.end = end
         self.allowance = MAX_HEAD_BYTES
@@ -74,7 +84,7 @@ class _TimedReader(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer, /) -> int | None:
         self._timed.arm()
-        count = self._raw.readinto(buffer)
+        count: int | None = self._raw.readinto(buffer)
         self._timed.received(count or 0)
         return count
 
@@ -123,7 +133,7 @@ def connect_unix(path: str, end: float) -> TimedSocket:
 
 
 def tunnel(sock: TimedSocket, authority: str, authorization: str | None) -> None:
-    """Let a proxy connect to `host:port`; raise `OSError` or `TooLong` if it does not.
+    """Let a proxy connect to `host:port`; raise `Refused`, `OSError` or `TooLong` if it does not.
 
     What comes after its answer before anything was sent would be read as the service's.
     """
@@ -139,15 +149,14 @@ def tunnel(sock: TimedSocket, authority: str, authorization: str | None) -> None
             raise ConnectionError
         sock.received(len(part))
         head += part
-    if not _ACCEPTED.match(head) or found.end() != len(head):
+    status = _STATUS.match(head)
+    if not status:
         raise ConnectionError
-
-
-def secured(sock: TimedSocket, context: ssl.SSLContext, host: str) -> TimedSocket:
-    """Return the socket under TLS; raise `OSError` or `ValueError` if there is none with whom it should be, in time."""
-    # The timeout of a handshake is for the whole of it.
-    sock.arm()
-    return TimedSocket(context.wrap_socket(sock.inner, server_hostname=host), sock.end)
+    if not _GRANTED <= int(status[1]) < _GRANTED_END:
+        server = _SERVER.search(head[: found.start()])
+        raise Refused(int(status[1]), server[1].decode("latin-1") if server else None)
+    if found.end() != len(head):
+        raise ConnectionError
 
 
 def _resolved(host: str, port: int, end: float) -> list[Any]:

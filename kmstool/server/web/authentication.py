@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from kmstool import words
 from kmstool.api import protocol, tc3
 from kmstool.errors import InputError
 from kmstool.server.call import refuse
@@ -20,9 +19,8 @@ from kmstool.server.tables.credentials import ServedCredential
 from kmstool.server.web import claims, limits, older_signatures, parameters, refusals, sts
 from kmstool.server.web.claims import Lookup, SignedCall
 from kmstool.server.web.http import HttpRequest
+from kmstool.system import hosts
 
-# As a Host header has them.
-_LOOPBACK = tuple(f"[{name}]" if ":" in name else name for name in words.LOOPBACK)
 _SERVICES_OF = {protocol.VERSION: ("kms",), sts.VERSION: ("sts", "tag")}
 _SERVICES = ("kms", "sts", "tag")
 _REQUIRED = {"x-tc-action": "Action", "x-tc-version": "Version", "x-tc-timestamp": "Timestamp"}
@@ -63,8 +61,8 @@ def is_addressed_by_loopback(request: HttpRequest) -> bool:
     What needs no signature is given to such requests only: a web page could ask for it
     under a name of its own that leads here.
     """
-    host = request.headers.get("host", "").rpartition("://")[2]
-    return host in _LOOPBACK or host.rpartition(":")[0] in _LOOPBACK
+    authority = hosts.parts(request.headers.get("host", "").rpartition("://")[2])
+    return authority is not None and hosts.is_loopback(authority[0])
 
 
 def _tc3(request: HttpRequest, lookup: Lookup, *, web_identity: bool, lenient: bool) -> SignedCall:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.options import file_option, not_empty
 from kmstool.cli.session.session import Session, takes
@@ -68,9 +67,12 @@ def serve(session: Session, wanted: ServeWords) -> None:
 
     from kmstool.server.web import listening
     from kmstool.server.web.gateway import Gateway, Stubs
+    from kmstool.system import hosts
 
-    if wanted.host not in words.LOOPBACK:
-        raise UsageError(f"{wanted.host} is no loopback address", hint="one of: " + ", ".join(words.LOOPBACK))
+    if not hosts.is_loopback(wanted.host):
+        raise UsageError(
+            f"{wanted.host} is no loopback address", hint="one of: localhost, ::1 and all that begin with 127."
+        )
     chosen = _tls(wanted.cert, wanted.key_file, wanted=wanted.tls)
     if chosen and wanted.metadata:
         raise UsageError("the metadata service has no TLS", hint="serve it without --tls")
