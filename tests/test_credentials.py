@@ -818,7 +818,7 @@ def test_a_credential_is_tried_before_it_is_kept(home: Path, server: Server, pas
     wrong = f"{server.secret_id}\nwrong\n"
     assert "AuthFailure.SignatureFailure" in login(*words, stdin=wrong, exit_code=4)
     good = f"{server.secret_id}\n{server.secret_key}\n"
-    assert "would be kept" in login(*words, "--dry-run", stdin=good)
+    assert "dry run, nothing was changed" in login(*words, "--dry-run", stdin=good)
     assert files(home) == {}
     login(*words, "--no-verify", stdin=wrong)
     assert (home / ".config" / "kmstool" / "cloud.credential").exists()
@@ -903,7 +903,7 @@ def test_a_login_adds_the_mac_that_a_profile_requires(home: Path, server: Server
     folder = bundles.write(home / "bundle", server.secret_key.encode())
     (folder / "mac.base64").unlink()
     assert "has no mac.base64" in white_box_login(server, folder, "--no-verify", exit_code=5)
-    assert "would be kept" in white_box_login(server, folder, "--dry-run")
+    assert "dry run, nothing was changed" in white_box_login(server, folder, "--dry-run")
     assert not (folder / "mac.base64").exists()
     white_box_login(server, folder)
     assert len(kmstool("random", "8", **bundles.HERE).out) == 17
@@ -926,7 +926,7 @@ def test_a_wrong_secret_in_white_box_ciphertext_is_not_kept_and_not_shown(home: 
     assert "canary" not in error
     assert "no key file" in white_box_login(server, home, exit_code=3)
     assert "an empty name is no folder" in login("--whitebox", "", exit_code=2)
-    assert "would be kept" in white_box_login(server, wrong, "--no-verify", "--dry-run")
+    assert "dry run, nothing was changed" in white_box_login(server, wrong, "--no-verify", "--dry-run")
     assert not (home / ".config").exists()
 
 
@@ -963,7 +963,7 @@ def test_an_encrypted_file_that_cannot_be_removed_is_named(home: Path, passphras
 def test_a_dry_run_of_logout_forgets_nothing(home: Path, passphrase: Path) -> None:
     login("--store", "file", "--passphrase-file", str(passphrase), "--no-verify")
     before = files(home)
-    assert "would be forgotten" in kmstool("auth", "logout", "--dry-run").err
+    assert "would forget the credential" in kmstool("auth", "logout", "--dry-run").out
     assert files(home) == before
 
 
@@ -1114,7 +1114,9 @@ def without_bus() -> dict[str, str]:
 def test_without_a_keyring_the_other_ways_are_named(home: Path) -> None:
     start = time.monotonic()
     error = login("--no-verify", exit_code=4, **without_bus())
-    assert "would be kept" in login("--no-verify", "--dry-run", **without_bus()), "a dry run tries no keyring"
+    assert "dry run, nothing was changed" in login("--no-verify", "--dry-run", **without_bus()), (
+        "a dry run tries no keyring"
+    )
     assert time.monotonic() - start < keychain.TIMEOUT_SECONDS
     assert "the keyring of the operating system cannot be used" in error
     for way in OTHER_WAYS:

@@ -738,7 +738,13 @@ def test_a_dry_run_changes_no_file(kms: EmbeddedKms, line: str, tmp_path: Path) 
     Path("seed.toml").write_text(SEED)
     before = contents(tmp_path)
     done = kmstool(*line.split(), "--dry-run")
-    assert "dry run" in done.err
+    assert "dry run, nothing was changed" in done.err
+    assert done.out.splitlines()
+    assert all(told.startswith("would ") for told in done.out.splitlines())
+    assert contents(tmp_path) == before
+    answer = json.loads(kmstool(*line.split(), "--dry-run", "--format", "json").out)
+    assert answer["DryRun"] is True
+    assert [change.keys() for change in answer["Changes"]] == [{"Change", "Params"}] * len(done.out.splitlines())
     assert contents(tmp_path) == before
     kmstool(*line.split())
     assert contents(tmp_path) != before, "without --dry-run it does something"
@@ -759,7 +765,7 @@ def test_a_dry_run_makes_no_store(
     monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(tmp_path / folder))
     for command in (["key", "create", "--alias", "demo"], ["key", "list"], ["init", "--local"]):
         done = kmstool(*command, "--dry-run", *options)
-        assert done.out == ""
+        assert f"make a store in {tmp_path / folder}" in done.out
         assert "dry run, nothing was changed" in done.err
         assert "is in use" not in done.err
     assert contents(tmp_path / folder) == {}

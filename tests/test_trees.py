@@ -377,7 +377,9 @@ def test_a_second_run_by_one_who_cannot_open_the_manifest_says_so(kms: EmbeddedK
 def test_a_dry_run_makes_nothing(tree: dict[str, bytes]) -> None:
     before = tree_of(".")
     for line in (["encrypt", "-r", "tree", "-o", "again", "--key", "demo"], [*OPEN]):
-        assert b"dry run: 7 files would be" in envelope(*line, "--dry-run").stderr
+        ran = envelope(*line, "--dry-run")
+        assert f"would {line[0]} 7 files into ".encode() in ran.stdout
+        assert b"dry run, nothing was changed" in ran.stderr
     assert tree_of(".") == before
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from kmstool.cli.messages import say
+from kmstool.cli.messages import print_json, printable, say
+
+if TYPE_CHECKING:
+    from kmstool.workflows.changes import Change, Changes
 
 LOCAL_NOTE = "local KMS, for development and tests"
 
@@ -36,7 +42,16 @@ class Console:
 
     def __init__(self) -> None:
         self.settings = Settings()
+        self.unmade: list[Change] = []
+        """The changes that a dry run has recorded; from the first one on nothing is told as if it were done."""
         self._notes: list[str] = []
+
+    @cached_property
+    def changes(self) -> Changes:
+        """What makes every change of this run, or with `--dry-run` records it."""
+        from kmstool.workflows.changes import Changes, DryRun
+
+        return DryRun(self.unmade.append) if self.settings.dry_run else Changes()
 
     @property
     def used_local(self) -> bool:
@@ -49,7 +64,7 @@ class Console:
         With `--format json` it is said at the end and only of a success: the error object
         is to stand alone on stderr.
         """
-        if self.settings.quiet:
+        if self.settings.quiet or self.unmade:
             return
         message += f" ({LOCAL_NOTE})" if self.used_local else ""
         if self.settings.format == "json":
@@ -62,6 +77,33 @@ class Console:
         say(message)
 
     def finish(self) -> None:
-        """Say what was kept until now."""
+        """Print what was not changed, and say what was kept until now."""
+        if self.unmade:
+            self._print_unmade()
+            self._notes[:] = (
+                []
+                if self.settings.quiet
+                else ["dry run, nothing was changed" + (f" ({LOCAL_NOTE})" if self.used_local else "")]
+            )
         for message in self._notes:
             say(message)
+
+    def _print_unmade(self) -> None:
+        import json
+
+        if self.settings.format == "json":
+            print_json(
+                {
+                    "DryRun": True,
+                    "Changes": [{"Change": item.text, "Params": dict(item.params)} for item in self.unmade],
+                }
+            )
+        else:
+            for item in self.unmade:
+                print(
+                    printable(
+                        f"would {item.text}"
+                        + (f": {json.dumps(item.params, ensure_ascii=False)}" if item.params else "")
+                    )
+                )
+        sys.stdout.flush()

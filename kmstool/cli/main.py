@@ -110,10 +110,6 @@ def _ended(session: Session) -> int:
         sys.stdout.flush()
         session.finish()
     except DryRunDone:
-        with contextlib.suppress(OSError):
-            # What would be changed comes first.
-            sys.stdout.flush()
-        session.note("dry run, nothing was changed")
         return _flushed(session)
     except click.exceptions.Exit as end:
         return _without_stdout(end.exit_code) if end.exit_code else _flushed(session)

@@ -103,8 +103,6 @@ def parameters_folder(session: Session, name: str, *, force: bool) -> Iterator[d
     All that can fail fails before the block, in which KMS voids the older parameters: the room
     is taken on disk. Raises `OutputError`.
     """
-    from kmstool.system import folders
-
     folder = Path(name)
     taken = [path for path in _FILES if os.path.lexists(folder / path)]
     if taken and not force:
@@ -113,12 +111,8 @@ def parameters_folder(session: Session, name: str, *, force: bool) -> Iterator[d
             hint="choose another folder, or add --force",
         )
     contents: dict[str, bytes] = {}
-    if session.settings.dry_run:
-        # It ends when KMS would be asked.
-        yield contents
-        return
     try:
-        with folders.changed(folder, _FILES, replace=force, room=_MAX_BYTES) as contents:
+        with session.changes.folder(folder, _FILES, replace=force, room=_MAX_BYTES) as contents:
             yield contents
     except OutputError as error:
         if contents:

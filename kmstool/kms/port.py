@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kmstool.api import protocol
-from kmstool.errors import DryRunDone, KmsToolError
+from kmstool.errors import KmsToolError
 
 
 class Transport(Protocol):
@@ -22,21 +21,6 @@ class Transport(Protocol):
         if the answer was lost.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class DryRunTransport:
-    """A transport that lets through what only reads, and shows the first change instead of making it."""
-
-    inner: Transport
-    show: Callable[[str, Mapping[str, Any]], None]
-
-    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Perform a reading action; hand a changing one without its secrets to `show` and raise `DryRunDone`."""
-        if not protocol.changes(action, params):
-            return self.inner.call(action, params)
-        self.show(action, protocol.without_secrets(params))
-        raise DryRunDone
 
 
 @dataclass(frozen=True, slots=True)

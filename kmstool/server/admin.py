@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from kmstool import words
-from kmstool.errors import DryRunDone, InputError, KmsToolError, OutputError
+from kmstool.errors import InputError, KmsToolError, OutputError
 from kmstool.server import clock, protection, renewal, root_key, store_row
 from kmstool.server.app import EmbeddedKms
-from kmstool.server.copies import backup, restore
+from kmstool.server.copies import backup, restore, snapshot
 from kmstool.server.protection import Passphrase
 from kmstool.server.tables import credentials, faults, store
 from kmstool.server.tables.credentials import ServedCredential
@@ -32,6 +32,7 @@ __all__ = [
     "protect",
     "reset",
     "restore",
+    "snapshot",
 ]
 
 EARLIEST_UNIX, LATEST_UNIX = 946_684_800, 32_503_680_000
@@ -73,8 +74,7 @@ def protect(kms: EmbeddedKms, mode: str, passphrase: Passphrase) -> None:
     the folder opens nothing that is made later. Copies of former formats go, since former
     root keys still open them. A kill leaves the former state or the new one.
     """
-    if kms.store.dry_run:
-        raise DryRunDone
+    kms.store.check_changeable(f"protect the store in {kms.store.folder} by {mode}")
     old = kms.unlock()
     root = protection.make(mode, passphrase)
     folder = kms.store.folder

@@ -15,7 +15,7 @@ from typing import Any
 
 from kmstool import words
 from kmstool.api import protocol
-from kmstool.errors import DryRunDone, KmsToolError
+from kmstool.errors import KmsToolError
 from kmstool.server import clock, due, protection, requests, root_key, store_row
 from kmstool.server.call import Call, Transaction, refuse
 from kmstool.server.handlers import ACTIONS
@@ -23,7 +23,7 @@ from kmstool.server.protection import Passphrase
 from kmstool.server.regions import region
 from kmstool.server.store_row import StoreRow
 from kmstool.server.tables import schema
-from kmstool.server.tables.store import Store
+from kmstool.server.tables.store import Refuse, Store
 from kmstool.server.vault import Vault
 
 
@@ -35,8 +35,8 @@ def writes(action: str, params: Mapping[str, Any]) -> bool:
 class EmbeddedKms:
     """The service in one region over the store in `folder`, which is made on first use.
 
-    `passphrase` is asked for the passphrase of a store that has one, once. In a dry run the
-    first change raises `DryRunDone` in place of being made.
+    `passphrase` is asked for the passphrase of a store that has one, once. With
+    `refuse` the store is only read, and the first change is refused by it.
     """
 
     def __init__(
@@ -45,13 +45,13 @@ class EmbeddedKms:
         region_name: str = words.REGION,
         passphrase: Passphrase = protection.no_passphrase,
         *,
-        dry_run: bool = False,
+        refuse: Refuse | None = None,
     ) -> None:
         self._region = region(region_name)
         self._passphrase = passphrase
         self._vault: Vault | None = None
         self._row: StoreRow | None = None
-        self.store = Store(folder, partial(_fresh, folder), dry_run=dry_run)
+        self.store = Store(folder, partial(_fresh, folder), refuse=refuse)
         try:
             if self.store.version < schema.VERSION:
                 self._upgrade()
@@ -91,12 +91,12 @@ class EmbeddedKms:
     def transaction(self, region_name: str | None = None, *, write: bool) -> Iterator[Transaction]:
         """Run the block in one transaction; what time has made due is done before it begins.
 
-        Refuses an unknown region with `UnsupportedRegion`; in a dry run one that writes raises `DryRunDone`.
+        Refuses an unknown region with `UnsupportedRegion`; one that writes is refused where the store is only read.
         """
         chosen = region(region_name) if region_name else self._region
         with self.unlocked() as (db, vault, row):
             reading = Transaction(chosen, db, vault, clock.now(row.clock_offset))
-            unsettled = not self.store.dry_run and due.is_due(reading)
+            unsettled = not self.store.is_only_read and due.is_due(reading)
             if not unsettled and not write:
                 yield reading
                 return
@@ -113,8 +113,7 @@ class EmbeddedKms:
         return self._vault
 
     def _upgrade(self) -> None:
-        if self.store.dry_run:
-            raise DryRunDone
+        self.store.check_changeable(f"bring the store in {self.store.folder} to the newest format")
         from kmstool.server import renewal  # noqa: PLC0415 - imports the code of all kinds of keys, once in a store's life
 
         self._vault = renewal.upgrade(self.store, self._passphrase)

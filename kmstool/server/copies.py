@@ -23,9 +23,14 @@ from kmstool.system import atomic
 _NO_ROW = StoreRow(b"", words.FILE, b"", b"", 0)
 
 
+def snapshot(kms: EmbeddedKms) -> bytes:
+    """Return a copy of the database, consistent while others use it; keys stay wrapped in it."""
+    return kms.store.save()
+
+
 def backup(kms: EmbeddedKms, path: Path, *, replace: bool = False) -> None:
-    """Write a copy of the database (0600), consistent while others use it; keys stay wrapped in it."""
-    atomic.write(path, kms.store.save(), replace=replace)
+    """Write what `snapshot` returns (0600)."""
+    atomic.write(path, snapshot(kms), replace=replace)
 
 
 def restore(kms: EmbeddedKms, path: Path, passphrase: Passphrase) -> None:
@@ -49,6 +54,7 @@ def _put_in_place(place: store.Store, copy: sqlite3.Connection, passphrase: Pass
     row = store_row.read(copy)
     # Asked for and stretched before any lock; what others can retire is looked at again under it.
     key = root_key.found(row, place.folder, passphrase)
+    place.check_changeable(f"replace all keys in {place.folder}")
     with root_key.exclusive(place.folder):
         if row.protection != words.PASSPHRASE:
             key = root_key.found(row, place.folder, passphrase)

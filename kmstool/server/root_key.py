@@ -74,7 +74,7 @@ def unlock(store: Store, passphrase: Passphrase) -> Vault:
                 raise
             continue
         vault = Vault.open(row, key)
-        if not store.dry_run and _is_left_over(row, store.folder):
+        if not store.is_only_read and _is_left_over(row, store.folder):
             with suppress(KmsToolError):
                 _retire(store, vault, key)
         return vault

@@ -1,19 +1,40 @@
-"""What a job changes on disk goes through one object, which makes the change or, in a dry run, only says which."""
+"""What a job changes goes through one object, which makes the change or, in a dry run, only records it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import errno
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, NoReturn, TypeVar
 
-from kmstool.system import atomic
+from kmstool.api import protocol
+from kmstool.errors import DryRunDone
+from kmstool.kms.port import Transport
+from kmstool.system import atomic, folders
 
 Result = TypeVar("Result")
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change that was not made: what would be done, such as `write FILE`, and by what values."""
+
+    text: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Changes:
-    """Makes every change. One that only reports them is `DryRun`."""
+    """Makes every change. One that only records them is `DryRun`."""
+
+    refuse: Callable[[str], NoReturn] | None = None
+    """What a store that must not change calls with what would be done; None where it may."""
+
+    def transport(self, inner: Transport) -> Transport:
+        """Return a transport that makes the changes which are asked of it."""
+        return inner
 
     def created(
         self, path: Path, *, replace: bool = False, durable: bool = True, mode: int = 0o600, within: int | None = None
@@ -25,17 +46,37 @@ class Changes:
         """Take a file away, on disk too when this returns."""
         atomic.remove(path)
 
-    def run(self, change: Callable[[], Result], would: str) -> Result | None:
-        """Make a change and return what comes of it; a dry run reports what `would` happen and returns None."""
-        del would
+    def folder(
+        self, folder: Path, names: Collection[str], *, replace: bool = False, room: int = 0
+    ) -> AbstractContextManager[dict[str, bytes]]:
+        """Give a dictionary for the contents of files that a folder has after the block; see `folders.changed`."""
+        return folders.changed(folder, names, replace=replace, room=room)
+
+    def run(self, change: Callable[[], Result], text: str, params: Mapping[str, Any] | None = None) -> Result | None:
+        """Make a change and return what comes of it; a dry run records it, goes on and returns None."""
+        del text, params
+        return change()
+
+    def make(self, change: Callable[[], Result], text: str, params: Mapping[str, Any] | None = None) -> Result:
+        """Make a change whose result is needed; a dry run records it and ends with `DryRunDone`."""
+        del text, params
+        return change()
+
+    def trial(self, change: Callable[[], Result]) -> Result | None:
+        """Make a change that is taken back at once, to see whether it can be; a dry run leaves it out."""
         return change()
 
 
 class DryRun(Changes):
-    """Makes no change: files are checked and written without a name, and `report` is told what would have happened."""
+    """Makes no change: files are checked and written without a name, and `record` is told of each change."""
 
-    def __init__(self, report: Callable[[str], None]) -> None:
-        self._report = report
+    def __init__(self, record: Callable[[Change], None]) -> None:
+        self._record = record
+        self.refuse = self._refuse
+
+    def transport(self, inner: Transport) -> Transport:
+        """Return a transport that lets through what only reads; the first change is recorded, and ends the run."""
+        return _ReadingTransport(inner, self)
 
     @contextmanager
     def created(
@@ -44,14 +85,51 @@ class DryRun(Changes):
         """Give a file that is thrown away after the block; raise what `atomic.create` raises all the same."""
         with atomic.create(path, replace=replace, durable=durable, mode=mode, within=within, publish=False) as file:
             yield file
-        self._report(f"{path} would be written")
+        self._record(Change(f"write {path}"))
 
     def removed(self, path: Path) -> None:
-        """Report it."""
-        self._report(f"{path} would be removed")
+        """Record it."""
+        self._record(Change(f"remove {path}"))
 
-    def run(self, change: Callable[[], Result], would: str) -> Result | None:
-        """Report what would happen."""
+    @contextmanager
+    def folder(
+        self, folder: Path, names: Collection[str], *, replace: bool = False, room: int = 0
+    ) -> Iterator[dict[str, bytes]]:
+        """Give a dictionary, and record what files there would be; raise for one that is there and must not go."""
+        del room
+        if not replace and (taken := sorted(name for name in names if os.path.lexists(folder / name))):
+            raise atomic.fault(folder / taken[0], FileExistsError(errno.EEXIST, "exists"))
+        contents: dict[str, bytes] = {}
+        yield contents
+        self._record(Change(f"write {', '.join(sorted(contents))} in {folder}"))
+
+    def run(self, change: Callable[[], Result], text: str, params: Mapping[str, Any] | None = None) -> Result | None:
+        """Record it."""
         del change
-        self._report(would)
+        self._record(Change(text, params or {}))
         return None
+
+    def make(self, change: Callable[[], Result], text: str, params: Mapping[str, Any] | None = None) -> Result:
+        """Record it, and end."""
+        del change
+        self._refuse(text, params)
+
+    def trial(self, change: Callable[[], Result]) -> Result | None:
+        """Leave it out."""
+        del change
+        return None
+
+    def _refuse(self, text: str, params: Mapping[str, Any] | None = None) -> NoReturn:
+        self._record(Change(text, params or {}))
+        raise DryRunDone
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadingTransport:
+    inner: Transport
+    changes: DryRun
+
+    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        if not protocol.changes(action, params):
+            return self.inner.call(action, params)
+        return self.changes.make(dict, f"call {action}", protocol.without_secrets(params))

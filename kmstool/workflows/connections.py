@@ -24,6 +24,7 @@ from kmstool.kms.transport.deadline import Deadline
 from kmstool.kms.transport.limiter import Limiter, Rate
 from kmstool.kms.transport.pool import PooledTransport
 from kmstool.system import ownership
+from kmstool.workflows.changes import Changes
 
 if TYPE_CHECKING:
     from kmstool.envelope.recipients import Identity
@@ -42,8 +43,7 @@ class ConnectOptions:
     """What is asked of all connections of a run; None leaves the choice to the profile and the environment.
 
     `timeout` is the seconds of one call, `max_wait` those of all pauses and retries, `retries` how often one is
-    tried again. `rate` is the calls a second of a job and its share of them. With `dry_run` the local KMS
-    changes nothing. `transport` is what sends requests over the network: `own`, or Tencent's `sdk`.
+    tried again. `rate` is the calls a second of a job and its share of them. `transport` is what sends requests over the network: `own`, or Tencent's `sdk`.
     """
 
     profile: str | None = None
@@ -54,7 +54,6 @@ class ConnectOptions:
     retries: int = 10
     max_wait: float = 60
     rate: Rate | None = None
-    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class Connections:
     """The KMSs that one run reaches.
 
     `ask_passphrase` is asked for those of credentials and stores, `trace` is told of each call, `wrap` is put
-    around every transport.
+    around every transport, and every change goes through `changes`.
     """
 
     def __init__(
@@ -82,12 +81,13 @@ class Connections:
         ask_passphrase: AskPassphrase,
         trace: Callable[[str], None] | None = None,
         wrap: Wrapper = lambda transport: transport,
+        changes: Changes = Changes(),  # noqa: B008 - it has no state
     ) -> None:
         self.environment = environment
         self.options = options
         self.used_local = False
         """Whether the local KMS was asked."""
-        self._ask_passphrase, self._trace, self._wrap = ask_passphrase, trace, wrap
+        self._ask_passphrase, self._trace, self._wrap, self._changes = ask_passphrase, trace, wrap, changes
         self._chosen: dict[str | None, Profile] = {}
         self._clients: dict[tuple[str, str], KmsClient] = {}
 
@@ -129,8 +129,10 @@ class Connections:
         chosen = self.profile(profile)
         place = region or self.region(chosen)
         if chosen.is_local and not self.endpoint(chosen):
-            return self._wrap(self.traced(self.local_kms(place)))
-        return self._wrap(self.cloud(chosen, place, self.provider(chosen)))
+            reached = self.traced(self.local_kms(place))
+        else:
+            reached = self.cloud(chosen, place, self.provider(chosen))
+        return self._changes.transport(self._wrap(reached))
 
     def cloud(self, profile: Profile, region: str, credentials: Provider) -> Transport:
         """Return a transport to Tencent Cloud, or to what the endpoint names, with retries."""
@@ -157,7 +159,7 @@ class Connections:
             self.environment.local_folder,
             region or self.region(self.environment.profiles.get(LOCAL)),
             lambda: self._ask_passphrase("the store of the local KMS"),
-            dry_run=self.options.dry_run,
+            refuse=self._changes.refuse,
         )
 
     def provider(self, profile: Profile) -> Provider:

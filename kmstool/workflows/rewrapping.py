@@ -73,7 +73,7 @@ def rewrap(
             start = opened.floe_header if payload is None else _payload_header(opened.header, payload)
             return changes.run(
                 lambda: _rewrapped(path, source, descriptor, wrap, opened.header, start),
-                f"{path} would get other recipients",
+                f"give {path} other recipients",
             )
     except OSError as error:
         raise atomic.fault(path, error) from error

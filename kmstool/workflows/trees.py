@@ -62,7 +62,7 @@ def encrypt_tree(
         kept = sum(one.word == TreeSealer.KEPT for one in outcomes)
         return TreeCount(len(outcomes) - kept, kept)
 
-    return _run_or_tell(run, changes, files, outcome, f"would be encrypted into {target}")
+    return _run_or_tell(run, changes, files, outcome, "encrypt", target)
 
 
 def decrypt_tree(
@@ -89,7 +89,7 @@ def decrypt_tree(
     def run() -> TreeCount:
         return _open_all(opener, files, outcome, executor, done)
 
-    return _run_or_tell(run, changes, files, outcome, f"would be decrypted into {target}")
+    return _run_or_tell(run, changes, files, outcome, "decrypt", target)
 
 
 def verify_tree(
@@ -108,9 +108,14 @@ def verify_tree(
 
 
 def _run_or_tell(
-    run: Callable[[], TreeCount], changes: Changes | None, files: FolderFiles, outcome: FolderReport, would: str
+    run: Callable[[], TreeCount],
+    changes: Changes | None,
+    files: FolderFiles,
+    outcome: FolderReport,
+    verb: str,
+    target: Path,
 ) -> TreeCount | None:
-    count = (changes or Changes()).run(run, f"{len(files.paths)} files {would}")
+    count = (changes or Changes()).run(run, f"{verb} {len(files.paths)} files into {target}")
     if count is None:
         outcome.add_outcomes(len(files.paths), files.unread, ())
         outcome.check()

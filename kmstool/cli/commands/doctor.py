@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MAX_SKEW_SECONDS = 240
 
 GOOD, BAD, NOTE = "ok", "FAIL", "note"
+UNTRIED = "not tried in a dry run"
 Finding = tuple[str, str]
 
 
@@ -75,12 +76,11 @@ def _versions(session: Session) -> Finding:
 def _keyring(session: Session) -> Finding:
     from kmstool.system import keychain
 
-    if session.settings.dry_run:
-        return NOTE, "not tried in a dry run"
     try:
-        return GOOD, f"{keychain.probe()} keeps and gives back a secret"
+        name = session.changes.trial(keychain.probe)
     except AccessError as error:
         return NOTE, f"{error.message}; kmstool auth login --store file does without"
+    return (GOOD, f"{name} keeps and gives back a secret") if name else (NOTE, UNTRIED)
 
 
 def _folders(session: Session) -> Finding:
@@ -159,9 +159,10 @@ def _files(session: Session) -> Finding:
 def _file_system(session: Session) -> Finding:
     from kmstool.cli import file_checks
 
-    if session.settings.dry_run:
-        return NOTE, "not tried in a dry run"
-    if lacks := file_checks.lacks(session):
+    lacks = session.changes.trial(lambda: file_checks.lacks(session))
+    if lacks is None:
+        return NOTE, UNTRIED
+    if lacks:
         return NOTE, "; ".join(lacks)
     folders = ", ".join(map(str, file_checks.made_folders(session)))
     return GOOD, f"files appear whole or not at all in {folders}" if folders else "nothing was made yet"

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import click
 
 from kmstool import words
 from kmstool.cli.io import questions
 from kmstool.cli.options import Command
 from kmstool.cli.session.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from kmstool.kms.profiles import Profile
 
 ALIAS = "default"
 
@@ -45,9 +51,6 @@ def init(session: Session, local: bool) -> None:
 
 def _make_default(session: Session) -> None:
     """Make the default key of the profile in use unless it is there, and put the profile to use."""
-    from dataclasses import replace
-
-    from kmstool.errors import DryRunDone
     from kmstool.words import SYMMETRIC
 
     profile = session.profile()
@@ -56,7 +59,9 @@ def _make_default(session: Session) -> None:
     if not any(key.alias == ALIAS for key in client.list_keys(SearchKeyAlias=ALIAS)):
         created = client.create_key(ALIAS, usage=SYMMETRIC)
         session.note(f"created the key {created.key_id} with the alias {ALIAS} in {region}")
-    if session.settings.dry_run:
-        raise DryRunDone
+    session.changes.run(lambda: _use(session, profile, region), f"use the profile {profile.name}")
+
+
+def _use(session: Session, profile: Profile, region: str) -> None:
     session.profiles.put(replace(profile, region=region, key=profile.key or f"alias/{ALIAS}"))
     session.profiles.use(profile.name)

@@ -6,8 +6,8 @@ Text from outside is never sent to a terminal with its control characters.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -38,7 +38,12 @@ class Destination(FileNamed):
 
 
 def answer(console: Console, fields: Mapping[str, Any], text: Callable[[], None]) -> None:
-    """Print an answer as the user asked for it: JSON, a selection, or by calling `text`."""
+    """Print an answer as the user asked for it: JSON, a selection, or by calling `text`.
+
+    What tells of a change that a dry run did not make is not printed.
+    """
+    if console.unmade:
+        return
     if console.settings.query:
         _selection(console, fields)
     elif console.settings.format == "json":
@@ -98,19 +103,14 @@ def refuse_existing(out: str, *, force: bool) -> None:
         raise atomic.fault(Path(out), FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)))
 
 
-@contextmanager
-def created(console: Console, out: str, *, force: bool = False, durable: bool = True) -> Iterator[BinaryIO]:
+def created(
+    console: Console, out: str, *, force: bool = False, durable: bool = True
+) -> AbstractContextManager[BinaryIO]:
     """Open the file `out` (0600) for what the block makes: refused before that, there only after it.
 
-    With `--dry-run` it is never there; see `atomic.create` for the rest.
+    See `atomic.create` for the rest.
     """
-    from kmstool.system import atomic
-
-    dry_run = console.settings.dry_run
-    with atomic.create(Path(out), replace=force, durable=durable, publish=not dry_run) as file:
-        yield file
-    if dry_run:
-        console.note(f"dry run: {out} would be written")
+    return console.changes.created(Path(out), replace=force, durable=durable)
 
 
 def table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -71,16 +71,23 @@ def become(
     program = shutil.which(command[0])
     if program is None:
         raise UsageError(f"cannot run {command[0]}: no such program", hint="is it in PATH, and may it be run?")
-    if console.settings.dry_run:
-        console.note(f"dry run: {program} would be run with {', '.join(secrets)} in its environment")
-        return
+    console.changes.run(
+        lambda: _execute(program, command, _handed_on(environ, keep) | _as_text(secrets)),
+        f"run {program} with {', '.join(secrets)} in its environment",
+    )
+
+
+def _as_text(secrets: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: os.fsdecode(secret) for name, secret in secrets.items()}
+
+
+def _execute(program: str, command: tuple[str, ...], environ: Mapping[str, str]) -> None:
     # Python ignores these two, and a program that is started would go on ignoring them.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
-    handed_on = _handed_on(environ, keep) | {name: os.fsdecode(secret) for name, secret in secrets.items()}
     memory.reopen_for_child()
     try:
-        os.execve(program, command, handed_on)  # noqa: S606 - without a shell, and what the user asked for
+        os.execve(program, command, environ)  # noqa: S606 - without a shell, and what the user asked for
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise UsageError(f"cannot run {command[0]}: {(reason or 'no such name').lower()}") from error

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kmstool.cli import options
-from kmstool.cli.messages import print_json
 from kmstool.cli.session.prompts import Prompts
 from kmstool.errors import UsageError
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from kmstool.kms.profiles import Profile, Profiles
     from kmstool.kms.transport.deadline import Deadline
     from kmstool.server.app import EmbeddedKms
-    from kmstool.workflows.changes import Changes
     from kmstool.workflows.connections import Connections, KeyPlace
     from kmstool.workflows.folders import Reports
 
@@ -74,11 +72,15 @@ class Session(Prompts):
             retries=settings.retries,
             max_wait=settings.max_wait,
             rate=Rate(*self._rate) if self._rate else None,
-            dry_run=settings.dry_run,
         )
         trace = self.warn if settings.verbose or settings.debug else None
         return Connections(
-            self.environment, options, ask_passphrase=self.passphrase_of, trace=trace, wrap=self._wrapped
+            self.environment,
+            options,
+            ask_passphrase=self.passphrase_of,
+            trace=trace,
+            wrap=self._wrapped,
+            changes=self.changes,
         )
 
     def set_rate(self, per_second: float | None, share: float = 1.0) -> None:
@@ -89,13 +91,6 @@ class Session(Prompts):
     def used_local(self) -> bool:
         """Whether the local KMS was asked, which every message then says."""
         return self.served_local or ("connections" in self.__dict__ and self.connections.used_local)
-
-    @property
-    def changes(self) -> Changes:
-        """What makes the changes of a job, or with `--dry-run` only tells them."""
-        from kmstool.workflows.changes import Changes, DryRun
-
-        return DryRun(lambda would: self.note(f"dry run: {would}")) if self.settings.dry_run else Changes()
 
     @property
     def reports(self) -> Reports:
@@ -189,14 +184,7 @@ class Session(Prompts):
             from kmstool.kms.transport.shield import ShieldingTransport
 
             transport = ShieldingTransport(transport)
-        if self.settings.dry_run:
-            from kmstool.kms.port import DryRunTransport
-
-            transport = DryRunTransport(transport, self._show_change)
         return transport
-
-    def _show_change(self, action: str, params: Mapping[str, Any]) -> None:
-        print_json({"Action": action, "Params": dict(params)})
 
 
 def _pair(place: KeyPlace) -> tuple[KmsClient, str]:

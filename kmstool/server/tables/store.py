@@ -14,11 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 from urllib.parse import quote
 
 from kmstool.errors import (
-    DryRunDone,
     InputError,
     Reason,
     UnknownOutcomeError,
@@ -33,21 +32,22 @@ _HEADER_BYTES = 100
 _LOCAL = "the store of the local KMS"
 
 Result = TypeVar("Result")
+Refuse = Callable[[str], NoReturn]
 
 
 class Store:
     """The open database in `folder`, which is made on first use (0700, files 0600, whatever the umask).
 
-    `fresh` gives the content of a new one, and is called alone in the folder. In a dry run nothing
-    is made or written: what would do that raises `DryRunDone`.
+    `fresh` gives the content of a new one, and is called alone in the folder. With `refuse`
+    it is only read: what would make or write anything calls that with what it is.
     """
 
-    def __init__(self, folder: Path, fresh: Callable[[], bytes] | None = None, *, dry_run: bool = False) -> None:
+    def __init__(self, folder: Path, fresh: Callable[[], bytes] | None = None, *, refuse: Refuse | None = None) -> None:
         self.folder = folder
         self.path = folder / DATABASE
-        self.dry_run, self._writes = dry_run, False
-        if dry_run and not os.path.exists(self.path):
-            raise DryRunDone
+        self._refuse, self._writes = refuse, False
+        if not os.path.exists(self.path):
+            self.check_changeable(f"make a store in {folder}")
         _make_folder(folder)
         if fresh and not os.path.exists(self.path):
             with atomic.locked(folder):
@@ -66,6 +66,16 @@ class Store:
             self.close()
             raise
 
+    @property
+    def is_only_read(self) -> bool:
+        """Whether nothing may be changed."""
+        return self._refuse is not None
+
+    def check_changeable(self, change: str) -> None:
+        """Let a change be refused, before anything of it is done, where the store is only read."""
+        if self._refuse is not None:
+            self._refuse(change)
+
     def close(self) -> None:
         """Release the database; a second call does nothing."""
         if hasattr(self, "_db"):
@@ -74,8 +84,8 @@ class Store:
     @contextmanager
     def transaction(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
         """Run the block in one transaction: committed and on disk after it, undone by any exception."""
-        if write and self.dry_run:
-            raise DryRunDone
+        if write:
+            self.check_changeable(f"change the store in {self.folder}")
         with database_errors.translated(self.path):
             if write:
                 self._set_to_write()

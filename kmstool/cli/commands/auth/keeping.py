@@ -37,9 +37,9 @@ def probed(session: Session, store: str, passphrase_file: str | None) -> str:
         option = "--weak" if passphrase_file is None else "--passphrase-file"
         raise UsageError(f"{option} goes with --store file", hint="the keyring has its own lock")
     name = profile_name(session)
-    if store == words.KEYRING and not session.settings.dry_run:
+    if store == words.KEYRING:
         try:
-            keychain.probe()
+            session.changes.trial(keychain.probe)
         except AccessError as error:
             raise AccessError(
                 error.message,
@@ -68,8 +68,12 @@ def keep(
     name, place = profile.name, profile.credentials
     if verify:
         try_credential(session, profile, credential)
-    if not session.settings.dry_run:
-        store.save(place, session.config_folder, name, credential, lambda: session.new_passphrase(passphrase_file))
+    session.changes.run(
+        lambda: store.save(
+            place, session.config_folder, name, credential, lambda: session.new_passphrase(passphrase_file)
+        ),
+        f"keep the credential of the profile {name} in the {place}",
+    )
     put(session, profile, credential, f"in the {place}")
 
 
@@ -88,12 +92,14 @@ def put(session: Session, profile: Profile, credential: Credential | None, sourc
 
     `source` says where the credential is kept or, where none is, what gives one.
     """
+    used = f"{credential.masked_id} kept {source}" if credential else source
+    session.changes.run(lambda: _put(session, profile), f"use the profile {profile.name}, with {used}")
+    session.note(f"the profile {profile.name} is in use, with {used}")
+
+
+def _put(session: Session, profile: Profile) -> None:
     from kmstool.kms.credentials import store
 
-    if session.settings.dry_run:
-        would = f"the credential would be kept {source}" if credential else f"{source} would be used"
-        session.note(f"dry run: {would} for the profile {profile.name}")
-        return
     name, profiles = profile.name, session.profiles
     former = profiles.get(name).credentials if name in profiles.names() else ""
     profiles.put(profile)
@@ -103,8 +109,6 @@ def put(session: Session, profile: Profile, credential: Credential | None, sourc
             store.remove(former, session.config_folder, name)
         except AccessError as error:
             session.warn(f"what was kept in the {former} before may still be there: {error.message}")
-    used = f"{credential.masked_id} kept {source}" if credential else source
-    session.note(f"the profile {name} is in use, with {used}")
 
 
 def try_credential(session: Session, profile: Profile, credential: Credential) -> None:

@@ -104,8 +104,8 @@ def _login_white_box(session: Session, secret_id: str | None, folder: str, *, ve
     else:
         # Nothing else would tell whether it is the SecretKey that was put there.
         found.require_mac()
-    if found.mac is None and not session.settings.dry_run:
-        bundle.add_mac(found)
+    if found.mac is None:
+        session.changes.run(lambda: bundle.add_mac(found), f"write {place / bundle.MAC_FILE}")
     put(session, profile, credential, f"in {profile.whitebox}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,13 +13,14 @@ from kmstool.cli.commands.auth.keeping import WHITE_BOX
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import UsageError
 
+if TYPE_CHECKING:
+    from kmstool.kms.profiles import Profile
+
 
 @click.command(cls=options.Command, example="kmstool auth logout --profile work --yes")
 @pass_session
 def logout(session: Session) -> None:
     """Forget the credential of a profile."""
-    from kmstool.kms.credentials import store
-
     profile = session.profile()
     if profile.credentials not in (*words.STORES, WHITE_BOX):
         source = profile.credentials or "nothing"
@@ -27,12 +29,16 @@ def logout(session: Session) -> None:
         session.note(f"nothing to do: no credential is kept for the profile {profile.name}")
         return
     session.confirm(f"the credential of the profile {profile.name} will be forgotten")
-    if session.settings.dry_run:
-        session.note(f"dry run: the credential of the profile {profile.name} would be forgotten")
-        return
+    session.changes.run(lambda: _forget(session, profile), f"forget the credential of the profile {profile.name}")
+    if profile.credentials == WHITE_BOX:
+        session.note(f"the files in {profile.whitebox} are left as they are")
+    session.note(f"the credential of the profile {profile.name} is gone")
+
+
+def _forget(session: Session, profile: Profile) -> None:
+    from kmstool.kms.credentials import store
+
     if profile.credentials == WHITE_BOX:
         session.profiles.put(replace(profile, secret_id="", whitebox=""))
-        session.note(f"the files in {profile.whitebox} are left as they are")
     else:
         store.remove(profile.credentials, session.config_folder, profile.name)
-    session.note(f"the credential of the profile {profile.name} is gone")

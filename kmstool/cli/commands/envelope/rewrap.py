@@ -12,7 +12,7 @@ from kmstool.cli import envelope_files, options, recipients, several
 from kmstool.cli.io import outputs
 from kmstool.cli.params import KEY
 from kmstool.cli.session.session import Session, takes
-from kmstool.errors import DryRunDone, UsageError
+from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
@@ -84,8 +84,6 @@ def rewrap(session: Session, wanted: RewrapWords) -> None:
     for name, way in several.one_by_one(session, wanted.names, act, "envelopes were not rewrapped"):
         if way is not None:
             session.note(f"{name} has other recipients now ({way.value})")
-    if session.settings.dry_run:
-        raise DryRunDone
     outputs.answer(session, {"Rewrapped": list(wanted.names)}, lambda: None)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from kmstool import words
 from kmstool.cli import options
+from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session, pass_session
 
 
@@ -20,14 +19,12 @@ def backup(session: Session, file: str, force: bool) -> None:
 
     The keys stay wrapped in it: to use it one needs the root key or passphrase as well.
     """
-    from kmstool.errors import DryRunDone
     from kmstool.server import admin
     from kmstool.server.protection import ROOT_KEY_FILE
 
     kms = session.local_kms()
-    if session.settings.dry_run:
-        raise DryRunDone
-    admin.backup(kms, Path(file), replace=force)
+    with outputs.created(session, file, force=force) as copy:
+        copy.write(admin.snapshot(kms))
     session.note(f"the copy {file} is complete")
     if admin.describe(kms)["Protection"] == words.FILE:
         session.note(f"it opens only with {session.local_folder / ROOT_KEY_FILE}: keep a copy of that, elsewhere")

@@ -34,5 +34,8 @@ def clock(session: Session, what: str, value: str | None) -> None:
         offset += times.duration(str(value))
     elif what != "show":
         offset = times.moment(str(value)) - int(time.time()) if what == "set" else 0
-    now = int(time.time()) + offset if what == "show" or session.settings.dry_run else admin.move_clock(kms, offset)
+    now = int(time.time()) + offset
+    if what != "show":
+        params = {"Now": now, "ClockOffset": offset}
+        now = session.changes.make(lambda: admin.move_clock(kms, offset), "move the clock of the local KMS", params)
     outputs.answer(session, {"Now": now, "ClockOffset": offset}, lambda: print(clock_text(now, offset)))

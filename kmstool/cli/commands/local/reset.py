@@ -18,8 +18,5 @@ def reset(session: Session) -> None:
     folder = session.local_folder
     listening.refuse_served(folder)
     session.confirm(f"every key in {folder} will be destroyed; what they encrypted can never be read again")
-    if session.settings.dry_run:
-        session.note(f"dry run: the store in {folder} would be destroyed")
-        return
-    admin.reset(folder)
+    session.changes.run(lambda: admin.reset(folder), f"destroy the store in {folder}")
     session.note(f"the store in {folder} is gone")

@@ -16,11 +16,12 @@ def remove(session: Session, name: str) -> None:
     """Remove a profile and the credential that is kept for it."""
     from kmstool.kms.credentials import store
 
-    found = session.profiles.get(name)
+    profile = session.profiles.get(name)
     session.confirm(f"the profile {name} and its credential will be removed")
-    if session.settings.dry_run:
-        return
-    if found.credentials in words.STORES:
-        store.remove(found.credentials, session.config_folder, name)
-    session.profiles.remove(name)
+    if profile.credentials in words.STORES:
+        session.changes.run(
+            lambda: store.remove(profile.credentials, session.config_folder, name),
+            f"forget the credential of the profile {name}",
+        )
+    session.changes.run(lambda: session.profiles.remove(name), f"remove the profile {name}")
     session.note(f"the profile {name} is gone")

@@ -10,7 +10,6 @@ import click
 from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.commands.profile.answers import answer_of
-from kmstool.cli.messages import print_json
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
@@ -64,9 +63,10 @@ def set_(session: Session, wanted: SetWords) -> None:
         "sts_endpoint": wanted.sts_endpoint,
     }
     given = {field: value for field, value in choices.items() if value is not None}
-    if session.settings.dry_run:
-        former = profiles.get(wanted.name) if wanted.name in profiles.names() else Profile(wanted.name)
-        print_json(answer_of(replace(former, **given)))
-        return
-    profiles.change(wanted.name, **given)
+    former = profiles.get(wanted.name) if wanted.name in profiles.names() else Profile(wanted.name)
+    session.changes.run(
+        lambda: profiles.change(wanted.name, **given),
+        f"set the profile {wanted.name}",
+        answer_of(replace(former, **given)),
+    )
     session.note(f"the profile {wanted.name} is set")

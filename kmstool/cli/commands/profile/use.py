@@ -13,10 +13,7 @@ from kmstool.cli.session.session import Session, pass_session
 @pass_session
 def use(session: Session, name: str) -> None:
     """Use this profile from now on."""
-    if session.settings.dry_run:
-        session.profiles.get(name)
-        session.note(f"dry run: the profile {name} would be in use")
-        return
-    session.profiles.use(name)
+    session.profiles.get(name)
+    session.changes.run(lambda: session.profiles.use(name), f"use the profile {name}")
     session.note(f"the profile {name} is in use")
     session.warn_if_overruled(name)

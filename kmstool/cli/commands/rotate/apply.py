@@ -11,7 +11,7 @@ from kmstool.cli import options
 from kmstool.cli.commands.rotate import words
 from kmstool.cli.io import outputs, progress
 from kmstool.cli.session.session import Session, takes
-from kmstool.errors import DryRunDone, KmsToolError
+from kmstool.errors import KmsToolError
 
 if TYPE_CHECKING:
     from kmstool.workflows.rotation.applying import Progress
@@ -47,9 +47,6 @@ def apply(session: Session, wanted: ApplyWords) -> None:
     plan, path = words.read_named_plan(wanted.plan)
     share = [file for file in plan.files if in_shard(file.path, wanted.shard)]
     total = sum(len(file.items) for file in share)
-    if session.settings.dry_run:
-        session.note(f"{total:,} items in {len(share):,} files would be moved")
-        raise DryRunDone
     session.set_rate(wanted.rate, 1 / wanted.shard[1] if wanted.shard else 1.0)
     how = ApplyOptions(workers=wanted.workers, verify_every=wanted.verify, shard=wanted.shard)
     count = 0
@@ -62,7 +59,10 @@ def apply(session: Session, wanted: ApplyWords) -> None:
             advance(items)
 
         try:
-            result = apply_rotation(session.connections, plan, path, how, warn=session.warn, done=done)
+            result = session.changes.make(
+                lambda: apply_rotation(session.connections, plan, path, how, warn=session.warn, done=done),
+                f"move {total:,} items in {len(share):,} files",
+            )
         except (KeyboardInterrupt, KmsToolError):
             session.warn(f"stopped: {count:,} of {total:,} items are done; the same command goes on")
             raise

@@ -9,7 +9,6 @@ from kmstool.cli.commands.rotate import words
 from kmstool.cli.commands.rotate.rollback import PlanName
 from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session, takes
-from kmstool.errors import DryRunDone
 
 
 @click.command(cls=options.Command, example="kmstool rotate finish plan.json")
@@ -24,9 +23,9 @@ def finish(session: Session, wanted: PlanName) -> None:
     from kmstool.workflows.rotation.jobs import finish_rotation
 
     plan, path = words.read_named_plan(wanted.plan)
-    if session.settings.dry_run:
-        session.note("the journal would be removed if nothing is left on the old key")
-        raise DryRunDone
     session.confirm("a rollback will not be possible any more")
-    files = finish_rotation(session.connections, plan, path, warn=session.warn)
+    files = session.changes.make(
+        lambda: finish_rotation(session.connections, plan, path, warn=session.warn),
+        "remove the journal if nothing is left on the old key",
+    )
     outputs.answer(session, {"Files": files}, lambda: session.note(f"{files:,} files have moved; the plan is done"))

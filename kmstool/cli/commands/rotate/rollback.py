@@ -10,7 +10,6 @@ from kmstool.cli import options
 from kmstool.cli.commands.rotate import words
 from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session, takes
-from kmstool.errors import DryRunDone
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,7 @@ def rollback(session: Session, wanted: PlanName) -> None:
     from kmstool.workflows.rotation.undoing import roll_back
 
     plan, path = words.read_named_plan(wanted.plan)
-    if session.settings.dry_run:
-        session.note("the old ciphertexts would be put back")
-        raise DryRunDone
     session.confirm("the old ciphertexts will be put back")
-    undone = roll_back(plan, path, session.warn)
+    undone = session.changes.make(lambda: roll_back(plan, path, session.warn), "put the old ciphertexts back")
     answer = {"Files": undone.files, "HadIt": undone.had_it}
     outputs.answer(session, answer, lambda: session.note(f"{undone.files:,} files have their old content again"))

@@ -13,7 +13,6 @@ from kmstool.cli.commands.whitebox.decrypt_keys import fetch
 from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.commands.whitebox.plaintexts import read_plaintext
 from kmstool.cli.session.session import Session, takes
-from kmstool.errors import DryRunDone
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
@@ -52,8 +51,10 @@ def bundle(session: Session, wanted: BundleWords) -> None:
     algorithm = bundles.algorithm_of(client.describe_white_box_key(key_id).algorithm)
     encrypted = client.encrypt_by_white_box(key_id, plaintext)
     decrypt_key = (algorithm, fetch(session, client, key_id))
-    if session.settings.dry_run:
-        raise DryRunDone
-    bundles.write(
-        Path(wanted.out), encrypted.iv, encrypted.ciphertext, decrypt_key, key_id=key_id, replace=wanted.force
+    folder = Path(wanted.out)
+    session.changes.run(
+        lambda: bundles.write(
+            folder, encrypted.iv, encrypted.ciphertext, decrypt_key, key_id=key_id, replace=wanted.force
+        ),
+        f"write a bundle into {folder}",
     )

@@ -45,7 +45,7 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
     """
     from pathlib import Path
 
-    from kmstool.errors import DryRunDone, UsageError
+    from kmstool.errors import UsageError
     from kmstool.whitebox import bundle
 
     if not wanted.out and not session.settings.query and session.settings.format != "json":
@@ -54,9 +54,11 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
     plaintext = read_plaintext(session, wanted.file, wanted.trim_newline)
     client, key_id = session.white_box_key(wanted.key)
     encrypted = client.encrypt_by_white_box(key_id, plaintext, given_iv)
-    if wanted.out and session.settings.dry_run:
-        raise DryRunDone
     if wanted.out:
-        bundle.write(Path(wanted.out), encrypted.iv, encrypted.ciphertext, replace=wanted.force)
+        folder = Path(wanted.out)
+        session.changes.run(
+            lambda: bundle.write(folder, encrypted.iv, encrypted.ciphertext, replace=wanted.force),
+            f"write IV and ciphertext into {folder}",
+        )
     else:
         outputs.answer(session, encrypted.answer, lambda: None)
