@@ -198,10 +198,10 @@ def use(call: Call, key_id: str) -> str:
 
 def live_through(call: Call) -> None:
     alias = "k" + uuid.uuid4().hex
-    tags = [{"TagKey": "team", "TagValue": "a&b=c"}, {"TagKey": "env", "TagValue": "tests"}]
+    tags = [{"TagKey": "team", "TagValue": "a+b=c (日本)"}, {"TagKey": "env", "TagValue": "tests"}]
     created = good(call("CreateKey", {"Alias": alias, "Description": "日本 of the tests", "Tags": tags}))
     key_id = created["KeyId"]
-    assert (created["Alias"], created["KeyState"]) == (alias, "Enabled")
+    assert (created["Alias"], created["KeyState"], created["TagCode"]) == (alias, "Enabled", 0)
     key = good(call("DescribeKey", {"KeyId": key_id}))["KeyMetadata"]
     assert (key["KeyId"], key["Alias"], key["Description"]) == (key_id, alias, "日本 of the tests")
     assert (key["KeyUsage"], key["Origin"]) == ("ENCRYPT_DECRYPT", "TENCENT_KMS")
@@ -212,7 +212,7 @@ def live_through(call: Call) -> None:
     good(call("UpdateKeyDescription", {"KeyId": key_id, "Description": ""}))
     found = good(call("ListKeyDetail", {"KeyUsage": "ALL", "SearchKeyAlias": renamed, "Offset": 0, "Limit": 10}))
     assert [(item["KeyId"], item["Description"]) for item in found["KeyMetadatas"]] == [(key_id, "")]
-    filters = [{"TagKey": "team", "TagValue": ["a&b=c"]}]
+    filters = [{"TagKey": "team", "TagValue": ["a+b=c (日本)"]}]
     found = good(call("ListKeyDetail", {"TagFilters": filters, "SearchKeyAlias": renamed}))
     assert [item["KeyId"] for item in found["KeyMetadatas"]] == [key_id]
     assert key_id in [item["KeyId"] for item in good(call("ListKeys", {"Limit": 200}))["Keys"]]
@@ -257,7 +257,7 @@ def data_key_live_through(call: Call) -> None:
     key_id = good(call("CreateKey", {"Alias": "k" + uuid.uuid4().hex}))["KeyId"]
     name, context = "d" + uuid.uuid4().hex, '{"user":"日本"}'
     hosting = {"KeyId": key_id, "NumberOfBytes": 24, "IsHostedByKms": 1, "DataKeyName": name, "Description": "日本"}
-    tags = [{"TagKey": "team", "TagValue": "a&b=c"}]
+    tags = [{"TagKey": "team", "TagValue": "a+b=c (日本)"}]
     made = good(call("GenerateDataKey", {**hosting, "EncryptionContext": context, "Tags": tags}))
     data_key_id = made["DataKeyId"]
     assert len(base64.b64decode(made["Plaintext"])) == 24
@@ -284,7 +284,9 @@ def data_key_live_through(call: Call) -> None:
     )
 
     filters = {"SearchKeyAlias": name, "KeyState": 1, "KeyId": key_id, "Offset": 0, "Limit": 10}
-    listed = good(call("ListDataKeyDetail", {**filters, "TagFilters": [{"TagKey": "team", "TagValue": ["a&b=c"]}]}))
+    listed = good(
+        call("ListDataKeyDetail", {**filters, "TagFilters": [{"TagKey": "team", "TagValue": ["a+b=c (日本)"]}]})
+    )
     assert [item["DataKeyId"] for item in listed["DataKeyMetadatas"]] == [data_key_id]
     listed = good(call("ListDataKeyDetail", {**filters, "Origin": "EXTERNAL", "OrderType": 1}))
     assert {item["DataKeyId"] for item in listed["DataKeyMetadatas"]} == {imported, copy["DataKeyId"]}
