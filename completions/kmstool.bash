@@ -62,8 +62,8 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool data-key generate')
-      options=(--key --name --bytes --context --description --tag --shield-dek -o --out --force -h --help)
-      valued=(--key --name --bytes --context --description --tag -o --out)
+      options=(--key --name --bytes --context --context-text --description --tag --shield-dek -o --out --force -h --help)
+      valued=(--key --name --bytes --context --context-text --description --tag -o --out)
       ;;
     'kmstool data-key import')
       options=(--key --name --blob --trim-newline --description --tag -h --help)
@@ -88,8 +88,8 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool decrypt')
-      options=(--context --shield-dek -o --out --force -h --help)
-      valued=(--context -o --out)
+      options=(--context --context-text --shield-dek -o --out --force -h --help)
+      valued=(--context --context-text -o --out)
       ;;
     'kmstool digest')
       options=(--algorithm --public-key --id --raw -o --out --force -h --help)
@@ -99,20 +99,20 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool encrypt')
-      options=(--key --context --trim-newline -o --out --force -h --help)
-      valued=(--key --context -o --out)
+      options=(--key --context --context-text --trim-newline -o --out --force -h --help)
+      valued=(--key --context --context-text -o --out)
       ;;
     'kmstool envelope')
       commands=(decrypt encrypt import-legacy inspect rewrap verify)
       options=(-h --help)
       ;;
     'kmstool envelope decrypt')
-      options=(--key --identity --context --shield-dek --detached --range --verify-first -r --recursive --ignore-path --no-manifest -o --out --force -h --help)
-      valued=(--key --identity --context --detached --range -o --out)
+      options=(--key --identity --context --context-text --shield-dek --detached --range --verify-first -r --recursive --ignore-path --no-manifest -o --out --force -h --help)
+      valued=(--key --identity --context --context-text --detached --range -o --out)
       ;;
     'kmstool envelope encrypt')
-      options=(--key --public-key --data-key --context --shield-dek --aad --suite -a --armor --detached --reserve -r --recursive --dek-per-file --no-manifest -o --out --force -h --help)
-      valued=(--key --public-key --data-key --context --aad --suite --detached -o --out)
+      options=(--key --public-key --data-key --context --context-text --shield-dek --aad --suite -a --armor --detached --reserve -r --recursive --dek-per-file --no-manifest -o --out --force -h --help)
+      valued=(--key --public-key --data-key --context --context-text --aad --suite --detached -o --out)
       ;;
     'kmstool envelope import-legacy')
       options=(--scheme --blob --cipher --raw --trailing-zeros --key --to-plaintext --check -o --out --force -h --help)
@@ -127,12 +127,12 @@ _kmstool_command() {
       valued=(--to --from --identity --payload)
       ;;
     'kmstool envelope verify')
-      options=(--key --identity --context --shield-dek --detached -r --recursive --ignore-path --no-manifest -h --help)
-      valued=(--key --identity --context --detached)
+      options=(--key --identity --context --context-text --shield-dek --detached -r --recursive --ignore-path --no-manifest -h --help)
+      valued=(--key --identity --context --context-text --detached)
       ;;
     'kmstool exec')
-      options=(--env --context --shield-dek --keep -h --help)
-      valued=(--env --context --keep)
+      options=(--env --context --context-text --shield-dek --keep -h --help)
+      valued=(--env --context --context-text --keep)
       ;;
     'kmstool fingerprint')
       commands=(bind import list show template unbind)
@@ -162,8 +162,8 @@ _kmstool_command() {
       valued=(--key)
       ;;
     'kmstool import-material')
-      options=(--key --algorithm --valid-to --generate --backup --encrypt-backup --passphrase-file --weak --encoding --check --context -h --help)
-      valued=(--key --algorithm --valid-to --backup --passphrase-file --encoding --check --context)
+      options=(--key --algorithm --valid-to --generate --backup --encrypt-backup --passphrase-file --weak --encoding --check --context --context-text -h --help)
+      valued=(--key --algorithm --valid-to --backup --passphrase-file --encoding --check --context --context-text)
       ;;
     'kmstool init')
       options=(--local -h --help)
@@ -308,8 +308,8 @@ _kmstool_command() {
       valued=(--key --algorithm -o --out)
       ;;
     'kmstool material upload')
-      options=(--params --valid-to --check --context -h --help)
-      valued=(--params --valid-to --check --context)
+      options=(--params --valid-to --check --context --context-text -h --help)
+      valued=(--params --valid-to --check --context --context-text)
       ;;
     'kmstool material wrap')
       options=(--params --encoding --passphrase-file --raw -o --out --force -h --help)
@@ -344,8 +344,8 @@ _kmstool_command() {
       valued=(--encoding -o --out)
       ;;
     'kmstool reencrypt')
-      options=(--to --context --to-context -o --out --force -h --help)
-      valued=(--to --context --to-context -o --out)
+      options=(--to --context --context-text --to-context --to-context-text -o --out --force -h --help)
+      valued=(--to --context --context-text --to-context --to-context-text -o --out)
       ;;
     'kmstool rotate')
       commands=(apply finish plan rollback status)
@@ -446,6 +446,7 @@ _kmstool_place() {
     'kmstool auth login --whitebox') source='file' ;;
     'kmstool data-key blob -o') source='file' ;;
     'kmstool data-key blob --out') source='file' ;;
+    'kmstool data-key generate --context-text') source='@file' ;;
     'kmstool data-key generate -o') source='file' ;;
     'kmstool data-key generate --out') source='file' ;;
     'kmstool data-key import --blob') source='file' ;;
@@ -454,6 +455,7 @@ _kmstool_place() {
     'kmstool data-key list --origin') words=(kms external) ;;
     'kmstool data-key plaintext -o') source='file' ;;
     'kmstool data-key plaintext --out') source='file' ;;
+    'kmstool decrypt --context-text') source='@file' ;;
     'kmstool decrypt -o') source='file' ;;
     'kmstool decrypt --out') source='file' ;;
     'kmstool decrypt #0') source='file' ;;
@@ -462,15 +464,18 @@ _kmstool_place() {
     'kmstool digest -o') source='file' ;;
     'kmstool digest --out') source='file' ;;
     'kmstool digest #0') source='file' ;;
+    'kmstool encrypt --context-text') source='@file' ;;
     'kmstool encrypt -o') source='file' ;;
     'kmstool encrypt --out') source='file' ;;
     'kmstool encrypt #0') source='file' ;;
     'kmstool envelope decrypt --identity') source='file' ;;
+    'kmstool envelope decrypt --context-text') source='@file' ;;
     'kmstool envelope decrypt --detached') source='file' ;;
     'kmstool envelope decrypt -o') source='file' ;;
     'kmstool envelope decrypt --out') source='file' ;;
     'kmstool envelope decrypt #0') source='file' ;;
     'kmstool envelope encrypt --public-key') source='file' ;;
+    'kmstool envelope encrypt --context-text') source='@file' ;;
     'kmstool envelope encrypt --suite') words=(aes-256-gcm sm4-gcm) ;;
     'kmstool envelope encrypt --detached') source='file' ;;
     'kmstool envelope encrypt -o') source='file' ;;
@@ -489,15 +494,18 @@ _kmstool_place() {
     'kmstool envelope rewrap --payload') source='file' ;;
     'kmstool envelope rewrap #'*) source='file' ;;
     'kmstool envelope verify --identity') source='file' ;;
+    'kmstool envelope verify --context-text') source='@file' ;;
     'kmstool envelope verify --detached') source='file' ;;
     'kmstool envelope verify #0') source='file' ;;
     'kmstool exec --env') source='@file' ;;
+    'kmstool exec --context-text') source='@file' ;;
     'kmstool fingerprint import #0') source='file' ;;
     'kmstool import-material --algorithm') words=(RSAES_OAEP_SHA_256 RSAES_OAEP_SHA_1 RSAES_PKCS1_V1_5) ;;
     'kmstool import-material --backup') source='file' ;;
     'kmstool import-material --passphrase-file') source='file' ;;
     'kmstool import-material --encoding') words=(raw hex base64) ;;
     'kmstool import-material --check') source='file' ;;
+    'kmstool import-material --context-text') source='@file' ;;
     'kmstool import-material #0') source='file' ;;
     'kmstool key create --usage') words=(symmetric rsa-2048 sm2 sign-sm2 sign-rsa-2048 sign-rsa-3072 sign-ecc sign-ecc-p384 kyber dilithium) ;;
     'kmstool key list --state') words=(enabled disabled pending-delete pending-import archived) ;;
@@ -521,6 +529,7 @@ _kmstool_place() {
     'kmstool material params --out') source='file' ;;
     'kmstool material upload --params') source='file' ;;
     'kmstool material upload --check') source='file' ;;
+    'kmstool material upload --context-text') source='@file' ;;
     'kmstool material upload #0') source='file' ;;
     'kmstool material wrap --params') source='file' ;;
     'kmstool material wrap --encoding') words=(raw hex base64) ;;
@@ -535,6 +544,8 @@ _kmstool_place() {
     'kmstool random --encoding') words=(hex base64 raw) ;;
     'kmstool random -o') source='file' ;;
     'kmstool random --out') source='file' ;;
+    'kmstool reencrypt --context-text') source='@file' ;;
+    'kmstool reencrypt --to-context-text') source='@file' ;;
     'kmstool reencrypt -o') source='file' ;;
     'kmstool reencrypt --out') source='file' ;;
     'kmstool reencrypt #0') source='file' ;;

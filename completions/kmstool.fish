@@ -151,6 +151,7 @@ function __kmstool_command --no-scope-shadowing
                 '--name'\t'Its name: 1 to 60 letters, digits, - and _.' \
                 '--bytes'\t'Size.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '--description'\t'Free text, at most 100 bytes.' \
                 '--tag'\t'Tag of the data key; repeatable.' \
                 '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
@@ -163,6 +164,7 @@ function __kmstool_command --no-scope-shadowing
                 '--name' \
                 '--bytes' \
                 '--context' \
+                '--context-text' \
                 '--description' \
                 '--tag' \
                 '-o' \
@@ -218,6 +220,7 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
         case 'kmstool decrypt'
             set options '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
                 '--out'\t'Write here instead of stdout; - forces stdout.' \
@@ -225,6 +228,7 @@ function __kmstool_command --no-scope-shadowing
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--context' \
+                '--context-text' \
                 '-o' \
                 '--out'
         case 'kmstool digest'
@@ -248,6 +252,7 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool encrypt'
             set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '--trim-newline'\t'Drop exactly one newline at the end.' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
                 '--out'\t'Write here instead of stdout; - forces stdout.' \
@@ -256,6 +261,7 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
             set valued '--key' \
                 '--context' \
+                '--context-text' \
                 '-o' \
                 '--out'
         case 'kmstool envelope'
@@ -271,6 +277,7 @@ function __kmstool_command --no-scope-shadowing
             set options '--key'\t'Ask only for this key; repeatable.' \
                 '--identity'\t'RSA private key in PEM; repeatable.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
                 '--detached'\t'Read the header from a file of its own.' \
                 '--range'\t'Only the bytes A to B of the plaintext, counted from 0.' \
@@ -287,6 +294,7 @@ function __kmstool_command --no-scope-shadowing
             set valued '--key' \
                 '--identity' \
                 '--context' \
+                '--context-text' \
                 '--detached' \
                 '--range' \
                 '-o' \
@@ -296,6 +304,7 @@ function __kmstool_command --no-scope-shadowing
                 '--public-key'\t'Public key of one who can open it, in KMS or by a file; repeatable. No KMS is asked.' \
                 '--data-key'\t'Encrypt with this data key that KMS keeps; its key can open it.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
                 '--aad'\t'Fact of the file, bound to it, not sent to KMS; repeatable.' \
                 '--suite'\t'Cipher.' \
@@ -316,6 +325,7 @@ function __kmstool_command --no-scope-shadowing
                 '--public-key' \
                 '--data-key' \
                 '--context' \
+                '--context-text' \
                 '--aad' \
                 '--suite' \
                 '--detached' \
@@ -363,6 +373,7 @@ function __kmstool_command --no-scope-shadowing
             set options '--key'\t'Ask only for this key; repeatable.' \
                 '--identity'\t'RSA private key in PEM; repeatable.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
                 '--detached'\t'Read the header from a file of its own.' \
                 '-r'\t'FILE is a folder; every envelope in it is checked.' \
@@ -374,16 +385,19 @@ function __kmstool_command --no-scope-shadowing
             set valued '--key' \
                 '--identity' \
                 '--context' \
+                '--context-text' \
                 '--detached'
         case 'kmstool exec'
             set options '--env'\t'Variable to put the secret of a ciphertext blob into; repeatable.' \
-                '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--context'\t'Encryption context of the blobs that follow it; repeatable.' \
+                '--context-text'\t'The same as the exact text that KMS got from another program.' \
                 '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
                 '--keep'\t'Hand this variable on, which is for kmstool itself; repeatable.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--env' \
                 '--context' \
+                '--context-text' \
                 '--keep'
         case 'kmstool fingerprint'
             set commands 'bind'\t'Bind a white-box key to more devices.' \
@@ -437,6 +451,7 @@ function __kmstool_command --no-scope-shadowing
                 '--encoding'\t'What FILE holds.' \
                 '--check'\t'A ciphertext blob of before that must open afterwards.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--key' \
@@ -446,7 +461,8 @@ function __kmstool_command --no-scope-shadowing
                 '--passphrase-file' \
                 '--encoding' \
                 '--check' \
-                '--context'
+                '--context' \
+                '--context-text'
         case 'kmstool init'
             set options '--local'\t'Use the embedded KMS of this machine.' \
                 '-h'\t'Show this message and exit.' \
@@ -707,12 +723,14 @@ function __kmstool_command --no-scope-shadowing
                 '--valid-to'\t'Let KMS destroy the material then: 365d, 2027-01-31, Unix seconds; else it is valid for ever.' \
                 '--check'\t'A ciphertext blob of before that must open afterwards.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--params' \
                 '--valid-to' \
                 '--check' \
-                '--context'
+                '--context' \
+                '--context-text'
         case 'kmstool material wrap'
             set options '--params'\t'What kmstool material params made.' \
                 '--encoding'\t'What FILE holds.' \
@@ -784,7 +802,9 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool reencrypt'
             set options '--to'\t'Key to move to; else the newest version of the blob\'s own.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '--to-context'\t'New context; else it stays the same. Repeatable.' \
+                '--to-context-text'\t'The context as the exact text that KMS got from another program.' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
                 '--out'\t'Write here instead of stdout; - forces stdout.' \
                 '--force'\t'Replace an existing output file.' \
@@ -792,7 +812,9 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
             set valued '--to' \
                 '--context' \
+                '--context-text' \
                 '--to-context' \
+                '--to-context-text' \
                 '-o' \
                 '--out'
         case 'kmstool rotate'
@@ -1073,6 +1095,8 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool data-key blob --out'
             set source 'file'
+        case 'kmstool data-key generate --context-text'
+            set source '@file'
         case 'kmstool data-key generate -o'
             set source 'file'
         case 'kmstool data-key generate --out'
@@ -1092,6 +1116,8 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool data-key plaintext --out'
             set source 'file'
+        case 'kmstool decrypt --context-text'
+            set source '@file'
         case 'kmstool decrypt -o'
             set source 'file'
         case 'kmstool decrypt --out'
@@ -1111,6 +1137,8 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool digest #0'
             set source 'file'
+        case 'kmstool encrypt --context-text'
+            set source '@file'
         case 'kmstool encrypt -o'
             set source 'file'
         case 'kmstool encrypt --out'
@@ -1119,6 +1147,8 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool envelope decrypt --identity'
             set source 'file'
+        case 'kmstool envelope decrypt --context-text'
+            set source '@file'
         case 'kmstool envelope decrypt --detached'
             set source 'file'
         case 'kmstool envelope decrypt -o'
@@ -1129,6 +1159,8 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool envelope encrypt --public-key'
             set source 'file'
+        case 'kmstool envelope encrypt --context-text'
+            set source '@file'
         case 'kmstool envelope encrypt --suite'
             set words 'aes-256-gcm' \
                 'sm4-gcm'
@@ -1169,11 +1201,15 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool envelope verify --identity'
             set source 'file'
+        case 'kmstool envelope verify --context-text'
+            set source '@file'
         case 'kmstool envelope verify --detached'
             set source 'file'
         case 'kmstool envelope verify #0'
             set source 'file'
         case 'kmstool exec --env'
+            set source '@file'
+        case 'kmstool exec --context-text'
             set source '@file'
         case 'kmstool fingerprint import #0'
             set source 'file'
@@ -1191,6 +1227,8 @@ function __kmstool_place --no-scope-shadowing
                 'base64'
         case 'kmstool import-material --check'
             set source 'file'
+        case 'kmstool import-material --context-text'
+            set source '@file'
         case 'kmstool import-material #0'
             set source 'file'
         case 'kmstool key create --usage'
@@ -1270,6 +1308,8 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool material upload --check'
             set source 'file'
+        case 'kmstool material upload --context-text'
+            set source '@file'
         case 'kmstool material upload #0'
             set source 'file'
         case 'kmstool material wrap --params'
@@ -1311,6 +1351,10 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool random --out'
             set source 'file'
+        case 'kmstool reencrypt --context-text'
+            set source '@file'
+        case 'kmstool reencrypt --to-context-text'
+            set source '@file'
         case 'kmstool reencrypt -o'
             set source 'file'
         case 'kmstool reencrypt --out'

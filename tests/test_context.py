@@ -8,14 +8,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kmstool.api import context
-from kmstool.errors import ArgumentError, InputError
+from kmstool.api.context import Context
+from kmstool.cli import params
+from kmstool.errors import InputError, UsageError
 from kmstool.server.app import EmbeddedKms
 
 PAIRS = st.dictionaries(st.text(max_size=8), st.text(max_size=12), max_size=5)
 
 
+def context_of(words: list[str]) -> Context:
+    return params.context_of(words, "--context")
+
+
 def test_words_are_split_at_the_first_equals_sign() -> None:
-    assert context.from_options(["app=billing", "query=a=b=", "empty=", "blank = x "]) == {
+    assert context_of(["app=billing", "query=a=b=", "empty=", "blank = x "]) == {
         "app": "billing",
         "query": "a=b=",
         "empty": "",
@@ -24,7 +30,7 @@ def test_words_are_split_at_the_first_equals_sign() -> None:
 
 
 def test_no_words_are_no_pairs() -> None:
-    assert context.from_options([]) == {}
+    assert context_of([]) == {}
 
 
 @pytest.mark.parametrize(
@@ -39,8 +45,8 @@ def test_no_words_are_no_pairs() -> None:
     ],
 )
 def test_other_words_are_refused_by_name(words: list[str], said: str) -> None:
-    with pytest.raises(ArgumentError) as caught:
-        context.from_options(words)
+    with pytest.raises(UsageError) as caught:
+        context_of(words)
     assert said in caught.value.message
     assert caught.value.hint
 
@@ -49,8 +55,11 @@ def test_other_words_are_refused_by_name(words: list[str], said: str) -> None:
 @settings(deadline=None)
 def test_any_words_give_their_pairs_or_a_usage_error(words: list[str]) -> None:
     try:
-        pairs = context.from_options(words)
-    except ArgumentError:
+        pairs = context_of(words)
+    except (UsageError, InputError):
+        return
+    if isinstance(pairs, str):
+        assert [pairs] == words
         return
     assert [f"{name}={value}" for name, value in pairs.items()] == words
 
@@ -110,3 +119,39 @@ def test_kms_takes_every_text(kms: EmbeddedKms, pairs: dict[str, str]) -> None:
     text = {"EncryptionContext": context.canonical(pairs)}
     blob = kms.call("Encrypt", {"KeyId": key_id, "Plaintext": "QUJD", **text})["CiphertextBlob"]
     assert kms.call("Decrypt", {"CiphertextBlob": blob, **text})["Plaintext"] == "QUJD"
+
+
+# The exact text of another program.
+
+FOREIGN = ['{"app": "billing", "env": "prod"}', '{"b":"2","a":"1"}', '{\n  "a": "\\u8d26"\n}', "{}", ' {"a":"b"} ']
+
+
+@pytest.mark.parametrize("text", FOREIGN)
+def test_a_context_in_json_is_taken_as_it_is_written(text: str) -> None:
+    assert context_of([text]) == context.exact(text) == context.text_of(text) == text
+    assert context.pairs_of(text) == json.loads(text)
+
+
+@pytest.mark.parametrize("words", [['{"a":"b"}', "c=d"], ["c=d", '{"a":"b"}'], ['{"a":"b"}', '{"a":"b"}']])
+def test_a_context_in_json_is_all_of_it(words: list[str]) -> None:
+    with pytest.raises(UsageError, match="all of it"):
+        context_of(words)
+
+
+def test_a_brace_may_begin_a_name() -> None:
+    assert context_of(["{a=b", "{c}=d"]) == {"{a": "b", "{c}": "d"}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a=b", "[]", '"a"', '{"a":', "{" * 5000, '{"a": "' + "b" * 1020 + '"}', '{"a":"\udcff"}']
+)
+def test_what_kms_takes_as_no_context(text: str) -> None:
+    with pytest.raises(InputError):
+        context.exact(text)
+
+
+def test_pairs_that_are_no_texts() -> None:
+    with pytest.raises(InputError, match="not a JSON object of texts"):
+        context.pairs_of('{"a": 1}')
+    assert context.pairs_of("") == {}
+    assert context.text_of("") == context.text_of({}) == ""

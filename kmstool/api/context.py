@@ -2,31 +2,20 @@
 
 KMS compares the text of a context byte for byte, so there is exactly one text for
 one set of pairs here (API page of Encrypt: a JSON object of at most 1,024 characters).
+Other programs write other ones, with blanks or in another order: such a text is given as it is.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 from kmstool import words
-from kmstool.errors import ArgumentError, InputError
+from kmstool.errors import InputError
 
-
-def from_options(pairs: Iterable[str]) -> dict[str, str]:
-    """Parse `K=V` words; the value may hold further equals signs.
-
-    Raises `ArgumentError` for a word without `=`, an empty name or a name given twice.
-    """
-    context: dict[str, str] = {}
-    for pair in pairs:
-        name, separator, value = pair.partition("=")
-        if not separator or not name:
-            raise ArgumentError(f"context {pair!r} is not of the form NAME=VALUE", hint="for example app=billing")
-        if name in context:
-            raise ArgumentError(f"context name {name!r} is given twice", hint="give each name once")
-        context[name] = value
-    return context
+Context: TypeAlias = Mapping[str, str] | str
+"""An encryption context as pairs, or the exact text that KMS got before."""
 
 
 def as_json(pairs: Mapping[str, str]) -> str:
@@ -53,3 +42,46 @@ def canonical(context: Mapping[str, str]) -> str:
             hint="use shorter names and values",
         )
     return text
+
+
+def exact(text: str) -> str:
+    """Return a text as it is; raise `InputError` for one that KMS takes as no context: no JSON object, or too long."""
+    if as_object(text) is None:
+        raise InputError("the text of the context is not a JSON object", hint='for example {"app": "billing"}')
+    if len(text) > words.MAX_CONTEXT_CHARACTERS:
+        raise InputError(
+            f"the context has {len(text):,} characters; KMS takes at most {words.MAX_CONTEXT_CHARACTERS:,}"
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError("the text of the context holds bytes that are not UTF-8") from error
+    return text
+
+
+def text_of(context: Context) -> str:
+    """Return the text that KMS gets, empty for no context; raise `InputError` as `exact` and `canonical` do."""
+    if isinstance(context, str):
+        return exact(context) if context else ""
+    return canonical(context)
+
+
+def pairs_of(context: Context) -> dict[str, str]:
+    """Return the pairs of a context; raise `InputError` for a text that holds something else."""
+    if not isinstance(context, str):
+        return dict(context)
+    pairs = as_object(context) if context else {}
+    if pairs is None or not all(isinstance(value, str) for value in pairs.values()):
+        raise InputError("the text of the context is not a JSON object of texts")
+    return pairs
+
+
+def as_object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that a text is, None for any other text."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -61,7 +61,8 @@ _USAGE = By(
 _UNDECRYPTABLE = By(
     "action",
     {
-        "AsymmetricRsaDecrypt": "is it the right key? if the sender used another padding, name that with --algorithm",
+        "AsymmetricRsaDecrypt": "is it the right key? of another padding it is told with --algorithm: RSAES_PKCS1_V1_5 is "
+        "what openssl does by itself, RSAES_OAEP_SHA_1 its OAEP",
         "AsymmetricSm2Decrypt": "is it the right key? if the sender wrote the parts in another order, name that with "
         "--ciphertext-format",
     },
@@ -101,7 +102,15 @@ CODES: Mapping[str, str | By] = {
     "InvalidParameterValue.DuplicatedDataKeyId": "name each data key once",
     "InvalidParameterValue.DuplicatedKeyId": "name each key once",
     "InvalidParameterValue.InvalidAlias": f"{_NAME_RULE}; kms- is kept for cloud products",
-    "InvalidParameterValue.InvalidCiphertext": "give the same --context as at encryption, and the blob unchanged",
+    "InvalidParameterValue.InvalidCiphertext": By(
+        "context",
+        {
+            "pairs": "give the same --context as at encryption, and the blob unchanged; KMS compares the spelling too, so that "
+            "another program's blob needs its text: --context-text",
+            "exact": "give the context character for character as at encryption, and the blob unchanged",
+        },
+        "give the same --context as at encryption, and the blob unchanged",
+    ),
     "InvalidParameterValue.InvalidDataKeyId": "see the data keys of this region: kmstool data-key list",
     "InvalidParameterValue.InvalidDataKeyName": _NAME_RULE,
     "InvalidParameterValue.InvalidHsmClusterId": "leave the HSM cluster out, or take an id from the console",

@@ -47,7 +47,8 @@ REASONS: Mapping[Reason, str | By] = {
     Reason.CREDENTIAL_MISSING: "kmstool auth login --profile {profile}",
     Reason.CREDENTIAL_UNREADABLE: "log in again: kmstool auth login --profile {profile}",
     Reason.ENVELOPE_CONTEXT: "see it: kmstool envelope inspect FILE",
-    Reason.DATA_KEY_CONTEXT: "give the --context that the data key was generated with",
+    Reason.DATA_KEY_CONTEXT: "give the --context that the data key was generated with, or as the text that another program "
+    "gave KMS: --context-text",
     Reason.DATA_KEY_SIZE: "make one for it: kmstool data-key generate --bytes {bytes}",
     Reason.DATA_KEY_UNKNOWN: "see what there is: kmstool data-key list{elsewhere}",
     Reason.DEADLINE_PASSED: "give it more: --max-wait SECONDS",

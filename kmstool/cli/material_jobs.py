@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +17,7 @@ from kmstool.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
+    from kmstool.api.context import Context
     from kmstool.byok import Parameters
     from kmstool.kms.answers import Key
     from kmstool.kms.client import KmsClient
@@ -74,7 +75,7 @@ def until(valid_to: times.End | None, parameters: Parameters) -> int:
     return valid_to_unix
 
 
-def check(blob: str | None, context: Mapping[str, str]) -> Callable[[KmsClient], str]:
+def check(blob: str | None, context: Context) -> Callable[[KmsClient], str]:
     """Return a function that decrypts an older blob, if one is named, and returns the id of its key."""
     if blob is None:
         if context:

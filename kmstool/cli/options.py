@@ -15,7 +15,7 @@ import click
 
 from kmstool import words
 from kmstool.cli.messages import quoted
-from kmstool.cli.params import KEY, collected
+from kmstool.cli.params import CONTEXT_TEXT, KEY, collected, collected_context
 from kmstool.errors import UsageError
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -173,23 +173,30 @@ def key_option(function: Decorated) -> Decorated:
     )
 
 
-def context_option(function: Decorated) -> Decorated:
-    """Add `--context`, as a tuple of K=V words."""
-    return click.option(
-        "--context", metavar="K=V", multiple=True, help="Encryption context, bound to the data; repeatable."
-    )(function)
-
-
 def pairs_option(*names: str, noun: str, text: str) -> Callable[[Decorated], Decorated]:
     """Add a repeatable option of `NAME=VALUE` words, called `noun`, whose value is a mapping."""
     return click.option(*names, metavar="K=V", multiple=True, callback=collected(noun), help=text)
 
 
 def encryption_context_option(function: Decorated) -> Decorated:
-    """Add `--context`, whose value is a mapping."""
-    return pairs_option("--context", noun="context", text="Encryption context, bound to the data; repeatable.")(
-        function
-    )
+    """Add `--context` and `--context-text`, see `params.ContextWords`."""
+    return context_options("", "Encryption context, bound to the data; repeatable.")(function)
+
+
+def context_options(prefix: str, text: str) -> Callable[[Decorated], Decorated]:
+    """Add the two ways to give a context, under names that begin with the prefix."""
+
+    def add(function: Decorated) -> Decorated:
+        exact = click.option(
+            f"--{prefix}context-text",
+            type=CONTEXT_TEXT,
+            metavar="TEXT|@FILE",
+            help="The context as the exact text that KMS got from another program.",
+        )
+        pairs = click.option(f"--{prefix}context", metavar="K=V", multiple=True, callback=collected_context, help=text)
+        return pairs(exact(function))
+
+    return add
 
 
 def input_argument(function: Decorated) -> Decorated:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from kmstool.cli.io import times
-from kmstool.errors import ArgumentError, UsageError
+from kmstool.errors import ArgumentError, InputError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
+    from kmstool.api.context import Context
 
     ParamType = click.ParamType[Any, Any]
 else:
@@ -95,6 +96,68 @@ RANGE = Parsed("range", ByteRange.parse)
 """`ByteRange`."""
 PUBLIC_KEY = Parsed("public key", PublicKeyFile.parse)
 """`PublicKeyFile`."""
+
+
+def _context_text(word: str) -> str:
+    from kmstool.api import context
+
+    if not word:
+        raise UsageError("an empty text is no context")
+    if not word.startswith("@"):
+        return context.exact(word)
+    from kmstool.cli.io import inputs
+    from kmstool.forms import texts
+
+    source = inputs.read(word[1:], texts.MAX_BYTES, "{size} bytes are no context; KMS takes 1,024 characters", "")
+    text = texts.decode(source.data)
+    if text is None:
+        raise InputError(f"{inputs.shown(word[1:])} is not text")
+    # Editors end the last line.
+    return context.exact(text.removesuffix("\n").removesuffix("\r"))
+
+
+CONTEXT_TEXT = Parsed("context", _context_text)
+"""`str`: a JSON object as it is written."""
+
+
+def collected_context(_ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> Context:
+    """Return the context of repeated words, see `context_of`."""
+    return context_of(words, param.opts[-1])
+
+
+def context_of(words: Sequence[str], option: str) -> Context:
+    """Return the context of `NAME=VALUE` words or, where the one word is a JSON object, its exact text.
+
+    Raises `UsageError` as `parse_pairs` does, and for a JSON object beside other words.
+    """
+    if any(word.lstrip().startswith("{") for word in words):
+        from kmstool.api import context
+
+        if any(context.as_object(word) is not None for word in words):
+            if len(words) == 1:
+                return context.exact(words[0])
+            raise UsageError(f"a context in JSON is all of it: give one {option}")
+    return parse_pairs(words, "context", option)
+
+
+def one_context(context: Context, context_text: str | None, option: str = "--context") -> Context:
+    """Return the context of two options of which only one may be given; raise `UsageError`."""
+    if context and context_text is not None:
+        raise UsageError(f"{option} and {option}-text are two ways to give one context")
+    return context if context_text is None else context_text
+
+
+@dataclass(frozen=True)
+class ContextWords:
+    """The two ways to give an encryption context."""
+
+    context: Context
+    context_text: str | None
+
+    @property
+    def encryption_context(self) -> Context:
+        """The one that was given."""
+        return one_context(self.context, self.context_text)
 
 
 def collected(noun: str) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, str]]:

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from kmstool import __version__
 from kmstool.api import context as contexts
+from kmstool.api.context import Context
 from kmstool.envelope import engine, header, sealing
 from kmstool.envelope.armor import ArmorWriter
 from kmstool.envelope.floe import AES_256_GCM, Floe, Suite
@@ -48,7 +49,7 @@ class EncryptOptions:
     """
 
     suite: Suite = AES_256_GCM
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Context = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     armor: bool = False
     reserve: bool = False
@@ -56,11 +57,12 @@ class EncryptOptions:
     def __post_init__(self) -> None:
         if self.armor and self.reserve:
             raise InputError("armor has no room to reserve: text is never rewrapped in place")
+        contexts.pairs_of(self.context)
 
     def new_dek(self, recipients: Recipients) -> WrappedDek:
         """Return a DEK for the recipients, under the context."""
         everyone = recipients() if callable(recipients) else recipients
-        return wrap_new_dek(everyone, self.suite, contexts.canonical(self.context))
+        return wrap_new_dek(everyone, self.suite, contexts.text_of(self.context))
 
     def header(
         self,
@@ -74,7 +76,7 @@ class EncryptOptions:
         """Return the header for a plaintext of that size, None where it is not known before, with more facts."""
         prologue = header.Prologue(
             file_id=header.new_file_id(),
-            context=contexts.canonical(self.context),
+            context=contexts.text_of(self.context),
             aad=contexts.as_json({**self.facts, **(facts or {})}),
             plaintext_bytes=size,
             created_unix=int(time.time()),
@@ -92,7 +94,7 @@ class DecryptOptions:
     `verify_first` all is authenticated before the first byte is written.
     """
 
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Context = field(default_factory=dict)
     span: tuple[int, int] | None = None
     verify_first: bool = False
 
@@ -172,7 +174,7 @@ def verify(
     envelope: Path | Source,
     identities: Identities,
     *,
-    context: Mapping[str, str] | None = None,
+    context: Context | None = None,
     detached: Path | Source | None = None,
     progress: Progress = ignore,
 ) -> Header:
@@ -207,10 +209,10 @@ def _complete(apart: BinaryIO, payload: BinaryIO | None, replaced: Path | None, 
         changes.removed(replaced)
 
 
-def _unlocked(opened: EnvelopeInput, identities: Identities, context: Mapping[str, str]) -> Floe:
+def _unlocked(opened: EnvelopeInput, identities: Identities, context: Context) -> Floe:
     """Return the payload's keys, after comparing the context with what is expected."""
     head = opened.envelope.header
-    if context and parse_context(head.prologue.context) != context:
+    if context and parse_context(head.prologue.context) != contexts.pairs_of(context):
         raise IntegrityError("the envelope has another context", reason=Reason.ENVELOPE_CONTEXT)
     everyone = identities() if callable(identities) else identities
     return unlock(head, opened.envelope.floe_header, everyone)[0]

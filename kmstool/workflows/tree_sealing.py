@@ -156,7 +156,7 @@ class TreeSealer:
             envelope.is_consistent
             and envelope.plaintext_bytes == file_stat.st_size
             and envelope_stat.st_mtime_ns >= max(file_stat.st_mtime_ns, file_stat.st_ctime_ns)
-            and (facts, head.prologue.context) == ({**how.facts, PATH: path}, contexts.canonical(how.context))
+            and (facts, head.prologue.context) == ({**how.facts, PATH: path}, contexts.text_of(how.context))
             and head.suite == how.suite
             and [_names(stanza) for stanza in head.stanzas] == [_names(stanza) for stanza in self._dek.stanzas]
         )

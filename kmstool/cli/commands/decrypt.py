@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import click
 
 from kmstool.cli import blobs, options
 from kmstool.cli.io import outputs
+from kmstool.cli.params import ContextWords
 from kmstool.cli.session.session import Session, takes
 
 
 @dataclass(frozen=True)
-class DecryptWords(outputs.Destination):
+class DecryptWords(ContextWords, outputs.Destination):
     """Which blob to decrypt."""
 
-    context: Mapping[str, str]
     file: str | None
 
 
@@ -33,5 +32,5 @@ def decrypt(session: Session, wanted: DecryptWords) -> None:
     key is named in the blob; the context must be the one of the encryption.
     """
     source, blob = blobs.read(wanted.file)
-    decrypted = session.client().decrypt(blob, wanted.context)
+    decrypted = session.client().decrypt(blob, wanted.encryption_context)
     outputs.result(session, decrypted.answer, decrypted.plaintext, wanted, source=source)

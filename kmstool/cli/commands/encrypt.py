@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.io import inputs, outputs
+from kmstool.cli.params import ContextWords
 from kmstool.cli.plaintexts import without_newline
 from kmstool.cli.session.session import Session, takes
 
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class EncryptWords(outputs.Destination):
+class EncryptWords(ContextWords, outputs.Destination):
     """What to encrypt under which key."""
 
     key: KeyAddress | None
-    context: Mapping[str, str]
     trim_newline: bool
     file: str | None
 
@@ -49,6 +48,6 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
     )
     plaintext = without_newline(session, source, wanted.trim_newline)
     client, key_id = session.key(wanted.key)
-    encrypted = client.encrypt(key_id, plaintext, wanted.context)
+    encrypted = client.encrypt(key_id, plaintext, wanted.encryption_context)
     blob = encrypted.ciphertext_blob.encode() + b"\n"
     outputs.result(session, encrypted.answer, blob, wanted, source=source)

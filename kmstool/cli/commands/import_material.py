@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import click
 from kmstool import words
 from kmstool.cli import material_files, material_jobs, options
 from kmstool.cli.io import outputs, times
+from kmstool.cli.params import ContextWords
 from kmstool.cli.session import passphrases
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import KeyStateError, UsageError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ImportMaterialWords:
+class ImportMaterialWords(ContextWords):
     """The options of `kmstool import-material`."""
 
     key: KeyAddress | None
@@ -33,7 +34,6 @@ class ImportMaterialWords:
     passphrase_file: str | None
     encoding: str
     blob: str | None
-    context: Mapping[str, str]
     file: str | None
 
 
@@ -63,7 +63,7 @@ def import_material(session: Session, wanted: ImportMaterialWords) -> None:
     from kmstool.byok import wrap
 
     _check_source(wanted, weak=session.weak)
-    old = material_jobs.check(wanted.blob, wanted.context)
+    old = material_jobs.check(wanted.blob, wanted.encryption_context)
     client, key_id = session.key(wanted.key)
     known = client.describe_key(key_id)
     material = _source(session, known, wanted)

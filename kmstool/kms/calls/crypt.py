@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from kmstool import words
 from kmstool.api import context, protocol
-from kmstool.errors import InputError, ServiceError
+from kmstool.api.context import Context
+from kmstool.errors import InputError, IntegrityError, ServiceError
 from kmstool.kms import answers
 from kmstool.kms.answers import Caller, DataKey, Decrypted, Encrypted, ReEncrypted
-
-Context = Mapping[str, str] | str
-"""An encryption context as pairs, or the exact text that KMS got before."""
 
 
 class CipherActions(Caller):
@@ -30,7 +29,8 @@ class CipherActions(Caller):
     def decrypt(self, ciphertext_blob: str, encryption_context: Context) -> Decrypted:
         """Decrypt a blob under the context that it was made with. Raises `IntegrityError` for any other."""
         params = {"CiphertextBlob": ciphertext_blob}
-        answer = self._call("Decrypt", params | context_field("EncryptionContext", encryption_context))
+        with _compared(encryption_context):
+            answer = self._call("Decrypt", params | context_field("EncryptionContext", encryption_context))
         return Decrypted(answers.text(answer, "KeyId"), answers.binary(answer, "Plaintext"), answer)
 
     def re_encrypt(
@@ -47,7 +47,8 @@ class CipherActions(Caller):
             params["DestinationKeyId"] = to_key_id
         params |= context_field("SourceEncryptionContext", source_context)
         params |= context_field("DestinationEncryptionContext", destination_context)
-        answer = self._call("ReEncrypt", params)
+        with _compared(source_context):
+            answer = self._call("ReEncrypt", params)
         changed = answers.boolean(answer, "ReEncrypted")
         source_key_id, moved = answers.text(answer, "SourceKeyId"), answers.blob(answer)
         key_id = answers.same_key(answer, to_key_id or source_key_id)
@@ -75,9 +76,18 @@ class CipherActions(Caller):
         return Decrypted("", random, answer)
 
 
+@contextmanager
+def _compared(encryption_context: Context) -> Iterator[None]:
+    """Note on a refusal that there was a context, of which KMS compares the spelling."""
+    try:
+        yield
+    except IntegrityError as error:
+        if encryption_context:
+            error.facts["context"] = "exact" if isinstance(encryption_context, str) else "pairs"
+        raise
+
+
 def context_field(name: str, encryption_context: Context) -> dict[str, str]:
     """Return the parameter `name` with a context, none where there is none."""
-    if isinstance(encryption_context, str):
-        return {name: encryption_context} if encryption_context else {}
-    text = context.canonical(encryption_context)
+    text = context.text_of(encryption_context)
     return {name: text} if text else {}

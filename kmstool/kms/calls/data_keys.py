@@ -8,10 +8,11 @@ from typing import Any
 
 from kmstool import words
 from kmstool.api import protocol
+from kmstool.api.context import Context
 from kmstool.errors import InputError, ServiceError
 from kmstool.kms import answers
 from kmstool.kms.answers import Caller, Decrypted
-from kmstool.kms.calls.crypt import Context, context_field
+from kmstool.kms.calls.crypt import context_field
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.commands.data_key.hosted import description_option, name_option, print_hosted, tags_option
 from kmstool.cli.io import inputs, outputs
+from kmstool.cli.params import ContextWords
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
@@ -21,13 +22,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class GenerateWords(outputs.Destination):
+class GenerateWords(ContextWords, outputs.Destination):
     """The options of `kmstool data-key generate`."""
 
     key: KeyAddress | None
     name: str
     byte_count: int
-    context: Mapping[str, str]
     description: str
     tags: Mapping[str, str]
 
@@ -57,7 +57,7 @@ def generate(session: Session, wanted: GenerateWords) -> None:
     data-key plaintext hands them out whenever they are needed. A context belongs to the
     blob of the data key: whoever decrypts that has to give the same one.
     """
-    encryption_context, pairs = wanted.context, wanted.tags
+    encryption_context, pairs = wanted.encryption_context, wanted.tags
     if wanted.out in ("", inputs.STDIN):
         raise UsageError(f"{wanted.out!r} is no file", hint="stdout is for the answer; name a file")
     client, key_id = session.key(wanted.key)

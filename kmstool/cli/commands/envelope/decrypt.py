@@ -58,7 +58,7 @@ def decrypt(session: Session, wanted: DecryptWords) -> None:
     target = envelope_files.decrypted_name(wanted.file, wanted.out) if wanted.span is None else wanted.out
     inputs.spare(target, *wanted.private_keys)
     identities = recipients.identities_of(session, wanted.keys, wanted.private_keys)
-    how = DecryptOptions(context=wanted.context, span=wanted.span, verify_first=wanted.verify_first)
+    how = DecryptOptions(context=wanted.encryption_context, span=wanted.span, verify_first=wanted.verify_first)
     with envelope_files.sources_of(wanted.file, wanted.detached) as (source, header):
         envelope_files.decrypt_source(session, source, header, target, identities, how, force=wanted.force)
 
@@ -70,7 +70,7 @@ def _decrypt_folder(session: Session, wanted: DecryptWords) -> None:
     how = folders.opening(
         wanted,
         {
-            "--context": wanted.context,
+            "--context": wanted.encryption_context,
             "--detached": wanted.detached,
             "--range": wanted.span,
             "--verify-first": wanted.verify_first,

@@ -12,7 +12,7 @@ import click
 from kmstool.cli import envelope_files, envelope_folders, options, recipients
 from kmstool.cli.commands.envelope import folders
 from kmstool.cli.io import inputs, outputs
-from kmstool.cli.params import KEY, PUBLIC_KEY
+from kmstool.cli.params import KEY, PUBLIC_KEY, ContextWords
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
@@ -24,13 +24,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class EncryptWords(outputs.FileNamed):
+class EncryptWords(ContextWords, outputs.FileNamed):
     """What is put into which envelope, and for whom."""
 
     keys: tuple[KeyAddress, ...]
     public_keys: tuple[PublicKeyFile, ...]
     data_key: KeyAddress | None
-    context: Mapping[str, str]
     facts: Mapping[str, str]
     suite: str
     armor: bool
@@ -105,17 +104,17 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
 
 
 def _how(wanted: EncryptWords) -> EncryptOptions:
-    from kmstool.api.context import canonical
+    from kmstool.api.context import text_of
     from kmstool.workflows.envelopes import EncryptOptions
 
     if wanted.armor and wanted.detached is not None:
         raise UsageError("--armor and --detached exclude each other")
     if wanted.armor and wanted.reserve:
         raise UsageError("--armor and --reserve exclude each other: text is never rewrapped in place")
-    canonical(wanted.context)
+    text_of(wanted.encryption_context)
     return EncryptOptions(
         suite=recipients.suite_of(wanted.suite),
-        context=wanted.context,
+        context=wanted.encryption_context,
         facts=wanted.facts,
         armor=wanted.armor,
         reserve=wanted.reserve,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
+from kmstool.cli.params import ContextWords
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,12 +31,11 @@ def opening_options(command: options.Decorated) -> options.Decorated:
 
 
 @dataclass(frozen=True)
-class OpeningWords:
+class OpeningWords(ContextWords):
     """Which envelope, or folder of them, is opened, and by whom."""
 
     keys: tuple[KeyAddress, ...]
     private_keys: tuple[str, ...]
-    context: Mapping[str, str]
     detached: str | None
     recursive: bool
     ignore_path: bool

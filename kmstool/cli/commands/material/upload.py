@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import click
 
 from kmstool.cli import material_files, material_jobs, options
 from kmstool.cli.io import outputs, times
+from kmstool.cli.params import ContextWords
 from kmstool.cli.session.session import Session, takes
 
 
 @dataclass(frozen=True)
-class UploadWords:
+class UploadWords(ContextWords):
     """The options of `kmstool material upload`."""
 
     folder: str
     valid_to: times.End | None
     blob: str | None
-    context: Mapping[str, str]
     file: str | None
 
 
@@ -37,7 +36,7 @@ def upload(session: Session, wanted: UploadWords) -> None:
     FILE is what wrap wrote, or the bare bytes that another program wrapped with the
     wrapping key and algorithm of the parameters.
     """
-    old = material_jobs.check(wanted.blob, wanted.context)
+    old = material_jobs.check(wanted.blob, wanted.encryption_context)
     parameters = material_files.read_parameters(wanted.folder)
     encrypted = material_files.read_wrapped(wanted.file, parameters).wrapped
     parameters.check_valid(int(time.time()))
