@@ -359,8 +359,8 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool rotate plan')
-      options=(--from --to -o --out --force --base64 --context --contexts --manifest --include --exclude --asymmetric --hard-links --no-probe -h --help)
-      valued=(--from --to -o --out --context --contexts --manifest --include --exclude --asymmetric)
+      options=(--from --to -o --out --force --base64 --context --context-text --contexts --manifest --include --exclude --asymmetric --hard-links --no-probe -h --help)
+      valued=(--from --to -o --out --context --context-text --contexts --manifest --include --exclude --asymmetric)
       ;;
     'kmstool rotate rollback')
       options=(-h --help)
@@ -551,6 +551,7 @@ _kmstool_place() {
     'kmstool reencrypt #0') source='file' ;;
     'kmstool rotate plan -o') source='file' ;;
     'kmstool rotate plan --out') source='file' ;;
+    'kmstool rotate plan --context-text') source='@file' ;;
     'kmstool rotate plan --contexts') source='file' ;;
     'kmstool rotate plan --manifest') source='file' ;;
     'kmstool rotate status --html') source='file' ;;

@@ -847,6 +847,7 @@ function __kmstool_command --no-scope-shadowing
                 '--force'\t'Replace an existing plan.' \
                 '--base64'\t'Find blobs in base64 once more, as in a Kubernetes Secret.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '--contexts'\t'TOML of globs and the contexts of the blobs in such files.' \
                 '--manifest'\t'JSON Lines with id, blob and context; repeatable.' \
                 '--include'\t'Look into such files only; repeatable.' \
@@ -861,6 +862,7 @@ function __kmstool_command --no-scope-shadowing
                 '-o' \
                 '--out' \
                 '--context' \
+                '--context-text' \
                 '--contexts' \
                 '--manifest' \
                 '--include' \
@@ -1365,6 +1367,8 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool rotate plan --out'
             set source 'file'
+        case 'kmstool rotate plan --context-text'
+            set source '@file'
         case 'kmstool rotate plan --contexts'
             set source 'file'
         case 'kmstool rotate plan --manifest'

@@ -295,7 +295,9 @@ def literals(module: ModuleType, name: str) -> tuple[str, ...]:
 
 def value_type(param: click.Parameter, module: ModuleType, annotation: str) -> str:
     """Return the annotation that fits what click makes of a parameter's words."""
-    if param.multiple and isinstance(param, click.Option) and param.metavar == "K=V":
+    if param.callback is params.collected_context:
+        return "Context"
+    if param.multiple and isinstance(param, click.Option) and param.metavar == "K=V" and param.callback:
         return "Mapping[str, str]"
     names = {params.KEY: "KeyAddress", params.END: "times.End", params.RANGE: "ByteRange"}
     names |= {params.PUBLIC_KEY: "PublicKeyFile", rotation_words.SHARD: "words.Shard", rotation_words.VERIFY: "int"}

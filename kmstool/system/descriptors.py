@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -85,6 +86,15 @@ def write_all_at(descriptor: int, data: ReadableBuffer, offset: int) -> None:
     view, done = memoryview(data), 0
     while done < len(view):
         done += _waited(descriptor, partial(os.pwrite, descriptor, view[done:], offset + done), writing=True)
+
+
+def read_file(path: Path, limit: int, flags: int = 0) -> bytes:
+    """Return up to `limit` bytes of a file; `flags` are more ways to open it, such as not through a link."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
+    try:
+        return read_up_to(descriptor, limit)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 from kmstool.envelope import stanzas as records
 from kmstool.envelope.stanzas import Stanza
 from kmstool.errors import InputError, KmsToolError
-from kmstool.system import atomic
+from kmstool.system import atomic, descriptors
 from kmstool.workflows.rotation import headers
 from kmstool.workflows.rotation.journal import Entry, State
 from kmstool.workflows.rotation.plan import Item, Kind, PlannedFile
@@ -213,9 +213,7 @@ def _ciphertext(data: bytes) -> tuple[bytes, bool]:
 
 
 def _read(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
-        data = file.read(MAX_TEXT_BYTES + 1)
+    data = descriptors.read_file(path, MAX_TEXT_BYTES + 1, os.O_NOFOLLOW)
     if len(data) > MAX_TEXT_BYTES:
         raise InputError(f"it has more than {MAX_TEXT_BYTES:,} bytes")
     return data

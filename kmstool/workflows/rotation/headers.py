@@ -23,9 +23,11 @@ _BOTH_SLOTS = 2
 def read_header_bytes(path: Path) -> bytes:
     """Return the header of an envelope in a file as it is; raise `InputError` for what is none."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
-        preamble = file.read(PREAMBLE_BYTES)
-        head = preamble + file.read(header.needed_bytes(preamble) - len(preamble))
+    try:
+        preamble = descriptors.read_up_to(descriptor, PREAMBLE_BYTES)
+        head = preamble + descriptors.read_up_to(descriptor, header.needed_bytes(preamble) - len(preamble))
+    finally:
+        os.close(descriptor)
     header.parse(head)
     return head
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kmstool.errors import InputError
+from kmstool.system import descriptors
 from kmstool.workflows.rotation.plan import ContextRule, Item, Kind, LeftOut, Plan, PlannedFile, ScanOptions
 
 FORMAT = "kmstool-plan-1"
@@ -48,7 +49,7 @@ def encode_plan(plan: Plan) -> Iterator[str]:
 def read_plan(path: Path) -> Plan:
     """Read a plan; raise `InputError` that names what is wrong for one that was edited into nonsense."""
     try:
-        data = path.read_bytes() if path.stat().st_size <= MAX_BYTES else b""
+        data = descriptors.read_file(path, MAX_BYTES + 1) if path.stat().st_size <= MAX_BYTES else b""
     except OSError as error:
         raise InputError(f"cannot read {path}: {(error.strerror or '').lower()}") from error
     try:

@@ -18,6 +18,7 @@ from kmstool.envelope.header import MAGIC
 from kmstool.envelope.stanzas import KEY_ID, REGION, TENCENT_KMS
 from kmstool.errors import InputError, KmsToolError
 from kmstool.server.seed import toml
+from kmstool.system import descriptors
 from kmstool.workflows.rotation.headers import read_header_bytes, recipients_of, unarmored_header
 from kmstool.workflows.rotation.plan import ContextRule, Item, Kind, LeftOut, ScanOptions
 from kmstool.workflows.rotation.tokens import MAX_TEXT_BYTES, find_tokens, is_text
@@ -126,8 +127,7 @@ class Scan:
             data = _read(path)
             item = Item(0, len(data))
             return FoundFile(str(path), Kind.ASYMMETRIC, hashlib.sha256(data).hexdigest(), (FoundItem(item, ""),))
-        with path.open("rb") as file:
-            start = file.read(4096)
+        start = descriptors.read_file(path, 4096)
         if start.startswith(MAGIC):
             return self._envelope(path, read_header_bytes(path), Kind.ENVELOPE)
         if start.lstrip().startswith(BEGIN):
@@ -161,9 +161,9 @@ class Scan:
 
 
 def read_context_rules(path: Path) -> tuple[ContextRule, ...]:
-    """Read a TOML file of tables `[glob]` with the pairs of a context; raise `InputError`."""
+    """Read a TOML file of globs and contexts, which are tables of pairs or the exact text; raise `InputError`."""
     try:
-        data = path.read_bytes()
+        data = descriptors.read_file(path, _MAX_RULES_BYTES + 1)
         if len(data) > _MAX_RULES_BYTES:
             raise InputError(f"{path} has more than {_MAX_RULES_BYTES:,} bytes")
         tables = toml.parse(data.decode(), str(path))
@@ -173,9 +173,10 @@ def read_context_rules(path: Path) -> tuple[ContextRule, ...]:
         raise InputError(f"{path} is no text") from error
     rules = []
     for glob, pairs in tables.items():
-        if not isinstance(pairs, dict) or not all(isinstance(value, str) for value in pairs.values()):
+        table = isinstance(pairs, dict) and all(isinstance(value, str) for value in pairs.values())
+        if not (table or isinstance(pairs, str)):
             raise InputError(f"{path}: [{glob}] is no table of texts")
-        rules.append(ContextRule(glob, contexts.canonical(pairs)))
+        rules.append(ContextRule(glob, contexts.text_of(pairs)))
     return tuple(rules)
 
 
@@ -206,6 +207,4 @@ def _context(value: object, path: Path, number: int) -> str:
 
 def _read(path: Path) -> bytes:
     # Not through a link: what was looked at is what is read.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
-        return file.read(MAX_TEXT_BYTES + 1)
+    return descriptors.read_file(path, MAX_TEXT_BYTES + 1, os.O_NOFOLLOW)

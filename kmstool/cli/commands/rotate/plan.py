@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.io import outputs, progress
-from kmstool.cli.params import KEY
+from kmstool.cli.params import KEY, ContextWords
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import PartialError, UsageError
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PlanWords:
+class PlanWords(ContextWords):
     """What is looked for, where, and where the plan goes."""
 
     from_key: KeyAddress
@@ -30,7 +29,6 @@ class PlanWords:
     out: str
     force: bool
     encoded: bool
-    context: Mapping[str, str]
     contexts: str | None
     manifests: tuple[str, ...]
     include: tuple[str, ...]
@@ -97,13 +95,13 @@ def plan(session: Session, wanted: PlanWords) -> None:
 
 
 def _scan(wanted: PlanWords) -> ScanOptions:
-    from kmstool.api.context import canonical
+    from kmstool.api.context import text_of
     from kmstool.workflows.rotation.plan import ContextRule, ScanOptions
     from kmstool.workflows.rotation.scanning import read_context_rules
 
     rules = read_context_rules(Path(wanted.contexts)) if wanted.contexts else ()
-    if wanted.context:
-        rules = (*rules, ContextRule("*", canonical(wanted.context)))
+    if context := wanted.encryption_context:
+        rules = (*rules, ContextRule("*", text_of(context)))
     return ScanOptions(
         encoded=wanted.encoded,
         contexts=rules,
