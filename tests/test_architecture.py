@@ -514,3 +514,88 @@ def test_a_package_file_imports_nothing(path: Path) -> None:
         assert all(isinstance(function, ast.FunctionDef) for function in functions)
     else:
         assert text == ""
+
+
+# By construction: nothing else reads what others wrote.
+
+READS = {"read", "read1", "readall", "readinto", "readinto1", "readline", "readlines", "read_bytes", "read_text"}
+OF_OS = {"read", "readv", "pread", "preadv", "write", "writev", "pwrite", "pwritev", "fdopen"}
+
+# The field of `sealing.Source`, which is `descriptors.fill` or reads memory.
+SOURCE_READERS = re.compile(r"(.*\.)?(source|payload|place)\.read|ArmorReader\(.*\)\.read|io\.BytesIO\(.*\)\.readinto")
+
+READERS_ALLOWED: dict[str, set[str]] = {
+    # The one place.
+    "system/descriptors.py": {"os.read", "os.readv", "os.preadv", "os.write", "os.pwrite"},
+    # New files of kmstool's own, which Python writes.
+    "system/atomic.py": {"os.fdopen"},
+    "system/folders.py": {"os.fdopen"},
+    # What belongs to kmstool or to the kernel, and is always a regular file.
+    "api/protocol.py": {"Path(__file__).with_name('actions.json').read_bytes"},
+    "system/device.py": {"path.read_text"},
+    "system/ownership.py": {"Path('/proc/self/uid_map').read_text"},
+    "server/web/peers.py": {"open()"},
+    "server/web/listening.py": {"os.pread", "os.pwrite"},
+    # Opened so that its number stays taken, or as a stream that is asked only whether it is a terminal.
+    "cli/commands/local/serve.py": {"open()"},
+    "cli/streams.py": {"os.fdopen"},
+    "server/tls_files.py": {"Path(certifi.where()).read_bytes"},
+    # The records of a TLS connection in memory.
+    "server/web/tls.py": {"self._leaving.read", "self._tls.read"},
+    "kms/transport/tls.py": {"self._outgoing.read", "self._tls.read"},
+    # A pipe between processes of kmstool.
+    "cli/processes.py": {"os.fdopen", "report.read"},
+    "workflows/processes.py": {"os.fdopen", "report.read"},
+    # A socket's file, which `http.client` asked for; a socket waits by its own timeout.
+    "kms/transport/sockets.py": {"self._raw.readinto"},
+    "kms/transport/connection.py": {"response.read1"},
+    # Where not even memory for an import is left.
+    "__main__.py": {"os.write"},
+}
+
+
+def calls_that_read(path: Path) -> set[str]:
+    """Return the calls in a module that read or write a descriptor or file, but for functions of other modules."""
+    tree = ast.parse(path.read_text("utf-8"))
+    modules = {
+        alias.asname or alias.name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Attribute):
+            continue
+        holder = ast.unparse(node.value)
+        if holder == "os":
+            found |= {f"os.{node.attr}"} if node.attr in OF_OS else set()
+        elif node.attr in READS and holder not in modules:
+            found.add(f"{holder}.{node.attr}")
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return found | {"open()" for call in calls if opens(call)}
+
+
+def opens(call: ast.Call) -> bool:
+    """Tell whether a call opens a file of Python's for reading."""
+    first = call.args[0] if call.args else None
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr == "open" and isinstance(first, ast.Constant) and str(first.value).startswith("r")
+    return isinstance(call.func, ast.Name) and call.func.id == "open"
+
+
+def test_nothing_else_reads() -> None:
+    """`inputs` and `descriptors` read what others wrote, and nothing else does.
+
+    A file of Python's that is non-blocking gives a part, None or an exception, and a command would go on with it: a
+    signature over less than was piped in. Read with `kmstool.system.descriptors`; what is no input from outside has
+    its reason in READERS_ALLOWED.
+    """
+    others = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = str(path.relative_to(PACKAGE))
+        found = calls_that_read(path) - READERS_ALLOWED.get(name, set())
+        if found := {call for call in found if not SOURCE_READERS.fullmatch(call)}:
+            others[name] = found
+        assert "sys.stdin.buffer" not in path.read_text("utf-8"), name
+    assert others == {}

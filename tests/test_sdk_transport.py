@@ -276,9 +276,11 @@ def test_a_private_ca_that_strict_readers_refuse_is_taken(tmp_path: Path) -> Non
 
 
 def test_a_gateway_is_told_with_its_status() -> None:
-    with stub(Answer(b"<html>", 403, "text/html", headers="Server: WAF\r\n")) as kms:
-        with pytest.raises(NetworkError, match="answered with HTTP 403, text/html, server WAF"):
-            transport(f"http://127.0.0.1:{kms.port}").call("GetRegions", {})
+    with (
+        stub(Answer(b"<html>", 403, "text/html", headers="Server: WAF\r\n")) as kms,
+        pytest.raises(NetworkError, match="answered with HTTP 403, text/html, server WAF"),
+    ):
+        transport(f"http://127.0.0.1:{kms.port}").call("GetRegions", {})
 
 
 @pytest.mark.parametrize("exception", [".example.test", "localhost, .test", "*"])

@@ -10,8 +10,10 @@ import os
 import re
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 
 from kmstool.errors import InputError
+from kmstool.system import descriptors
 
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]{1,3}")
 _SYSTEM_FOLDER = "/etc/ssl/certs"
@@ -97,8 +99,7 @@ def _load_file(made: ssl.SSLContext, path: str) -> None:
     try:
         made.load_verify_locations(cafile=path)
     except ssl.SSLError:
-        with open(path, "rb") as file:
-            data = file.read(_MAX_BYTES)
+        data = descriptors.read_file(Path(path), _MAX_BYTES)
         if not data.startswith(_DER):
             raise
         made.load_verify_locations(cadata=data)
