@@ -113,13 +113,15 @@ def is_repeatable(action: str, params: Mapping[str, Any]) -> bool:
     return not changes(action, params) or action.startswith(_STATES)
 
 
-def error(code: str, message: str, request_id: str | None = None) -> errors.KmsToolError:
-    """Make the exception for an error code of KMS, known or new."""
+def error(
+    code: str, message: str, request_id: str | None = None, facts: Mapping[str, str] | None = None
+) -> errors.KmsToolError:
+    """Make the exception for an error code of KMS, known or new; `facts` are for its hint."""
     prefix = code
     while prefix not in _CLASSES and "." in prefix:
         prefix = prefix.rpartition(".")[0]
     kind = _CLASSES.get(prefix, errors.ServiceError)
-    return kind(message, kms_code=code, request_id=request_id)
+    return kind(message, kms_code=code, request_id=request_id, facts=facts)
 
 
 def encode(data: bytes) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from kmstool.cli.hints import hint_of
 from kmstool.cli.session.session import Session
 from kmstool.errors import AccessError, OutputError
 from kmstool.system import ownership
@@ -26,7 +27,7 @@ def owners(session: Session) -> str:
         except AccessError as error:
             faults.append(error)
     if faults:
-        hints = dict.fromkeys(error.hint for error in faults if error.hint)
+        hints = dict.fromkeys(hint for error in faults if (hint := hint_of(error)))
         raise AccessError("; ".join(error.message for error in faults), hint="; ".join(hints))
     return f"{good} files and folders belong to who may have them, and others can neither change nor read them"
 

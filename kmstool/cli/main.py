@@ -185,9 +185,9 @@ def _usage_error(error: ArgumentError | click.ClickException) -> UsageError:
 
 
 def _report(session: Session, error: KmsToolError) -> int:
-    from kmstool.cli.hints import hint_of
+    from kmstool.cli.failures import hint_for
 
-    message, hint = error.message, hint_of(error)
+    message, hint = error.message, hint_for(session, error)
     if session.used_local:
         message += f" ({LOCAL_NOTE})"
     with contextlib.suppress(OSError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from kmstool.cli.hints import hint_of
+from kmstool.cli.failures import hint_for
 from kmstool.cli.session.session import Session
 from kmstool.errors import KmsToolError, PartialError
 
@@ -31,7 +31,7 @@ def one_by_one(
                 raise
             failed.append(str(name))
             session.warn(f"{name}: {error.message}")
-            if hint := hint_of(error):
+            if hint := hint_for(session, error):
                 session.warn(f"hint: {hint}")
         else:
             session.deadline.renew()

@@ -23,6 +23,10 @@ class Transport(Protocol):
         ...
 
 
+# What a request is about, in the facts of an error.
+_FACTS = {"key": "KeyId", "data_key": "DataKeyId", "name": "DataKeyName"}
+
+
 @dataclass(frozen=True, slots=True)
 class TracedTransport:
     """A transport that reports each action, its duration in milliseconds and its end; never parameters."""
@@ -59,6 +63,3 @@ class ExplainedTransport:
             texts = {fact: value for fact, value in asked.items() if isinstance(value, str)}
             error.facts = {"action": action, **texts, **error.facts}
             raise
-
-
-_FACTS = {"key": "KeyId", "data_key": "DataKeyId", "name": "DataKeyName"}

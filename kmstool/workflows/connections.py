@@ -18,7 +18,7 @@ from kmstool.kms import names
 from kmstool.kms.client import KmsClient
 from kmstool.kms.credentials.sources import choose_profile
 from kmstool.kms.environment import Environment
-from kmstool.kms.port import TracedTransport, Transport
+from kmstool.kms.port import ExplainedTransport, TracedTransport, Transport
 from kmstool.kms.profiles import LOCAL, Profile
 from kmstool.kms.transport.deadline import Deadline
 from kmstool.kms.transport.limiter import Limiter, Rate
@@ -90,6 +90,8 @@ class Connections:
         self._ask_passphrase, self._trace, self._wrap, self._changes = ask_passphrase, trace, wrap, changes
         self._chosen: dict[str | None, Profile] = {}
         self._clients: dict[tuple[str, str], KmsClient] = {}
+        self.named: dict[str, tuple[str, KmsClient]] = {}
+        """By the id of a key: how it was named, and the client to reach it."""
 
     @cached_property
     def deadline(self) -> Deadline:
@@ -128,11 +130,9 @@ class Connections:
         """Return a new transport to the KMS in use, or to the one that a key's address names."""
         chosen = self.profile(profile)
         place = region or self.region(chosen)
-        if chosen.is_local and not self.endpoint(chosen):
-            reached = self.traced(self.local_kms(place))
-        else:
-            reached = self.cloud(chosen, place, self.provider(chosen))
-        return self._changes.transport(self._wrap(reached))
+        is_local = chosen.is_local and not self.endpoint(chosen)
+        inner = self.traced(self.local_kms(place)) if is_local else self.cloud(chosen, place, self.provider(chosen))
+        return self._changes.transport(self._wrap(ExplainedTransport(inner)))
 
     def cloud(self, profile: Profile, region: str, credentials: Provider) -> Transport:
         """Return a transport to Tencent Cloud, or to what the endpoint names, with retries."""
@@ -227,7 +227,9 @@ class Connections:
         client = self.client(address.region, address.profile)
         profile = self.profile(address.profile)
         site = "intl" if ".intl." in (self.endpoint(profile) or "") else "cn"
-        return KeyPlace(client, find(client, address), address.region or self.region(profile), site)
+        key_id = find(client, address)
+        self.named[key_id] = (str(address), client)
+        return KeyPlace(client, key_id, address.region or self.region(profile), site)
 
     def _local_provider(self) -> Provider:
         """Return the API key of the embedded KMS, with which its own clients sign over the network."""
@@ -238,9 +240,8 @@ class Connections:
         return Fixed(Credential(pair.secret_id, pair.secret_key), "the store of the local KMS")
 
 
-def _client_of(place: KeyPlace, region: str) -> KmsClient:
+def _client_of(place: KeyPlace, _: str) -> KmsClient:
     """Return the client by which a key was found, whatever region a header names."""
-    del region
     return place.client
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool import __version__
-from kmstool.cli.hints import hint_of
+from kmstool.cli.failures import hint_for
 from kmstool.cli.io import outputs
 from kmstool.cli.options import Command
 from kmstool.cli.session.session import Session, pass_session
@@ -56,7 +56,7 @@ def doctor(session: Session) -> None:
             verdict, text = check(session)
         except KmsToolError as error:
             failures.append(error)
-            verdict, text = BAD, error.message + (f"; {hint}" if (hint := hint_of(error)) else "")
+            verdict, text = BAD, error.message + (f"; {hint}" if (hint := hint_for(session, error)) else "")
         results.append((name, verdict, text))
     answer = {"Checks": [{"Name": name, "Verdict": verdict, "Text": text} for name, verdict, text in results]}
     outputs.answer(session, answer, lambda: outputs.table(session, ("CHECK", "", "FINDING"), results))

@@ -58,6 +58,7 @@ class BetaTransport:
         # Its hosts say for which region they are; any other one has to be told.
         self._region = "" if beta.region_of_host(place.host) else region
         self._authority = place.authority
+        self._signer = ""
         self._connection = Connection(place, timeout, ca_bundle, deadline)
         # The connection is kept for the next request, and closed with this object.
         weakref.finalize(self, self._connection.close)
@@ -80,10 +81,15 @@ class BetaTransport:
         answer = self._connection.exchange("POST", headers, body, beta.PATH)
         if answer.status != HTTPStatus.OK:
             raise NetworkError(f"{self._authority} answered with {answer.origin}", hint=GATEWAY)
-        return _fields(action, answer)
+        try:
+            return _fields(action, answer)
+        except AccessError as error:
+            error.facts["credential"] = self._signer
+            raise
 
     def _signed(self, action: str, params: Mapping[str, Any]) -> dict[str, str]:
         credential = credential_of(self._provider)
+        self._signer = f"{credential.masked_id} from {self._provider.source}"
         fields = {name: str(value) for name, value in params.items()}
         for name, value in fields.items():
             if value.startswith("@"):

@@ -48,6 +48,7 @@ class CloudTransport:
         self._provider = provider
         self._region = region
         self._authority = place.authority
+        self._signer = ""
         self._service = service
         self._version = version
         self._connection = Connection(place, timeout, ca_bundle, deadline)
@@ -68,7 +69,11 @@ class CloudTransport:
         answer = self._connection.exchange("POST", self._headers(action, body), body)
         if answer.status != HTTPStatus.OK:
             raise NetworkError(f"{self._authority} answered with {answer.origin}", hint=GATEWAY)
-        return _inner(answer)
+        try:
+            return _inner(answer)
+        except AccessError as error:
+            error.facts["credential"] = self._signer
+            raise
 
     def _headers(self, action: str, body: bytes) -> dict[str, str]:
         timestamp = int(time.time())
@@ -84,6 +89,7 @@ class CloudTransport:
         if self._provider is None:
             return {**headers, "Authorization": "SKIP"}
         credential = credential_of(self._provider)
+        self._signer = f"{credential.masked_id} from {self._provider.source}"
         if credential.token:
             headers["X-TC-Token"] = credential.token
         request = tc3.Request("POST", "", {"content-type": _CONTENT_TYPE, "host": self._authority}, body)

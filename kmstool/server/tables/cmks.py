@@ -73,7 +73,11 @@ def usable(call: Call, key_id: str, action: str | None = None) -> Cmk:
         action, cmk.state, usage=cmk.usage, origin=cmk.origin, owner=cmk.owner, bound=bool(bindings(call, cmk))
     )
     if code is not None:
-        raise refuse(code, f"{action} is not possible with the key {key_id} ({cmk.alias}): {_facts(call, cmk)}")
+        raise refuse(
+            code,
+            f"{action} is not possible with the key {key_id} ({cmk.alias}): {_facts(call, cmk)}",
+            facts={"key": key_id, "state": cmk.state},
+        )
     return cmk
 
 

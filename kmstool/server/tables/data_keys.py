@@ -71,8 +71,13 @@ def usable(call: Call, data_key_id: str) -> DataKey:
     cmk = cmk_of(call, data_key)
     code = data_key_rules.refusal(call.action, data_key.state, cmk.state)
     if code is not None:
-        facts = f"state {data_key.state}, under the key {cmk.key_id} ({cmk.alias}) of state {cmk.state}"
-        raise refuse(code, f"{call.action} is not possible with the data key {data_key_id} ({data_key.name}): {facts}")
+        states = f"state {data_key.state}, under the key {cmk.key_id} ({cmk.alias}) of state {cmk.state}"
+        culprit = data_key if "DataKey" in code else cmk
+        raise refuse(
+            code,
+            f"{call.action} is not possible with the data key {data_key_id} ({data_key.name}): {states}",
+            facts={"key": cmk.key_id, "data_key": data_key_id, "state": culprit.state},
+        )
     return data_key
 
 

@@ -1,0 +1,67 @@
+"""What a run knows of a failure beside the error: names as they were typed, the key's state, the credential's place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kmstool.cli.code_hints import CODES, By
+from kmstool.cli.hints import hint_of
+from kmstool.errors import KmsToolError
+
+if TYPE_CHECKING:
+    from kmstool.cli.session.session import Session
+    from kmstool.kms.profiles import Profile
+    from kmstool.workflows.connections import Connections
+
+_PLACES = {
+    "environment": "set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY",
+    "tccli": "tccli auth login, or tccli configure",
+    "ini": "write it into ~/.tencentcloud/credentials",
+    "cvm-role": "see the role of the CVM in the console",
+    "tke": "see the role of the pod in the console",
+}
+
+
+def hint_for(session: Session, error: KmsToolError) -> str | None:
+    """Return what to try next after an error of this run, with all that the run knows; None if nothing is known."""
+    return hint_of(error, _known(session, error))
+
+
+def _known(session: Session, error: KmsToolError) -> dict[str, str]:
+    if "connections" not in session.__dict__:
+        return {}
+    connections = session.connections
+    known = {fact: connections.named[key_id][0] for fact, key_id in _ids(error).items() if key_id in connections.named}
+    if _wants(error, "state") and (state := _state(connections, error)):
+        known["state"] = state
+    if "credential" in error.facts:
+        known["replace"] = _replacement(connections.profile())
+    return known
+
+
+def _ids(error: KmsToolError) -> dict[str, str]:
+    return {fact: error.facts[fact] for fact in ("key", "data_key") if fact in error.facts}
+
+
+def _wants(error: KmsToolError, fact: str) -> bool:
+    template = CODES.get(error.kms_code or "")
+    return isinstance(template, By) and template.fact == fact and fact not in error.facts
+
+
+def _state(connections: Connections, error: KmsToolError) -> str:
+    """Ask KMS for the state of the key, which its refusal does not tell; empty if that fails too."""
+    is_data_key = "DataKey" in (error.kms_code or "")
+    key_id = _ids(error).get("data_key" if is_data_key else "key", "")
+    if key_id not in connections.named:
+        return ""
+    client = connections.named[key_id][1]
+    try:
+        return client.describe_data_key(key_id).state if is_data_key else client.describe_key(key_id).state
+    except KmsToolError:
+        return ""
+
+
+def _replacement(profile: Profile) -> str:
+    if profile.is_local:
+        return "kmstool local credentials list"
+    return _PLACES.get(profile.credentials, f"kmstool auth login --profile {profile.name}")
