@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kmstool.cli.code_hints import CODES, By
@@ -29,13 +30,16 @@ def hint_for(session: Session, error: KmsToolError) -> str | None:
 
 def _known(session: Session, error: KmsToolError) -> dict[str, str]:
     if "connections" not in session.__dict__:
+        # The command reached no KMS.
         return {}
     connections = session.connections
     known = {fact: connections.named[key_id][0] for fact, key_id in _ids(error).items() if key_id in connections.named}
     if _wants(error, "state") and (state := _state(connections, error)):
         known["state"] = state
     if "credential" in error.facts:
-        known["replace"] = _replacement(connections.profile())
+        # A profile that a login was to make is not there.
+        with suppress(KmsToolError):
+            known["replace"] = _replacement(connections.profile())
     return known
 
 
