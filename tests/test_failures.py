@@ -113,9 +113,10 @@ def test_the_request_id_is_told_of_what_kms_refused_and_of_nothing_else(server: 
     )
 
 
-def test_a_login_whose_profile_is_not_there_yet_says_what_was_refused(server: Served) -> None:
+def test_a_login_whose_profile_is_not_there_yet_says_what_was_refused(server: Served, tmp_path: Path) -> None:
     lines = f"{server.variables['TENCENTCLOUD_SECRET_ID']}\nanother\n"
     arguments = ["auth", "login", "--profile", "new", "--endpoint", server.endpoint, "--store", "file"]
-    Path("pass.txt").write_text("correct horse battery\n")
-    refused = kmstool(*arguments, "--passphrase-file", "pass.txt", stdin=lines, exit_code=4)
+    passphrase = tmp_path / "pass.txt"
+    passphrase.write_text("correct horse battery\n")
+    refused = kmstool(*arguments, "--passphrase-file", passphrase, stdin=lines, exit_code=4)
     assert hint(refused).startswith("the SecretKey is not that of ")
