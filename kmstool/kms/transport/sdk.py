@@ -60,7 +60,8 @@ class SdkTransport:
         self._place, self._shown, self._origin = place, place.shown, ""
         self._provider = provider
         self._timeout, self._deadline = timeout, deadline
-        self._client, self._fault = _client(_Signer(provider), region, place, ca_bundle)
+        self._signer = _Signer(provider)
+        self._client, self._fault = _client(self._signer, region, place, ca_bundle)
         self._client.request.conn._session.hooks["response"].append(self._note)  # noqa: SLF001 - it has no other name
         weakref.finalize(self, self._client.request.conn._session.close)  # noqa: SLF001 - it has no other name
 
@@ -112,7 +113,10 @@ class SdkTransport:
             return _unreached(self._place, error)
         if code.startswith("Client"):
             return KmsToolError(f"Tencent's SDK failed: {code}")
-        return protocol.error(code, message, error.get_request_id())
+        refusal = protocol.error(code, message, error.get_request_id())
+        if isinstance(refusal, AccessError):
+            refusal.facts["credential"] = self._signer.told
+        return refusal
 
 
 class _Signer:
@@ -120,9 +124,12 @@ class _Signer:
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
+        self.told = ""
+        """Whose credential was used last, and where it is from."""
 
     def get_credential_info(self) -> tuple[str, str, str | None]:
         credential = credential_of(self._provider)
+        self.told = f"{credential.masked_id} from {self._provider.source}"
         return credential.secret_id, credential.secret_key, credential.token or None
 
 
