@@ -4,7 +4,7 @@ _kmstool_command() {
   commands=() options=() valued=()
   case $1 in
     kmstool)
-      commands=(api asymmetric auth data-key decrypt digest doctor encrypt envelope exec fingerprint import-material init key local material profile public-key random reencrypt rotate sign verify whitebox)
+      commands=(api asymmetric auth data-key decrypt digest doctor encrypt envelope exec fingerprint import-material init key local material migrate profile public-key random reencrypt rotate sign verify whitebox)
       options=(-V --version -h --help)
       ;;
     'kmstool api')
@@ -315,6 +315,25 @@ _kmstool_command() {
       options=(--params --encoding --passphrase-file --raw -o --out --force -h --help)
       valued=(--params --encoding --passphrase-file -o --out)
       ;;
+    'kmstool migrate')
+      commands=(apply plan rollback status)
+      options=(-h --help)
+      ;;
+    'kmstool migrate apply')
+      options=(--rate --workers --shard --verify --old-profile -h --help)
+      valued=(--rate --workers --shard --verify --old-profile)
+      ;;
+    'kmstool migrate plan')
+      options=(--to -o --out --force --old-profile --old-region --old-form --base64 --context --context-text --contexts --manifest --include --exclude --hard-links -h --help)
+      valued=(--to -o --out --old-profile --old-region --old-form --context --context-text --contexts --manifest --include --exclude)
+      ;;
+    'kmstool migrate rollback')
+      options=(-h --help)
+      ;;
+    'kmstool migrate status')
+      options=(--html --watch --merge -h --help)
+      valued=(--html --merge)
+      ;;
     'kmstool profile')
       commands=(list remove set show use)
       options=(-h --help)
@@ -537,6 +556,14 @@ _kmstool_place() {
     'kmstool material wrap -o') source='file' ;;
     'kmstool material wrap --out') source='file' ;;
     'kmstool material wrap #0') source='file' ;;
+    'kmstool migrate plan -o') source='file' ;;
+    'kmstool migrate plan --out') source='file' ;;
+    'kmstool migrate plan --old-form') words=(file any) ;;
+    'kmstool migrate plan --context-text') source='@file' ;;
+    'kmstool migrate plan --contexts') source='file' ;;
+    'kmstool migrate plan --manifest') source='file' ;;
+    'kmstool migrate status --html') source='file' ;;
+    'kmstool migrate status --merge') source='file' ;;
     'kmstool profile set --credentials') words=(keyring file whitebox environment tccli ini cvm-role tke) ;;
     'kmstool public-key --encoding') words=(pem der base64) ;;
     'kmstool public-key -o') source='file' ;;

@@ -22,6 +22,7 @@ function __kmstool_command --no-scope-shadowing
                 'key'\t'Create, list, name, disable and rotate keys.' \
                 'local'\t'Look after the embedded KMS.' \
                 'material'\t'Bring your own key step by step.' \
+                'migrate'\t'Move ciphertexts out of the KMS of 2017.' \
                 'profile'\t'Choose which KMS, region, key and credentials to use.' \
                 'public-key'\t'Print the public key of an asymmetric key.' \
                 'random'\t'Print random bytes made by KMS.' \
@@ -746,6 +747,67 @@ function __kmstool_command --no-scope-shadowing
                 '--passphrase-file' \
                 '-o' \
                 '--out'
+        case 'kmstool migrate'
+            set commands 'apply'\t'Do what a plan says, or go on with it.' \
+                'plan'\t'Look for blobs of 2017, and change nothing.' \
+                'rollback'\t'Put the old ciphertexts back.' \
+                'status'\t'Show how far a plan is.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool migrate apply'
+            set options '--rate'\t'Calls a second of each action. Default: 80 % of its quota.' \
+                '--workers'\t'Calls that are on their way at once.' \
+                '--shard'\t'Do the I-th of N shares; auto/N in Kubernetes and Slurm.' \
+                '--verify'\t'Which new ciphertexts are compared with the old ones, in memory, before they are written.' \
+                '--old-profile'\t'Profile that opens the old blobs. Default: the one in use.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--rate' \
+                '--workers' \
+                '--shard' \
+                '--verify' \
+                '--old-profile'
+        case 'kmstool migrate plan'
+            set options '--to'\t'Key of today to move them to.' \
+                '-o'\t'Write the plan here.' \
+                '--out'\t'Write the plan here.' \
+                '--force'\t'Replace an existing plan.' \
+                '--old-profile'\t'Profile that opens the old blobs. Default: the one in use.' \
+                '--old-region'\t'Region of the old KMS. Default: that of its profile or the key.' \
+                '--old-form'\t'Files that are one blob, or all base64 in texts: the old KMS gets to see it.' \
+                '--base64'\t'Find blobs in base64 once more, as in a Kubernetes Secret.' \
+                '--context'\t'Encryption context, bound to the data; repeatable.' \
+                '--context-text'\t'The context as the exact text that KMS got from another program.' \
+                '--contexts'\t'TOML of globs and the contexts of the blobs in such files.' \
+                '--manifest'\t'JSON Lines with id, blob and context; repeatable.' \
+                '--include'\t'Look into such files only; repeatable.' \
+                '--exclude'\t'Do not look into such files; repeatable.' \
+                '--hard-links'\t'Replace files with several names too: the others stay as they are.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--to' \
+                '-o' \
+                '--out' \
+                '--old-profile' \
+                '--old-region' \
+                '--old-form' \
+                '--context' \
+                '--context-text' \
+                '--contexts' \
+                '--manifest' \
+                '--include' \
+                '--exclude'
+        case 'kmstool migrate rollback'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool migrate status'
+            set options '--html'\t'Write a page for a browser here.' \
+                '--watch'\t'Show it again until all is done.' \
+                '--merge'\t'Count this journal of another machine too; repeatable.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--html' \
+                '--merge'
         case 'kmstool profile'
             set commands 'list'\t'List the profiles.' \
                 'remove'\t'Remove a profile and the credential that is kept for it.' \
@@ -1327,6 +1389,23 @@ function __kmstool_place --no-scope-shadowing
         case 'kmstool material wrap --out'
             set source 'file'
         case 'kmstool material wrap #0'
+            set source 'file'
+        case 'kmstool migrate plan -o'
+            set source 'file'
+        case 'kmstool migrate plan --out'
+            set source 'file'
+        case 'kmstool migrate plan --old-form'
+            set words 'file' \
+                'any'
+        case 'kmstool migrate plan --context-text'
+            set source '@file'
+        case 'kmstool migrate plan --contexts'
+            set source 'file'
+        case 'kmstool migrate plan --manifest'
+            set source 'file'
+        case 'kmstool migrate status --html'
+            set source 'file'
+        case 'kmstool migrate status --merge'
             set source 'file'
         case 'kmstool profile set --credentials'
             set words 'keyring' \

@@ -6,6 +6,8 @@ API pages 573/8889 to 8898 and 228/9260, and Tencent's SDKs of that year.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ REGIONS = {"gz": "ap-guangzhou", "sh": "ap-shanghai", "bj": "ap-beijing"}
 """The regions that it had, by the short name in their hosts and in the parameter Region."""
 
 MAX_ALIAS_CHARACTERS = 32
+# A byte under any authenticated cipher: with a nonce of 12 bytes and a tag of 16.
+_MIN_BLOB_BYTES = 29
 MAX_SKEW_SECONDS = 7200
 COMMON = frozenset(
     ("Action", "Region", "Timestamp", "Nonce", "SecretId", "Signature", "SignatureMethod", "Token", "RequestClient")
@@ -28,6 +32,7 @@ COMMON = frozenset(
 
 _KEY_ID = re.compile(r"kms-[0-9a-z]{7,8}", re.ASCII)
 _HOST = re.compile(r"kms-([a-z]{2})\.api\.(?:qcloud|tencentyun)\.com", re.ASCII)
+_HEXADECIMAL = re.compile(r"[0-9a-f]*|[0-9A-F]*", re.ASCII)
 _MODULE_CODE = re.compile(r"\((-?[0-9]{1,10})\)", re.ASCII)
 
 
@@ -58,6 +63,8 @@ class Code(IntEnum):
 
 LATER = (str(Code.OVER_QUOTA.value), str(Code.INTERNAL.value), str(Code.CLOSED.value))
 """The codes after which the same request may succeed later."""
+
+_OF_ALL_REQUESTS = range(4100, 4401)
 
 UNKNOWN = (str(Code.INTERNAL.value), str(Code.CLOSED.value))
 """The codes after which the request may have taken effect all the same."""
@@ -134,6 +141,25 @@ ACTIONS: Mapping[str, Action] = {
 def is_key_id(text: str) -> bool:
     """Tell whether `text` has the form of a key id, such as `kms-345sdfk`."""
     return _KEY_ID.fullmatch(text) is not None
+
+
+def is_blob(text: str) -> bool:
+    """Tell whether `text` may be a ciphertext blob by its form: base64 as it is written, of what can hold a secret.
+
+    No more is known of it; today's blobs have `-k-` in them and are none, nor is what is hexadecimal.
+    """
+    if _HEXADECIMAL.fullmatch(text):
+        return False
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return len(data) >= _MIN_BLOB_BYTES and base64.b64encode(data).decode() == text
+
+
+def concerns_all(code: str) -> bool:
+    """Tell whether a code says nothing of one blob or key: of who asks, how often, or of the service itself."""
+    return code in LATER or (code.isdecimal() and int(code) in _OF_ALL_REQUESTS)
 
 
 def is_alias(text: str) -> bool:

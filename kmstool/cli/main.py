@@ -48,6 +48,7 @@ COMMANDS = {
     "key": ("kmstool.cli.commands.key.group:key", "Create, list, name, disable and rotate keys."),
     "local": ("kmstool.cli.commands.local.group:local", "Look after the embedded KMS."),
     "material": ("kmstool.cli.commands.material.group:material", "Bring your own key step by step."),
+    "migrate": ("kmstool.cli.commands.migrate.group:migrate", "Move ciphertexts out of the KMS of 2017."),
     "profile": ("kmstool.cli.commands.profile.group:profile", "Choose which KMS, region, key and credentials to use."),
     "public-key": ("kmstool.cli.commands.public_key:public_key", "Print the public key of an asymmetric key."),
     "random": ("kmstool.cli.commands.random:random", "Print random bytes made by KMS."),

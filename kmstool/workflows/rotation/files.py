@@ -23,6 +23,7 @@ from kmstool.workflows.rotation.tokens import (
     MAX_TEXT_BYTES,
     Replacement,
     Token,
+    find_old_tokens,
     find_tokens,
     replace_tokens,
     reverse,
@@ -66,7 +67,8 @@ class Content:
         return Replacement(token.start, self.data[token.start : token.end], written(token, blob))
 
     def _token(self, item: Item) -> Token:
-        tokens = find_tokens(self.data[item.start : item.end], encoded=item.encoded)
+        data = self.data[item.start : item.end]
+        tokens = find_tokens(data, encoded=item.encoded) or find_old_tokens(data, encoded=item.encoded)
         whole = [token for token in tokens if (token.start, token.end) == (0, item.end - item.start)]
         if not whole:
             raise InputError(f"there is no blob at the bytes {item.start} to {item.end}")

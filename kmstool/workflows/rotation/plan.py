@@ -8,6 +8,10 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+OldForm: TypeAlias = Literal["", "file", "any"]
+"""Which blobs of 2017 are looked for: none but today's, files that are one, or every base64 that may be one."""
 
 
 class Kind(enum.Enum):
@@ -77,6 +81,7 @@ class ScanOptions:
 
     `contexts` are tried in order; the first glob that matches the path below its root says the context. `encoded`
     finds blobs in base64 once more; `asymmetric` are globs of files that hold a ciphertext under a public key.
+    With an `old_form` blobs of the KMS of 2017 are looked for in place of today's.
     """
 
     encoded: bool = False
@@ -85,6 +90,7 @@ class ScanOptions:
     exclude: tuple[str, ...] = ()
     asymmetric: tuple[str, ...] = ()
     hard_links: bool = False
+    old_form: OldForm = ""
 
     def context_of(self, path: str) -> str:
         """Return the context of blobs in a file, empty for none."""

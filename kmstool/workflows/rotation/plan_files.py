@@ -11,11 +11,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from kmstool.errors import InputError
 from kmstool.system import descriptors
-from kmstool.workflows.rotation.plan import ContextRule, Item, Kind, LeftOut, Plan, PlannedFile, ScanOptions
+from kmstool.workflows.rotation.plan import ContextRule, Item, Kind, LeftOut, OldForm, Plan, PlannedFile, ScanOptions
 
 FORMAT = "kmstool-plan-1"
 MAX_BYTES = 2**31
@@ -118,6 +118,9 @@ def _decode_scan(fields: Any) -> ScanOptions:
     rules = tuple(ContextRule(str(glob), str(context)) for glob, context in _list(fields, "contexts"))
     globs = {name: tuple(str(glob) for glob in _list(fields, name)) for name in ("include", "exclude", "asymmetric")}
     flags = {name: fields[name] is True for name in ("encoded", "hard_links")}
+    old_form: OldForm | None = next((form for form in get_args(OldForm) if form == fields.get("old_form", "")), None)
+    if old_form is None:
+        raise ValueError("there is no such form of old blobs")
     return ScanOptions(
         encoded=flags["encoded"],
         contexts=rules,
@@ -125,6 +128,7 @@ def _decode_scan(fields: Any) -> ScanOptions:
         exclude=globs["exclude"],
         asymmetric=globs["asymmetric"],
         hard_links=flags["hard_links"],
+        old_form=old_form,
     )
 
 
@@ -136,6 +140,7 @@ def _scan_fields(scan: ScanOptions) -> dict[str, Any]:
         "exclude": list(scan.exclude),
         "asymmetric": list(scan.asymmetric),
         "hard_links": scan.hard_links,
+        **({"old_form": scan.old_form} if scan.old_form else {}),
     }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from kmstool.api import beta
 from kmstool.errors import AccessError, IntegrityError, KmsToolError, NetworkError, ServiceError
 from kmstool.workflows.rotation.moving import Mover, Standing
 from kmstool.workflows.rotation.plan import Item, Kind, LeftOut, Plan, PlannedFile, ScanOptions, new_plan_id
@@ -24,7 +25,8 @@ _WINDOW_FILES = 256
 class PlanRequest:
     """What is to be moved: `roots` are folders and files, `manifests` JSON Lines; keys are ids in `region`.
 
-    Without `probe` KMS is not asked, and what is under which key shows when the plan is applied.
+    Without `probe` KMS is not asked, and what is under which key shows when the plan is applied. With `any_key`
+    what is under other keys moves too, and `from_key` names what they have in common.
     """
 
     job: str = "rotation"
@@ -35,6 +37,7 @@ class PlanRequest:
     manifests: tuple[Path, ...] = ()
     scan: ScanOptions
     probe: bool = True
+    any_key: bool = False
 
 
 def make_plan(
@@ -117,9 +120,11 @@ def _planned(
         except (IntegrityError, AccessError, ServiceError) as error:
             if ends_all(error):
                 raise
-            left_out.append(LeftOut(where, error.message, failed=True))
+            # Most of what is base64 is no blob.
+            guessed = request.scan.old_form == "any" and isinstance(error, IntegrityError)
+            left_out.append(LeftOut(where, error.message, failed=not guessed))
             continue
-        if standing.key_id != request.from_key:
+        if standing.key_id != request.from_key and not request.any_key:
             left_out.append(LeftOut(where, f"under the key {standing.key_id}"))
         elif not standing.due:
             left_out.append(LeftOut(where, "on the newest version already"))
@@ -131,4 +136,5 @@ def _planned(
 def ends_all(error: KmsToolError) -> bool:
     """Tell whether no other item can do better: KMS cannot be reached, throttles, or takes no credential."""
     code = error.kms_code or ""
-    return isinstance(error, NetworkError) or code.startswith(("RequestLimitExceeded", "AuthFailure"))
+    in_words = code.startswith(("RequestLimitExceeded", "AuthFailure"))
+    return isinstance(error, NetworkError) or in_words or beta.concerns_all(code)

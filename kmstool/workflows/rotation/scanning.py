@@ -21,11 +21,13 @@ from kmstool.server.seed import toml
 from kmstool.system import descriptors
 from kmstool.workflows.rotation.headers import read_header_bytes, recipients_of, unarmored_header
 from kmstool.workflows.rotation.plan import ContextRule, Item, Kind, LeftOut, ScanOptions
-from kmstool.workflows.rotation.tokens import MAX_TEXT_BYTES, find_tokens, is_text
+from kmstool.workflows.rotation.tokens import MAX_TEXT_BYTES, Token, find_old_tokens, find_tokens, is_text
 
 NEVER = (".git", ".hg", ".svn")
 _OWN = (".journal", ".journal.lock", ".journal-journal")
 _MAX_RULES_BYTES = 2**20
+# Plans, and envelopes where blobs of 2017 are looked for.
+_NO_BLOBS = (b'{\n "format": "kmstool-plan-', MAGIC, BEGIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,24 @@ class Scan:
         position = 0
         for number, line in enumerate(data.split(b"\n"), 1):
             if line.strip():
-                items.append(_manifest_item(path, number, line, position))
+                one = _manifest_item(path, number, line, position)
+                if self._tokens(one.blob.encode(), anywhere=True):
+                    items.append(one)
+                else:
+                    self.left_out.append(LeftOut(f"{path}, line {number}", self._other_form))
             position += len(line) + 1
-        target = path.with_name(f"{path.stem}.rotated{path.suffix}")
+        target = path.with_name(f"{path.stem}.{'migrated' if self.options.old_form else 'rotated'}{path.suffix}")
         return FoundFile(str(path), Kind.MANIFEST, hashlib.sha256(data).hexdigest(), tuple(items), str(target))
+
+    @property
+    def _other_form(self) -> str:
+        return "a blob of today" if self.options.old_form else "a blob of the KMS of 2017"
+
+    def _tokens(self, data: bytes, *, anywhere: bool = False) -> list[Token]:
+        if self.options.old_form:
+            anywhere = anywhere or self.options.old_form == "any"
+            return find_old_tokens(data, encoded=self.options.encoded, anywhere=anywhere)
+        return find_tokens(data, encoded=self.options.encoded)
 
     def _unread(self, error: OSError) -> None:
         reason = f"it cannot be read: {(error.strerror or '').lower()}"
@@ -128,9 +144,10 @@ class Scan:
             item = Item(0, len(data))
             return FoundFile(str(path), Kind.ASYMMETRIC, hashlib.sha256(data).hexdigest(), (FoundItem(item, ""),))
         start = descriptors.read_file(path, 4096)
-        if start.startswith(MAGIC):
+        # An envelope of ours has no recipient of 2017.
+        if start.startswith(MAGIC) and not self.options.old_form:
             return self._envelope(path, read_header_bytes(path), Kind.ENVELOPE)
-        if start.lstrip().startswith(BEGIN):
+        if start.lstrip().startswith(BEGIN) and not self.options.old_form:
             if status.st_size > MAX_TEXT_BYTES:
                 raise InputError(f"an envelope in armor of more than {MAX_TEXT_BYTES:,} bytes")
             data = _read(path)
@@ -139,11 +156,11 @@ class Scan:
         if status.st_size > MAX_TEXT_BYTES or b"\0" in start:
             return None
         data = _read(path)
-        if not is_text(data) or data.startswith(b'{\n "format": "kmstool-plan-'):
+        if not is_text(data) or data.startswith(_NO_BLOBS):
             return None
         items = tuple(
             FoundItem(Item(token.start, token.end, context, context, encoded=token.encoded), token.blob)
-            for token in find_tokens(data, encoded=self.options.encoded)
+            for token in self._tokens(data)
         )
         return FoundFile(str(path), Kind.TEXT, hashlib.sha256(data).hexdigest(), items)
 
@@ -186,12 +203,17 @@ def _manifest_item(path: Path, number: int, line: bytes, position: int) -> Found
         blob = fields["blob"]
     except (ValueError, RecursionError, KeyError, TypeError) as error:
         raise InputError(f"{path}, line {number}: it is no JSON object with a blob") from error
-    if not isinstance(blob, str) or line.count(blob.encode()) != 1 or not find_tokens(blob.encode()):
+    if not isinstance(blob, str) or line.count(blob.encode()) != 1 or not _is_blob(blob):
         raise InputError(f"{path}, line {number}: its blob is none")
     start = position + line.index(blob.encode())
     context = _context(fields.get("context"), path, number)
     to_context = _context(fields["to_context"], path, number) if "to_context" in fields else context
     return FoundItem(Item(start, start + len(blob), context, to_context), blob)
+
+
+def _is_blob(text: str) -> bool:
+    data = text.encode()
+    return any((0, len(data)) == (one.start, one.end) for one in (*find_tokens(data), *find_old_tokens(data)))
 
 
 def _context(value: object, path: Path, number: int) -> str:

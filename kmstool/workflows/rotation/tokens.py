@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kmstool.api import beta
 from kmstool.errors import InputError
 
 MAX_TEXT_BYTES = 16 * 2**20
@@ -20,6 +21,8 @@ _CHARACTER = rb"[0-9A-Za-z+/]"
 # stand in front, as in NAME=BLOB.
 _BLOB = re.compile(rb"(?<!%b)%b++={0,2}+(?:-k-%b++={0,2}+){2}(?!-k-)" % (_CHARACTER, _CHARACTER, _CHARACTER))
 _BASE64 = re.compile(rb"(?<!%b)%b{40,}+={0,2}+(?!%b)" % (_CHARACTER, _CHARACTER, _CHARACTER))
+# A run of base64 that is no part of a blob of today.
+_OLD = re.compile(rb"(?<!%b)(?<!-k-)%b{40,}+={0,2}+(?!%b|-k-)" % (_CHARACTER, _CHARACTER, _CHARACTER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,18 @@ def find_tokens(data: bytes, *, encoded: bool = False) -> list[Token]:
     return tokens
 
 
+def find_old_tokens(data: bytes, *, encoded: bool = False, anywhere: bool = True) -> list[Token]:
+    """Return what may be blobs of the KMS of 2017, which are base64 and no more; only that KMS can tell.
+
+    Where they are not looked for `anywhere`, a file is one blob or has none; line ends may follow it.
+    """
+    found = (_old_token(run, encoded=encoded) for run in _OLD.finditer(data))
+    tokens = [token for token in found if token]
+    if not anywhere and [(token.start, token.end) for token in tokens] != [(0, len(data.rstrip(b"\r\n")))]:
+        return []
+    return tokens
+
+
 def is_text(data: bytes) -> bool:
     """Tell whether blobs are looked for in a file of this content."""
     return len(data) <= MAX_TEXT_BYTES and b"\0" not in data
@@ -85,6 +100,15 @@ def reverse(replacements: Sequence[Replacement]) -> list[Replacement]:
         back.append(Replacement(one.start + shift, one.new, one.old))
         shift += len(one.new) - len(one.old)
     return back
+
+
+def _old_token(run: re.Match[bytes], *, encoded: bool) -> Token | None:
+    if not beta.is_blob(text := run[0].decode()):
+        return None
+    inner = base64.b64decode(text).decode("ascii", "replace") if encoded else ""
+    if beta.is_blob(blob := inner.rstrip("\r\n")):
+        return Token(run.start(), run.end(), blob, encoded=True, tail=inner[len(blob) :])
+    return Token(run.start(), run.end(), text)
 
 
 def _decoded(run: bytes) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,8 +42,14 @@ def apply(session: Session, wanted: ApplyWords) -> None:
     whatever happens, the same command goes on, and nothing is moved twice. A file that
     somebody changed since the plan stays as it is and is reported.
     """
-    from kmstool.workflows.rotation.applying import ApplyOptions, in_shard
     from kmstool.workflows.rotation.jobs import apply_rotation
+
+    run(session, wanted, apply_rotation)
+
+
+def run(session: Session, wanted: ApplyWords, job: Callable[..., Progress]) -> None:
+    """Do a plan by the function of its job, and show how far it is."""
+    from kmstool.workflows.rotation.applying import ApplyOptions, in_shard
 
     plan, path = words.read_named_plan(wanted.plan)
     share = [file for file in plan.files if in_shard(file.path, wanted.shard)]
@@ -60,7 +67,7 @@ def apply(session: Session, wanted: ApplyWords) -> None:
 
         try:
             result = session.changes.make(
-                lambda: apply_rotation(session.connections, plan, path, how, warn=session.warn, done=done),
+                lambda: job(session.connections, plan, path, how, warn=session.warn, done=done),
                 f"move {total:,} items in {len(share):,} files",
             )
         except (KeyboardInterrupt, KmsToolError):

@@ -16,7 +16,7 @@ from kmstool.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
-    from kmstool.workflows.rotation.plan import Plan, ScanOptions
+    from kmstool.workflows.rotation.plan import ContextRule, Plan, ScanOptions
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,6 @@ def plan(session: Session, wanted: PlanWords) -> None:
     The plan is JSON to be read and reviewed; kmstool rotate apply does it.
     """
     from kmstool.workflows.rotation.jobs import plan_rotation
-    from kmstool.workflows.rotation.plan_files import encode_plan
 
     if not wanted.paths and not wanted.manifests:
         raise UsageError("nothing is named to look through", hint="name folders, files or a --manifest FILE")
@@ -85,8 +84,15 @@ def plan(session: Session, wanted: PlanWords) -> None:
             probe=not wanted.no_probe,
             done=done,
         )
-    outputs.write(session, "".join(encode_plan(made)).encode(), wanted.out, force=wanted.force)
-    _print(session, made, wanted.out)
+    write_plan(session, made, wanted.out, force=wanted.force)
+
+
+def write_plan(session: Session, made: Plan, out: str, *, force: bool) -> None:
+    """Write a plan and show what is in it; raise `PartialError` if there is something that nobody could look at."""
+    from kmstool.workflows.rotation.plan_files import encode_plan
+
+    outputs.write(session, "".join(encode_plan(made)).encode(), out, force=force)
+    _print(session, made, out)
     failed = [one for one in made.left_out if one.failed]
     for one in failed[:20]:
         session.warn(f"{one.path}: {one.reason}")
@@ -94,17 +100,23 @@ def plan(session: Session, wanted: PlanWords) -> None:
         raise PartialError(f"{len(failed)} items or files could not be looked at; the plan lists them")
 
 
-def _scan(wanted: PlanWords) -> ScanOptions:
+def context_rules(wanted: ContextWords, file: str | None) -> tuple[ContextRule, ...]:
+    """Return the contexts of files: those of a file of rules, and then the one of all others."""
     from kmstool.api.context import text_of
-    from kmstool.workflows.rotation.plan import ContextRule, ScanOptions
+    from kmstool.workflows.rotation.plan import ContextRule
     from kmstool.workflows.rotation.scanning import read_context_rules
 
-    rules = read_context_rules(Path(wanted.contexts)) if wanted.contexts else ()
-    if context := wanted.encryption_context:
-        rules = (*rules, ContextRule("*", text_of(context)))
+    rules = read_context_rules(Path(file)) if file else ()
+    context = wanted.encryption_context
+    return (*rules, ContextRule("*", text_of(context))) if context else rules
+
+
+def _scan(wanted: PlanWords) -> ScanOptions:
+    from kmstool.workflows.rotation.plan import ScanOptions
+
     return ScanOptions(
         encoded=wanted.encoded,
-        contexts=rules,
+        contexts=context_rules(wanted, wanted.contexts),
         include=wanted.include,
         exclude=wanted.exclude,
         asymmetric=wanted.asymmetric,

@@ -28,9 +28,14 @@ def rollback(session: Session, wanted: PlanName) -> None:
     Where the new ones still stand, byte for byte, and without any call to KMS. Files that
     somebody changed since stay as they are and are reported.
     """
+    put_back(session, wanted.plan)
+
+
+def put_back(session: Session, name: str) -> None:
+    """Put the old ciphertexts of a plan back, after a question."""
     from kmstool.workflows.rotation.undoing import roll_back
 
-    plan, path = words.read_named_plan(wanted.plan)
+    plan, path = words.read_named_plan(name)
     session.confirm("the old ciphertexts will be put back")
     undone = session.changes.make(lambda: roll_back(plan, path, session.warn), "put the old ciphertexts back")
     answer = {"Files": undone.files, "HadIt": undone.had_it}

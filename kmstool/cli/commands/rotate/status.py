@@ -43,6 +43,11 @@ def status(session: Session, wanted: StatusWords) -> None:
     What is done, left and failed, with reasons, and the rate of the last minute. The
     journals of shards beside the plan are counted together.
     """
+    show(session, wanted)
+
+
+def show(session: Session, wanted: StatusWords) -> None:
+    """Show it once, or until all is done."""
     plan, path = words.read_named_plan(wanted.plan)
     while True:
         found = _status(plan, path, wanted.merge)
