@@ -184,7 +184,7 @@ def new_authority(folder: Path, *, sloppy: bool = False) -> Authority:
     """Make one; a sloppy one leaves out what RFC 5280 demands and openssl, curl and browsers do without."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
-    made = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject("authority of the tests"))
         .issuer_name(subject("authority of the tests"))
@@ -194,8 +194,14 @@ def new_authority(folder: Path, *, sloppy: bool = False) -> Authority:
         .not_valid_after(now + timedelta(days=7))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=not sloppy)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
     )
+    if not sloppy:
+        usage = x509.KeyUsage(
+            digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
+            key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+        )  # fmt: skip
+        builder = builder.add_extension(usage, critical=True)
+    made = builder.sign(key, hashes.SHA256())
     file = folder / "ca.pem"
     file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     return Authority(file, key, made, sloppy=sloppy)

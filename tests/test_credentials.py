@@ -1283,7 +1283,7 @@ def test_the_doctor_measures_the_clock(skew: int, exit_code: int) -> None:
     assert abs(int(measured[1]) - skew) < 10
     if exit_code:
         assert "set the clock" in text
-        assert "1 of 10 checks failed: clock" in done.err
+        assert "1 of 11 checks failed: clock" in done.err
 
 
 def test_the_doctor_copes_with_a_service_without_a_clock() -> None:

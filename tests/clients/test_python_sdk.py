@@ -53,7 +53,9 @@ def client(server: Any, converse: Start) -> Callable[..., Call]:
         # It looks for host and port in NO_PROXY, as `kmstool local env` writes it; so a proxy does no harm.
         environ |= {"HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"}
         environ["KMS_OPTIONS"] = json.dumps({**chosen, **(options or {})})
-        return converse([sys.executable, "-W", "always", "-c", CLIENT], environ)
+        # Its own call of a function that Python 3.12 deprecates is no matter of ours.
+        quiet = "ignore::DeprecationWarning:tencentcloud.common.abstract_client"
+        return converse([sys.executable, "-W", "always", "-W", quiet, "-c", CLIENT], environ)
 
     return start
 
