@@ -20,7 +20,7 @@ class KeyActions(Caller):
         self,
         alias: str,
         *,
-        usage: str,
+        usage: str = words.SYMMETRIC,
         external: bool = False,
         description: str = "",
         tags: Mapping[str, str] | None = None,
