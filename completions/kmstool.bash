@@ -4,7 +4,7 @@ _kmstool_command() {
   commands=() options=() valued=()
   case $1 in
     kmstool)
-      commands=(api asymmetric auth data-key decrypt digest doctor encrypt envelope exec fingerprint import-material init key local material migrate profile public-key random reencrypt rotate sign verify whitebox)
+      commands=(api asymmetric auth batch data-key decrypt digest doctor encrypt envelope exec fingerprint import-material init key local material migrate profile public-key random reencrypt rotate sign verify whitebox)
       options=(-V --version -h --help)
       ;;
     'kmstool api')
@@ -40,6 +40,22 @@ _kmstool_command() {
       ;;
     'kmstool auth status')
       options=(-h --help)
+      ;;
+    'kmstool batch')
+      commands=(decrypt encrypt reencrypt)
+      options=(-h --help)
+      ;;
+    'kmstool batch decrypt')
+      options=(--key --in-flight --rate -h --help)
+      valued=(--key --in-flight --rate)
+      ;;
+    'kmstool batch encrypt')
+      options=(--key --in-flight --rate -h --help)
+      valued=(--key --in-flight --rate)
+      ;;
+    'kmstool batch reencrypt')
+      options=(--key --in-flight --rate -h --help)
+      valued=(--key --in-flight --rate)
       ;;
     'kmstool data-key')
       commands=(blob cancel-deletion describe disable enable generate import list plaintext rename schedule-deletion show)
@@ -463,6 +479,9 @@ _kmstool_place() {
     'kmstool auth login --store') words=(keyring file) ;;
     'kmstool auth login --passphrase-file') source='file' ;;
     'kmstool auth login --whitebox') source='file' ;;
+    'kmstool batch decrypt #0') source='file' ;;
+    'kmstool batch encrypt #0') source='file' ;;
+    'kmstool batch reencrypt #0') source='file' ;;
     'kmstool data-key blob -o') source='file' ;;
     'kmstool data-key blob --out') source='file' ;;
     'kmstool data-key generate --context-text') source='@file' ;;

@@ -9,6 +9,7 @@ function __kmstool_command --no-scope-shadowing
             set commands 'api'\t'Call any action of the KMS API.' \
                 'asymmetric'\t'Encrypt under public keys, and decrypt in KMS.' \
                 'auth'\t'Log in to Tencent Cloud and out again.' \
+                'batch'\t'Encrypt, decrypt or move many secrets at once.' \
                 'data-key'\t'Keep data keys in KMS, by name.' \
                 'decrypt'\t'Decrypt a ciphertext blob.' \
                 'digest'\t'Print the digest of a file or stdin, as KMS signs it.' \
@@ -112,6 +113,39 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool auth status'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
+        case 'kmstool batch'
+            set commands 'decrypt'\t'Decrypt the blobs of JSON Lines.' \
+                'encrypt'\t'Encrypt the secrets of JSON Lines.' \
+                'reencrypt'\t'Move the blobs of JSON Lines to a key.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool batch decrypt'
+            set options '--key'\t'Key of lines that name none; else the profile\'s.' \
+                '--in-flight'\t'Calls at once.' \
+                '--rate'\t'Calls a second. Default: 80 % of the quota.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--in-flight' \
+                '--rate'
+        case 'kmstool batch encrypt'
+            set options '--key'\t'Key of lines that name none; else the profile\'s.' \
+                '--in-flight'\t'Calls at once.' \
+                '--rate'\t'Calls a second. Default: 80 % of the quota.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--in-flight' \
+                '--rate'
+        case 'kmstool batch reencrypt'
+            set options '--key'\t'Key of lines that name none; else the profile\'s.' \
+                '--in-flight'\t'Calls at once.' \
+                '--rate'\t'Calls a second. Default: 80 % of the quota.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--in-flight' \
+                '--rate'
         case 'kmstool data-key'
             set commands 'blob'\t'Print a data key as a ciphertext blob.' \
                 'cancel-deletion'\t'Keep data keys that were to be destroyed.' \
@@ -1154,6 +1188,12 @@ function __kmstool_place --no-scope-shadowing
         case 'kmstool auth login --passphrase-file'
             set source 'file'
         case 'kmstool auth login --whitebox'
+            set source 'file'
+        case 'kmstool batch decrypt #0'
+            set source 'file'
+        case 'kmstool batch encrypt #0'
+            set source 'file'
+        case 'kmstool batch reencrypt #0'
             set source 'file'
         case 'kmstool data-key blob -o'
             set source 'file'

@@ -41,6 +41,7 @@ from kmstool.server.beta import blobs as beta_blobs
 from kmstool.server.seed import toml
 from kmstool.server.web import bodies, http, parameters
 from kmstool.whitebox import binding, key_file
+from kmstool.workflows import batches
 from kmstool.workflows.rotation import plan_files, scanning
 
 PACKAGE = Path(__file__).parent.parent / "kmstool"
@@ -416,6 +417,7 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
     "ranges": (params.ByteRange.parse, ("", "0-"), ("1-", "1")),
     "files of public keys": (params.PublicKeyFile.parse, ("", "a:", "a:b="), ("a:", "b=", "/")),
     "plans": (_plan, ("", "{", '{"format": "kmstool-plan-1", "files": ['), ('{"a":1},', "[", '"path":"a",')),
+    "lines of a batch": (lambda t: batches._parse(1, t.encode()), ("", "{"), ('{"a":1}', '"a":"b",', "[", '{"a":')),
     "lines of manifests": (_manifest, ("", '{"blob": "'), ("a-k-", "QUJD", '{"blob":', "[")),
     "shards": (rotation_words.parse_shard, ("", "1/"), ("1", "auto/")),
     "pairs": (lambda t: params.parse_pairs([t], "tag", "--tag"), ("", "a="), ("a=b",)),
@@ -501,6 +503,7 @@ def test_parsers_take_linear_time(name: str, tmp_path: Path, monkeypatch: pytest
 # Calls of parsers of others, by file: what above reads it, or why nobody else chooses what is read.
 CALLS = {
     "cli/commands/api.py": "the user's own request, up to 10 MiB; JSON is read in linear time, and its nesting is an error there",
+    "workflows/batches.py": "lines of a batch",
     "workflows/rotation/plan_files.py": "plans",
     "workflows/rotation/scanning.py": "lines of manifests",
     "workflows/rotation/journal.py": "a row of the journal's own",

@@ -131,6 +131,18 @@ def hint_of(error: KmsToolError, known: Mapping[str, str] | None = None) -> str 
     return None if template is None else template.format_map(_words(facts))
 
 
+def error_fields(error: KmsToolError) -> dict[str, object]:
+    """Return an error as scripts get it."""
+    return {
+        "code": type(error).__name__,
+        "exit": error.exit_code,
+        "message": error.message,
+        "hint": hint_of(error),
+        "kms_code": error.kms_code,
+        "request_id": error.request_id,
+    }
+
+
 def _words(facts: Mapping[str, str]) -> _Facts:
     words = _Facts((name, value if name in _PROSE else shlex.quote(value)) for name, value in facts.items() if value)
     words["elsewhere"] = "".join(f" --{name} {words[name]}" for name in ("region", "profile") if name in words)

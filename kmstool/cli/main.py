@@ -29,6 +29,7 @@ COMMANDS = {
         "Encrypt under public keys, and decrypt in KMS.",
     ),
     "auth": ("kmstool.cli.commands.auth.group:auth", "Log in to Tencent Cloud and out again."),
+    "batch": ("kmstool.cli.commands.batch.group:batch", "Encrypt, decrypt or move many secrets at once."),
     "data-key": ("kmstool.cli.commands.data_key.group:data_key", "Keep data keys in KMS, by name."),
     "decrypt": ("kmstool.cli.commands.decrypt:decrypt", "Decrypt a ciphertext blob."),
     "digest": ("kmstool.cli.commands.digest:digest", "Print the digest of a file or stdin, as KMS signs it."),
@@ -187,6 +188,7 @@ def _usage_error(error: ArgumentError | click.ClickException) -> UsageError:
 
 def _report(session: Session, error: KmsToolError) -> int:
     from kmstool.cli.failures import hint_for
+    from kmstool.cli.hints import error_fields
 
     message, hint = error.message, hint_for(session, error)
     if session.used_local:
@@ -197,16 +199,12 @@ def _report(session: Session, error: KmsToolError) -> int:
     if session.settings.format == "json" or (isinstance(error, UsageError) and _wants_json(sys.argv[1:])):
         import json
 
-        fields = {
-            "code": type(error).__name__,
-            "exit": error.exit_code,
-            "message": message,
-            "hint": hint,
-            "kms_code": error.kms_code,
-            "request_id": error.request_id,
-        }
         with contextlib.suppress(OSError):
-            print(json.dumps({"error": fields}), file=sys.stderr, flush=True)
+            print(
+                json.dumps({"error": {**error_fields(error), "message": message, "hint": hint}}),
+                file=sys.stderr,
+                flush=True,
+            )
     else:
         say(f"error: {message}" + (f" [{error.kms_code}]" if error.kms_code else ""))
         if hint:

@@ -1,0 +1,82 @@
+"""What the commands of a batch share: their options, lines in, lines out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from kmstool.cli import options
+from kmstool.cli.hints import error_fields
+from kmstool.cli.io import inputs
+from kmstool.cli.session.session import Session
+from kmstool.errors import PartialError
+
+if TYPE_CHECKING:
+    from kmstool.workflows.batches import Operation
+
+_PIECE_BYTES = 65536
+
+
+@dataclass(frozen=True)
+class BatchWords:
+    """Which lines, under which key, and at which pace."""
+
+    key: str | None
+    in_flight: int
+    rate: float | None
+    file: str | None
+
+
+def batch_options(function: options.Decorated) -> options.Decorated:
+    """Add `--key`, `--in-flight`, `--rate` and FILE."""
+    key = click.option("--key", metavar="KEY", help="Key of lines that name none; else the profile's.")
+    in_flight = click.option(
+        "--in-flight", type=click.IntRange(1, 256), default=16, show_default=True, metavar="N", help="Calls at once."
+    )
+    rate = click.option(
+        "--rate", type=options.NumberRange(0.1, 100000), metavar="N", help="Calls a second. Default: 80 % of the quota."
+    )
+    return key(in_flight(rate(options.input_argument(function))))
+
+
+def run(session: Session, wanted: BatchWords, operation: Operation) -> None:
+    """Print what comes of each line as soon as those before it are printed; raise `PartialError` if some failed."""
+    from kmstool.workflows.batches import run_batch
+
+    done = failed = 0
+    with inputs.opened(wanted.file) as descriptor:
+        for line in run_batch(_lines(descriptor), operation, in_flight=wanted.in_flight):
+            session.deadline.renew()
+            fields = dict(line.fields) if line.error is None else {"error": error_fields(line.error)}
+            if line.line_id is not None:
+                fields = {"id": line.line_id, **fields}
+            print(json.dumps(fields, ensure_ascii=False), flush=True)
+            done, failed = done + 1, failed + (line.error is not None)
+    if failed:
+        raise PartialError(f"{failed:,} of {done:,} lines failed")
+    session.note(f"{done:,} lines are done")
+
+
+def _lines(descriptor: int) -> Iterator[bytes]:
+    """Yield the lines of a descriptor as they come; one that is too long is cut, so that it is refused."""
+    from kmstool.system import descriptors
+    from kmstool.workflows.batches import MAX_LINE_BYTES
+
+    rest, dropping = bytearray(), False
+    for piece in descriptors.chunks(descriptor, _PIECE_BYTES):
+        *whole, last = piece.split(b"\n")
+        for part in whole:
+            if not dropping:
+                yield bytes(rest + part)
+            rest, dropping = bytearray(), False
+        if not dropping:
+            rest += last
+        if len(rest) > MAX_LINE_BYTES:
+            yield bytes(rest[: MAX_LINE_BYTES + 1])
+            rest, dropping = bytearray(), True
+    if rest:
+        yield bytes(rest)
