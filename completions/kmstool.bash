@@ -139,7 +139,7 @@ _kmstool_command() {
       valued=(--detached)
       ;;
     'kmstool envelope rewrap')
-      options=(--to --from --identity --server-side --payload -h --help)
+      options=(--to --from --identity --server-side --payload -r --recursive -h --help)
       valued=(--to --from --identity --payload)
       ;;
     'kmstool envelope verify')

@@ -398,6 +398,8 @@ function __kmstool_command --no-scope-shadowing
                 '--identity'\t'RSA private key in PEM that opens them; repeatable.' \
                 '--server-side'\t'With --from: KMS re-encrypts the data key, which needs no right to decrypt.' \
                 '--payload'\t'Payload of a detached header, to check the data key with.' \
+                '-r'\t'FILE is a folder; every envelope in it gets the recipients.' \
+                '--recursive'\t'FILE is a folder; every envelope in it gets the recipients.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--to' \

@@ -1532,3 +1532,34 @@ def test_errors_for_programs(large_envelope: str) -> None:
     ran = envelope("decrypt", name, "-o", "-", "--format", "json", exit_code=5)
     assert ran.stdout == b""
     assert json.loads(ran.stderr)["error"]["code"] == "IntegrityError"
+
+
+@pytest.mark.parametrize("flags", [(), ("--dek-per-file",)])
+def test_a_stopped_folder_goes_on_where_it_was(flags: tuple[str, ...], kms: EmbeddedKms) -> None:
+    """Nothing that is done and whole is done again: not in KMS, not on disk; what is altered since is."""
+    before = make_tree(12)
+    done("encrypt", "-r", "tree", "-o", "sealed", "--key", "demo", *flags)
+    done("decrypt", "-r", "sealed", "-o", "opened")
+    gone = sorted(path for path in Path("opened").rglob("*") if path.is_file())[:3]
+    inodes = {path: path.stat().st_ino for path in Path("opened").rglob("*") if path.is_file()}
+    for path in gone:
+        path.unlink()
+    ran = envelope("decrypt", "-r", "sealed", "-o", "opened")
+    assert "3 files were decrypted, and 9 were there already" in ran.err
+    assert tree_of("opened") == before
+    assert all(path.stat().st_ino == inode for path, inode in inodes.items() if path not in gone)
+    gone[0].write_bytes(gone[0].read_bytes() + b"longer")
+    fails(9, "it exists already", "decrypt", "-r", "sealed", "-o", "opened")
+
+    rewrapped = envelope("rewrap", "-r", "sealed", "--to", "other")
+    assert "13 envelopes have other recipients" in rewrapped.err
+    actions = calls_of("rewrap", "-r", "sealed", "--to", "other")
+    assert not set(actions) & {"Encrypt", "Decrypt", "ReEncrypt"}
+    first = min(Path("sealed").rglob("*.kte"))
+    done("rewrap", str(first), "--to", "demo")
+    assert (
+        "1 envelopes have other recipients, and 12 had them already"
+        in envelope("rewrap", "-r", "sealed", "--to", "other").err
+    )
+    kms.call("DisableKey", {"KeyId": key_id(kms, "demo")})
+    assert "12 envelopes valid" in envelope("verify", "-r", "sealed").out

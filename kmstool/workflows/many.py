@@ -33,6 +33,8 @@ class Outcome:
     digest: str = ""
     word: str = ""
     fault: str | None = None
+    kept: bool = False
+    """Whether it had been done before, by a run that was stopped."""
     left: bool = False
     """Whether only the process that began the job can do it."""
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from kmstool.envelope import manifest, sealing
 from kmstool.envelope.manifest import BELONGS, Manifest
@@ -37,8 +37,6 @@ class TreeDecryptOptions:
 
 class TreeOpener:
     """The task that opens envelopes of one folder into another, or into nothing where `target` is None."""
-
-    KEPT: ClassVar[str] = "kept"
 
     def __init__(self, source: Path, target: Path | None, identities: Identities, options: TreeDecryptOptions) -> None:
         self.source, self.target = Beneath(source), None if target is None else Beneath(target)
@@ -91,13 +89,33 @@ class TreeOpener:
         floe = unlock(envelope.header, envelope.floe_header, self.identities)[0]
         digest = manifest.digest_of(envelope.header, envelope.floe_header)
         self._check_place(name, envelope, digest)
+        kept = self.target is not None and not self.options.replace and self._is_there(name, envelope, source)
         if self.target is None:
             sealing.verify(envelope, floe, ignore)
-        else:
+        elif not kept:
             with created_below(self.target, name, replace=self.options.replace) as out:
                 sealing.unseal(envelope, floe, out.fileno(), ignore)
         belongs = manifest.BELONGS in manifest.facts_of(envelope.header)
-        return Outcome(path, digest, BELONGS if belongs else "")
+        return Outcome(path, digest, BELONGS if belongs else "", kept=kept)
+
+    def _is_there(self, name: str, envelope: Opened, source: Source) -> bool:
+        """Tell whether the file is there already: as long as the header says, and not older than its envelope.
+
+        Files appear when their last byte was verified. What is in one now is taken on trust.
+        """
+        size = envelope.header.prologue.plaintext_bytes
+        size = envelope.plaintext_bytes if size is None else size
+        if self.target is None or size is None or source.descriptor is None:
+            return False
+        try:
+            there = self.target.open(name)
+        except OSError:
+            return False
+        try:
+            file, sealed = os.fstat(there), os.fstat(source.descriptor)
+        finally:
+            os.close(there)
+        return file.st_size == size and file.st_mtime_ns >= max(sealed.st_mtime_ns, sealed.st_ctime_ns)
 
     def _check_place(self, name: str, envelope: Opened, digest: str) -> None:
         if not self.options.ignore_path:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from kmstool.api import context as contexts
 from kmstool.envelope import manifest, sealing
@@ -51,9 +51,6 @@ class TreeEncryptOptions:
 class TreeSealer:
     """The task that makes the envelopes of a folder; where it is unpickled it asks KMS for a data key of its own."""
 
-    KEPT: ClassVar[str] = "kept"
-    """The word of an envelope that was there already."""
-
     def __init__(self, source: Path, target: Path, recipients: Recipients, options: TreeEncryptOptions) -> None:
         self.source, self.target = source, target
         self._recipients, self._options = recipients, options
@@ -85,7 +82,7 @@ class TreeSealer:
             raise unreadable(self.source / path, error) from error
         try:
             kept = None if self._options.replace else self._kept(descriptor, path)
-            return Outcome(path, kept, self.KEPT) if kept else Outcome(path, self._sealed(descriptor, path))
+            return Outcome(path, kept, kept=True) if kept else Outcome(path, self._sealed(descriptor, path))
         finally:
             os.close(descriptor)
 

@@ -59,7 +59,7 @@ def encrypt_tree(
         if options.manifest:
             _list_all(sealer, [*files.unread, *outcomes], identities, outcome)
         outcome.check()
-        kept = sum(one.word == TreeSealer.KEPT for one in outcomes)
+        kept = sum(one.kept for one in outcomes)
         return TreeCount(len(outcomes) - kept, kept)
 
     return _run_or_tell(run, changes, files, outcome, "encrypt", target)
@@ -153,7 +153,7 @@ def _open_all(
     if opener.options.manifest:
         _tell_missing(opener, files, outcomes, outcome)
     outcome.check()
-    kept = sum(one.word == TreeOpener.KEPT for one in outcomes)
+    kept = sum(one.kept for one in outcomes)
     return TreeCount(len(paths) - kept, kept)
 
 

@@ -80,4 +80,5 @@ def _decrypt_folder(session: Session, wanted: DecryptWords) -> None:
     identities = recipients.identities_of(session, wanted.keys, wanted.private_keys)
     count = decrypt_tree(source, target, identities, how, changes=session.changes, **session.reports)
     if count is not None:
-        session.note(f"{count.files} files were decrypted")
+        were_there = f", and {count.kept} were there already" if count.kept else ""
+        session.note(f"{count.files} files were decrypted{were_there}")

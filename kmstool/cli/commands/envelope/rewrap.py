@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import envelope_files, options, recipients, several
+from kmstool.cli import envelope_files, envelope_folders, options, recipients, several
 from kmstool.cli.io import outputs
 from kmstool.cli.params import KEY
 from kmstool.cli.session.session import Session, takes
@@ -29,6 +29,7 @@ class RewrapWords:
     private_keys: tuple[str, ...]
     server_side: bool
     payload: str | None
+    recursive: bool
 
 
 @click.command(cls=options.Command, example="kmstool envelope rewrap big.tar.kte --to demo-2")
@@ -60,6 +61,7 @@ class RewrapWords:
     "--server-side", is_flag=True, help="With --from: KMS re-encrypts the data key, which needs no right to decrypt."
 )
 @options.file_option("--payload", help="Payload of a detached header, to check the data key with.")
+@click.option("-r", "--recursive", is_flag=True, help="FILE is a folder; every envelope in it gets the recipients.")
 @click.argument("names", metavar="FILE...", nargs=-1, required=True)
 @takes(RewrapWords)
 def rewrap(session: Session, wanted: RewrapWords) -> None:
@@ -73,9 +75,17 @@ def rewrap(session: Session, wanted: RewrapWords) -> None:
     moved with --server-side is therefore opened and compared with the payload before it is
     written. Without the right to decrypt, or without the payload of a detached header, only
     the key is known that it was under: then rewrap only files that nobody else could write.
+
+    A folder that was not finished is finished by the same command again: envelopes whose
+    recipients are those already are passed over.
     """
     if wanted.payload is not None and len(wanted.names) > 1:
         raise UsageError("--payload is that of a single header", hint="rewrap detached headers one by one")
+    if wanted.payload is not None and wanted.recursive:
+        raise UsageError("--recursive and --payload exclude each other")
+    if wanted.recursive:
+        _rewrap_folders(session, wanted)
+        return
     wrap = _wrapper(session, wanted)
 
     def act(name: str) -> Way | None:
@@ -85,6 +95,20 @@ def rewrap(session: Session, wanted: RewrapWords) -> None:
         if way is not None:
             session.note(f"{name} has other recipients now ({way.value})")
     outputs.answer(session, {"Rewrapped": list(wanted.names)}, lambda: None)
+
+
+def _rewrap_folders(session: Session, wanted: RewrapWords) -> None:
+    from kmstool.workflows.tree_rewrapping import rewrap_tree
+
+    hint = "kmstool envelope rewrap -r DIR --to KEY"
+    folders = [envelope_folders.named_folder(name, hint=hint) for name in wanted.names]
+    targets = [recipients.cmk(session, key) for key in wanted.keys]
+    wrap = _wrapper(session, wanted)
+    counts = [rewrap_tree(folder, targets, wrap, changes=session.changes, **session.reports) for folder in folders]
+    files, kept = sum(count.files for count in counts), sum(count.kept for count in counts)
+    had_them = f", and {kept} had them already" if kept else ""
+    answer = {"Rewrapped": files, "Kept": kept}
+    outputs.answer(session, answer, lambda: session.note(f"{files} envelopes have other recipients{had_them}"))
 
 
 def _rewrap(session: Session, name: str, wrap: Wrap, payload: str | None) -> Way | None:
