@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from kmstool import words
 from kmstool.api import protocol
-from kmstool.cli.commands.whitebox import decrypt_keys
+from kmstool.cli.commands.whitebox.decrypt_keys import tell_devices
 from kmstool.cli.hints import hint_of
 from kmstool.cli.session.session import Session
 from kmstool.errors import AccessError, ArgumentError, InputError, IntegrityError, KmsToolError, OutputError
@@ -31,6 +31,7 @@ from kmstool.kms.client import KmsClient
 from kmstool.server.app import EmbeddedKms
 from kmstool.whitebox import bundle, key_file
 from kmstool.whitebox.bundle import Bundle
+from kmstool.workflows.bundles import download_key
 from tests import bundles, vendor_stub
 from tests.bundles import ELSEWHERE, FINGERPRINT, HERE, IV, TABLES, encrypt
 
@@ -492,7 +493,7 @@ def test_where_a_key_file_opens_is_not_promised_too_early(
     client = KmsClient(kms)
     key_id = client.create_white_box_key("app", "SM4").key_id
     client.overwrite_fingerprints(key_id, before)
-    decrypt_keys.fetch(Session({}), KmsClient(Meddling(kms, after, key)), key_id)
+    tell_devices(Session({}), download_key(KmsClient(Meddling(kms, after, key)), key_id))
     assert said in capsys.readouterr().err
 
 

@@ -19,10 +19,10 @@ import pytest
 
 from kmstool import byok
 from kmstool.api import protocol
-from kmstool.cli.material_files import PARAMETERS, PUBLIC_KEY, TOKEN
 from kmstool.crypto import keys, pem
 from kmstool.system import atomic, leftovers
 from kmstool.whitebox import bundle
+from kmstool.workflows.imports import PARAMETERS, PUBLIC_KEY, TOKEN
 from tests.foreign import CASES
 from tests.program import kmstool
 from tests.striking import program_struck

@@ -20,17 +20,18 @@ from hypothesis import strategies as st
 from kmstool import byok, words
 from kmstool.api import protocol
 from kmstool.byok import Parameters, Wrapped
-from kmstool.cli import material_files, material_jobs
 from kmstool.cli.commands.import_material import ImportMaterialWords, _source
 from kmstool.cli.hints import hint_of
 from kmstool.cli.session.session import Session
 from kmstool.crypto import rsa
-from kmstool.errors import InputError, IntegrityError, KmsToolError, ServiceError, UsageError
+from kmstool.errors import ArgumentError, InputError, IntegrityError, KmsToolError, ServiceError
 from kmstool.kms.client import KmsClient
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.seed import seeding
 from kmstool.system import atomic
+from kmstool.workflows import imports
+from kmstool.workflows.imports import ImportTarget, NewMaterial
 from tests import import_requests
 from tests.stores import reseal
 
@@ -713,25 +714,26 @@ def test_a_backup_that_the_disk_did_not_keep_is_noticed(tmp_path: Path, monkeypa
     monkeypatch.setattr(atomic, "write", lambda path, data: written(path, bytes(len(data))))
     for size in (16, 32):
         with pytest.raises(IntegrityError, match="something else"):
-            material_files.generate(Session({}), str(tmp_path / str(size)), size, None)
+            imports.make_material(NewMaterial(tmp_path / str(size)), size)
     with pytest.raises(InputError):
-        material_files.generate(Session({}), str(tmp_path / "sealed"), 16, b"passphrase")
+        imports.make_material(NewMaterial(tmp_path / "sealed", b"passphrase"), 16)
 
 
 def test_material_of_an_unknown_length_is_not_made(kms: EmbeddedKms, tmp_path: Path) -> None:
     unknown = dataclasses.replace(KmsClient(kms).describe_key(external(kms)), type=3)
     wanted = ImportMaterialWords(
         key=None, algorithm="", valid_to=None, generate=True, backup=str(tmp_path / "backup"), encrypt_backup=False,
-        passphrase_file=None, encoding="raw", blob=None, context={}, file=None,
+        passphrase_file=None, encoding="raw", blob=None, context={}, context_text=None, file=None,
     )  # fmt: skip
-    with pytest.raises(UsageError, match="how long"):
-        _source(Session({}), unknown, wanted)
+    target = ImportTarget(KmsClient(kms), unknown, "ap-guangzhou")
+    with pytest.raises(ArgumentError, match="how long"):
+        _source(Session({}), target, wanted)
     (tmp_path / "material.bin").write_bytes(FIRST)
     of_a_file = dataclasses.replace(wanted, generate=False, backup=None, file=str(tmp_path / "material.bin"))
-    assert _source(Session({}), unknown, of_a_file)() == FIRST
+    assert _source(Session({}), target, of_a_file) == FIRST
 
 
 def test_a_key_that_does_not_decrypt_what_it_encrypted_is_noticed(issued: Parameters) -> None:
     answers = Answering(KeyId=issued.key_id, CiphertextBlob="x-k-x-k-x", Plaintext=protocol.encode(bytes(32)))
     with pytest.raises(IntegrityError, match="does not decrypt"):
-        material_jobs.finish(Session({}), KmsClient(answers), issued, 0, lambda _: "")
+        imports.prove(KmsClient(answers), issued.key_id)

@@ -10,7 +10,7 @@ import base64
 import binascii
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,6 +133,27 @@ def write(
     the new one. A key file stays if there is no new one. With a new one all have a MAC, which
     names `key_id`. Raises `OutputError`.
     """
+    files = files_of(iv, ciphertext, decrypt_key, key_id=key_id)
+    try:
+        ownership.make_folder(folder.parent)
+    except OSError as error:
+        raise atomic.fault(folder, error) from error
+    with folders.changed(folder, files.names, replace=replace) as contents:
+        contents.update(files.contents)
+
+
+@dataclass(frozen=True, slots=True)
+class BundleFiles:
+    """The contents of files by name, and the names of all that make way for them."""
+
+    contents: Mapping[str, bytes] = field(repr=False)
+    names: Collection[str]
+
+
+def files_of(
+    iv: bytes, ciphertext: bytes, decrypt_key: tuple[words.Cipher, bytes] | None = None, *, key_id: str = ""
+) -> BundleFiles:
+    """Return the files of a bundle; without a key file it has no MAC."""
     contents, names = {IV_FILE: _line(iv), CIPHERTEXT_FILE: _line(ciphertext)}, {IV_FILE, CIPHERTEXT_FILE, MAC_FILE}
     if decrypt_key is not None:
         algorithm, data = decrypt_key
@@ -140,12 +161,7 @@ def write(
         contents[MAC_FILE] = _line(authentication.make(data, iv, ciphertext, algorithm, key_id))
         # A folder has one key file: that of another algorithm makes way too.
         names.update(KEY_FILES.values())
-    try:
-        ownership.make_folder(folder.parent)
-    except OSError as error:
-        raise atomic.fault(folder, error) from error
-    with folders.changed(folder, names, replace=replace) as files:
-        files.update(contents)
+    return BundleFiles(contents, names)
 
 
 def add_mac(found: Bundle) -> None:

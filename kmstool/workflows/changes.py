@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NoReturn, TypeVar
 from kmstool.api import protocol
 from kmstool.errors import DryRunDone
 from kmstool.kms.port import Transport
-from kmstool.system import atomic, folders
+from kmstool.system import atomic, folders, ownership
 
 Result = TypeVar("Result")
 
@@ -47,9 +47,17 @@ class Changes:
         atomic.remove(path)
 
     def folder(
-        self, folder: Path, names: Collection[str], *, replace: bool = False, room: int = 0
+        self, folder: Path, names: Collection[str], *, replace: bool = False, room: int = 0, parents: bool = False
     ) -> AbstractContextManager[dict[str, bytes]]:
-        """Give a dictionary for the contents of files that a folder has after the block; see `folders.changed`."""
+        """Give a dictionary for the contents of files that a folder has after the block; see `folders.changed`.
+
+        With `parents` the folders above it are made where they are missing.
+        """
+        if parents:
+            try:
+                ownership.make_folder(folder.parent)
+            except OSError as error:
+                raise atomic.fault(folder, error) from error
         return folders.changed(folder, names, replace=replace, room=room)
 
     def run(self, change: Callable[[], Result], text: str, params: Mapping[str, Any] | None = None) -> Result | None:
@@ -93,10 +101,10 @@ class DryRun(Changes):
 
     @contextmanager
     def folder(
-        self, folder: Path, names: Collection[str], *, replace: bool = False, room: int = 0
+        self, folder: Path, names: Collection[str], *, replace: bool = False, room: int = 0, parents: bool = False
     ) -> Iterator[dict[str, bytes]]:
         """Give a dictionary, and record what files there would be; raise for one that is there and must not go."""
-        del room
+        del room, parents
         if not replace and (taken := sorted(name for name in names if os.path.lexists(folder / name))):
             raise atomic.fault(folder / taken[0], FileExistsError(errno.EEXIST, "exists"))
         contents: dict[str, bytes] = {}

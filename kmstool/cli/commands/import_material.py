@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from kmstool import words
-from kmstool.cli import material_files, material_jobs, options
+from kmstool.cli import options
+from kmstool.cli.commands.material.inputs import (
+    algorithm_option,
+    check_option,
+    encoding_option,
+    passphrase_option,
+    read_material,
+    read_old_blob,
+    valid_to_option,
+)
 from kmstool.cli.io import outputs, times
+from kmstool.cli.io.inputs import STDIN
 from kmstool.cli.params import ContextWords
 from kmstool.cli.session import passphrases
 from kmstool.cli.session.session import Session, takes
-from kmstool.errors import KeyStateError, UsageError
+from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
-    from kmstool.kms.answers import Key
+    from kmstool.workflows.imports import ImportTarget, NewMaterial
 
 
 @dataclass(frozen=True)
@@ -39,17 +48,17 @@ class ImportMaterialWords(ContextWords):
 
 @click.command("import-material", cls=options.Command, example="kmstool import-material --key own material.bin")
 @options.key_option
-@material_jobs.algorithm_option
-@material_jobs.valid_to_option
+@algorithm_option
+@valid_to_option
 @click.option("--generate", is_flag=True, help="Make the material here, in place of FILE.")
 @click.option("--backup", metavar="FILE", help="With --generate: where to keep it; never over another file.")
 @click.option(
     "--encrypt-backup", is_flag=True, help="With --generate: keep it under a passphrase. Implied by --passphrase-file."
 )
-@material_files.passphrase_option
+@passphrase_option
 @passphrases.weak_option
-@material_files.encoding_option
-@material_jobs.check_option
+@encoding_option
+@check_option
 @options.encryption_context_option
 @options.input_argument
 @takes(ImportMaterialWords)
@@ -60,19 +69,16 @@ def import_material(session: Session, wanted: ImportMaterialWords) -> None:
     is a backup of --generate. KMS never gives material back, and takes no other for this
     key: without a copy, all that the key encrypted is lost when KMS loses the material.
     """
-    from kmstool.byok import wrap
+    from kmstool.workflows import imports
 
     _check_source(wanted, weak=session.weak)
-    old = material_jobs.check(wanted.blob, wanted.encryption_context)
-    client, key_id = session.key(wanted.key)
-    known = client.describe_key(key_id)
-    material = _source(session, known, wanted)
-    parameters, _ = material_jobs.ask(session, client, known, wanted.key, wanted.algorithm)
-    valid_to_unix = material_jobs.until(wanted.valid_to, parameters)
-    # Only now is anything written, and nothing is sent before it is safe on disk.
-    encrypted = wrap(parameters, material()).wrapped
-    answer = client.import_material(key_id, parameters.token, encrypted, valid_to_unix)
-    material_jobs.finish(session, client, parameters, valid_to_unix, old)
+    old = read_old_blob(wanted.blob, wanted.encryption_context)
+    target = imports.ImportTarget.of(session.connections.key(wanted.key or session.default_key()))
+    material = _source(session, target, wanted)
+    how = imports.ImportOptions(
+        algorithm=wanted.algorithm, valid_to=wanted.valid_to.unix if wanted.valid_to else None, old=old
+    )
+    answer = imports.import_material(target, material, how, report=session.note)
     outputs.answer(session, answer, lambda: None)
 
 
@@ -88,22 +94,17 @@ def _check_source(wanted: ImportMaterialWords, *, weak: bool) -> None:
         raise UsageError("--weak goes with --generate", hint="the passphrase of a backup that exists is what it is")
 
 
-def _source(session: Session, known: Key, wanted: ImportMaterialWords) -> Callable[[], bytes]:
-    """Return what gives the material: read and checked now, or made and backed up when it is called."""
-    from kmstool.byok import SIZES
+def _source(session: Session, target: ImportTarget, wanted: ImportMaterialWords) -> bytes | NewMaterial:
+    """Return the material, read and checked, or what it is to be made with."""
+    from kmstool.workflows import imports
 
-    size, backup = SIZES.get(known.type, 0), wanted.backup
-    if backup is None:
-        material = material_files.read_material(session, wanted.file, wanted.encoding, wanted.passphrase_file, size)
-        return lambda: material.data
-    if not size:
-        raise UsageError("KMS does not say how long the material of this key must be", hint="make 16 or 32 bytes: FILE")
-    if known.origin == words.EXTERNAL and known.state != words.PENDING_IMPORT:
-        raise KeyStateError(
-            f"the key {known.key_id} is {known.state} and does not wait for new material",
-            hint="give the FILE with its material to import that again",
-        )
-    material_files.check_new(backup)
+    if wanted.backup is None:
+        size = target.material_bytes
+        return read_material(session, wanted.file, wanted.encoding, wanted.passphrase_file, size).data
+    if wanted.backup in ("", STDIN):
+        raise UsageError(f"{wanted.backup!r} is no file for a backup", hint="name a new file")
+    imports.check_new_material(target, Path(wanted.backup))
     encrypted = wanted.encrypt_backup or wanted.passphrase_file is not None
-    passphrase = session.new_passphrase(wanted.passphrase_file) if encrypted else None
-    return lambda: material_files.generate(session, backup, size, passphrase)
+    return imports.NewMaterial(
+        Path(wanted.backup), session.new_passphrase(wanted.passphrase_file) if encrypted else None
+    )

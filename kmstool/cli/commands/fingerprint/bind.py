@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
-from kmstool.cli.commands.fingerprint.devices import change, identities_argument
+from kmstool.cli.commands.fingerprint.devices import identities_argument, make_change
 from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.session.session import Session, pass_session
 
@@ -27,8 +27,8 @@ def bind(session: Session, key: KeyAddress, description: str, identities: tuple[
 
     Those that are bound stay bound. At most 200 devices; the change is shown first.
     """
-    from kmstool.kms import fingerprints
     from kmstool.kms.calls.white_box import DeviceFingerprint
+    from kmstool.workflows import devices
 
     new = [DeviceFingerprint(identity, description) for identity in identities]
-    change(session, key, lambda before: fingerprints.added(before, new))
+    make_change(session, devices.bind(session.connections.white_box_key(key), new))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -11,32 +11,26 @@ from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session
 
 if TYPE_CHECKING:
-    from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.calls.white_box import DeviceFingerprint
+    from kmstool.workflows.devices import DeviceChange
 
 identities_argument = click.argument("identities", metavar="FINGERPRINT...", nargs=-1, required=True)
 
 
-def change(
-    session: Session, key: KeyAddress, wanted: Callable[[Sequence[DeviceFingerprint]], list[DeviceFingerprint]]
-) -> None:
+def make_change(session: Session, change: DeviceChange) -> None:
     """Show what will change in the set of devices, ask, and replace it as a whole, as KMS wants it."""
-    from kmstool.kms import fingerprints
-
-    client, key_id = session.white_box_key(key)
-    before = client.fingerprints(key_id)
-    after = wanted(before)
-    lines = fingerprints.differences(before, after)
-    if not lines:
+    key_id = change.key_id
+    if not change.lines:
         session.note(f"nothing to do: the white-box key {key_id} is bound to these devices already")
         return
     # Whoever is asked has to see it, whatever the format.
     tell = session.warn if session.interactive else session.note
-    for line in lines:
+    for line in change.lines:
         tell(line)
-    session.confirm(f"the white-box key {key_id} will be bound to {count(after)}, in place of {len(before)}")
-    answer = fingerprints.overwrite(client, key_id, before, after)
-    session.note(f"the white-box key {key_id} is bound to {count(after)}")
+    devices = count(change.after)
+    session.confirm(f"the white-box key {key_id} will be bound to {devices}, in place of {len(change.before)}")
+    answer = change.make()
+    session.note(f"the white-box key {key_id} is bound to {devices}")
     session.note("key files downloaded before stay as they are: download the key anew (kmstool whitebox download-key)")
     outputs.answer(session, answer, lambda: None)
 

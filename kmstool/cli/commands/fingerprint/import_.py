@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
-from kmstool.cli.commands.fingerprint.devices import change
+from kmstool.cli.commands.fingerprint.devices import make_change
 from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.io import inputs
 from kmstool.cli.session.session import Session, pass_session
@@ -29,7 +29,9 @@ def import_(session: Session, key: KeyAddress, replace: bool, file: str) -> None
     FILE has the form of Tencent's console; kmstool fingerprint template prints one.
     """
     from kmstool.kms import fingerprints
+    from kmstool.workflows import devices
 
     source = inputs.read(file, MAX_LIST_BYTES, "a list of {size} bytes has more than 200 devices", "")
     new = fingerprints.read_csv(source.data)
-    change(session, key, lambda before: fingerprints.added([] if replace else before, new))
+    plan = devices.replace_all if replace else devices.bind
+    make_change(session, plan(session.connections.white_box_key(key), new))

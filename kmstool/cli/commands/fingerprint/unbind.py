@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
-from kmstool.cli.commands.fingerprint.devices import change, identities_argument
+from kmstool.cli.commands.fingerprint.devices import identities_argument, make_change
 from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.session.session import Session, pass_session
 
@@ -24,6 +24,6 @@ def unbind(session: Session, key: KeyAddress, identities: tuple[str, ...]) -> No
 
     The others stay bound. What was downloaded for a device goes on opening there.
     """
-    from kmstool.kms import fingerprints
+    from kmstool.workflows import devices
 
-    change(session, key, lambda before: fingerprints.removed(before, identities))
+    make_change(session, devices.unbind(session.connections.white_box_key(key), identities))

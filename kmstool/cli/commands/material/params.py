@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import material_files, material_jobs, options
+from kmstool.cli import options
+from kmstool.cli.commands.material.inputs import algorithm_option
 from kmstool.cli.io import outputs, times
 from kmstool.cli.session.session import Session, takes
 
@@ -27,7 +29,7 @@ class ParamsWords:
 
 @click.command(cls=options.Command, example="kmstool material params --key own -o import")
 @options.key_option
-@material_jobs.algorithm_option
+@algorithm_option
 @options.folder_option("-o", "--out", required=True, help="Where to put them: a new folder, or an empty one.")
 @click.option("--force", is_flag=True, help="Replace the parameters in that folder.")
 @takes(ParamsWords)
@@ -38,14 +40,16 @@ def params(session: Session, wanted: ParamsWords) -> None:
     params.json for the next steps, and for other programs wrapping-key.pem and
     import-token.base64.
     """
-    client, key_id = session.key(wanted.key)
-    found = client.describe_key(key_id)
-    with material_files.parameters_folder(session, wanted.out, force=wanted.force) as contents:
-        parameters, answer = material_jobs.ask(session, client, found, wanted.key, wanted.algorithm)
-        contents.update(material_files.parameters_contents(parameters))
+    from kmstool.workflows import imports
+
+    target = imports.ImportTarget.of(session.connections.key(wanted.key or session.default_key()))
+    issued = imports.write_parameters(
+        target, wanted.algorithm, Path(wanted.out), replace=wanted.force, changes=session.changes
+    )
+    parameters = issued.parameters
     session.note(
-        f"wrap the material of {key_id} with {wanted.algorithm} and upload it before "
+        f"wrap the material of {parameters.key_id} with {wanted.algorithm} and upload it before "
         f"{times.shown(parameters.valid_to_unix)}; earlier parameters are void"
     )
     session.note(f"wrapping key {parameters.fingerprint}")
-    outputs.answer(session, answer, lambda: None)
+    outputs.answer(session, issued.answer, lambda: None)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
-from kmstool.cli import material_files, material_jobs, options
+from kmstool.cli import options
+from kmstool.cli.commands.material.inputs import (
+    check_option,
+    params_option,
+    read_old_blob,
+    read_wrapped,
+    valid_to_option,
+)
 from kmstool.cli.io import outputs, times
 from kmstool.cli.params import ContextWords
 from kmstool.cli.session.session import Session, takes
@@ -24,9 +31,9 @@ class UploadWords(ContextWords):
 
 
 @click.command(cls=options.Command, example="kmstool material upload --params import wrapped.json")
-@material_files.params_option
-@material_jobs.valid_to_option
-@material_jobs.check_option
+@params_option
+@valid_to_option
+@check_option
 @options.encryption_context_option
 @options.input_argument
 @takes(UploadWords)
@@ -36,12 +43,11 @@ def upload(session: Session, wanted: UploadWords) -> None:
     FILE is what wrap wrote, or the bare bytes that another program wrapped with the
     wrapping key and algorithm of the parameters.
     """
-    old = material_jobs.check(wanted.blob, wanted.encryption_context)
-    parameters = material_files.read_parameters(wanted.folder)
-    encrypted = material_files.read_wrapped(wanted.file, parameters).wrapped
-    parameters.check_valid(int(time.time()))
-    valid_to_unix = material_jobs.until(wanted.valid_to, parameters)
-    client = session.client(parameters.region)
-    answer = client.import_material(parameters.key_id, parameters.token, encrypted, valid_to_unix)
-    material_jobs.finish(session, client, parameters, valid_to_unix, old)
+    from kmstool.workflows import imports
+
+    old = read_old_blob(wanted.blob, wanted.encryption_context)
+    parameters = imports.read_parameters(Path(wanted.folder))
+    wrapped = read_wrapped(wanted.file, parameters)
+    how = imports.ImportOptions(valid_to=wanted.valid_to.unix if wanted.valid_to else None, old=old)
+    answer = imports.upload(session.client(parameters.region), parameters, wrapped, how, report=session.note)
     outputs.answer(session, answer, lambda: None)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
-from kmstool.cli import material_files, options
+from kmstool.cli import options
+from kmstool.cli.commands.material.inputs import encoding_option, params_option, passphrase_option, read_material
 from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session, takes
 
@@ -23,9 +25,9 @@ class WrapWords(outputs.Destination):
 
 
 @click.command(cls=options.Command, example="kmstool material wrap --params import material.bin -o wrapped.json")
-@material_files.params_option
-@material_files.encoding_option
-@material_files.passphrase_option
+@params_option
+@encoding_option
+@passphrase_option
 @click.option("--raw", is_flag=True, help="Write the wrapped bytes alone, for other programs.")
 @options.output_options
 @options.input_argument
@@ -36,14 +38,12 @@ def wrap(session: Session, wanted: WrapWords) -> None:
     The result can be carried openly: only KMS can open it. It says for which key and
     wrapping key it is.
     """
-    from kmstool.byok import wrap as wrapped
+    from kmstool import byok
+    from kmstool.workflows import imports
 
-    parameters = material_files.read_parameters(wanted.folder)
-    found = material_files.read_material(
-        session, wanted.file, wanted.encoding, wanted.passphrase_file, parameters.material_bytes
-    )
-    result = wrapped(parameters, found.data)
-    outputs.write(
-        session, result.wrapped if wanted.raw else result.write(), wanted.out, force=wanted.force, source=found
-    )
-    session.note(f"for the key {result.key_id} in {parameters.region}, wrapping key {result.fingerprint}")
+    parameters = imports.read_parameters(Path(wanted.folder))
+    source = read_material(session, wanted.file, wanted.encoding, wanted.passphrase_file, parameters.material_bytes)
+    wrapped = byok.wrap(parameters, source.data)
+    written = wrapped.wrapped if wanted.raw else wrapped.write()
+    outputs.write(session, written, wanted.out, force=wanted.force, source=source)
+    session.note(f"for the key {wrapped.key_id} in {parameters.region}, wrapping key {wrapped.fingerprint}")

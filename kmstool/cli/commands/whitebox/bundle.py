@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
-from kmstool.cli.commands.whitebox.decrypt_keys import fetch
+from kmstool.cli.commands.whitebox.decrypt_keys import tell_devices
 from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.commands.whitebox.plaintexts import read_plaintext
 from kmstool.cli.session.session import Session, takes
@@ -44,17 +44,9 @@ def bundle(session: Session, wanted: BundleWords) -> None:
     mac.base64, by which it is told if one of them is altered. They change as one, and
     other files in DIR are kept.
     """
-    from kmstool.whitebox import bundle as bundles
+    from kmstool.workflows import bundles
 
     plaintext = read_plaintext(session, wanted.file, wanted.trim_newline)
-    client, key_id = session.white_box_key(wanted.key)
-    algorithm = bundles.algorithm_of(client.describe_white_box_key(key_id).algorithm)
-    encrypted = client.encrypt_by_white_box(key_id, plaintext)
-    decrypt_key = (algorithm, fetch(session, client, key_id))
-    folder = Path(wanted.out)
-    session.changes.run(
-        lambda: bundles.write(
-            folder, encrypted.iv, encrypted.ciphertext, decrypt_key, key_id=key_id, replace=wanted.force
-        ),
-        f"write a bundle into {folder}",
-    )
+    place = session.connections.white_box_key(wanted.key)
+    key = bundles.create(place, plaintext, Path(wanted.out), replace=wanted.force, changes=session.changes)
+    tell_devices(session, key)

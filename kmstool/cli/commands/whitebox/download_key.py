@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
-from kmstool.cli.commands.whitebox.decrypt_keys import fetch
+from kmstool.cli.commands.whitebox.decrypt_keys import tell_devices
 from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session, pass_session
 
@@ -28,5 +28,9 @@ def download_key(session: Session, key: KeyAddress, out: str, force: bool) -> No
     It opens on the devices that are bound now. What is bound or unbound later changes
     nothing about a file that exists.
     """
+    from kmstool.workflows import bundles
+
     client, key_id = session.white_box_key(key)
-    outputs.write(session, fetch(session, client, key_id), out, force=force)
+    decrypt_key = bundles.download_key(client, key_id)
+    tell_devices(session, decrypt_key)
+    outputs.write(session, decrypt_key.data, out, force=force)

@@ -47,6 +47,7 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
 
     from kmstool.errors import UsageError
     from kmstool.whitebox import bundle
+    from kmstool.workflows import bundles
 
     if not wanted.out and not session.settings.query and session.settings.format != "json":
         raise UsageError("where are IV and ciphertext to go?", hint="give a folder with -o DIR, or --format json")
@@ -55,10 +56,8 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
     client, key_id = session.white_box_key(wanted.key)
     encrypted = client.encrypt_by_white_box(key_id, plaintext, given_iv)
     if wanted.out:
-        folder = Path(wanted.out)
-        session.changes.run(
-            lambda: bundle.write(folder, encrypted.iv, encrypted.ciphertext, replace=wanted.force),
-            f"write IV and ciphertext into {folder}",
+        bundles.write_ciphertext(
+            Path(wanted.out), encrypted.iv, encrypted.ciphertext, replace=wanted.force, changes=session.changes
         )
     else:
         outputs.answer(session, encrypted.answer, lambda: None)

@@ -1,0 +1,54 @@
+"""The devices of a white-box key: a change of the set is planned, shown by whoever asked for it, and made as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kmstool.kms import fingerprints
+from kmstool.kms.calls.white_box import DeviceFingerprint
+from kmstool.kms.client import KmsClient
+from kmstool.workflows.connections import KeyPlace
+
+Devices = Sequence[DeviceFingerprint]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChange:
+    """The devices that a key is bound to, and those that it is to be bound to."""
+
+    client: KmsClient
+    key_id: str
+    before: Devices
+    after: Devices
+
+    @property
+    def lines(self) -> list[str]:
+        """What goes and what comes, a line for each; none where nothing changes."""
+        return fingerprints.differences(self.before, self.after)
+
+    def make(self) -> Mapping[str, Any]:
+        """Replace the set; raise `ServiceError` if somebody else changed it before or in the same moment."""
+        return fingerprints.overwrite(self.client, self.key_id, self.before, self.after)
+
+
+def plan_change(place: KeyPlace, change: Callable[[Devices], Devices]) -> DeviceChange:
+    """Ask KMS for the devices of a key, and plan what `change` makes of them."""
+    before = place.client.fingerprints(place.key_id)
+    return DeviceChange(place.client, place.key_id, before, change(before))
+
+
+def bind(place: KeyPlace, devices: Sequence[DeviceFingerprint]) -> DeviceChange:
+    """Plan to bind a key to more devices; raise `InputError` for malformed or too many ones."""
+    return plan_change(place, lambda before: fingerprints.added(before, devices))
+
+
+def unbind(place: KeyPlace, identities: Sequence[str]) -> DeviceChange:
+    """Plan to bind a key to some devices no longer; raise `NotFoundError` for one that it is not bound to."""
+    return plan_change(place, lambda before: fingerprints.removed(before, identities))
+
+
+def replace_all(place: KeyPlace, devices: Sequence[DeviceFingerprint]) -> DeviceChange:
+    """Plan to bind a key to these devices and to no others; raise as `bind` does."""
+    return plan_change(place, lambda _: fingerprints.added([], devices))
