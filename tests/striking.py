@@ -40,6 +40,7 @@ class Struck:
 
 def struck(work: Callable[[], object], *options: str) -> Struck:
     """Do some work under strace with these options, and return what became of it; an exception is FAILED."""
+    assert not any(option.startswith("-q") for option in options), "what strace says of its start is waited for"
     program = need("strace")
     waiting, going = os.pipe()
     # Memory that both have: what is written there takes no call that could be struck.
