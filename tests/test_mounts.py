@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from kmstool.errors import MountWarning, OutputError
-from kmstool.system import atomic, folders, leftovers, mounts
+from kmstool.system import atomic, folders, mounts
 from tests.conftest import need
+from tests.everything import write_everything
 from tests.lossy_disk import mounted
 from tests.program import kmstool
 
@@ -219,33 +220,7 @@ def test_every_command_that_writes_works_there(
         patch.chdir(disk)
         patch.setenv("HOME", str(disk))
         patch.setenv("KMSTOOL_HOME", str(disk / "kmstool"))
-        Path("in").write_bytes(NEW)
-        kmstool("init", "--local")
-        kmstool("key", "create", "--alias", "own", "--external")
-        kmstool("material", "params", "--key", "own", "-o", "imp")
-        kmstool("material", "params", "--key", "own", "-o", "imp", "--force")
-        assert names(disk / "imp") == ["import-token.base64", "params.json", "wrapping-key.pem"]
-        kmstool("import-material", "--key", "own", "--generate", "--backup", "backup")
-        kmstool("profile", "set", "x", "--region", "ap-beijing")
-        kmstool("envelope", "encrypt", "in")
-        kmstool("envelope", "encrypt", "in", exit_code=8)
-        kmstool("envelope", "encrypt", "in", "-o", "in.kte", "--force")
-        kmstool("envelope", "encrypt", "in", "-o", "payload", "--detached", "header")
-        kmstool("envelope", "rewrap", "in.kte", "--to", "own")
-        kmstool("envelope", "decrypt", "in.kte", "-o", "out")
-        assert Path("out").read_bytes() == NEW
-        kmstool("envelope", "encrypt", "-r", "imp", "-o", "sealed")
-        kmstool("envelope", "decrypt", "-r", "sealed", "-o", "opened")
-        assert Path("opened/params.json").read_bytes() == Path("imp/params.json").read_bytes()
-        kmstool("encrypt", "-o", "blob", stdin=b"text")
-        kmstool("decrypt", "blob", "-o", "plain")
-        assert Path("plain").read_bytes() == b"text"
-        kmstool("whitebox", "create", "--alias", "app", "--algorithm", "SM4")
-        kmstool("whitebox", "bundle", "--key", "app", "-o", "bundle", stdin=b"text")
-        kmstool("whitebox", "bundle", "--key", "app", "-o", "bundle", "--force", stdin=b"text")
-        assert kmstool("whitebox", "decrypt", "--bundle", "bundle").stdout == b"text"
-        kmstool("local", "backup", "copy")
-        assert not [path for path in disk.rglob("*") if leftovers.is_temporary(path.name)]
+        write_everything(disk)
 
 
 @pytest.mark.parametrize("replace", [False, True])

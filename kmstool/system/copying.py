@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from typing import Any
 
 from kmstool.system import descriptors
 
@@ -30,9 +32,11 @@ def copy(source: int, offset: int, target: int) -> None:
 
 def _steps() -> list[Callable[[int, int], int]]:
     """Return the calls of this system that copy by themselves; macOS has neither for files."""
+    copy_range: Any = getattr(os, "copy_file_range", None)
+    send: Any = getattr(os, "sendfile", None) if sys.platform == "linux" else None
     steps: list[Callable[[int, int], int]] = []
-    if hasattr(os, "copy_file_range"):
-        steps.append(lambda source, target: os.copy_file_range(source, target, _MOST_BYTES))
-    if hasattr(os, "sendfile"):
-        steps.append(lambda source, target: os.sendfile(target, source, None, _PART_BYTES))
+    if copy_range:
+        steps.append(lambda source, target: copy_range(source, target, _MOST_BYTES))
+    if send:
+        steps.append(lambda source, target: send(target, source, None, _PART_BYTES))
     return steps

@@ -12,6 +12,7 @@ import fcntl
 import os
 import stat
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 from kmstool.errors import MountWarning
@@ -45,12 +46,25 @@ def open_folder(path: Path) -> int:
 def sync(descriptor: int) -> bool:
     """Bring an open file or folder to disk; return False where its file system cannot. Raises `OSError` for a fault."""
     try:
-        os.fsync(descriptor)
+        if not _flushed(descriptor):
+            os.fsync(descriptor)
     except OSError as error:
         if error.errno not in _NO_SYNC:
             raise
         return False
     return True
+
+
+def _flushed(descriptor: int) -> bool:
+    """Bring a file through the disk's own memory too, which macOS alone has a call for, and needs one."""
+    request = getattr(fcntl, "F_FULLFSYNC", None)
+    if request is None:
+        return False
+    # Network file systems do not know it.
+    with suppress(OSError):
+        fcntl.fcntl(descriptor, request)
+        return True
+    return False
 
 
 def syncs(folder: Path) -> bool:
