@@ -91,9 +91,9 @@ class Parameters:
         )
 
     @classmethod
-    def read(cls, data: bytes, what: str) -> Parameters:
-        """Read a document; raise `InputError`, in which `what` names it, for anything malformed."""
-        fields = documents.read(_PARAMETERS, _PARAMETER_KINDS, data, what, reason=Reason.PARAMETERS_UNUSABLE)
+    def read(cls, data: bytes, source: str) -> Parameters:
+        """Read a document; raise `InputError`, in which `source` names it, for anything malformed."""
+        fields = documents.read(_PARAMETERS, _PARAMETER_KINDS, data, source, reason=Reason.PARAMETERS_UNUSABLE)
         good = (
             cmk_rules.is_key_id(fields["key_id"])
             and fields["material_bytes"] in (0, *SIZES.values())
@@ -101,7 +101,7 @@ class Parameters:
             and 0 < fields["received"] <= _LATEST_UNIX
         )
         if not good:
-            raise InputError(f"{what} holds values that no answer of KMS has", reason=Reason.PARAMETERS_UNUSABLE)
+            raise InputError(f"{source} holds values that no answer of KMS has", reason=Reason.PARAMETERS_UNUSABLE)
         check_wrapping_key(fields["wrapping_key"])
         return cls(
             fields["key_id"], fields["region"], algorithm(fields["algorithm"]), fields["material_bytes"],
@@ -129,8 +129,8 @@ class Wrapped:
         )
 
     @classmethod
-    def read(cls, data: bytes, parameters: Parameters, what: str) -> Wrapped:
-        """Read a document, or the bare bytes that another program wrapped; `what` names them in errors.
+    def read(cls, data: bytes, parameters: Parameters, source: str) -> Wrapped:
+        """Read a document, or the bare bytes that another program wrapped; `source` names them in errors.
 
         Raises `InputError` for whatever cannot be meant for these parameters.
         """
@@ -141,19 +141,21 @@ class Wrapped:
             _WRAPPED,
             _WRAPPED_KINDS,
             data,
-            what,
+            source,
             reason=Reason.MATERIAL_UNWRAPPED,
             facts={"bytes": str(size)},
         )
-        found = cls(fields["key_id"], algorithm(fields["algorithm"]), fields["wrapping_key_sha256"], fields["wrapped"])
+        material = cls(
+            fields["key_id"], algorithm(fields["algorithm"]), fields["wrapping_key_sha256"], fields["wrapped"]
+        )
         again = Reason.MATERIAL_WRAPPED_FOR_OTHERS
-        if found.key_id != parameters.key_id:
-            raise InputError(f"{what} is for the key {found.key_id}, not {parameters.key_id}", reason=again)
-        if (found.fingerprint, found.algorithm) != (parameters.fingerprint, parameters.algorithm):
-            raise InputError(f"{what} was wrapped with other parameters than these", reason=again)
-        if len(found.wrapped) != size:
-            raise InputError(f"{what} holds {len(found.wrapped)} wrapped bytes, not {size}", reason=again)
-        return found
+        if material.key_id != parameters.key_id:
+            raise InputError(f"{source} is for the key {material.key_id}, not {parameters.key_id}", reason=again)
+        if (material.fingerprint, material.algorithm) != (parameters.fingerprint, parameters.algorithm):
+            raise InputError(f"{source} was wrapped with other parameters than these", reason=again)
+        if len(material.wrapped) != size:
+            raise InputError(f"{source} holds {len(material.wrapped)} wrapped bytes, not {size}", reason=again)
+        return material
 
 
 def wrap(parameters: Parameters, material: bytes) -> Wrapped:

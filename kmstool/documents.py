@@ -28,7 +28,7 @@ def read(
     name: str,
     kinds: Mapping[str, type],
     data: bytes,
-    what: str,
+    source: str,
     hint: str | None = None,
     *,
     reason: Reason | None = None,
@@ -36,25 +36,25 @@ def read(
 ) -> dict[str, Any]:
     """Return the fields of a document of the format `name`; `kinds` gives the type of each: str, int or bytes.
 
-    Raises `InputError` for everything that `write` does not write; `what` names the document in
+    Raises `InputError` for everything that `write` does not write; `source` names the document in
     it, and `hint` or `reason` says how to come by a good one.
     """
 
     def malformed(message: str) -> InputError:
-        return InputError(f"{what} is {message}", hint=hint, reason=reason, facts=facts)
+        return InputError(f"{source} is {message}", hint=hint, reason=reason, facts=facts)
 
-    found = _object(data)
-    if found.pop(_FORMAT, None) != name or found.keys() != kinds.keys():
+    fields = _object(data)
+    if fields.pop(_FORMAT, None) != name or fields.keys() != kinds.keys():
         raise malformed(f"not of the format {name}")
     for field, kind in kinds.items():
-        if type(found[field]) is not (str if kind is bytes else kind):
+        if type(fields[field]) is not (str if kind is bytes else kind):
             raise malformed(f"malformed: the field {field} is not of its type")
         if kind is bytes:
             try:
-                found[field] = protocol.decode(found[field])
+                fields[field] = protocol.decode(fields[field])
             except ValueError as error:
                 raise malformed(f"malformed: the field {field} is not base64") from error
-    return found
+    return fields
 
 
 def is_a(name: str, data: bytes) -> bool:
@@ -65,14 +65,14 @@ def is_a(name: str, data: bytes) -> bool:
 def _object(data: bytes) -> dict[str, Any]:
     """Return a JSON object; an empty one for whatever is none, or names a field twice."""
     try:
-        found = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise ValueError("a field is given twice")
-    return found
+    return fields

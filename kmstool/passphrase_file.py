@@ -32,26 +32,26 @@ def unseal(
     name: str,
     data: bytes,
     passphrase: Passphrase,
-    what: str,
+    source: str,
     hint: str | None = None,
     *,
     reason: Reason | None = None,
     facts: Mapping[str, str] | None = None,
 ) -> bytes:
-    """Undo `seal`; `what` names the file in errors, and `hint` or `reason` how to come by a good one.
+    """Undo `seal`; `source` names the file in errors, and `hint` or `reason` how to come by a good one.
 
     Raises `InputError` for anything but such a document, before the passphrase is asked for,
     and `AccessError` if it does not open.
     """
-    fields = documents.read(form, _KINDS, data, what, hint, reason=reason, facts=facts)
+    fields = documents.read(form, _KINDS, data, source, hint, reason=reason, facts=facts)
     salt, sealed = fields.pop("salt"), fields.pop("sealed")
     # Only what was once written here: other numbers could keep a command busy for hours.
     if fields != kdf.SCRYPT:
-        raise InputError(f"{what} has unknown parameters of scrypt", hint=hint, reason=reason, facts=facts)
+        raise InputError(f"{source} has unknown parameters of scrypt", hint=hint, reason=reason, facts=facts)
     try:
         return aead.unseal(words.AES_256, kdf.stretch(passphrase(), salt), sealed, _associated(form, name, salt))
     except IntegrityError as error:
-        raise AccessError(f"the passphrase for {what} is wrong, or the file was altered", hint="try again") from error
+        raise AccessError(f"the passphrase for {source} is wrong, or the file was altered", hint="try again") from error
 
 
 def _associated(form: str, name: str, salt: bytes) -> bytes:

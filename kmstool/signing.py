@@ -70,11 +70,11 @@ def algorithm_of(name: str | None, kind: Kind) -> Algorithm:
     fitting = [algorithm for algorithm in ALGORITHMS.values() if algorithm.kind == kind]
     if name is None:
         return fitting[0]
-    found = ALGORITHMS.get(ALIASES.get(name, name))
-    if found not in fitting:
+    named = ALGORITHMS.get(ALIASES.get(name, name))
+    if named not in fitting:
         names = ", ".join(algorithm.name for algorithm in fitting)
         raise ArgumentError(f"{name!r} is no signature algorithm of a key of the kind {kind}", hint=f"one of: {names}")
-    return found
+    return named
 
 
 def digest(

@@ -235,6 +235,29 @@ def test_a_command_stands_where_its_name_says(path: str) -> None:
     assert getattr(module, last + "_" * (iskeyword(last) or hasattr(builtins, last))) is TREE[path]
 
 
+NAMELESS_BINDINGS = {"found", "given", "made", "place", "what"}
+# Where they are still to be renamed.
+NOT_RENAMED = {PACKAGE / "cli" / "commands", PACKAGE / "server", PACKAGE / "workflows"}
+
+
+def bound_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield the line and name of every variable, parameter and exception that a module binds."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+            yield node.lineno, node.name
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if not NOT_RENAMED & {*path.parents}], ids=module_name)
+def test_a_binding_names_what_it_is(path: Path) -> None:
+    """What was found, made or given is a key, a status, a match: `found` says how it came here and not what it is."""
+    tree = ast.parse(path.read_text("utf-8"))
+    assert not [(line, name) for line, name in bound_names(tree) if name in NAMELESS_BINDINGS]
+
+
 def texts_of(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the line and text of every string literal of a module that is no docstring."""
     tree = ast.parse(path.read_text("utf-8"))

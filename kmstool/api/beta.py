@@ -169,8 +169,8 @@ def is_alias(text: str) -> bool:
 
 def region_of_host(host: str) -> str | None:
     """Return the region of one of the API's hosts, such as `kms-gz.api.qcloud.com`; None for any other host."""
-    found = _HOST.fullmatch(host)
-    return REGIONS.get(found[1]) if found else None
+    match = _HOST.fullmatch(host)
+    return REGIONS.get(match[1]) if match else None
 
 
 def code_name(code: int) -> str:
@@ -188,7 +188,7 @@ def refuse(action: str, code: Code, message: str) -> errors.KmsToolError:
 
 def error(action: str, code: int, message: str, request_id: str | None = None) -> errors.KmsToolError:
     """Make the exception for a code that an action was answered with, known or new."""
-    known = next((found for found in Code if found == code), None)
+    known = next((listed for listed in Code if listed == code), None)
     kind = _CLASSES.get(known, errors.ServiceError) if known else errors.ServiceError
     if code in _ACCESS or (known is Code.REPLAY_OR_ALIAS and not _is_alias_taken(action, message)):
         kind = errors.AccessError

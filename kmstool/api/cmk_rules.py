@@ -194,5 +194,5 @@ class KeyAddress:
 
     def __str__(self) -> str:
         name = f"alias/{self.name}" if self.alias_only else self.name
-        place = f"{self.region}:{name}" if self.region else name
-        return f"profile/{self.profile}/{place}" if self.profile else place
+        within = f"{self.region}:{name}" if self.region else name
+        return f"profile/{self.profile}/{within}" if self.profile else within

@@ -72,10 +72,10 @@ def parse_authorization(text: str) -> Authorization:
 
     Blanks may follow the scheme (RFC 9110, 11.4; .NET's SDK writes two) and the commas.
     """
-    found = _AUTHORIZATION.fullmatch(text)
-    if not found:
+    match = _AUTHORIZATION.fullmatch(text)
+    if not match:
         raise InputError("the Authorization header is malformed")
-    secret_id, date, service, headers, value = found.groups()
+    secret_id, date, service, headers, value = match.groups()
     return Authorization(secret_id, date, service, tuple(headers.split(";")), value)
 
 

@@ -19,10 +19,10 @@ def public_key(session: Session, name: str) -> PublicKey:
     from kmstool.forms import public_keys, texts
 
     data = inputs.read(name, texts.MAX_BYTES, "a public key of {size} bytes is none", "").data
-    found = public_keys.read(data, inputs.shown(name))
-    if found.holder:
-        session.note(f"the public key is taken out of {found.holder}: {inputs.shown(name)}")
-    return found.key
+    key = public_keys.read(data, inputs.shown(name))
+    if key.holder:
+        session.note(f"the public key is taken out of {key.holder}: {inputs.shown(name)}")
+    return key.key
 
 
 def private_key(session: Session, name: str) -> PrivateKey:

@@ -19,7 +19,7 @@ class LazyCommands(MutableMapping[str, click.Command]):
     """Commands by name; a value is imported from its `module:attribute` when it is first asked for."""
 
     def __init__(self, table: Mapping[str, tuple[str, str]]) -> None:
-        self._places = {name: place for name, (place, _) in table.items()}
+        self._places = {name: target for name, (target, _) in table.items()}
         self._loaded: dict[str, click.Command] = {}
 
     def __getitem__(self, name: str) -> click.Command:

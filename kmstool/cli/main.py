@@ -218,8 +218,8 @@ def _report(session: Session, error: KmsToolError) -> int:
 def _wants_json(arguments: list[str]) -> bool:
     """Read the last `--format` from the words themselves: the error may be that they do not parse."""
     words = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    found = [after for word, after in itertools.pairwise([*words, ""]) if word == "--format"]
-    asked = [(words.index("--format"), value) for value in found[-1:]]
+    values = [after for word, after in itertools.pairwise([*words, ""]) if word == "--format"]
+    asked = [(words.index("--format"), value) for value in values[-1:]]
     asked += [(index, word.partition("=")[2]) for index, word in enumerate(words) if word.startswith("--format=")]
     return max(asked, default=(0, ""))[1] == "json"
 
@@ -238,11 +238,11 @@ def _prepare_warnings(session: Session) -> None:
     """Let the user hear what the library warns of, whatever Python was told to do with warnings."""
     show = warnings.showwarning
 
-    def tell(message: Warning | str, category: type[Warning], *place: Any, **settings: Any) -> None:
+    def tell(message: Warning | str, category: type[Warning], *origin: Any, **settings: Any) -> None:
         if issubclass(category, MountWarning):
             session.warn(str(message))
         else:
-            show(message, category, *place, **settings)
+            show(message, category, *origin, **settings)
 
     warnings.showwarning = tell
     warnings.simplefilter("always", MountWarning)

@@ -48,7 +48,7 @@ class Authority:
             x509.DNSName(words.LOOPBACK[0]),
             *(x509.IPAddress(ipaddress.ip_address(name)) for name in words.LOOPBACK[1:]),
         ]
-        made = (
+        certificate = (
             _builder("embedded KMS of kmstool", authority.subject, key.public_key(), now, SERVER_DAYS)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
@@ -59,7 +59,7 @@ class Authority:
             )
             .sign(authority_key, hashes.SHA256())
         )
-        return _pem(key) + made.public_bytes(serialization.Encoding.PEM)
+        return _pem(key) + certificate.public_bytes(serialization.Encoding.PEM)
 
     def _parsed(self) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
         try:
@@ -79,14 +79,14 @@ def new_authority(now: int) -> Authority:
     permitted += [x509.IPAddress(ipaddress.ip_network(network)) for network in _NETWORKS]
     name = "embedded KMS of kmstool, for development and tests"
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    made = (
+    certificate = (
         _builder(name, subject, key.public_key(), now, AUTHORITY_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.NameConstraints(permitted, None), critical=True)
         .add_extension(_usage(key_cert_sign=True), critical=True)
         .sign(key, hashes.SHA256())
     )
-    return Authority(made.public_bytes(serialization.Encoding.PEM), _pem(key))
+    return Authority(certificate.public_bytes(serialization.Encoding.PEM), _pem(key))
 
 
 def _builder(

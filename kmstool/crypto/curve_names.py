@@ -59,9 +59,9 @@ def of_algorithm(algorithm: bytes) -> bytes | None:
         return SM2_CURVE
     if name != ELLIPTIC_CURVE:
         return None
-    found = of_parameters(fields)
+    curve = of_parameters(fields)
     fields.end()
-    return found
+    return curve
 
 
 def of_parameters(fields: der.Reader) -> bytes:

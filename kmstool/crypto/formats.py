@@ -26,12 +26,12 @@ _POINT_PREFIX = b"\x04"
 _COMPRESSED_PREFIXES = (b"\x02", b"\x03")
 
 
-def read_base64(data: bytes, what: str, hint: str | None = None, *, reason: Reason | None = None) -> bytes:
-    """Decode base64 (RFC 4648 section 4); raise `InputError`, which says `what` is not base64, for anything else."""
+def read_base64(data: bytes, name: str, hint: str | None = None, *, reason: Reason | None = None) -> bytes:
+    """Decode base64 (RFC 4648 section 4); raise `InputError`, which says that `name` is not base64, for anything else."""
     try:
         return base64.b64decode(b"".join(data.split()), validate=True)
     except binascii.Error as error:
-        raise InputError(f"{what} is not base64", hint=hint, reason=reason) from error
+        raise InputError(f"{name} is not base64", hint=hint, reason=reason) from error
 
 
 def read_signature(

@@ -221,16 +221,16 @@ def _from_sec1(fields: der.Reader, curve: bytes | None) -> PrivateKey:
     return EcPrivateKey(ecdsa.load_private_key(usual))
 
 
-def _curve(algorithm: bytes, what: str) -> bytes | None:
+def _curve(algorithm: bytes, noun: str) -> bytes | None:
     """Return the curve of an AlgorithmIdentifier's content, None for RSA; raise `InputError` for other keys."""
     curve = curve_names.of_algorithm(algorithm)
     if curve is not None:
         if curve not in _CURVES:
-            raise InputError(f"the {what} is on {_named(curve)}: keys of KMS are on P-256, P-384 or SM2's curve")
+            raise InputError(f"the {noun} is on {_named(curve)}: keys of KMS are on P-256, P-384 or SM2's curve")
         return curve
     name = der.Reader(algorithm).object_identifier()
     if name != rsa.ALGORITHM:
-        raise InputError(f"the {what} is one of {_named(name)}, and neither RSA nor on P-256, P-384 or SM2's curve")
+        raise InputError(f"the {noun} is one of {_named(name)}, and neither RSA nor on P-256, P-384 or SM2's curve")
     return None
 
 

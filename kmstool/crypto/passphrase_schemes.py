@@ -185,14 +185,14 @@ def read(algorithm: der.Reader) -> Scheme:
         return Scheme(make(salt, iterations), cipher, b"")
     derivation, encryption = parameters.nested(), parameters.nested()
     parameters.end()
-    found = _CIPHERS.get(encryption.object_identifier())
-    if found is None:
+    scheme = _CIPHERS.get(encryption.object_identifier())
+    if scheme is None:
         raise _unknown()
     iv = encryption.octets()
     encryption.end()
-    if len(iv) != found.block_bytes:
+    if len(iv) != scheme.block_bytes:
         raise InputError(_MALFORMED)
-    return Scheme(_read_derivation(derivation, found.key_bytes), found, iv)
+    return Scheme(_read_derivation(derivation, scheme.key_bytes), scheme, iv)
 
 
 def _read_derivation(function: der.Reader, key_bytes: int) -> Derivation:

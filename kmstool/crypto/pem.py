@@ -42,9 +42,9 @@ def read_public_key(data: bytes) -> PublicKey:
     SubjectPublicKeyInfo in DER or an SM2 point of 33, 64 or 65 bytes, both as such, in
     hexadecimal, or in base64, once or twice.
     """
-    found = blocks(data)
-    if found:
-        return _from_binary(decode_base64(_the_one(found, {_PUBLIC}, "public key")[1]))
+    parts = blocks(data)
+    if parts:
+        return _from_binary(decode_base64(_the_one(parts, {_PUBLIC}, "public key")[1]))
     text = b"".join(data.split())
     # Base64 of DER begins with M, and that of a point is all hexadecimal by a chance of 2^-67 only.
     if _HEXADECIMAL.fullmatch(text):
@@ -86,23 +86,23 @@ def blocks(data: bytes) -> list[tuple[bytes, bytes]]:
     """
     if len(data) > MAX_BYTES:
         raise InputError(f"a key has at most {MAX_BYTES} bytes, and this has {len(data)}")
-    found: list[tuple[bytes, bytes]] = []
+    parts: list[tuple[bytes, bytes]] = []
     begun: re.Match[bytes] | None = None
     for marker in _MARKER.finditer(data):
         if marker[1] == b"BEGIN":
             begun = marker
         elif begun is not None:
             if marker[2] == begun[2]:
-                found.append((marker[2], data[begun.end() : marker.start()]))
+                parts.append((marker[2], data[begun.end() : marker.start()]))
             begun = None
-    return found
+    return parts
 
 
-def _the_one(found: list[tuple[bytes, bytes]], labels: set[bytes], what: str) -> tuple[bytes, bytes]:
-    fitting = [block for block in found if block[0] in labels]
+def _the_one(parts: list[tuple[bytes, bytes]], labels: set[bytes], name: str) -> tuple[bytes, bytes]:
+    fitting = [block for block in parts if block[0] in labels]
     if len(fitting) != 1:
-        labels_found = ", ".join(sorted({label.decode("ascii") for label, _ in found})) or "nothing"
-        raise InputError(f"there must be one {what} in PEM; found: {labels_found}")
+        labels_found = ", ".join(sorted({label.decode("ascii") for label, _ in parts})) or "nothing"
+        raise InputError(f"there must be one {name} in PEM; found: {labels_found}")
     return fitting[0]
 
 

@@ -105,5 +105,5 @@ class ArmorReader:
 
 def _lines(data: bytes) -> bytes:
     return b"".join(
-        base64.b64encode(data[place : place + _LINE_BYTES]) + b"\n" for place in range(0, len(data), _LINE_BYTES)
+        base64.b64encode(data[start : start + _LINE_BYTES]) + b"\n" for start in range(0, len(data), _LINE_BYTES)
     )

@@ -30,12 +30,12 @@ def seal_file(floe: Floe, source: int, size: int, target: int, offset: int, prog
     def work(numbers: Iterator[int]) -> Iterator[int]:
         plain, sealed = _buffer(floe.plain_bytes), _buffer(floe.segment_bytes)
         for number in numbers:
-            begin, place = number * floe.plain_bytes, offset + number * floe.segment_bytes
+            begin, position = number * floe.plain_bytes, offset + number * floe.segment_bytes
             piece = plain[begin % _PAGE :][: min(floe.plain_bytes, size - begin)]
-            out = sealed[place % _PAGE :][: floe.segment_bytes]
+            out = sealed[position % _PAGE :][: floe.segment_bytes]
             read_at(source, piece, begin)
             length = floe.seal_into(number, piece, out, final=number == count - 1)
-            descriptors.write_all_at(target, out[:length], place)
+            descriptors.write_all_at(target, out[:length], position)
             yield len(piece)
 
     in_parallel(work, count, threads_for(size), progress)
@@ -51,13 +51,13 @@ def unseal_file(floe: Floe, source: int, offset: int, size: int, target: int | N
     def work(numbers: Iterator[int]) -> Iterator[int]:
         plain, sealed = _buffer(floe.plain_bytes), _buffer(floe.segment_bytes)
         for number in numbers:
-            begin, place = offset + number * floe.segment_bytes, number * floe.plain_bytes
+            begin, position = offset + number * floe.segment_bytes, number * floe.plain_bytes
             piece = sealed[begin % _PAGE :][: min(floe.segment_bytes, size - number * floe.segment_bytes)]
-            out = plain[place % _PAGE :][: floe.plain_bytes]
+            out = plain[position % _PAGE :][: floe.plain_bytes]
             read_at(source, piece, begin)
             length = floe.unseal_into(number, piece, out, final=number == count - 1)
             if target is not None:
-                descriptors.write_all_at(target, out[:length], place)
+                descriptors.write_all_at(target, out[:length], position)
             yield length
 
     in_parallel(work, count, threads_for(size), progress)

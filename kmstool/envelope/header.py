@@ -114,7 +114,7 @@ class Header:
     def newest(self) -> tuple[int, Slot]:
         """Number and content of the slot that counts."""
         whole = [(number, slot) for number, slot in enumerate(self.slots) if slot is not None]
-        return max(whole, key=lambda found: found[1].generation)
+        return max(whole, key=lambda numbered: numbered[1].generation)
 
     @property
     def aad(self) -> bytes:
@@ -182,8 +182,8 @@ def parse(data: bytes) -> Header:
     if any(data[PREAMBLE_BYTES + prologue_bytes : slot_offset]) or any(data[end:payload_offset]):
         raise _malformed("there is something between its parts")
     prologue = Prologue.decode(raw)
-    places = range(slot_offset, end, slot_bytes)
-    slots = tuple(_decode_slot(data[place : place + slot_bytes], prologue.file_id) for place in places)
+    starts = range(slot_offset, end, slot_bytes)
+    slots = tuple(_decode_slot(data[start : start + slot_bytes], prologue.file_id) for start in starts)
     if not any(slots):
         raise _malformed("no list of recipients is whole")
     detached = bool(int.from_bytes(data[10:12], "big") & _DETACHED)

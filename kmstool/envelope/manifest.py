@@ -49,12 +49,12 @@ class Manifest:
     def decode(cls, data: bytes) -> Manifest:
         """Read what `encode` writes; raise `InputError` for anything else."""
         try:
-            found = json.loads(data.decode("ascii"), object_pairs_hook=_once)
+            parsed = json.loads(data.decode("ascii"), object_pairs_hook=_once)
         except (ValueError, RecursionError) as error:
             raise _malformed() from error
-        if not isinstance(found, dict) or found.keys() != {"format", "files"} or found["format"] != _FORMAT:
+        if not isinstance(parsed, dict) or parsed.keys() != {"format", "files"} or parsed["format"] != _FORMAT:
             raise _malformed()
-        files = found["files"]
+        files = parsed["files"]
         if not isinstance(files, dict) or not all(_is_digest(value) for value in files.values()):
             raise _malformed()
         return cls(files)
@@ -77,8 +77,8 @@ class Manifest:
 
     def missing_anywhere(self, digests: Collection[str]) -> list[str]:
         """Return the listed paths of which no envelope is there, under whatever path."""
-        found = set(digests)
-        return sorted(path for path, digest in self.files.items() if digest not in found)
+        present = set(digests)
+        return sorted(path for path, digest in self.files.items() if digest not in present)
 
 
 def opened(source: Source, identities: Sequence[Identity]) -> Manifest:
@@ -113,10 +113,10 @@ def check_path(header: Header, path: str) -> None:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise ValueError("a name is given twice")
-    return found
+    return fields
 
 
 def _is_digest(value: object) -> bool:

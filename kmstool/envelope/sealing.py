@@ -29,10 +29,10 @@ class Source:
     @classmethod
     def of(cls, descriptor: int) -> Source:
         """Return the source that a descriptor is, from its beginning."""
-        found = os.fstat(descriptor)
-        regular = stat.S_ISREG(found.st_mode) and os.lseek(descriptor, 0, os.SEEK_CUR) == 0
+        status = os.fstat(descriptor)
+        regular = stat.S_ISREG(status.st_mode) and os.lseek(descriptor, 0, os.SEEK_CUR) == 0
         # Files of /proc and the like say 0 and hold something.
-        return cls(engine.reader(descriptor), descriptor, (found.st_size or None) if regular else None)
+        return cls(engine.reader(descriptor), descriptor, (status.st_size or None) if regular else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,9 @@ def open_envelope(source: Source, payload: Source | None = None) -> Opened:
         )
     if payload is not None and source.read(memoryview(bytearray(1))):
         raise InputError("there is something behind the detached header")
-    place = payload or source
+    sealed = payload or source
     offset = (head.payload_offset if payload is None else 0) + HEADER_BYTES
-    return Opened(head, place, _exactly(place.read, HEADER_BYTES), offset)
+    return Opened(head, sealed, _exactly(sealed.read, HEADER_BYTES), offset)
 
 
 def open_header(source: Source) -> Opened:

@@ -104,11 +104,11 @@ def decode_fields(data: bytes, known: Iterable[int]) -> dict[int, bytes]:
 
 def encode(stanzas: Iterable[Stanza]) -> bytes:
     """Write the body of a slot: a version, the count, and the stanzas."""
-    found = list(stanzas)
-    if not 1 <= len(found) <= MAX_STANZAS:
-        raise InputError(f"an envelope has 1 to {MAX_STANZAS} recipients, not {len(found)}")
-    body = _BODY.pack(1, len(found), 0)
-    for stanza in found:
+    listed = list(stanzas)
+    if not 1 <= len(listed) <= MAX_STANZAS:
+        raise InputError(f"an envelope has 1 to {MAX_STANZAS} recipients, not {len(listed)}")
+    body = _BODY.pack(1, len(listed), 0)
+    for stanza in listed:
         fields = encode_fields(stanza.fields)
         body += _FIELD.pack(stanza.kind, len(fields)) + fields
     return body

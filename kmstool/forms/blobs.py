@@ -35,8 +35,8 @@ def read(data: bytes, name: str) -> str:
         return blob
     if standard := _from_url_safe(blob):
         return standard
-    found = recognition.recognise(data)
-    if (found is None or found.form is recognition.Form.TEXT) and data.count(_BETWEEN.encode()) >= _PARTS - 1:
+    recognised = recognition.recognise(data)
+    if (recognised is None or recognised.form is recognition.Form.TEXT) and data.count(_BETWEEN.encode()) >= _PARTS - 1:
         raise IntegrityError("the ciphertext blob was altered: it holds bytes that no blob has")
     raise recognition.unexpected(data, name, "a ciphertext blob", Reason.NO_BLOB)
 

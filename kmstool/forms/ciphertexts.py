@@ -48,8 +48,8 @@ def _meanings(value: bytes, written_as: CiphertextFormat) -> tuple[Ciphertext, .
 
 
 def _altered(data: bytes, name: str, values: list[bytes], wanted: str) -> bytes:
-    found = recognition.recognise(data)
-    known = found is not None and found.form not in (Form.TEXT, Form.CIPHERTEXT)
-    if known or (found is not None and found.form is Form.TEXT and len(values) == 1):
+    recognised = recognition.recognise(data)
+    known = recognised is not None and recognised.form not in (Form.TEXT, Form.CIPHERTEXT)
+    if known or (recognised is not None and recognised.form is Form.TEXT and len(values) == 1):
         raise recognition.unexpected(data, name, wanted, Reason.NO_CIPHERTEXT, text=_NO_TEXT)
     return values[0]

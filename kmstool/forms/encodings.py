@@ -73,5 +73,5 @@ def readings(data: bytes, *fields: str) -> Iterator[bytes]:
 
 def _unlabelled(text: str) -> str:
     """Return a value without the name that a program prints before or after it, or nothing."""
-    found = _BEFORE.fullmatch(text) or _AFTER.fullmatch(text)
-    return found[1] if found else ""
+    match = _BEFORE.fullmatch(text) or _AFTER.fullmatch(text)
+    return match[1] if match else ""

@@ -70,8 +70,8 @@ def read(data: bytes, name: str) -> Found:
     if blocks := [(label, body) for label, body in pem.blocks(plain) if label in _LABELS]:
         return _in_pem(blocks)
     for value in _values(data, text):
-        if found := _in_bytes(value):
-            return found
+        if key := _in_bytes(value):
+            return key
     raise recognition.unexpected(
         data, name, _WANTED, Reason.NO_PUBLIC_KEY, text="neither PEM nor base64 nor hexadecimal"
     )
@@ -97,8 +97,8 @@ def _in_pem(blocks: list[tuple[bytes, bytes]]) -> Found:
     if b":" in body:
         raise InputError("the key in PEM is encrypted, or in a form that is no longer used (Proc-Type)")
     for value in encodings.readings(body):
-        if found := _in_bytes(value):
-            return found
+        if key := _in_bytes(value):
+            return key
     return Found(_READERS[_LABELS[label]](pem.decode_base64(body)))
 
 

@@ -127,8 +127,8 @@ def recognise(data: bytes) -> Recognised | None:
     text = texts.decode(data)
     if text is None:
         return None
-    found = _in_text(text)
-    return replace(found, noun=f"{found.noun} in UTF-16") if texts.is_utf16(data) else found
+    recognised = _in_text(text)
+    return replace(recognised, noun=f"{recognised.noun} in UTF-16") if texts.is_utf16(data) else recognised
 
 
 def unexpected(data: bytes, name: str, wanted: str, reason: Reason, *, text: str = "") -> InputError:
@@ -137,14 +137,14 @@ def unexpected(data: bytes, name: str, wanted: str, reason: Reason, *, text: str
     `text` says what there might be of text, such as `neither hexadecimal nor base64`. What nothing else takes has
     the `reason` of what was wanted.
     """
-    found = recognise(data)
-    if found is None:
+    recognised = recognise(data)
+    if recognised is None:
         return InputError(f"{name} is not {wanted}: {len(data):,} bytes of no known form", reason=reason)
-    noun = f"text that is {text}" if found.form is Form.TEXT and text else found.noun
+    noun = f"text that is {text}" if recognised.form is Form.TEXT and text else recognised.noun
     message = f"{name} is {noun}, not {wanted}"
-    if found.form in _NOT_TAKEN:
+    if recognised.form in _NOT_TAKEN:
         return InputError(message, reason=reason)
-    return InputError(message, reason=Reason.ANOTHER_FORM, facts={"form": found.kind or found.form.name})
+    return InputError(message, reason=Reason.ANOTHER_FORM, facts={"form": recognised.kind or recognised.form.name})
 
 
 def _in_text(text: str) -> Recognised:
@@ -154,8 +154,8 @@ def _in_text(text: str) -> Recognised:
         return Recognised(form, noun or form.value)
     if _BLOB.fullmatch("".join(bare.split())):
         return Recognised(Form.BLOB, Form.BLOB.value)
-    if found := _in_json(text):
-        return found
+    if recognised := _in_json(text):
+        return recognised
     if _OPENSSH.match(bare):
         return Recognised(Form.OPENSSH_KEY, "a public key of OpenSSH")
     if _DUMP.match(bare):
@@ -181,7 +181,7 @@ def _in_json(text: str) -> Recognised | None:
 
 def _in_digits(text: str) -> Recognised | None:
     for value in encodings.of_text(text):
-        found = recognise(value) if texts.decode(value) is None else None
-        if found:
-            return Recognised(found.form, f"text that stands for {found.noun}")
+        recognised = recognise(value) if texts.decode(value) is None else None
+        if recognised:
+            return Recognised(recognised.form, f"text that stands for {recognised.noun}")
     return None

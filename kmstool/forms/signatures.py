@@ -27,10 +27,10 @@ def read(data: bytes, name: str, key: PublicKey) -> bytes:
     for value in values:
         if _fits(value, key):
             return value
-    found = recognition.recognise(data)
-    if found is None or found.form is Form.SIGNATURE:
+    recognised = recognition.recognise(data)
+    if recognised is None or recognised.form is Form.SIGNATURE:
         return values[0]
-    if found.form is Form.TEXT and len(values) > 1:
+    if recognised.form is Form.TEXT and len(values) > 1:
         # Digits, and of nothing that is known: one of them may be altered.
         return values[0]
     raise recognition.unexpected(data, name, _WANTED, Reason.NO_SIGNATURE, text=_NO_TEXT)
@@ -44,8 +44,8 @@ def read_digest(data: bytes, name: str, size: int) -> bytes:
     for value in values:
         if len(value) == size:
             return value
-    found = recognition.recognise(data)
-    if found is not None and (found.form is not Form.TEXT or len(values) == 1):
+    recognised = recognition.recognise(data)
+    if recognised is not None and (recognised.form is not Form.TEXT or len(values) == 1):
         raise recognition.unexpected(data, name, "a digest", Reason.NO_DIGEST, text=_NO_TEXT)
     return values[0]
 

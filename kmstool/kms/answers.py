@@ -51,10 +51,10 @@ class Caller:
         while True:
             before = len(seen)
             answer = self._call(action, {**filters, "Offset": before, "Limit": limit})
-            total, found = integer(answer, "TotalCount"), answer.get(name)
+            total, listed = integer(answer, "TotalCount"), answer.get(name)
             due = max(0, min(total - before, limit))
             # Of nothing there may be no list either.
-            items = objects(answer, name) if due or found else []
+            items = objects(answer, name) if due or listed else []
             short += len(items) < due
             if len(items) > due or (due and not items) or short > _MAX_SHORT_PAGES:
                 raise ServiceError(

@@ -44,8 +44,8 @@ class CmkRecipient:
 
     def new_dek(self, suite: Suite, context: str) -> tuple[bytes, Stanza]:
         """Let KMS make a DEK for a suite, and return it with its stanza."""
-        made = self.client.generate_data_key(self.key_id, _SPECS_BY_SIZE[suite.dek_bytes], context)
-        return made.plaintext, self.stanza(made.ciphertext_blob)
+        data_key = self.client.generate_data_key(self.key_id, _SPECS_BY_SIZE[suite.dek_bytes], context)
+        return data_key.plaintext, self.stanza(data_key.ciphertext_blob)
 
     def wrap(self, dek: bytes, context: str) -> Stanza:
         """Let KMS encrypt a DEK that another recipient's KMS made."""

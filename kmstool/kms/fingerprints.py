@@ -29,26 +29,26 @@ def added(before: Sequence[DeviceFingerprint], new: Iterable[DeviceFingerprint])
 
     Raises `InputError` for malformed fingerprints, long descriptions, and more than 200 devices.
     """
-    found = {item.identity: item for item in before}
+    devices = {item.identity: item for item in before}
     for item in new:
         check(item)
-        if item.description or item.identity not in found:
-            found[item.identity] = item
-    if len(found) > words.MAX_DEVICES:
-        raise InputError(f"a white-box key can be bound to {words.MAX_DEVICES} devices, not to {len(found)}")
-    return list(found.values())
+        if item.description or item.identity not in devices:
+            devices[item.identity] = item
+    if len(devices) > words.MAX_DEVICES:
+        raise InputError(f"a white-box key can be bound to {words.MAX_DEVICES} devices, not to {len(devices)}")
+    return list(devices.values())
 
 
 def removed(before: Sequence[DeviceFingerprint], identities: Iterable[str]) -> list[DeviceFingerprint]:
     """Return the set without some devices; raise `NotFoundError` for one that is not in it."""
-    found = {item.identity: item for item in before}
+    devices = {item.identity: item for item in before}
     for identity in dict.fromkeys(identities):
-        if found.pop(identity, None) is None:
+        if devices.pop(identity, None) is None:
             raise NotFoundError(
                 f"the device {identity!r} is not bound to the white-box key",
                 reason=Reason.FINGERPRINT_NOT_BOUND,
             )
-    return list(found.values())
+    return list(devices.values())
 
 
 def differences(before: Sequence[DeviceFingerprint], after: Sequence[DeviceFingerprint]) -> list[str]:
@@ -96,16 +96,16 @@ def read_csv(data: bytes) -> list[DeviceFingerprint]:
             f"the list of fingerprints does not begin with the line {', '.join(HEADER)}",
             reason=Reason.FINGERPRINT_LIST_MALFORMED,
         )
-    found: dict[str, DeviceFingerprint] = {}
+    devices: dict[str, DeviceFingerprint] = {}
     for line, row in numbered[1:]:
         try:
             item = _item(row)
         except InputError as error:
             raise _in_line(line, error) from error
-        if item.identity in found:
+        if item.identity in devices:
             raise _in_line(line, InputError(f"the device {item.identity} comes twice"))
-        found[item.identity] = item
-    return list(found.values())
+        devices[item.identity] = item
+    return list(devices.values())
 
 
 def write_csv(devices: Iterable[DeviceFingerprint]) -> str:
@@ -139,9 +139,11 @@ def _in_line(line: int, error: InputError) -> InputError:
     return error.retold(f"line {line} of the list of fingerprints: {error.message}")
 
 
-def _same(found: Iterable[DeviceFingerprint], expected: Iterable[DeviceFingerprint]) -> bool:
+def _same(actual: Iterable[DeviceFingerprint], expected: Iterable[DeviceFingerprint]) -> bool:
     """Tell whether two sets are equal, in whatever order KMS gives them."""
-    return {item.identity: item.description for item in found} == {item.identity: item.description for item in expected}
+    return {item.identity: item.description for item in actual} == {
+        item.identity: item.description for item in expected
+    }
 
 
 def _shown(item: DeviceFingerprint) -> str:

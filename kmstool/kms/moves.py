@@ -57,14 +57,14 @@ class Mover:
                 reason=Reason.NO_RECORD_HERE,
             )
         named = {source.key_id for source in self.sources if source.region == target.region}
-        found = [record for record in here if record.text(KEY_ID) in named]
-        if not found:
+        records = [record for record in here if record.text(KEY_ID) in named]
+        if not records:
             listed = "; ".join(describe(record) for record in here)
             raise AccessError(
                 f"no record of the envelope is under one of the keys to move from: {listed}",
                 reason=Reason.OTHER_SOURCE_KEY,
             )
-        return found
+        return records
 
     def _checked(self, record: Stanza, target: CmkRecipient, header: Header, payload_header: bytes) -> Stanza:
         moved, dek = self._moved_once(record, target, header.prologue.context)

@@ -48,15 +48,15 @@ def white_box_key_id(client: KmsClient, address: cmk_rules.KeyAddress) -> str:
 def _resolved(address: cmk_rules.KeyAddress, listing: _Listing, noun: str, unknown: Reason) -> str:
     if cmk_rules.is_key_id(address.name) and not address.alias_only:
         return address.name
-    found = [pair for pair in listing(SearchKeyAlias=address.name) if _matches(*pair, address)]
-    if not found:
+    matches = [pair for pair in listing(SearchKeyAlias=address.name) if _matches(*pair, address)]
+    if not matches:
         raise _unknown(address, listing, noun, unknown)
-    if len(found) > 1:
+    if len(matches) > 1:
         raise ArgumentError(
-            f"the {noun} {str(address)!r} is ambiguous: " + ", ".join(f"{known} ({name})" for known, name in found),
+            f"the {noun} {str(address)!r} is ambiguous: " + ", ".join(f"{known} ({name})" for known, name in matches),
             hint=f"give the whole {noun} id, or alias/NAME",
         )
-    return found[0][0]
+    return matches[0][0]
 
 
 def _matches(known: str, name: str, address: cmk_rules.KeyAddress) -> bool:

@@ -103,8 +103,8 @@ class Profiles:
             if name == LOCAL:
                 return Profile(LOCAL)
             raise ArgumentError(f"there is no profile {name!r}", hint="one of: " + ", ".join(self.names()))
-        found = {field: parser.get(section, option, fallback="") for option, field in _FIELDS.items()}
-        return Profile(name, **{**found, "region": found["region"] or words.REGION})
+        values = {field: parser.get(section, option, fallback="") for option, field in _FIELDS.items()}
+        return Profile(name, **{**values, "region": values["region"] or words.REGION})
 
     def put(self, profile: Profile) -> None:
         """Add a profile or replace all fields of one; raise as `change` does."""

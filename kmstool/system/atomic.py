@@ -166,12 +166,12 @@ def _settle_folder(path: Path, done: str) -> None:
 
 def _check_target(path: Path, within: int | None, *, replace: bool) -> None:
     try:
-        found = os.lstat(path) if within is None else os.stat(path.name, dir_fd=within, follow_symlinks=False)
+        status = os.lstat(path) if within is None else os.stat(path.name, dir_fd=within, follow_symlinks=False)
     except OSError as error:
         if error.errno == errno.ENOENT:
             return
         raise fault(path, error) from error
-    if not (stat.S_ISREG(found.st_mode) or _is_plain_link(path, found.st_mode)):
+    if not (stat.S_ISREG(status.st_mode) or _is_plain_link(path, status.st_mode)):
         raise OutputError(f"cannot write {path}: it is not a regular file", hint="use - and a redirection instead")
     if not replace:
         raise fault(path, FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)))
@@ -182,10 +182,10 @@ def _is_plain_link(path: Path, mode: int) -> bool:
     if not stat.S_ISLNK(mode) or os.path.realpath(path.parent) == "/dev":
         return False
     try:
-        found = os.stat(path).st_mode
+        target_mode = os.stat(path).st_mode
     except OSError:
         return True
-    return stat.S_ISREG(found) or stat.S_ISDIR(found)
+    return stat.S_ISREG(target_mode) or stat.S_ISDIR(target_mode)
 
 
 def _written(

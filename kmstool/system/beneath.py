@@ -62,11 +62,11 @@ class Beneath:
             self._path = None
 
     def _opened(self, names: list[str], *, make: bool) -> int:
-        made = make and not self.root.exists()
-        if made:
+        is_new = make and not self.root.exists()
+        if is_new:
             self.root.mkdir(parents=True, exist_ok=True)
         here = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        if made:
+        if is_new:
             ownership.adopt(here, self.root.parent)
         for name in names:
             try:
@@ -80,17 +80,17 @@ class Beneath:
 def _step(here: int, name: str, *, make: bool) -> int:
     if name in ("", os.curdir, os.pardir):
         raise OSError(errno.EINVAL, "its path leads elsewhere")
-    made = False
+    is_new = False
     if make:
         with suppress(FileExistsError):
             os.mkdir(name, dir_fd=here)
-            made = True
+            is_new = True
     try:
         below = os.open(name, _FOLDER, dir_fd=here)
     except OSError as error:
         if error.errno == errno.ENOTDIR and stat.S_ISLNK(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
             raise OSError(errno.ELOOP, f"{name} is a link, and links are not followed") from error
         raise
-    if made:
+    if is_new:
         ownership.adopt(below, here)
     return below

@@ -59,7 +59,7 @@ def origin(environ: Mapping[str, str] = os.environ, *, root: Path = Path("/"), p
             facts=_LONG_ENOUGH,
         )
     ids = (_text(root / name) for name in _LINUX_FILES)
-    return _machine(next((found for found in ids if _is_usable(found)), ""))
+    return _machine(next((machine_id for machine_id in ids if _is_usable(machine_id)), ""))
 
 
 def _machine(machine_id: str) -> bytes:
@@ -84,8 +84,8 @@ def _container_trace(environ: Mapping[str, str], root: Path) -> str | None:
     for name in _CONTAINER_VARIABLES:
         if environ.get(name):
             return f"{name} is set"
-    found = _CONTAINER_CGROUP.search(_text(root / "proc/1/cgroup"))
-    return f"/proc/1/cgroup names {found[0]}" if found else None
+    match = _CONTAINER_CGROUP.search(_text(root / "proc/1/cgroup"))
+    return f"/proc/1/cgroup names {match[0]}" if match else None
 
 
 def _mac_id(root: Path) -> str:
@@ -100,8 +100,8 @@ def _mac_id(root: Path) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    found = _IOREG_ID.search(done.stdout.decode("utf-8", "replace"))
-    return found[1] if found else ""
+    match = _IOREG_ID.search(done.stdout.decode("utf-8", "replace"))
+    return match[1] if match else ""
 
 
 def _windows_id() -> str:

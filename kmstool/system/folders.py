@@ -36,16 +36,16 @@ def changed(
     """
     if unknown := set(names) - leftovers.OWN_FILES:
         raise ValueError(f"a sweep would not know {unknown}")
-    place = Path(os.path.realpath(folder))
+    real = Path(os.path.realpath(folder))
     try:
-        parent = os.open(place.parent, _OPEN_FOLDER)
+        parent = os.open(real.parent, _OPEN_FOLDER)
     except OSError as error:
         raise atomic.fault(folder, error) from error
     temporary, kept = leftovers.new_name(), set[leftovers.Stamp]()
     # Twice, and in this frame, for the reasons that atomic.py gives.
     try:
         try:
-            yield from _changed(folder, place, parent, temporary, names, kept, replace=replace, room=room)
+            yield from _changed(folder, real, parent, temporary, names, kept, replace=replace, room=room)
         finally:
             leftovers.discard(parent, temporary, names, kept)
     finally:
@@ -55,8 +55,8 @@ def changed(
 
 def recover(folder: Path) -> None:
     """Give a folder its name back that a kill took, which can be only where the file system knows no exchange."""
-    place = Path(os.path.realpath(folder))
-    aside = place.with_name(_aside(place.name)) if place.name else place
+    real = Path(os.path.realpath(folder))
+    aside = real.with_name(_aside(real.name)) if real.name else real
     with suppress(OSError), ExitStack() as stack:
         descriptor = _open(stack, aside)
         if os.fstat(descriptor).st_uid != os.geteuid():
@@ -64,10 +64,10 @@ def recover(folder: Path) -> None:
         # A process that lives holds it.
         if not mounts.lock(descriptor, wait=False):
             return
-        if os.path.lexists(place):
-            leftovers.discard(_open(stack, place.parent), aside.name)
+        if os.path.lexists(real):
+            leftovers.discard(_open(stack, real.parent), aside.name)
         else:
-            os.rename(aside, place)
+            os.rename(aside, real)
 
 
 def is_current(descriptor: int, folder: Path) -> bool:
@@ -80,7 +80,7 @@ def is_current(descriptor: int, folder: Path) -> bool:
 
 def _changed(
     folder: Path,
-    place: Path,
+    real: Path,
     parent: int,
     temporary: str,
     names: Collection[str],
@@ -92,12 +92,12 @@ def _changed(
     try:
         with ExitStack() as stack:
             leftovers.sweep(parent)
-            recover(place)
-            former = _former(stack, place)
+            recover(real)
+            former = _former(stack, real)
             if former is not None:
-                _check(folder, place, former, names, replace=replace)
+                _check(folder, real, former, names, replace=replace)
             new = _made(stack, parent, temporary)
-            mounts.warn_if_open(new, 0o700, place.parent)
+            mounts.warn_if_open(new, 0o700, real.parent)
             if former is not None:
                 mounts.set_mode(new, stat.S_IMODE(os.fstat(former).st_mode))
                 keeping.keep(former, new, names, kept)
@@ -109,10 +109,10 @@ def _changed(
                 _fill(new, contents, names)
                 if former is None:
                     # An empty folder that came up meanwhile is replaced, any other is a fault.
-                    os.rename(temporary, place.name, src_dir_fd=parent, dst_dir_fd=parent)
+                    os.rename(temporary, real.name, src_dir_fd=parent, dst_dir_fd=parent)
                 else:
-                    if not renaming.exchange(parent, temporary, place.name):
-                        _exchange_by_steps(parent, temporary, place.name)
+                    if not renaming.exchange(parent, temporary, real.name):
+                        _exchange_by_steps(parent, temporary, real.name)
                     keeping.keep_late(former, new, names, kept)
                 atomic.settle(parent, folder, "is written")
     except OSError as error:
@@ -125,24 +125,24 @@ def _open(stack: ExitStack, folder: Path) -> int:
     return descriptor
 
 
-def _former(stack: ExitStack, place: Path) -> int | None:
+def _former(stack: ExitStack, real: Path) -> int | None:
     """Open the folder that is there, if one is, and wait until no other process changes it."""
     while True:
         try:
-            descriptor = _open(stack, place)
+            descriptor = _open(stack, real)
         except FileNotFoundError:
             return None
         mounts.lock(descriptor)
-        if is_current(descriptor, place):
+        if is_current(descriptor, real):
             leftovers.sweep(descriptor)
             return descriptor
 
 
-def _check(folder: Path, place: Path, former: int, names: Collection[str], *, replace: bool) -> None:
+def _check(folder: Path, real: Path, former: int, names: Collection[str], *, replace: bool) -> None:
     # Whoever stands in it would stay in the old folder, which is removed.
     if is_current(former, Path()):
         raise OutputError(f"cannot write {folder}: it is the working folder, and is replaced as a whole", hint=_HINT)
-    if os.path.ismount(place):
+    if os.path.ismount(real):
         raise OutputError(f"cannot write {folder}: something is mounted there", hint="choose a folder in it")
     for name in sorted(os.listdir(former)):
         mode = os.lstat(name, dir_fd=former).st_mode

@@ -14,10 +14,10 @@ _LOOPBACK_V4 = 127
 
 def parts(authority: str) -> tuple[str, int | None] | None:
     """Return the host, without brackets, and the port of HOST[:PORT]; None for what is none."""
-    found = _AUTHORITY.fullmatch(authority)
-    if not found:
+    match = _AUTHORITY.fullmatch(authority)
+    if not match:
         return None
-    name, address, port = found.groups()
+    name, address, port = match.groups()
     return name or address, int(port) if port else None
 
 
@@ -28,10 +28,10 @@ def packed(host: str) -> bytes | None:
     except OSError:
         pass
     try:
-        found = socket.inet_pton(socket.AF_INET6, host)
+        address = socket.inet_pton(socket.AF_INET6, host)
     except (OSError, ValueError):
         return None
-    return found[12:] if found.startswith(_MAPPED) else found
+    return address[12:] if address.startswith(_MAPPED) else address
 
 
 def is_loopback(host: str) -> bool:

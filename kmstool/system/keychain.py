@@ -35,8 +35,8 @@ Result = TypeVar("Result")
 
 def read(service: str, name: str) -> str | None:
     """Return a secret, None if there is none; raise `AccessError` if the keyring is missing or locked."""
-    found: str | None = _within_time(lambda: _backend().get_password(service, name))
-    return found
+    secret: str | None = _within_time(lambda: _backend().get_password(service, name))
+    return secret
 
 
 def write(service: str, name: str, secret: str) -> None:
@@ -80,7 +80,7 @@ def _backend() -> Any:
             usable.append((backend.priority, backend))
     if not usable:
         raise _unusable("there is none on this machine")
-    return max(usable, key=lambda found: float(found[0]))[1]()
+    return max(usable, key=lambda rated: float(rated[0]))[1]()
 
 
 def _within_time(action: Callable[[], Result]) -> Result:

@@ -67,12 +67,12 @@ def hold(descriptor: int, folder: int, name: str) -> bool:
 def sweep(folder: int) -> None:
     """Remove what killed processes left in an open folder; no fault keeps a command from its work."""
     with suppress(OSError):
-        found = os.fstat(folder)
-        if (found.st_dev, found.st_ino) in _swept:
+        status = os.fstat(folder)
+        if (status.st_dev, status.st_ino) in _swept:
             return
         if len(_swept) >= _MOST_FOLDERS:
             _swept.clear()
-        _swept.add((found.st_dev, found.st_ino))
+        _swept.add((status.st_dev, status.st_ino))
         with os.scandir(folder) as entries:
             names = [entry.name for entry in islice(entries, MOST_ENTRIES) if is_temporary(entry.name)]
         for name in names:
@@ -80,9 +80,9 @@ def sweep(folder: int) -> None:
                 _remove(folder, name)
 
 
-def stamp(name: str, found: os.stat_result) -> Stamp:
+def stamp(name: str, status: os.stat_result) -> Stamp:
     """Return what tells a file from one that came into its place."""
-    return name, found.st_size, found.st_mtime_ns
+    return name, status.st_size, status.st_mtime_ns
 
 
 def discard(parent: int, name: str, own: Collection[str] = OWN_FILES, kept: Collection[Stamp] = frozenset()) -> None:
@@ -95,8 +95,8 @@ def discard(parent: int, name: str, own: Collection[str] = OWN_FILES, kept: Coll
         try:
             for entry in os.listdir(folder):
                 with suppress(OSError):
-                    found = os.lstat(entry, dir_fd=folder)
-                    if entry in own or found.st_nlink > 1 or stamp(entry, found) in kept:
+                    status = os.lstat(entry, dir_fd=folder)
+                    if entry in own or status.st_nlink > 1 or stamp(entry, status) in kept:
                         os.unlink(entry, dir_fd=folder)
         finally:
             os.close(folder)
@@ -104,8 +104,8 @@ def discard(parent: int, name: str, own: Collection[str] = OWN_FILES, kept: Coll
 
 
 def _remove(folder: int, name: str) -> None:
-    found = os.lstat(name, dir_fd=folder)
-    if found.st_uid != os.geteuid() or not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+    status = os.lstat(name, dir_fd=folder)
+    if status.st_uid != os.geteuid() or not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         return
     descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     try:
@@ -114,7 +114,7 @@ def _remove(folder: int, name: str) -> None:
         # A writer that has come to its end has given it its name, and another file may have this one.
         if not os.path.samestat(os.fstat(descriptor), os.lstat(name, dir_fd=folder)):
             return
-        if stat.S_ISDIR(found.st_mode):
+        if stat.S_ISDIR(status.st_mode):
             discard(folder, name)
         else:
             os.unlink(name, dir_fd=folder)

@@ -31,19 +31,19 @@ def opened(path: Path, *, secret: bool = True) -> Iterator[int]:
     Raises `AccessError` as `check` and `way` do and for a file that may not be read, `OSError`
     for one that is no regular file and for every other fault of opening it.
     """
-    place = way(path)
+    real = way(path)
     try:
         # Without O_NONBLOCK a pipe under this name would be waited for.
-        descriptor = os.open(place, _FLAGS)
+        descriptor = os.open(real, _FLAGS)
     except PermissionError as error:
-        hint = f"if it is yours: sudo chown {os.geteuid()} {_quoted(place)}; else set HOME to a folder of this user"
+        hint = f"if it is yours: sudo chown {os.geteuid()} {_quoted(real)}; else set HOME to a folder of this user"
         raise AccessError(f"{path} may not be read", hint=hint) from error
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            fault = errno.EISDIR if stat.S_ISDIR(found.st_mode) else errno.EINVAL
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            fault = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
             raise OSError(fault, "It is a directory" if fault == errno.EISDIR else "It is not a regular file")
-        check(found, path, secret=secret)
+        check(status, path, secret=secret)
         yield descriptor
     finally:
         os.close(descriptor)
@@ -55,21 +55,21 @@ def read(path: Path, limit: int, *, secret: bool = True) -> bytes:
         return descriptors.read_up_to(descriptor, limit)
 
 
-def check(found: os.stat_result, path: Path, *, secret: bool) -> None:
+def check(status: os.stat_result, path: Path, *, secret: bool) -> None:
     """Raise `AccessError` for what a stranger owns or others may write and, where it is secret, read.
 
     What root gives to one of its services may be readable for a group.
     """
-    _check_owner(path, found)
-    given_by_root = found.st_uid == 0 and os.geteuid() != 0
+    _check_owner(path, status)
+    given_by_root = status.st_uid == 0 and os.geteuid() != 0
     closed_to = stat.S_IRWXO if given_by_root else stat.S_IRWXG | stat.S_IRWXO
-    if found.st_mode & _WRITE or (secret and found.st_mode & closed_to):
-        what = "write" if found.st_mode & _WRITE else "read"
-        mode = "700" if stat.S_ISDIR(found.st_mode) else "600"
+    if status.st_mode & _WRITE or (secret and status.st_mode & closed_to):
+        verb = "write" if status.st_mode & _WRITE else "read"
+        mode = "700" if stat.S_ISDIR(status.st_mode) else "600"
         # A folder that is there for all, such as /tmp, must stay open.
-        shared = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
+        shared = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
         hint = "use a folder of your own" if shared else f"close it: chmod {mode} {_quoted(path)}"
-        raise AccessError(f"others may {what} {path}", hint=hint)
+        raise AccessError(f"others may {verb} {path}", hint=hint)
 
 
 def check_path(path: Path, *, secret: bool) -> None:
@@ -77,9 +77,9 @@ def check_path(path: Path, *, secret: bool) -> None:
 
     Who then opens it by its name gets the same thing, because the way to it was checked first.
     """
-    place = way(path)
+    real = way(path)
     with suppress(OSError):
-        check(os.lstat(place), path, secret=secret)
+        check(os.lstat(real), path, secret=secret)
 
 
 def make_folder(folder: Path) -> None:
@@ -141,45 +141,45 @@ def way(path: Path) -> Path:
     A path that ends early is returned as far as it is one. Raises `AccessError` for a folder on it that is
     a stranger's or open to all without the sticky bit, and for a stranger's link, `InputError` for too many links.
     """
-    place, rest, links = Path("/"), list(reversed(path.absolute().parts[1:])), 0
+    real, rest, links = Path("/"), list(reversed(path.absolute().parts[1:])), 0
     while rest:
         part = rest.pop()
         if part == "..":
-            place = place.parent
+            real = real.parent
             continue
         try:
-            _check_parent(place, os.lstat(place))
-            found = os.lstat(place / part)
-            target = os.readlink(place / part) if stat.S_ISLNK(found.st_mode) else None
+            _check_parent(real, os.lstat(real))
+            status = os.lstat(real / part)
+            target = os.readlink(real / part) if stat.S_ISLNK(status.st_mode) else None
         except OSError:
             # Whoever opens it is told the same.
-            return place.joinpath(part, *reversed(rest))
+            return real.joinpath(part, *reversed(rest))
         if target is None:
-            place /= part
+            real /= part
             continue
-        _check_owner(place / part, found, above=True)
+        _check_owner(real / part, status, above=True)
         links += 1
         if links > _MAX_LINKS:
             raise InputError(f"cannot read {path}: {os.strerror(errno.ELOOP).lower()}")
-        place = Path("/") if target.startswith("/") else place
+        real = Path("/") if target.startswith("/") else real
         rest += [name for name in reversed(target.split("/")) if name not in ("", ".")]
-    return place
+    return real
 
 
-def _check_parent(folder: Path, found: os.stat_result) -> None:
-    if not _is_unmapped(found.st_uid):
+def _check_parent(folder: Path, status: os.stat_result) -> None:
+    if not _is_unmapped(status.st_uid):
         # Whose folder it is would be no gift to take over.
-        _check_owner(folder, found, above=True)
+        _check_owner(folder, status, above=True)
     # A group is the business of who lets it write; ssh, too, looks only at the file itself.
-    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+    if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
         raise AccessError(
             f"others may exchange what is in {folder}: it is open to all",
             hint=f"close it: chmod o-w {_quoted(folder)}",
         )
 
 
-def _check_owner(path: Path, found: os.stat_result, *, above: bool = False) -> None:
-    if found.st_uid in _trusted():
+def _check_owner(path: Path, status: os.stat_result, *, above: bool = False) -> None:
+    if status.st_uid in _trusted():
         return
     user = os.geteuid()
     hint = (
@@ -188,7 +188,7 @@ def _check_owner(path: Path, found: os.stat_result, *, above: bool = False) -> N
     if not above:
         change = f"{'sudo ' if user else ''}chown {user} {_quoted(path)}"
         hint = f"if what it holds is yours: {change}; else {hint}"
-    raise AccessError(f"{path} belongs to another user (uid {found.st_uid})", hint=hint)
+    raise AccessError(f"{path} belongs to another user (uid {status.st_uid})", hint=hint)
 
 
 def _trusted() -> set[int]:

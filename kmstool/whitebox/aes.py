@@ -39,29 +39,29 @@ def circuit(*, decrypts: bool) -> Circuit:
     for _ in range(ROUNDS - 1):
         first = BLOCK_BYTES + len(steps)
         steps += [Box(wire) for wire in state]
-        for place in range(BLOCK_BYTES):
-            column, row = divmod(place, 4)
+        for index in range(BLOCK_BYTES):
+            column, row = divmod(index, 4)
             steps.append(
                 Sum(tuple((first + _before_shift(j, column, decrypts=decrypts), maps[(j - row) % 4]) for j in range(4)))
             )
-        state = [first + BLOCK_BYTES + place for place in range(BLOCK_BYTES)]
+        state = [first + BLOCK_BYTES + index for index in range(BLOCK_BYTES)]
     first = BLOCK_BYTES + len(steps)
-    steps += [Box(state[place]) for place in _last_sources(decrypts=decrypts)]
+    steps += [Box(state[index]) for index in _last_sources(decrypts=decrypts)]
     return Circuit(tuple(steps), tuple(range(first, first + BLOCK_BYTES)))
 
 
 def boxes(key: bytes, *, decrypts: bool) -> list[bytes]:
     """Return the permutations of the circuit's boxes in order, under a key of 32 bytes."""
     keys, s_box = (_inverse_round_keys(key), INVERSE_S_BOX) if decrypts else (round_keys(key), S_BOX)
-    found = [XOR[byte].translate(s_box) for round_key in keys[: ROUNDS - 1] for byte in round_key]
+    tables = [XOR[byte].translate(s_box) for round_key in keys[: ROUNDS - 1] for byte in round_key]
     for source, last in zip(_last_sources(decrypts=decrypts), keys[ROUNDS], strict=True):
-        found.append(XOR[keys[ROUNDS - 1][source]].translate(s_box).translate(XOR[last]))
-    return found
+        tables.append(XOR[keys[ROUNDS - 1][source]].translate(s_box).translate(XOR[last]))
+    return tables
 
 
 def round_keys(key: bytes) -> list[bytes]:
     """Return the 15 round keys of 16 bytes (section 5.2)."""
-    words = [key[place : place + 4] for place in range(0, len(key), 4)]
+    words = [key[start : start + 4] for start in range(0, len(key), 4)]
     constant = 1
     while len(words) < 4 * (ROUNDS + 1):
         last = words[-1]
@@ -72,7 +72,7 @@ def round_keys(key: bytes) -> list[bytes]:
         elif len(words) % 4 == 0:
             last = last.translate(S_BOX)
         words.append(bytes(a ^ b for a, b in zip(words[-_KEY_WORDS], last, strict=True)))
-    return [b"".join(words[place : place + 4]) for place in range(0, len(words), 4)]
+    return [b"".join(words[start : start + 4]) for start in range(0, len(words), 4)]
 
 
 def _inverse_round_keys(key: bytes) -> list[bytes]:
@@ -83,10 +83,10 @@ def _inverse_round_keys(key: bytes) -> list[bytes]:
 def _inverse_mix_columns(block: bytes) -> bytes:
     maps = [_times(factor) for factor in _INVERSE_MIX]
     mixed = bytearray(BLOCK_BYTES)
-    for place in range(BLOCK_BYTES):
-        column, row = divmod(place, 4)
+    for index in range(BLOCK_BYTES):
+        column, row = divmod(index, 4)
         for j in range(4):
-            mixed[place] ^= maps[(j - row) % 4][block[4 * column + j]]
+            mixed[index] ^= maps[(j - row) % 4][block[4 * column + j]]
     return bytes(mixed)
 
 
@@ -97,7 +97,7 @@ def _before_shift(row: int, column: int, *, decrypts: bool) -> int:
 
 def _last_sources(*, decrypts: bool) -> list[int]:
     """Return for each byte of the output from which byte of the last state it comes."""
-    return [_before_shift(place % 4, place // 4, decrypts=decrypts) for place in range(BLOCK_BYTES)]
+    return [_before_shift(index % 4, index // 4, decrypts=decrypts) for index in range(BLOCK_BYTES)]
 
 
 @cache

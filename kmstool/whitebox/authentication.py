@@ -24,8 +24,8 @@ def make(decrypt_key: bytes, iv: bytes, ciphertext: bytes, algorithm: words.Ciph
     `decrypt_key` is the key file as it lies in the bundle. One of the embedded KMS names algorithm and id itself.
     """
     if key_file.is_ours(decrypt_key):
-        found = key_file.read(decrypt_key)
-        algorithm, key_id = found.algorithm, found.key_id
+        key = key_file.read(decrypt_key)
+        algorithm, key_id = key.algorithm, key.key_id
     return _tag(decrypt_key, iv, ciphertext, algorithm, key_id) + f"{algorithm}\n{key_id}".encode()
 
 

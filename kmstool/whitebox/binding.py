@@ -72,9 +72,9 @@ def unwrap(wrapped: bytes, origin: bytes | None) -> bytes:
         except InputError as error:
             raise _not_bound() from error
         cipher, body_key = aead.cipher(words.AES_256, key), bytearray(BODY_KEY_BYTES)
-        for place in range(0, len(stanzas), STANZA_BYTES):
+        for start in range(0, len(stanzas), STANZA_BYTES):
             try:
-                cipher.decrypt_into(_NONCE, stanzas[place : place + STANZA_BYTES], b"", memoryview(body_key))
+                cipher.decrypt_into(_NONCE, stanzas[start : start + STANZA_BYTES], b"", memoryview(body_key))
             except IntegrityError:
                 continue
             return bytes(body_key)

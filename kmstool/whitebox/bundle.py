@@ -67,9 +67,9 @@ class Bundle:
             algorithm = algorithm or authenticated
         library = library or (Path(named) if (named := environ.get(LIBRARY_VARIABLE)) else None)
         if library is None or key_file.is_ours(self.data):
-            found = key_file.read(self.data)
-            origin = device.origin(environ) if found.devices else None
-            return found.open(origin).decrypt_cbc(self.iv, self.ciphertext)
+            key = key_file.read(self.data)
+            origin = device.origin(environ) if key.devices else None
+            return key.open(origin).decrypt_cbc(self.iv, self.ciphertext)
         known = {name: algorithm for algorithm, name in KEY_FILES.items()}
         algorithm = algorithm or known.get(self.key_file.name)
         if algorithm is None:
@@ -107,14 +107,14 @@ def read(folder: Path) -> Bundle:
     for _ in range(_ATTEMPTS):
         with _opened(folder, os.O_DIRECTORY) as descriptor:
             try:
-                found = _read_from(descriptor, folder)
+                bundle = _read_from(descriptor, folder)
             except InputError:
                 # Of a folder that has been replaced, one file after the other is removed.
                 if folders.is_current(descriptor, folder):
                     raise
             else:
                 if folders.is_current(descriptor, folder):
-                    return found
+                    return bundle
     raise _replaced(folder)
 
 
@@ -164,19 +164,19 @@ def files_of(
     return BundleFiles(contents, names)
 
 
-def add_mac(found: Bundle) -> None:
+def add_mac(bundle: Bundle) -> None:
     """Write the MAC of a bundle that has none, as it was read; raise `OutputError`."""
-    algorithm = next(algorithm for algorithm, name in KEY_FILES.items() if name == found.key_file.name)
-    mac = authentication.make(found.data, found.iv, found.ciphertext, algorithm, "")
-    atomic.write(found.key_file.with_name(MAC_FILE), _line(mac))
+    algorithm = next(algorithm for algorithm, name in KEY_FILES.items() if name == bundle.key_file.name)
+    mac = authentication.make(bundle.data, bundle.iv, bundle.ciphertext, algorithm, "")
+    atomic.write(bundle.key_file.with_name(MAC_FILE), _line(mac))
 
 
 def algorithm_of(name: str) -> words.Cipher:
     """Return the algorithm that KMS names; raise `InputError` for one that is not known here."""
-    found = next((algorithm for algorithm in KEY_FILES if algorithm == name), None)
-    if found is None:
+    known = next((algorithm for algorithm in KEY_FILES if algorithm == name), None)
+    if known is None:
         raise InputError(f"the white-box key is one for {name!r}, which is not known here")
-    return found
+    return known
 
 
 def from_base64(data: bytes, name: str) -> bytes:
@@ -222,10 +222,10 @@ def _opened(path: Path, flags: int, folder: int | None = None) -> Iterator[int]:
 def _read(path: Path, limit: int, folder: int | None = None) -> bytes:
     # O_NONBLOCK: a pipe would wait for a writer.
     with _opened(path, os.O_NONBLOCK, folder) as descriptor:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise InputError(f"cannot read {path}: it is not a regular file")
-        ownership.check(found, path, secret=path.name in KEY_FILES.values())
+        ownership.check(status, path, secret=path.name in KEY_FILES.values())
         data = descriptors.read_up_to(descriptor, limit + 1)
     if len(data) > limit:
         raise InputError(f"{path} is too long: it has over {limit:,} bytes")

@@ -24,15 +24,15 @@ class Network:
             raise InputError(f"the tables have {len(tables):,} bytes, not {circuit.table_bytes:,}")
         self._outputs = circuit.outputs
         self._steps: list[tuple[tuple[int, bytes], ...]] = []
-        place = 0
+        offset = 0
         for step in circuit.steps:
-            table = tables[place : place + step.table_bytes]
+            table = tables[offset : offset + step.table_bytes]
             self._steps.append(((step.source, table),) if isinstance(step, Box) else _expanded(step, table))
-            place += step.table_bytes
+            offset += step.table_bytes
 
     def apply(self, blocks: bytes) -> bytes:
         """Return whole blocks of 16 bytes, each enciphered or deciphered by itself."""
-        lanes = [blocks[place::BLOCK_BYTES] for place in range(BLOCK_BYTES)]
+        lanes = [blocks[index::BLOCK_BYTES] for index in range(BLOCK_BYTES)]
         size = len(lanes[0])
         for (source, table), *others in self._steps:
             lane = lanes[source].translate(table)
@@ -43,8 +43,8 @@ class Network:
                 lane = total.to_bytes(size)
             lanes.append(lane)
         result = bytearray(len(blocks))
-        for place, wire in enumerate(self._outputs):
-            result[place::BLOCK_BYTES] = lanes[wire]
+        for index, wire in enumerate(self._outputs):
+            result[index::BLOCK_BYTES] = lanes[wire]
         return bytes(result)
 
     def decrypt_cbc(self, iv: bytes, ciphertext: bytes) -> bytes:
@@ -60,7 +60,7 @@ class Network:
                 f"the ciphertext has {len(ciphertext):,} bytes, which are not whole blocks of {BLOCK_BYTES}"
             )
         chunks = range(0, len(ciphertext), _CHUNK_BYTES)
-        deciphered = b"".join(self.apply(ciphertext[place : place + _CHUNK_BYTES]) for place in chunks)
+        deciphered = b"".join(self.apply(ciphertext[start : start + _CHUNK_BYTES]) for start in chunks)
         before = iv + ciphertext[:-BLOCK_BYTES]
         padded = (int.from_bytes(deciphered) ^ int.from_bytes(before)).to_bytes(len(ciphertext))
         return _without_padding(padded)
@@ -68,7 +68,7 @@ class Network:
 
 def _expanded(step: Sum, table: bytes) -> tuple[tuple[int, bytes], ...]:
     """Return the wires of a sum and for each a table of 256 bytes; the first one adds the constant too."""
-    columns = [table[place : place + 8] for place in range(1, len(table), 8)]
+    columns = [table[start : start + 8] for start in range(1, len(table), 8)]
     constants = [table[0]] + [0] * (len(columns) - 1)
     return tuple(
         (wire, expand(column, constant))

@@ -33,7 +33,7 @@ _CK = tuple(int.from_bytes(bytes((4 * i + j) * 7 % 256 for j in range(4))) for i
 def circuit() -> Circuit:
     """Return the circuit of both directions: 41,216 bytes of tables."""
     steps: list[Box | Sum] = []
-    words = [tuple(range(place, place + 4)) for place in range(0, BLOCK_BYTES, 4)]
+    words = [tuple(range(start, start + 4)) for start in range(0, BLOCK_BYTES, 4)]
     # Byte `row` of L(B) takes from byte j of B what depends on the distance of the two only: L consists of rotations.
     maps = [expand(bytes(_linear(unit << 24) >> 8 * (3 - row) & 0xFF for unit in UNITS)) for row in range(4)]
     for _ in range(ROUNDS):

@@ -126,7 +126,7 @@ def _places(entries: Iterable[Entry], everywhere: Iterable[Switch]) -> Iterator[
         for position, value in enumerate(entry.arguments):
             places.append((f"{entry.path} #{'*' if entry.variadic and position == last else position}", value))
     places += [(f"* {name}", value) for name, value in _switch_values(everywhere)]
-    return (place for place in places if place[1].words or place[1].source)
+    return (candidate for candidate in places if candidate[1].words or candidate[1].source)
 
 
 def _switch_values(switches: Iterable[Switch]) -> Iterator[tuple[str, Value]]:

@@ -45,8 +45,8 @@ _SPECIAL = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "
 
 def render(root: click.Command = main.root) -> dict[str, str]:
     """Return the text of every completion file and man page by its path below the project."""
-    found = list(_walk("kmstool", root, None))
-    return {**completion.files(found), **{f"man/{_page(ctx)}.1": _man(ctx) for ctx in found}}
+    commands = list(_walk("kmstool", root, None))
+    return {**completion.files(commands), **{f"man/{_page(ctx)}.1": _man(ctx) for ctx in commands}}
 
 
 def write(folder: Path) -> None:

@@ -74,28 +74,28 @@ def read(name: str | None, limit: int, too_long: str, hint: str, *, secret: bool
     if not wait:
         _refuse_special(name)
     with opened(name) as descriptor, _readable(name):
-        found = os.fstat(descriptor)
+        status = os.fstat(descriptor)
         if secret:
-            _check_secret(name, found)
+            _check_secret(name, status)
         data = descriptors.read_up_to(descriptor, limit + 1)
     if len(data) > limit:
-        size = f"{found.st_size:,}" if found.st_size > limit else f"over {limit:,}"
+        size = f"{status.st_size:,}" if status.st_size > limit else f"over {limit:,}"
         raise InputError(too_long.format(size=size), hint=hint)
-    return Input(data, name in (None, STDIN), (found.st_dev, found.st_ino))
+    return Input(data, name in (None, STDIN), (status.st_dev, status.st_ino))
 
 
-def _check_secret(name: str | None, found: os.stat_result) -> None:
+def _check_secret(name: str | None, status: os.stat_result) -> None:
     """Raise `AccessError` for a file that others may use, see `ownership.check`; a descriptor is taken as it was given.
 
     Of a pipe under a name it is asked whose it is, not who may read it.
     """
-    if name in (None, STDIN) or str(name).startswith(_DESCRIPTORS) or stat.S_ISCHR(found.st_mode):
+    if name in (None, STDIN) or str(name).startswith(_DESCRIPTORS) or stat.S_ISCHR(status.st_mode):
         return
     from kmstool.system import ownership
 
     path = Path(str(name))
     ownership.way(path)
-    ownership.check(found, path, secret=stat.S_ISREG(found.st_mode))
+    ownership.check(status, path, secret=stat.S_ISREG(status.st_mode))
 
 
 def _refuse_special(name: str | None) -> None:
@@ -112,8 +112,8 @@ def _refuse_special(name: str | None) -> None:
 def stream(name: str | None) -> Iterator[Stream]:
     """Open FILE, or stdin for None and `-`, as `opened` does; raise `InputError` too for faults of reading in the block."""
     with opened(name) as descriptor, _readable(name):
-        found = os.fstat(descriptor)
-        yield Stream(descriptor, (found.st_dev, found.st_ino))
+        status = os.fstat(descriptor)
+        yield Stream(descriptor, (status.st_dev, status.st_ino))
 
 
 def shown(name: str | None) -> str:
@@ -139,10 +139,10 @@ def refuse_same(out: str, inode: tuple[int, int] | None) -> None:
     if out == "":
         raise UsageError("an empty name is no file", hint="is a variable not set? - means stdout")
     try:
-        found = os.stat(out)
+        status = os.stat(out)
     except OSError:
         return
-    if inode == (found.st_dev, found.st_ino):
+    if inode == (status.st_dev, status.st_ino):
         raise UsageError(f"{out} is input and output", hint="write to another file and rename it afterwards")
 
 
@@ -155,8 +155,8 @@ def spare(out: str | None, *names: str) -> None:
         return
     for name in names:
         with suppress(OSError):
-            found = os.stat(0 if name == STDIN else name)
-            refuse_same(out, (found.st_dev, found.st_ino))
+            status = os.stat(0 if name == STDIN else name)
+            refuse_same(out, (status.st_dev, status.st_ino))
 
 
 def not_for_terminals(ways: str = "a pipe") -> OutputError:
@@ -177,8 +177,8 @@ def secret(name: str) -> bytes:
 
     `AccessError` for one that others may read or write.
     """
-    found = read(name, 1024, "a passphrase of {size} bytes is too long", "use at most 1,024 bytes", secret=True).data
-    found = found.removesuffix(b"\n").removesuffix(b"\r")
-    if not found:
+    text = read(name, 1024, "a passphrase of {size} bytes is too long", "use at most 1,024 bytes", secret=True).data
+    text = text.removesuffix(b"\n").removesuffix(b"\r")
+    if not text:
         raise InputError(f"{name} holds no passphrase")
-    return found
+    return text

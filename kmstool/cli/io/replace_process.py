@@ -97,7 +97,7 @@ def _handed_on(environ: Mapping[str, str], keep: Collection[str]) -> dict[str, s
     withheld = {name: value for name, value in environ.items() if is_withheld(name) and name not in keep}
     for value in withheld.values():
         # The descriptor of a passphrase would be as good as the name of its file.
-        if (found := _DESCRIPTOR.fullmatch(value)) and int(found[1]) > _LAST_STANDARD:
+        if (match := _DESCRIPTOR.fullmatch(value)) and int(match[1]) > _LAST_STANDARD:
             with suppress(OSError, OverflowError):
-                os.set_inheritable(int(found[1]), False)
+                os.set_inheritable(int(match[1]), False)
     return {name: value for name, value in environ.items() if name not in withheld}

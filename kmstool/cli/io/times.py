@@ -23,10 +23,10 @@ def shown(unix: int) -> str:
 
 def duration(text: str) -> int:
     """Return the seconds of `90s`, `30m`, `12h`, `8d` or `2w`; raise `UsageError`."""
-    found = _DURATION.fullmatch(text)
-    if not found:
+    match = _DURATION.fullmatch(text)
+    if not match:
         raise UsageError(f"{text!r} is no duration", hint="a number and a unit: 90s, 30m, 12h, 8d, 2w")
-    return int(found[1]) * _UNITS[found[2]]
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def moment(text: str) -> int:

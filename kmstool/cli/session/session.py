@@ -187,8 +187,8 @@ class Session(Prompts):
         return transport
 
 
-def _pair(place: KeyPlace) -> tuple[KmsClient, str]:
-    return place.client, place.key_id
+def _pair(resolved: KeyPlace) -> tuple[KmsClient, str]:
+    return resolved.client, resolved.key_id
 
 
 def pass_session(function: Callable[..., None]) -> Callable[..., None]:

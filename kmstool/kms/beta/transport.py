@@ -53,13 +53,13 @@ class BetaTransport:
         deadline: Deadline | None = None,
     ) -> None:
         usual = host_of(region)
-        place = Endpoint.parse(endpoint or usual)
+        server = Endpoint.parse(endpoint or usual)
         self._provider = provider
         # Its hosts say for which region they are; any other one has to be told.
-        self._region = "" if beta.region_of_host(place.host) else region
-        self._authority = place.authority
+        self._region = "" if beta.region_of_host(server.host) else region
+        self._authority = server.authority
         self._signer = ""
-        self._connection = Connection(place, timeout, ca_bundle, deadline)
+        self._connection = Connection(server, timeout, ca_bundle, deadline)
         # The connection is kept for the next request, and closed with this object.
         weakref.finalize(self, self._connection.close)
 

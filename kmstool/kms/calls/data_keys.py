@@ -103,8 +103,8 @@ class DataKeyActions(Caller):
 
     def list_data_keys(self, **filters: Any) -> Iterator[HostedDataKey]:
         """Yield all data keys of the region, oldest first; `filters` are parameters of ListDataKeyDetail."""
-        found = self._pages("ListDataKeyDetail", {"OrderType": 1, **filters}, "DataKeyMetadatas", item_id="DataKeyId")
-        return (_data_key(item) for item in found)
+        items = self._pages("ListDataKeyDetail", {"OrderType": 1, **filters}, "DataKeyMetadatas", item_id="DataKeyId")
+        return (_data_key(item) for item in items)
 
     def data_key_plaintext(self, data_key_id: str) -> Decrypted:
         """Return a data key in clear."""

@@ -42,17 +42,17 @@ class KeyActions(Caller):
 
     def describe_key(self, key_id: str) -> Key:
         """Return one CMK."""
-        found = answers.key(self._call("DescribeKey", {"KeyId": key_id}).get("KeyMetadata"))
-        answers.same_key(found.answer, key_id)
-        return found
+        key = answers.key(self._call("DescribeKey", {"KeyId": key_id}).get("KeyMetadata"))
+        answers.same_key(key.answer, key_id)
+        return key
 
     def list_keys(self, **filters: Any) -> Iterator[Key]:
         """Yield all CMKs of the region, oldest first; all states, usages and origins.
 
         `filters` are parameters of ListKeyDetail that narrow this.
         """
-        found = self._pages("ListKeyDetail", {"OrderType": 1, "KeyUsage": words.ANY, **filters}, "KeyMetadatas")
-        return (answers.key(item) for item in found)
+        items = self._pages("ListKeyDetail", {"OrderType": 1, "KeyUsage": words.ANY, **filters}, "KeyMetadatas")
+        return (answers.key(item) for item in items)
 
     def update_alias(self, key_id: str, alias: str) -> None:
         """Give a CMK another alias."""

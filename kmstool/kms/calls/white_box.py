@@ -96,15 +96,15 @@ class WhiteBoxActions(Caller):
 
     def describe_white_box_key(self, key_id: str) -> WhiteBoxKey:
         """Return one white-box key."""
-        found = _key(self._call("DescribeWhiteBoxKey", {"KeyId": key_id}).get("KeyInfo"))
-        answers.same_key(found.answer, key_id)
-        return found
+        key = _key(self._call("DescribeWhiteBoxKey", {"KeyId": key_id}).get("KeyInfo"))
+        answers.same_key(key.answer, key_id)
+        return key
 
     def list_white_box_keys(self) -> Iterator[WhiteBoxKey]:
         """Yield all white-box keys of the region in KMS's order."""
         # Without a Limit the answer is not cut, and may be longer than what is on the way lets through.
-        found = self._pages("DescribeWhiteBoxKeyDetails", {}, "KeyInfos", limit=PAGE)
-        return (_key(item) for item in found)
+        items = self._pages("DescribeWhiteBoxKeyDetails", {}, "KeyInfos", limit=PAGE)
+        return (_key(item) for item in items)
 
     def white_box_decrypt_key(self, key_id: str) -> DecryptKey:
         """Return the decrypt key, sealed now for the devices that are set now."""

@@ -95,8 +95,8 @@ def _get(metadata: str, path: str, deadline: Deadline | None) -> bytes:
     try:
         parts = urlsplit(metadata)
         # Link-local by nature, which like loopback no proxy is the way to.
-        place = Endpoint("http", parts.netloc, parts.hostname or "", parts.port or 80, is_loopback=True)
-        with contextlib.closing(Connection(place, METADATA_TIMEOUT_SECONDS, deadline=deadline)) as connection:
+        server = Endpoint("http", parts.netloc, parts.hostname or "", parts.port or 80, is_loopback=True)
+        with contextlib.closing(Connection(server, METADATA_TIMEOUT_SECONDS, deadline=deadline)) as connection:
             answer = connection.exchange("GET", {}, target=parts.path.rstrip("/") + path)
     except (ValueError, NetworkError) as error:
         raise NetworkError(

@@ -48,13 +48,13 @@ def _profile_of_tool(environment: Environment, home: Path) -> Profile | None:
     if os.path.isdir(home / ".tccli"):
         from kmstool.kms.credentials import tccli
 
-        if found := tccli.read(home, environment.tccli_profile, environment.environ):
+        if settings := tccli.read(home, environment.tccli_profile, environment.environ):
             return Profile(
                 TCCLI,
-                found.region or environment.region,
-                endpoint=found.endpoint,
+                settings.region or environment.region,
+                endpoint=settings.endpoint,
                 credentials="tccli",
-                sts_endpoint=found.sts_endpoint,
+                sts_endpoint=settings.sts_endpoint,
             )
     from kmstool.kms.credentials.tool_files import INI_FILES
 
@@ -69,8 +69,8 @@ def _completed(environment: Environment, profile: Profile) -> Profile:
         return profile
     from kmstool.kms.credentials import tccli
 
-    found = tccli.read(environment.needed_home, environment.tccli_profile)
-    return replace(profile, sts_endpoint=found.sts_endpoint) if found else profile
+    settings = tccli.read(environment.needed_home, environment.tccli_profile)
+    return replace(profile, sts_endpoint=settings.sts_endpoint) if settings else profile
 
 
 def provider_of(
@@ -119,10 +119,10 @@ def _base(
 def _of_tccli(environment: Environment, profile: Profile, sts: Sts, deadline: Deadline) -> Provider | None:
     from kmstool.kms.credentials import tccli
 
-    found = tccli.read(environment.needed_home, environment.tccli_profile, _unnamed(environment, profile))
-    if found is None:
+    settings = tccli.read(environment.needed_home, environment.tccli_profile, _unnamed(environment, profile))
+    if settings is None:
         return None
-    return found.provider(environment.environ, sts, lambda: _of_cvm(environment, deadline))
+    return settings.provider(environment.environ, sts, lambda: _of_cvm(environment, deadline))
 
 
 def _unnamed(environment: Environment, profile: Profile) -> Mapping[str, str]:

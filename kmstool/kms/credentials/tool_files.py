@@ -18,8 +18,8 @@ INI_FILES = (Path(".tencentcloud/credentials"), Path("/etc/tencentcloud/credenti
 
 def from_ini(home: Path) -> Provider | None:
     """Return the credential of the section `default` of the SDKs' INI file, None if there is no such file."""
-    for place in INI_FILES:
-        path = home / place
+    for file in INI_FILES:
+        path = home / file
         text = read_text(path)
         if text is None:
             continue

@@ -44,14 +44,14 @@ class CloudTransport:
         ca_bundle: str | None = None,
         deadline: Deadline | None = None,
     ) -> None:
-        place = Endpoint.parse(endpoint or f"{service}.tencentcloudapi.com")
+        server = Endpoint.parse(endpoint or f"{service}.tencentcloudapi.com")
         self._provider = provider
         self._region = region
-        self._authority = place.authority
+        self._authority = server.authority
         self._signer = ""
         self._service = service
         self._version = version
-        self._connection = Connection(place, timeout, ca_bundle, deadline)
+        self._connection = Connection(server, timeout, ca_bundle, deadline)
         # The connection is kept for the next request, and closed with this object.
         weakref.finalize(self, self._connection.close)
 

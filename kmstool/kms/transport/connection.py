@@ -51,20 +51,20 @@ class Connection:
 
     def __init__(
         self,
-        place: Endpoint,
+        server: Endpoint,
         timeout: float,
         ca_bundle: str | None = None,
         deadline: Deadline | None = None,
         *,
         strict: bool = False,
     ) -> None:
-        self._place = place
+        self._server = server
         self._timeout = timeout
         self._deadline = deadline
         self._ca_bundle = ca_bundle
         self._strict = strict
-        self._proxy = place.proxy
-        self._http = http.client.HTTPConnection(place.host, place.port)
+        self._proxy = server.proxy
+        self._http = http.client.HTTPConnection(server.host, server.port)
 
     def exchange(self, method: str, headers: Mapping[str, str], body: bytes = b"", target: str = "/") -> Answer:
         """Send one request for a target and return its answer, whatever the status.
@@ -72,7 +72,7 @@ class Connection:
         Raises `InputError` for a value that no header can hold, `UnreachableError` if nothing
         was sent, and `NetworkError` if no whole answer of at most 16 MiB came in time.
         """
-        headers = {"Host": self._place.authority, "User-Agent": _USER_AGENT, **headers}
+        headers = {"Host": self._server.authority, "User-Agent": _USER_AGENT, **headers}
         for name, value in headers.items():
             if not value.isascii() or not value.isprintable():
                 raise InputError(f"the value of the header {name} has characters that none can have")
@@ -96,7 +96,7 @@ class Connection:
         end = self._deadline.end(self._timeout) if self._deadline else time.monotonic() + self._timeout
         if end <= time.monotonic():
             raise UnreachableError(
-                f"cannot reach {self._place.shown}: the time for this command is used up",
+                f"cannot reach {self._server.shown}: the time for this command is used up",
                 reason=Reason.DEADLINE_PASSED,
             )
         return end
@@ -112,19 +112,21 @@ class Connection:
     def _opened(self, end: float) -> TimedSocket:
         self.close()
         sock = self._through(self._proxy, end) if self._proxy else self._direct(end)
-        if self._place.scheme == "https":
+        if self._server.scheme == "https":
             try:
-                sock = self._http.sock = tls.secured(sock, self._context, self._place.host)
+                sock = self._http.sock = tls.secured(sock, self._context, self._server.host)
             except (OSError, ValueError) as error:
-                raise failures.of_service(self._place.shown, error, self._trusted) from error
+                raise failures.of_service(self._server.shown, error, self._trusted) from error
         return sock
 
     def _direct(self, end: float) -> TimedSocket:
-        path = self._place.socket_path
+        path = self._server.socket_path
         try:
-            sock = sockets.connect_unix(path, end) if path else sockets.connect(self._place.host, self._place.port, end)
+            sock = (
+                sockets.connect_unix(path, end) if path else sockets.connect(self._server.host, self._server.port, end)
+            )
         except (OSError, UnicodeError) as error:
-            raise failures.of_service(self._place.shown, error, None) from error
+            raise failures.of_service(self._server.shown, error, None) from error
         self._http.sock = sock
         return sock
 
@@ -133,9 +135,9 @@ class Connection:
             sock = self._http.sock = sockets.connect(proxy.host, proxy.port, end)
             if proxy.scheme == "https":
                 sock = self._http.sock = tls.secured(sock, self._context, proxy.host)
-            sockets.tunnel(sock, self._place.host_and_port, proxy.authorization)
+            sockets.tunnel(sock, self._server.host_and_port, proxy.authorization)
         except (OSError, ValueError, sockets.Refused, sockets.TooLong) as error:
-            raise failures.of_proxy(self._place.shown, proxy, error) from error
+            raise failures.of_proxy(self._server.shown, proxy, error) from error
         return sock
 
     @cached_property
@@ -157,11 +159,11 @@ class Connection:
                 return Answer(response.status, response.getheader("Date"), _body(response), origin)
         except (http.client.IncompleteRead, sockets.TooLong) as error:
             raise NetworkError(
-                f"the answer of {self._place.shown} was cut short or is too long", hint=GATEWAY
+                f"the answer of {self._server.shown} was cut short or is too long", hint=GATEWAY
             ) from error
         except (OSError, http.client.HTTPException) as error:
             raise NetworkError(
-                f"cannot reach {self._place.shown}: {failures.reason(error)}", reason=Reason.UNREACHABLE
+                f"cannot reach {self._server.shown}: {failures.reason(error)}", reason=Reason.UNREACHABLE
             ) from error
 
 

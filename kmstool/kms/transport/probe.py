@@ -26,11 +26,11 @@ class Reached:
 
 def probe(endpoint: str | None, timeout: float) -> Reached:
     """Ask the endpoint for anything; raise `NetworkError` if it does not answer."""
-    place = Endpoint.parse(endpoint or DEFAULT_HOST)
+    server = Endpoint.parse(endpoint or DEFAULT_HOST)
     start = time.monotonic()
-    with contextlib.closing(Connection(place, timeout)) as connection:
+    with contextlib.closing(Connection(server, timeout)) as connection:
         answer = connection.exchange("GET", {})
-    return Reached(place.shown, (time.monotonic() - start) * 1000, _skew(answer.date))
+    return Reached(server.shown, (time.monotonic() - start) * 1000, _skew(answer.date))
 
 
 def strict_fault(endpoint: str | None, timeout: float) -> str | None:
@@ -38,9 +38,9 @@ def strict_fault(endpoint: str | None, timeout: float) -> str | None:
 
     None if nothing is, or if it is reached without TLS. Raises `NetworkError` if it cannot be reached so or otherwise.
     """
-    place = Endpoint.parse(endpoint or DEFAULT_HOST)
+    server = Endpoint.parse(endpoint or DEFAULT_HOST)
     try:
-        with contextlib.closing(Connection(place, timeout, strict=True)) as connection:
+        with contextlib.closing(Connection(server, timeout, strict=True)) as connection:
             connection.exchange("GET", {})
     except NetworkError as error:
         if isinstance(error.__cause__, ssl.SSLCertVerificationError):

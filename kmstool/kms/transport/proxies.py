@@ -46,13 +46,13 @@ class Proxy:
             parts = urlsplit(text if "://" in text else f"http://{text}")
         except ValueError:
             parts = urlsplit("")
-        place = hosts.parts(parts.netloc.rpartition("@")[2])
-        if parts.scheme not in _PORTS or not place or (place[1] or 0) > _MAX_PORT:
+        address = hosts.parts(parts.netloc.rpartition("@")[2])
+        if parts.scheme not in _PORTS or not address or (address[1] or 0) > _MAX_PORT:
             raise InputError(
                 f"the environment ({variable}) names no proxy that can be used",
                 hint="it has the form http://HOST:PORT, or https:// for one that speaks TLS itself; SOCKS is not spoken",
             )
-        host, port = place
+        host, port = address
         authorization = None
         if parts.username is not None:
             user = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode("utf-8", "surrogateescape")
@@ -110,9 +110,9 @@ def _matches(entry: str, host: str, port: int) -> bool:
 
 def _without_port(entry: str) -> tuple[str, list[int]]:
     """Return an entry without brackets and its port, and that as a list; an IPv6 address need not have brackets."""
-    found = None if hosts.packed(entry.partition("/")[0]) else _WITH_PORT.fullmatch(entry)
-    host = found[1] if found else entry
-    return host.replace("[", "").replace("]", ""), [int(found[2])] if found else []
+    match = None if hosts.packed(entry.partition("/")[0]) else _WITH_PORT.fullmatch(entry)
+    host = match[1] if match else entry
+    return host.replace("[", "").replace("]", ""), [int(match[2])] if match else []
 
 
 def _is_within(address: bytes, entry: str) -> bool:

@@ -54,14 +54,14 @@ class SdkTransport:
         ca_bundle: str | None = None,
         deadline: Deadline | None = None,
     ) -> None:
-        place = Endpoint.parse(endpoint or _HOST)
-        if place.socket_path:
+        server = Endpoint.parse(endpoint or _HOST)
+        if server.socket_path:
             raise InputError("Tencent's SDK knows no Unix sockets", hint="name the endpoint by its host and port")
-        self._place, self._shown, self._origin = place, place.shown, ""
+        self._server, self._shown, self._origin = server, server.shown, ""
         self._provider = provider
         self._timeout, self._deadline = timeout, deadline
         self._signer = _Signer(provider)
-        self._client, self._fault = _client(self._signer, region, place, ca_bundle)
+        self._client, self._fault = _client(self._signer, region, server, ca_bundle)
         self._client.request.conn._session.hooks["response"].append(self._note)  # noqa: SLF001 - it has no other name
         weakref.finalize(self, self._client.request.conn._session.close)  # noqa: SLF001 - it has no other name
 
@@ -110,7 +110,7 @@ class SdkTransport:
         if code == "ServerNetworkError":
             return NetworkError(f"{self._shown} answered with {self._origin}", hint=GATEWAY)
         if code == "ClientNetworkError":
-            return _unreached(self._place, error)
+            return _unreached(self._server, error)
         if code.startswith("Client"):
             return KmsToolError(f"Tencent's SDK failed: {code}")
         refusal = protocol.error(code, message, error.get_request_id())
@@ -133,7 +133,7 @@ class _Signer:
         return credential.secret_id, credential.secret_key, credential.token or None
 
 
-def _client(signer: _Signer, region: str, place: Endpoint, ca_bundle: str | None) -> tuple[Any, type[Exception]]:
+def _client(signer: _Signer, region: str, server: Endpoint, ca_bundle: str | None) -> tuple[Any, type[Exception]]:
     """Return a `CommonClient` that does nothing but to sign and send, once and to one place; and what it raises."""
     try:
         # It takes longer to import than most commands to run.
@@ -145,22 +145,22 @@ def _client(signer: _Signer, region: str, place: Endpoint, ca_bundle: str | None
         raise InputError("Tencent's SDK is not installed", hint="pip install 'kmstool[sdk]'") from error
     trusted = trust.certificates(ca_bundle)
     http = HttpProfile(
-        protocol=place.scheme,
-        endpoint=place.authority,
+        protocol=server.scheme,
+        endpoint=server.authority,
         keepAlive=True,
         # One place, of those that a variable may name; the context below has them all.
-        certification=trusted.paths[0] if place.scheme == "https" else None,
+        certification=trusted.paths[0] if server.scheme == "https" else None,
     )
     client = CommonClient("kms", protocol.VERSION, signer, region, ClientProfile(httpProfile=http, language="en-US"))
     # It writes whole requests, with plaintexts, to whoever listens.
     logging.getLogger(_LOGGER).disabled = True
     way, session = client.request.conn, client.request.conn._session  # noqa: SLF001 - as above
-    proxy = place.proxy
+    proxy = server.proxy
     way.proxy = dict.fromkeys(("http", "https"), _url(proxy)) if proxy else None
     # No proxies of variables, which are read by other rules, and no Authorization of netrc in place of the signature.
     session.trust_env = False
     session.max_redirects = 0
-    if place.scheme == "https":
+    if server.scheme == "https":
         session.mount("https://", _adapter(trust.context(trusted)))
     return client, TencentCloudSDKException
 
@@ -187,9 +187,9 @@ def _adapter(context: ssl.SSLContext) -> Any:
     return Adapter()
 
 
-def _unreached(place: Endpoint, error: BaseException) -> KmsToolError:
-    causes, shown, proxy = list(_causes(error)), place.shown, place.proxy
-    refused = next((found for cause in causes if (found := _REFUSED.match(str(cause)))), None)
+def _unreached(server: Endpoint, error: BaseException) -> KmsToolError:
+    causes, shown, proxy = list(_causes(error)), server.shown, server.proxy
+    refused = next((match for cause in causes if (match := _REFUSED.match(str(cause)))), None)
     if proxy and refused:
         return failures.of_proxy(shown, proxy, sockets.Refused(int(refused[1]), None))
     untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes)

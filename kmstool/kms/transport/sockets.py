@@ -142,7 +142,7 @@ def tunnel(sock: TimedSocket, authority: str, authorization: str | None) -> None
         lines.append(f"Proxy-Authorization: {authorization}")
     sock.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
     head = b""
-    while not (found := _HEAD_END.search(head)):
+    while not (end := _HEAD_END.search(head)):
         sock.arm()
         part = sock.inner.recv(_PART_BYTES)
         if not part:
@@ -153,9 +153,9 @@ def tunnel(sock: TimedSocket, authority: str, authorization: str | None) -> None
     if not status:
         raise ConnectionError
     if not _GRANTED <= int(status[1]) < _GRANTED_END:
-        server = _SERVER.search(head[: found.start()])
+        server = _SERVER.search(head[: end.start()])
         raise Refused(int(status[1]), server[1].decode("latin-1") if server else None)
-    if found.end() != len(head):
+    if end.end() != len(head):
         raise ConnectionError
 
 
@@ -167,21 +167,21 @@ def _resolved(host: str, port: int, end: float) -> list[Any]:
         pass
     from threading import Thread  # noqa: PLC0415 - an address that is none needs no thread
 
-    found: list[Any] = []
+    results: list[Any] = []
 
     def ask() -> None:
         try:
-            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            results.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
-            found.append(error)
+            results.append(error)
 
     # A daemon, so that one that never ends does not keep the program from its end.
     thread = Thread(target=ask, daemon=True)
     thread.start()
     thread.join(left(end))
-    if not found:
+    if not results:
         raise TimeoutError
-    if isinstance(found[0], Exception):
-        raise found[0]
-    addresses: list[Any] = found[0]
+    if isinstance(results[0], Exception):
+        raise results[0]
+    addresses: list[Any] = results[0]
     return addresses

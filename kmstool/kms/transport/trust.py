@@ -65,44 +65,44 @@ def context(trusted: Trusted, *, strict: bool = False) -> ssl.SSLContext:
     Raises `InputError` for certificates that cannot be loaded.
     """
     # Not create_default_context, which also writes the session keys to SSLKEYLOGFILE.
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
     # A certificate that is trusted ends the chain, whoever signed it.
-    made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    tls.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if strict:
-        made.verify_flags |= ssl.VERIFY_X509_STRICT
+        tls.verify_flags |= ssl.VERIFY_X509_STRICT
     for path in trusted.paths:
         try:
-            _load(made, path)
+            _load(tls, path)
         except (OSError, ValueError) as error:
             named = f", which {trusted.variable} names," if trusted.variable else ""
             raise InputError(
                 f"the trusted certificates {path}{named} cannot be loaded",
                 hint="it is to be a file of them in PEM, or a folder; SSL_CERT_FILE names another one",
             ) from error
-    return made
+    return tls
 
 
-def _load(made: ssl.SSLContext, path: str) -> None:
+def _load(tls: ssl.SSLContext, path: str) -> None:
     if not os.path.isdir(path):
-        _load_file(made, path)
+        _load_file(tls, path)
     elif _is_hashed(path):
-        made.load_verify_locations(capath=path)
+        tls.load_verify_locations(capath=path)
     else:
         # OpenSSL finds nothing in such a folder.
         for name in sorted(os.listdir(path)):
             if name.endswith(_NAMES):
-                _load_file(made, os.path.join(path, name))
+                _load_file(tls, os.path.join(path, name))
 
 
-def _load_file(made: ssl.SSLContext, path: str) -> None:
+def _load_file(tls: ssl.SSLContext, path: str) -> None:
     try:
-        made.load_verify_locations(cafile=path)
+        tls.load_verify_locations(cafile=path)
     except ssl.SSLError:
         data = descriptors.read_file(Path(path), _MAX_BYTES)
         if not data.startswith(_DER):
             raise
-        made.load_verify_locations(cadata=data)
+        tls.load_verify_locations(cadata=data)
 
 
 def _is_hashed(folder: str) -> bool:
