@@ -545,7 +545,7 @@ READS = {"read", "read1", "readall", "readinto", "readinto1", "readline", "readl
 OF_OS = {"read", "readv", "pread", "preadv", "write", "writev", "pwrite", "pwritev", "fdopen"}
 
 # The field of `sealing.Source`, which is `descriptors.fill` or reads memory.
-SOURCE_READERS = re.compile(r"(.*\.)?(source|payload|place)\.read|ArmorReader\(.*\)\.read|io\.BytesIO\(.*\)\.readinto")
+SOURCE_READERS = re.compile(r"(.*\.)?(source|payload|sealed)\.read|ArmorReader\(.*\)\.read|io\.BytesIO\(.*\)\.readinto")
 
 READERS_ALLOWED: dict[str, set[str]] = {
     # The one place.
