@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -9,6 +10,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from kmstool import words
 from kmstool.whitebox import authentication, binding, bundle, generator, key_file
 from kmstool.whitebox.bundle import Bundle
+from tests.program import Ran, kmstool
 
 KEY_ID = "6a2b1c9e-1e38-11e9-b129-5cb9019b4b01"
 IV = bytes(range(16))
@@ -40,3 +42,8 @@ def authenticated(found: Bundle) -> Bundle:
     """Return a bundle with its MAC, of an algorithm that its key file names."""
     algorithm = next(algorithm for algorithm, name in bundle.KEY_FILES.items() if name == found.key_file.name)
     return replace(found, mac=authentication.make(found.data, found.iv, found.ciphertext, algorithm, ""))
+
+
+def on_device(*arguments: str | Path, **settings: Any) -> Ran:
+    """Run a command on the device HERE, with what `kmstool` may be told."""
+    return kmstool(*arguments, **{**HERE, **settings})

@@ -3,13 +3,16 @@
 In this process unless a test asks for one of its own, which costs forty times as much and is
 for signals, terminals, pipes, descriptors, start-up and several programs at once. What runs
 here is the same boundary, `kmstool.cli.main.command_line`, on real descriptors 0, 1 and 2, so
-that its children and `os.write` find what they would find in a process.
+that its children and `os.write` find what they would find in a process. A fork of this process
+is between the two: it can become another program, and has no start of Python.
 """
 
 import gc
 import json
 import os
+import posix
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -24,12 +27,17 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any, NoReturn
 
+import coverage
+
+from kmstool import __main__ as start
 from kmstool.cli.main import command_line
 from kmstool.system import leftovers, mounts
 from tests.conftest import PROGRAM
 
 TIMEOUT_SECONDS = 60
 _PIPE_BYTES = 65536
+_FAILED = 70
+_STREAMS = ("stdin", "stdout", "stderr")
 # What a process remembers of what it has seen and said; a new one does not.
 REMEMBERED: tuple[set[Any], ...] = (leftovers._swept, mounts._told)
 _HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -78,6 +86,7 @@ def kmstool(
     cwd: str | Path | None = None,
     umask: int | None = None,
     process: bool = False,
+    fork: bool = False,
     before: Sequence[str] = (),
     timeout: float = TIMEOUT_SECONDS,
     **variables: str,
@@ -86,7 +95,7 @@ def kmstool(
 
     `stdin` is what is piped in, or an open file; `stdout` one that is written to. `env` takes the place of the
     environment, `variables` are added to it. With `process`, or with words that come `before` the program
-    (such as strace), it is a process.
+    (such as strace), it is a process; with `fork`, a fork of this one.
     """
     words = [str(argument) for argument in arguments]
     run = _Run(
@@ -97,7 +106,10 @@ def kmstool(
         umask,
         timeout,
     )
-    ran = run.in_a_process([*before, *PROGRAM, *words]) if process or before else run.here(words)
+    if process or before:
+        ran = run.in_a_process([*before, *PROGRAM, *words])
+    else:
+        ran = run.in_a_fork(words) if fork else run.here(words)
     assert exit_code in (None, ran.exit_code), f"exit code {ran.exit_code}: {ran.stderr.decode('utf-8', 'replace')}"
     assert "--debug" in words or b"Traceback" not in ran.stderr, ran.stderr.decode("utf-8", "replace")
     return ran
@@ -130,6 +142,37 @@ class _Run:
         )
         return Ran(done.returncode, done.stdout or b"", done.stderr)
 
+    def in_a_fork(self, words: list[str]) -> Ran:
+        with (
+            open(os.memfd_create("stdout"), "rb") as out,
+            open(os.memfd_create("stderr"), "rb") as err,
+            _readable(self.stdin) as stdin,
+        ):
+            child = os.fork()
+            if child == 0:
+                self._become(words, stdin, out.fileno() if self.stdout is None else self.stdout, err.fileno())
+            status = _ended(child, self.timeout)
+            return Ran(os.waitstatus_to_exitcode(status), _content(out), _content(err))
+
+    def _become(self, words: list[str], *descriptors: int) -> NoReturn:
+        """Let a fork be the program, from its first instruction to its end."""
+        try:
+            # What this process has measured it writes itself.
+            with suppress(AttributeError):
+                coverage.Coverage.current()._collector.reset()  # type: ignore[union-attr]
+            for number, descriptor in enumerate(descriptors):
+                os.dup2(descriptor, number)
+            os.closerange(len(descriptors), os.sysconf("SC_OPEN_MAX"))
+            _open_streams()
+            _set_environment(self.environ)
+            os.chdir(self.cwd or ".")
+            if self.umask is not None:
+                os.umask(self.umask)
+            _begin(words)
+            start.run()
+        finally:
+            posix._exit(_FAILED)
+
     def here(self, words: list[str]) -> Ran:
         assert threading.current_thread() is threading.main_thread(), "descriptors and signals are those of all threads"
         with ExitStack() as stack:
@@ -139,10 +182,9 @@ class _Run:
             stack.enter_context(_streams(stdin, out.fileno() if self.stdout is None else self.stdout, err.fileno()))
             stack.enter_context(_end_of_all())
             stack.enter_context(_handlers(self.timeout))
+            stack.enter_context(_never_another_program())
             stack.callback(setattr, sys, "argv", sys.argv)
-            sys.argv = ["kmstool", *words]
-            for memory in REMEMBERED:
-                memory.clear()
+            _begin(words)
             exit_code = command_line()
             for stream in (sys.stdout, sys.stderr):
                 # What cannot be written is given up, as at the end of the process.
@@ -202,6 +244,38 @@ def waits(process: "subprocess.Popen[bytes]", where: str) -> bool:
 
 def _number(file: int | IO[bytes]) -> int:
     return file if isinstance(file, int) else file.fileno()
+
+
+def _begin(words: list[str]) -> None:
+    sys.argv = ["kmstool", *words]
+    for memory in REMEMBERED:
+        memory.clear()
+
+
+@contextmanager
+def _never_another_program() -> Iterator[None]:
+    """Keep the tests' process from becoming another program."""
+
+    def refuse(*arguments: object) -> NoReturn:
+        raise HungError("this becomes another program: add fork=True")
+
+    before = os.execve
+    os.execve = refuse
+    try:
+        yield
+    finally:
+        os.execve = before
+
+
+def _ended(child: int, timeout: float) -> int:
+    """Return the status of a child when it has ended, or kill it."""
+    with open(os.pidfd_open(child), "rb", closefd=True) as watched:
+        ready, _, _ = select.select([watched], [], [], timeout)
+    if not ready:
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert ready, "it did not come back"
+    return status
 
 
 def _content(file: IO[bytes]) -> bytes:
@@ -266,25 +340,29 @@ def _feed(pipe: int, data: bytes) -> None:
 @contextmanager
 def _streams(*descriptors: int) -> Iterator[None]:
     """Put other descriptors in the place of 0, 1 and 2, with the streams that a new interpreter would make of them."""
-    names = ("stdin", "stdout", "stderr")
-    before = [getattr(sys, name) for name in names]
+    before = [getattr(sys, name) for name in _STREAMS]
     for stream in before[1:]:
         stream.flush()
     kept = [os.dup(number) for number in range(3)]
     try:
-        for number, (name, descriptor) in enumerate(zip(names, descriptors, strict=True)):
+        for number, descriptor in enumerate(descriptors):
             os.dup2(descriptor, number)
-            file = open(number, "wb" if number else "rb", closefd=False)  # noqa: SIM115 - closed below
-            errors = "backslashreplace" if name == "stderr" else "strict"
-            setattr(sys, name, TextIOWrapper(file, "utf-8", errors, line_buffering=name == "stderr"))
+        _open_streams()
         yield
     finally:
-        for number, (name, stream, descriptor) in enumerate(zip(names, before, kept, strict=True)):
+        for number, (name, stream, descriptor) in enumerate(zip(_STREAMS, before, kept, strict=True)):
             with suppress(OSError):
                 getattr(sys, name).close()
             setattr(sys, name, stream)
             os.dup2(descriptor, number)
             os.close(descriptor)
+
+
+def _open_streams() -> None:
+    for number, name in enumerate(_STREAMS):
+        file = open(number, "wb" if number else "rb", closefd=False)  # noqa: SIM115 - as long as the program runs
+        errors = "backslashreplace" if name == "stderr" else "strict"
+        setattr(sys, name, TextIOWrapper(file, "utf-8", errors, line_buffering=name == "stderr"))
 
 
 @contextmanager

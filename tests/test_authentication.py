@@ -3,11 +3,7 @@
 import base64
 import hashlib
 import hmac
-import json
-import os
 import secrets
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,24 +19,10 @@ from kmstool.errors import IntegrityError, OutputError
 from kmstool.system import device
 from kmstool.whitebox import authentication, bundle, key_file
 from tests import bundles
-from tests.bundles import FINGERPRINT, HERE, IV, KEY_ID, TABLES, encrypt
+from tests.bundles import FINGERPRINT, HERE, IV, KEY_ID, TABLES, encrypt, on_device
 
 FILES = {"AES_256": "decrypt_key_aes256.bin", "SM4": "decrypt_key_sm4.bin"}
 SECRET = b"a secret of 31 bytes that ends."
-
-
-def kmstool(*words: str, exit_code: int = 0) -> tuple[bytes, str]:
-    """Run kmstool on the device HERE; return stdout and stderr."""
-    done = subprocess.run(
-        [sys.executable, "-m", "kmstool", *words],
-        env={**os.environ, **HERE},
-        capture_output=True,
-        timeout=60,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == exit_code, done.stderr
-    return done.stdout, done.stderr.decode()
 
 
 @pytest.fixture(params=list(FILES))
@@ -58,18 +40,18 @@ def test_another_plaintext_of_the_attackers_choice_is_refused(folder: Path) -> N
     turn(folder / "iv.base64", SECRET[:16], b"attacker chose !")
     for arguments in (("decrypt",), ("exec", "--env", "A", "true")):
         command, *others = arguments
-        out, said = kmstool("whitebox", command, "--bundle", str(folder), *others, exit_code=5)
-        assert "the MAC of the bundle is wrong" in said
-        assert out == b""
+        ran = on_device("whitebox", command, "--bundle", str(folder), *others, exit_code=5)
+        assert "the MAC of the bundle is wrong" in ran.err
+        assert ran.stdout == b""
     # The attack works where nothing authenticates, and that is said.
     (folder / "mac.base64").unlink()
-    out, said = kmstool("--quiet", "whitebox", "decrypt", "--bundle", str(folder))
-    assert out == b"attacker chose !" + SECRET[16:]
-    assert said.count("has no mac.base64") == 1
+    ran = on_device("--quiet", "whitebox", "decrypt", "--bundle", str(folder))
+    assert ran.stdout == b"attacker chose !" + SECRET[16:]
+    assert ran.err.count("has no mac.base64") == 1
     for arguments in (("decrypt",), ("exec", "--env", "A", "true")):
         command, *others = arguments
-        _, said = kmstool("whitebox", command, "--bundle", str(folder), "--require-mac", *others, exit_code=5)
-        assert "has no mac.base64" in said
+        ran = on_device("whitebox", command, "--bundle", str(folder), "--require-mac", *others, exit_code=5)
+        assert "has no mac.base64" in ran.err
 
 
 @pytest.mark.parametrize("name", ["iv.base64", "ciphertext.base64", "mac.base64", "key"])
@@ -141,23 +123,23 @@ def test_the_package_checks_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_json_says_whether_it_is_authenticated(folder: Path, tmp_path: Path) -> None:
     words = ("whitebox", "decrypt", "--bundle", str(folder), "--format", "json")
     expected = {"Plaintext": base64.b64encode(SECRET).decode(), "Authenticated": True}
-    assert json.loads(kmstool(*words)[0]) == expected
-    assert json.loads(kmstool(*words, "-o", str(tmp_path / "out"))[0]) == {"Authenticated": True}
+    assert on_device(*words).json == expected
+    assert on_device(*words, "-o", str(tmp_path / "out")).json == {"Authenticated": True}
     assert (tmp_path / "out").read_bytes() == SECRET
-    assert kmstool(*words, "-o", "-")[0] == SECRET
+    assert on_device(*words, "-o", "-").stdout == SECRET
     (folder / "mac.base64").unlink()
-    out, said = kmstool(*words)
-    assert json.loads(out) == {**expected, "Authenticated": False}
-    assert "has no mac.base64" in said
+    ran = on_device(*words)
+    assert ran.json == {**expected, "Authenticated": False}
+    assert "has no mac.base64" in ran.err
 
 
 def test_bare_pieces_are_said_to_be_unauthenticated(folder: Path) -> None:
     key = bundle.read(folder).key_file
     words = ("--key-file", str(key), "--iv", f"@{folder / 'iv.base64'}", str(folder / "ciphertext.base64"))
-    out, said = kmstool("whitebox", "decrypt", *words)
-    assert out == SECRET
-    assert "IV and ciphertext are not authenticated" in said
-    assert "give --bundle DIR alone" in kmstool("whitebox", "decrypt", "--require-mac", *words, exit_code=2)[1]
+    ran = on_device("whitebox", "decrypt", *words)
+    assert ran.stdout == SECRET
+    assert "IV and ciphertext are not authenticated" in ran.err
+    assert "give --bundle DIR alone" in on_device("whitebox", "decrypt", "--require-mac", *words, exit_code=2).err
 
 
 def test_a_mac_goes_with_the_ciphertext_that_it_was_made_for(folder: Path) -> None:

@@ -33,9 +33,9 @@ from kmstool.whitebox import bundle, key_file
 from kmstool.whitebox.bundle import Bundle
 from kmstool.workflows.bundles import download_key
 from tests import bundles, vendor_stub
-from tests.bundles import ELSEWHERE, FINGERPRINT, HERE, IV, TABLES, encrypt
+from tests.bundles import ELSEWHERE, FINGERPRINT, HERE, IV, TABLES, encrypt, on_device
+from tests.conftest import PROGRAM
 
-PROGRAM = (sys.executable, "-m", "kmstool")
 TIMEOUT_SECONDS = 60
 
 Make = Callable[..., Path]
@@ -354,13 +354,19 @@ def test_a_key_file_of_the_cloud_opens_with_its_library(
 def test_the_library_is_named_on_the_command_line(folder: Path, library: Path) -> None:
     bundle.write(folder, IV, vendor_stub.encrypt(ord("k"), b"a secret"), ("SM4", b"SM4k"))
     words, lib = ("--bundle", str(folder)), ("--sdk-lib", str(library))
-    assert run("whitebox", "decrypt", *words, *lib) == b"a secret"
-    assert run("whitebox", "exec", *words, *lib, "--env", "API_KEY", "printenv", "API_KEY") == b"a secret\n"
+    assert on_device("whitebox", "decrypt", *words, *lib).stdout == b"a secret"
+    assert (
+        on_device("whitebox", "exec", *words, *lib, "--env", "API_KEY", "printenv", "API_KEY", fork=True).stdout
+        == b"a secret\n"
+    )
     pieces = (folder / "decrypt_key_sm4.bin").rename(folder / "key"), f"@{folder / 'iv.base64'}"
     words = ("--key-file", str(pieces[0]), "--iv", pieces[1], "--algorithm", "SM4")
-    assert run("whitebox", "decrypt", *words, *lib, str(folder / "ciphertext.base64")) == b"a secret"
-    assert b"01000012" in run(
-        "whitebox", "decrypt", *words[:-1], "AES_256", *lib, str(folder / "ciphertext.base64"), exit_code=5
+    assert on_device("whitebox", "decrypt", *words, *lib, str(folder / "ciphertext.base64")).stdout == b"a secret"
+    assert (
+        b"01000012"
+        in on_device(
+            "whitebox", "decrypt", *words[:-1], "AES_256", *lib, str(folder / "ciphertext.base64"), exit_code=5
+        ).stderr
     )
 
 
@@ -374,32 +380,18 @@ def test_an_algorithm_that_is_not_known(name: str) -> None:
         bundle.algorithm_of(name)
 
 
-def run(*arguments: str, given: bytes = b"", exit_code: int = 0) -> bytes:
-    """Run kmstool on the device HERE, and return what it prints."""
-    done = subprocess.run(
-        [*PROGRAM, *arguments],
-        env={**os.environ, **HERE},
-        input=given,
-        capture_output=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
-    assert done.returncode == exit_code, done.stderr.decode()
-    return done.stderr if exit_code else done.stdout
-
-
 @pytest.mark.parametrize("size", [0, 1, 15, 16, 4096])
 def test_the_pieces_by_themselves(make: Make, size: int) -> None:
     plaintext = secrets.token_bytes(size)
     folder = make(plaintext)
     iv, key, ciphertext = folder / "iv.base64", folder / "decrypt_key_sm4.bin", folder / "ciphertext.base64"
     words = ("whitebox", "decrypt", "--key-file", str(key))
-    assert run("whitebox", "decrypt", "--bundle", str(folder)) == plaintext
-    assert run(*words, "--iv", f"@{iv}", str(ciphertext)) == plaintext
-    assert run(*words, "--iv", protocol.encode(IV), given=ciphertext.read_bytes()) == plaintext
-    assert run(*words, "--iv", f"@{iv}", "--raw", given=encrypt("SM4", plaintext)) == plaintext
+    assert on_device("whitebox", "decrypt", "--bundle", str(folder)).stdout == plaintext
+    assert on_device(*words, "--iv", f"@{iv}", str(ciphertext)).stdout == plaintext
+    assert on_device(*words, "--iv", protocol.encode(IV), stdin=ciphertext.read_bytes()).stdout == plaintext
+    assert on_device(*words, "--iv", f"@{iv}", "--raw", stdin=encrypt("SM4", plaintext)).stdout == plaintext
     key.write_text(protocol.encode(key.read_bytes()))
-    assert run(*words, "--iv", f"@{iv}", str(ciphertext)) == plaintext
+    assert on_device(*words, "--iv", f"@{iv}", str(ciphertext)).stdout == plaintext
 
 
 @pytest.mark.parametrize(
@@ -415,11 +407,11 @@ def test_the_pieces_by_themselves(make: Make, size: int) -> None:
     ],
 )
 def test_half_of_the_pieces(words: tuple[str, ...]) -> None:
-    assert b"give --bundle DIR alone, or" in run("whitebox", "decrypt", *words, exit_code=2)
+    assert b"give --bundle DIR alone, or" in on_device("whitebox", "decrypt", *words, exit_code=2).stderr
 
 
 def test_an_empty_name_is_not_the_working_folder() -> None:
-    assert b"an empty name is no folder" in run("whitebox", "decrypt", "--bundle", "", exit_code=2)
+    assert b"an empty name is no folder" in on_device("whitebox", "decrypt", "--bundle", "", exit_code=2).stderr
 
 
 @pytest.mark.parametrize("name", ["iv.base64", "ciphertext.base64", "decrypt_key_sm4.bin"])
@@ -430,10 +422,12 @@ def test_the_output_is_none_of_the_files_to_decrypt_with(make: Make, name: str) 
     pieces = ("--key-file", str(folder / "decrypt_key_sm4.bin"), "--iv", f"@{folder / 'iv.base64'}")
     for out in (folder / name, folder.parent / "link"):
         words = ("whitebox", "decrypt", "-o", str(out), "--force")
-        assert b"is input and output" in run(*words, "--bundle", str(folder), exit_code=2)
-        assert b"is input and output" in run(*words, *pieces, str(folder / "ciphertext.base64"), exit_code=2)
+        assert b"is input and output" in on_device(*words, "--bundle", str(folder), exit_code=2).stderr
+        assert (
+            b"is input and output" in on_device(*words, *pieces, str(folder / "ciphertext.base64"), exit_code=2).stderr
+        )
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    run("whitebox", "decrypt", "-o", str(folder / "new"), "--bundle", str(folder))
+    on_device("whitebox", "decrypt", "-o", str(folder / "new"), "--bundle", str(folder))
     assert (folder / "new").read_bytes() == b"a secret"
 
 
@@ -446,7 +440,10 @@ def test_the_key_file_may_be_a_pipe(make: Make) -> None:
     assert done.stdout == b"a secret", done.stderr
     os.truncate(folder / "decrypt_key_sm4.bin", 2**24 + 1)
     words = ("--key-file", str(folder / "decrypt_key_sm4.bin"), "--iv", f"@{folder / 'iv.base64'}")
-    assert b"16,777,217 bytes" in run("whitebox", "decrypt", *words, str(folder / "ciphertext.base64"), exit_code=3)
+    assert (
+        b"16,777,217 bytes"
+        in on_device("whitebox", "decrypt", *words, str(folder / "ciphertext.base64"), exit_code=3).stderr
+    )
 
 
 class Meddling:
@@ -500,18 +497,20 @@ def test_where_a_key_file_opens_is_not_promised_too_early(
 @pytest.mark.parametrize("words", [("decrypt",), ("exec", "--env", "API_KEY", "true")])
 def test_an_empty_name_is_no_library(make: Make, words: tuple[str, ...]) -> None:
     command, *others = words
-    said = run("whitebox", command, "--bundle", str(make()), "--sdk-lib", "", *others, exit_code=2)
+    said = on_device("whitebox", command, "--bundle", str(make()), "--sdk-lib", "", *others, exit_code=2).stderr
     assert b"an empty name is no file" in said
 
 
 @pytest.mark.parametrize("iv", ["=", "é", b"\xff"])
 def test_an_iv_that_is_no_base64(make: Make, iv: str | bytes) -> None:
     words = ("--key-file", str(make() / "decrypt_key_sm4.bin"), "--iv", os.fsdecode(iv))
-    assert b"the IV is not base64" in run("whitebox", "decrypt", *words, exit_code=3)
+    assert b"the IV is not base64" in on_device("whitebox", "decrypt", *words, exit_code=3).stderr
 
 
 def execute(folder: Path, *command: str, exit_code: int = 0, name: str = "API_KEY") -> bytes:
-    return run("whitebox", "exec", "--bundle", str(folder), "--env", name, *command, exit_code=exit_code)
+    words = ("whitebox", "exec", "--bundle", str(folder), "--env", name)
+    ran = on_device(*words, *command, exit_code=exit_code, fork=True)
+    return ran.stderr if exit_code else ran.stdout
 
 
 def test_the_child_has_the_secret_and_its_own_words(make: Make) -> None:

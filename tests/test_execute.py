@@ -13,6 +13,7 @@ import pytest
 from kmstool.cli.io import replace_process
 from kmstool.server.app import EmbeddedKms
 from tests.conftest import PROGRAM
+from tests.program import Ran, kmstool
 
 SHOW = "import os, sys; sys.stdout.buffer.write(b'|'.join(os.environb[name.encode()] for name in sys.argv[1:]))"
 CANARY = "canary-of-the-secret"
@@ -25,10 +26,9 @@ def work(kms: EmbeddedKms, workplace: Path) -> Path:
     return workplace
 
 
-def run(*arguments: str, exit_code: int = 0, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    done = subprocess.run([*PROGRAM, *arguments], input=given, capture_output=True, check=False, timeout=60)
-    assert done.returncode == exit_code, done.stderr.decode()
-    return done
+def execute(*arguments: str, exit_code: int = 0, stdin: bytes = b"") -> Ran:
+    """Run `kmstool exec` in a fork, which the command takes the place of."""
+    return kmstool("exec", *arguments, exit_code=exit_code, stdin=stdin, fork=True)
 
 
 Encrypt = Callable[..., str]
@@ -39,7 +39,7 @@ def blob() -> Encrypt:
     """Encrypt a secret into a file and return its name."""
 
     def make(secret: bytes = b"secret", name: str = "secret.blob", *options: str) -> str:
-        run("encrypt", "--key", "demo", "-o", name, *options, given=secret)
+        kmstool("encrypt", "--key", "demo", "-o", name, *options, stdin=secret)
         return name
 
     return make
@@ -48,69 +48,69 @@ def blob() -> Encrypt:
 def test_each_variable_has_its_secret_byte_for_byte(blob: Encrypt) -> None:
     first, second = b" a s\xc3\xa4cret \xff\n", b"x=y"
     words = ("--env", f"A=@{blob(first, 'a')}", "--env", f"B_2=@{blob(second, 'b')}")
-    assert run("exec", *words, "--", sys.executable, "-c", SHOW, "A", "B_2").stdout == first + b"|" + second
+    assert execute(*words, "--", sys.executable, "-c", SHOW, "A", "B_2").stdout == first + b"|" + second
 
 
 def test_the_context_is_that_of_the_blobs(blob: Encrypt) -> None:
     words = ("--env", f"A=@{blob(b'secret', 'a', '--context', 'app=x')}")
-    assert run("exec", *words, "--context", "app=x", "printenv", "A").stdout == b"secret\n"
-    done = run("exec", *words, "touch", "ran", exit_code=5)
+    assert execute(*words, "--context", "app=x", "printenv", "A").stdout == b"secret\n"
+    done = execute(*words, "touch", "ran", exit_code=5)
     assert b"context" in done.stderr
     assert not Path("ran").exists()
 
 
 def test_one_bad_blob_and_nothing_is_run(blob: Encrypt) -> None:
     Path("bad").write_text("AA==-k-AA==-k-AA==")
-    run("exec", "--env", f"A=@{blob()}", "--env", "B=@bad", "touch", "ran", exit_code=5)
-    run("exec", "--env", f"A=@{blob(name='c')}", "--env", "B=@missing", "touch", "ran", exit_code=3)
+    execute("--env", f"A=@{blob()}", "--env", "B=@bad", "touch", "ran", exit_code=5)
+    execute("--env", f"A=@{blob(name='c')}", "--env", "B=@missing", "touch", "ran", exit_code=3)
     assert not Path("ran").exists()
 
 
 def test_a_blob_may_come_through_stdin(blob: Encrypt) -> None:
     text = Path(blob()).read_bytes()
-    assert run("exec", "--env", "A=@-", "printenv", "A", given=text).stdout == b"secret\n"
+    assert execute("--env", "A=@-", "printenv", "A", stdin=text).stdout == b"secret\n"
 
 
 def test_the_secret_is_nowhere_but_in_the_child(blob: Encrypt) -> None:
     name = blob(CANARY.encode())
     script = "tr '\\0' '\\n' < /proc/self/cmdline; grep -c '' /proc/self/environ"
-    done = run("exec", "--env", f"A=@{name}", "--debug", "--", "sh", "-c", script)
+    done = execute("--env", f"A=@{name}", "--debug", "--", "sh", "-c", script)
     assert CANARY.encode() not in done.stdout + done.stderr
     assert not [path for path in Path.cwd().rglob("*") if CANARY.encode() in path.read_bytes()]
 
 
 @pytest.mark.parametrize("word", [f"A={CANARY}", f"A={CANARY}@x", "A="])
 def test_a_value_that_is_no_file_is_not_repeated(word: str) -> None:
-    done = run("exec", "--env", word, "true", exit_code=2)
+    done = execute("--env", word, "true", exit_code=2)
     assert CANARY.encode() not in done.stderr
     assert b"--env A=@FILE" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["", "1A", "A B", "Ä"])
 def test_a_variable_that_cannot_be(name: str) -> None:
-    assert b"cannot name a variable" in run("exec", "--env", f"{name}=@x", "true", exit_code=2).stderr
+    assert b"cannot name a variable" in execute("--env", f"{name}=@x", "true", exit_code=2).stderr
 
 
 def test_a_variable_holds_one_secret(blob: Encrypt) -> None:
     name = blob()
-    assert b"two secrets for A" in run("exec", "--env", f"A=@{name}", "--env", f"A=@{name}", "true", exit_code=2).stderr
+    assert b"two secrets for A" in execute("--env", f"A=@{name}", "--env", f"A=@{name}", "true", exit_code=2).stderr
 
 
 def test_a_secret_that_no_variable_can_hold(blob: Encrypt) -> None:
-    done = run("exec", "--env", f"A=@{blob(CANARY.encode() + bytes(1))}", "true", exit_code=3)
+    done = execute("--env", f"A=@{blob(CANARY.encode() + bytes(1))}", "true", exit_code=3)
     assert b"the secret for A holds a byte 0" in done.stderr
     assert CANARY.encode() not in done.stderr
 
 
 def test_the_end_is_that_of_the_command(blob: Encrypt) -> None:
     words = ("--env", f"A=@{blob()}", "--", "sh", "-c")
-    run("exec", *words, "exit 7", exit_code=7)
-    run("exec", *words, "kill -TERM $$", exit_code=-signal.SIGTERM)
-    assert os.fsdecode(run("exec", *words, 'echo "$0 $1"', "--quiet", "--env").stdout) == "--quiet --env\n"
+    execute(*words, "exit 7", exit_code=7)
+    execute(*words, "kill -TERM $$", exit_code=-signal.SIGTERM)
+    assert os.fsdecode(execute(*words, 'echo "$0 $1"', "--quiet", "--env").stdout) == "--quiet --env\n"
 
 
 def test_a_dry_run_runs_nothing(blob: Encrypt) -> None:
-    done = run("exec", "--env", f"A=@{blob()}", "--dry-run", "--", "touch", "ran")
+    done = execute("--env", f"A=@{blob()}", "--dry-run", "--", "touch", "ran")
     assert done.stdout.startswith(b"would run /")
     assert done.stdout.endswith(b"touch with A in its environment\n")
     assert b"dry run, nothing was changed" in done.stderr
@@ -139,7 +139,7 @@ def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
 
 
 def environment_of(*arguments: str) -> dict[str, str]:
-    lines = os.fsdecode(run(*arguments, "--", "env", "-0").stdout).split("\0")
+    lines = os.fsdecode(execute(*arguments, "--", "env", "-0").stdout).split("\0")
     return dict(line.partition("=")[::2] for line in lines if line)
 
 
@@ -147,7 +147,7 @@ def test_what_is_kmstools_own_is_not_handed_on(
     blob: Encrypt, own: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HARMLESS", "x")
-    words = ("exec", "--env", f"A=@{blob()}")
+    words = ("--env", f"A=@{blob()}")
     found = environment_of(*words)
     assert set(own) & set(found) == set()
     assert (found["A"], found["HARMLESS"]) == ("secret", "x")
@@ -157,12 +157,12 @@ def test_what_is_kmstools_own_is_not_handed_on(
 
 
 def test_a_secret_may_have_the_name_of_one_that_is_withheld(blob: Encrypt, own: dict[str, str]) -> None:
-    found = environment_of("exec", "--env", f"TENCENTCLOUD_SECRET_KEY=@{blob()}")
+    found = environment_of("--env", f"TENCENTCLOUD_SECRET_KEY=@{blob()}")
     assert found["TENCENTCLOUD_SECRET_KEY"] == "secret"
 
 
 def test_only_what_is_withheld_can_be_kept(blob: Encrypt) -> None:
-    done = run("exec", "--env", f"A=@{blob()}", "--keep", "PATH", "true", exit_code=2)
+    done = execute("--env", f"A=@{blob()}", "--keep", "PATH", "true", exit_code=2)
     assert b"'PATH' is no variable that kmstool keeps to itself" in done.stderr
 
 

@@ -17,7 +17,8 @@ import pytest
 import kmstool as kmstool_package
 from tests.program import REMEMBERED, HungError, kmstool
 
-BOTH = pytest.mark.parametrize("process", [False, True], ids=["here", "process"])
+WAYS: dict[str, dict[str, bool]] = {"here": {}, "fork": {"fork": True}, "process": {"process": True}}
+all_ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
 @pytest.fixture(autouse=True)
@@ -25,25 +26,25 @@ def demo(workplace: Path) -> None:
     kmstool("key", "create", "--alias", "demo")
 
 
-@BOTH
+@all_ways
 @pytest.mark.parametrize("size", [0, 4096], ids=str)
-def test_bytes_go_through(size: int, process: bool) -> None:
+def test_bytes_go_through(size: int, way: dict[str, bool]) -> None:
     data = bytes(range(256)) * (size // 256)
-    blob = kmstool("encrypt", "--key", "demo", stdin=data or b"-", process=process).stdout
-    assert kmstool("decrypt", stdin=blob, process=process).stdout == (data or b"-")
+    blob = kmstool("encrypt", "--key", "demo", stdin=data or b"-", **way).stdout
+    assert kmstool("decrypt", stdin=blob, **way).stdout == (data or b"-")
 
 
-@BOTH
-def test_a_large_input_that_nobody_reads_to_its_end(process: bool) -> None:
-    assert "4,096" in kmstool("encrypt", "--key", "demo", stdin=bytes(2**20), exit_code=3, process=process).err
+@all_ways
+def test_a_large_input_that_nobody_reads_to_its_end(way: dict[str, bool]) -> None:
+    assert "4,096" in kmstool("encrypt", "--key", "demo", stdin=bytes(2**20), exit_code=3, **way).err
 
 
-@BOTH
-def test_stdin_may_be_a_file(process: bool) -> None:
+@all_ways
+def test_stdin_may_be_a_file(way: dict[str, bool]) -> None:
     Path("data").write_bytes(b"data")
     with Path("data").open("rb") as file:
-        blob = kmstool("encrypt", "--key", "demo", stdin=file.fileno(), process=process).out
-    assert kmstool("decrypt", stdin=blob, process=process).out == "data"
+        blob = kmstool("encrypt", "--key", "demo", stdin=file.fileno(), **way).out
+    assert kmstool("decrypt", stdin=blob, **way).out == "data"
 
 
 @pytest.mark.parametrize(
@@ -64,22 +65,23 @@ def test_stdin_may_be_a_file(process: bool) -> None:
     ],
 )
 def test_a_run_is_the_same_in_a_process(words: tuple[str, ...], exit_code: int) -> None:
-    assert kmstool(*words, exit_code=exit_code) == kmstool(*words, exit_code=exit_code, process=True)
+    here = kmstool(*words, exit_code=exit_code)
+    assert here == kmstool(*words, exit_code=exit_code, fork=True) == kmstool(*words, exit_code=exit_code, process=True)
 
 
-@BOTH
-def test_variables_are_added_or_take_the_place_of_all(process: bool, tmp_path: Path) -> None:
+@all_ways
+def test_variables_are_added_or_take_the_place_of_all(way: dict[str, bool], tmp_path: Path) -> None:
     words = ("key", "list", "--query", "TotalCount")
-    assert kmstool(*words, process=process).out == "1\n"
-    assert kmstool(*words, KMSTOOL_LOCAL_HOME=str(tmp_path / "other"), process=process).out == "0\n"
+    assert kmstool(*words, **way).out == "1\n"
+    assert kmstool(*words, KMSTOOL_LOCAL_HOME=str(tmp_path / "other"), **way).out == "0\n"
     few = {"KMSTOOL_HOME": str(tmp_path / "none"), "PATH": os.environ["PATH"]}
-    assert "no profile" in kmstool(*words, env=few, exit_code=4, process=process).err
+    assert "no profile" in kmstool(*words, env=few, exit_code=4, **way).err
 
 
-@BOTH
-def test_it_runs_in_another_folder_with_another_umask(process: bool, tmp_path: Path) -> None:
+@all_ways
+def test_it_runs_in_another_folder_with_another_umask(way: dict[str, bool], tmp_path: Path) -> None:
     (tmp_path / "data").write_text("data")
-    kmstool("encrypt", "--key", "demo", "data", "-o", "blob", cwd=tmp_path, umask=0o777, process=process)
+    kmstool("encrypt", "--key", "demo", "data", "-o", "blob", cwd=tmp_path, umask=0o777, **way)
     assert (tmp_path / "blob").stat().st_mode & 0o777 == 0o600
 
 
@@ -120,6 +122,22 @@ def test_only_the_main_thread_runs_it_here() -> None:
     thread.start()
     thread.join()
     assert refused == [True]
+
+
+def test_only_a_fork_becomes_another_program() -> None:
+    Path("blob").write_bytes(kmstool("encrypt", "--key", "demo", stdin=b"secret").stdout)
+    words = ("exec", "--env", "A=@blob", "printenv", "A")
+    assert kmstool(*words, fork=True).out == kmstool(*words, process=True).out == "secret\n"
+    with pytest.raises(HungError, match="another program"):
+        kmstool(*words)
+
+
+def test_a_fork_that_is_killed_or_hangs() -> None:
+    Path("blob").write_bytes(kmstool("encrypt", "--key", "demo", stdin=b"secret").stdout)
+    words = ("exec", "--env", "A=@blob", "--", "sh", "-c")
+    kmstool(*words, "kill -9 $$", fork=True, exit_code=-signal.SIGKILL)
+    with pytest.raises(AssertionError, match="did not come back"):
+        kmstool(*words, "exec sleep 60", fork=True, timeout=0.1)
 
 
 def test_a_command_that_hangs_is_ended() -> None:
