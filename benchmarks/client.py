@@ -24,10 +24,12 @@ PLAINTEXT = bytes(range(32))
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[dict[str, str]]:
+def serving(folder: Path, *options: str) -> Iterator[dict[str, str]]:
     """Serve a new store; give the environment for programs that use it."""
     environ = {**os.environ, "HOME": str(folder), "KMSTOOL_LOCAL_HOME": str(folder / "store")}
-    with subprocess.Popen([*KMSTOOL, "local", "serve"], env=environ, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*KMSTOOL, "local", "serve", *options], env=environ, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout
             process.stdout.readline()

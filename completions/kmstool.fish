@@ -673,7 +673,7 @@ function __kmstool_command --no-scope-shadowing
                 '--probability'\t'Apply by chance.' \
                 '--after'\t'Perform the action first; only the answer suffers.' \
                 '--code'\t'Answer with this error code.' \
-                '--delay'\t'Answer late: 2s.' \
+                '--delay'\t'Answer late: 2s, 40ms.' \
                 '--drop'\t'Close the connection without an answer.' \
                 '--truncate'\t'Send half of the answer.' \
                 '--content-type'\t'Label the answer with this type.' \

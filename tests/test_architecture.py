@@ -322,7 +322,7 @@ def value_type(param: click.Parameter, module: ModuleType, annotation: str) -> s
         return "Context"
     if param.multiple and isinstance(param, click.Option) and param.metavar == "K=V" and param.callback:
         return "Mapping[str, str]"
-    names = {params.KEY: "KeyAddress", params.END: "times.End", params.RANGE: "ByteRange"}
+    names = {params.KEY: "KeyAddress", params.END: "times.End", params.RANGE: "ByteRange", params.DELAY: "float"}
     names |= {params.PUBLIC_KEY: "PublicKeyFile", rotation_words.SHARD: "words.Shard", rotation_words.VERIFY: "int"}
     kinds = {click.types.BoolParamType: "bool", click.types.IntParamType: "int", click.IntRange: "int"}
     kinds |= {options.NumberRange: "float"}

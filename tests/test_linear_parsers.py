@@ -110,6 +110,7 @@ EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
     ("workflows/rotation/tokens.py", "_OLD"): Foreign(("QUJDQUJD" * 6, "==", "-k-", "A=-k-")),
     ("cli/params.py", "_RANGE"): Foreign(("123-456",)),
     ("cli/io/times.py", "_DURATION"): Foreign(("123d",)),
+    ("cli/io/times.py", "_MILLISECONDS"): Foreign(("40ms",)),
     ("cli/io/times.py", "_SECONDS"): Foreign(("1234567890",)),
     ("crypto/pem.py", "_MARKER"): Foreign(
         ("-----BEGIN PUBLIC KEY-----QUJD-----END PUBLIC KEY-----", "-----BEGIN -----END ", "-----BEGIN " + "A" * 40)
@@ -413,6 +414,7 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
     "key addresses": (cmk_rules.KeyAddress.parse, ("", "profile/"), ("profile/a/", "ap-singapore:", "alias/")),
     "variables": (replace_process.check_variable, ("",), ("A_1",)),
     "times": (times.moment, ("", "2027-"), ("2027-01-31T08:00:00", "+08:00", ".0")),
+    "delays": (times.delay, ("",), ("40ms",)),
     "ends": (times.End.parse, ("",), ("8d",)),
     "ranges": (params.ByteRange.parse, ("", "0-"), ("1-", "1")),
     "files of public keys": (params.PublicKeyFile.parse, ("", "a:", "a:b="), ("a:", "b=", "/")),

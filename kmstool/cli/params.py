@@ -90,6 +90,8 @@ KEY = Parsed("key", _address)
 """`KeyAddress`: a key, data key or white-box key by id or name, alone or behind a region or profile."""
 DURATION = Parsed("duration", times.duration)
 """`int`: seconds."""
+DELAY = Parsed("delay", times.delay)
+"""`float`: seconds, down to milliseconds."""
 END = Parsed("time", times.End.parse)
 """`times.End`: a moment, or a duration from now, whatever clock tells that."""
 RANGE = Parsed("range", ByteRange.parse)

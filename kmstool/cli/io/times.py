@@ -10,6 +10,7 @@ from kmstool.errors import UsageError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"([0-9]{1,6})([smhdw])", re.ASCII)
+_MILLISECONDS = re.compile(r"([0-9]{1,6})ms", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 _LATEST = 253402300799
 
@@ -27,6 +28,12 @@ def duration(text: str) -> int:
     if not match:
         raise UsageError(f"{text!r} is no duration", hint="a number and a unit: 90s, 30m, 12h, 8d, 2w")
     return int(match[1]) * _UNITS[match[2]]
+
+
+def delay(text: str) -> float:
+    """Return the seconds of `40ms`, or of what `duration` takes; raise `UsageError`."""
+    short = _MILLISECONDS.fullmatch(text)
+    return int(short[1]) / 1000 if short else duration(text)
 
 
 def moment(text: str) -> int:

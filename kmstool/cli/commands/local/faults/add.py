@@ -8,7 +8,7 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.options import NumberRange
-from kmstool.cli.params import DURATION
+from kmstool.cli.params import DELAY
 from kmstool.cli.session.session import Session, takes
 
 
@@ -21,7 +21,7 @@ class AddWords:
     probability: float
     after: bool
     code: str
-    delay: int | None
+    delay: float | None
     drop: bool
     truncate: bool
     content_type: str
@@ -39,7 +39,7 @@ class AddWords:
 )
 @click.option("--after", is_flag=True, help="Perform the action first; only the answer suffers.")
 @click.option("--code", default="", metavar="CODE", help="Answer with this error code.")
-@click.option("--delay", type=DURATION, metavar="DURATION", help="Answer late: 2s.")
+@click.option("--delay", type=DELAY, metavar="DURATION", help="Answer late: 2s, 40ms.")
 @click.option("--drop", is_flag=True, help="Close the connection without an answer.")
 @click.option("--truncate", is_flag=True, help="Send half of the answer.")
 @click.option("--content-type", default="", metavar="TYPE", help="Label the answer with this type.")
