@@ -413,7 +413,7 @@ _kmstool_command() {
       valued=(--signature --key --public-key --algorithm --message-type --id --signature-format)
       ;;
     'kmstool whitebox')
-      commands=(bundle create decrypt delete disable download-key enable encrypt exec list show)
+      commands=(bundle create decrypt delete disable download-key enable encrypt exec list renew show)
       options=(-h --help)
       ;;
     'kmstool whitebox bundle')
@@ -451,6 +451,10 @@ _kmstool_command() {
       ;;
     'kmstool whitebox list')
       options=(-h --help)
+      ;;
+    'kmstool whitebox renew')
+      options=(--key --no-bind --require-mac --sdk-lib -h --help)
+      valued=(--key --sdk-lib)
       ;;
     'kmstool whitebox show')
       options=(-h --help)
@@ -631,6 +635,8 @@ _kmstool_place() {
     'kmstool whitebox encrypt #0') source='file' ;;
     'kmstool whitebox exec --bundle') source='file' ;;
     'kmstool whitebox exec --sdk-lib') source='file' ;;
+    'kmstool whitebox renew --sdk-lib') source='file' ;;
+    'kmstool whitebox renew #0') source='file' ;;
     *' --transport') words=(own sdk) ;;
     *' --format') words=(text json) ;;
     *' >') source='file' ;;

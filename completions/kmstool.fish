@@ -1025,6 +1025,7 @@ function __kmstool_command --no-scope-shadowing
                 'encrypt'\t'Encrypt up to 4,096 bytes under a white-box key.' \
                 'exec'\t'Run a command with a decrypted secret in its environment.' \
                 'list'\t'List all white-box keys of the region.' \
+                'renew'\t'Move a bundle to another white-box key, in its place.' \
                 'show'\t'Show what KMS says of a white-box key.'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -1115,6 +1116,15 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool whitebox list'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
+        case 'kmstool whitebox renew'
+            set options '--key'\t'Id or alias of the white-box key.' \
+                '--no-bind'\t'Leave the devices of the new key as they are.' \
+                '--require-mac'\t'Refuse a bundle without a MAC.' \
+                '--sdk-lib'\t'Tencent\'s white-box library, for key files of Tencent Cloud; else KMSTOOL_SDK_LIB.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--key' \
+                '--sdk-lib'
         case 'kmstool whitebox show'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -1563,6 +1573,10 @@ function __kmstool_place --no-scope-shadowing
         case 'kmstool whitebox exec --bundle'
             set source 'file'
         case 'kmstool whitebox exec --sdk-lib'
+            set source 'file'
+        case 'kmstool whitebox renew --sdk-lib'
+            set source 'file'
+        case 'kmstool whitebox renew #0'
             set source 'file'
         case '* --transport'
             set words 'own' \

@@ -40,6 +40,7 @@ class Reason(Enum):
     FINGERPRINT_LIST_MALFORMED = auto()
     FINGERPRINT_MALFORMED = auto()
     FINGERPRINT_NOT_BOUND = auto()  # key
+    FORMER_DEVICES_UNKNOWN = auto()
     HEADER_AND_PAYLOAD = auto()
     HEADER_MISSING = auto()
     KEY_UNKNOWN = auto()  # region, profile

@@ -61,6 +61,7 @@ REASONS: Mapping[Reason, str | By] = {
     Reason.FINGERPRINT_LIST_MALFORMED: "kmstool fingerprint template prints a list to fill in",
     Reason.FINGERPRINT_MALFORMED: "kmstool fingerprint prints that of the device it runs on",
     Reason.FINGERPRINT_NOT_BOUND: "see those that are: kmstool fingerprint list --key {key}",
+    Reason.FORMER_DEVICES_UNKNOWN: "bind the devices to the new key, kmstool fingerprint bind, and add --no-bind",
     Reason.HEADER_AND_PAYLOAD: "kmstool envelope decrypt PAYLOAD --detached HEADER",
     Reason.HEADER_MISSING: "add --detached HEADER",
     Reason.KEY_UNKNOWN: "see what there is: kmstool key list{elsewhere}",

@@ -43,6 +43,11 @@ def check(mac: bytes, decrypt_key: bytes, iv: bytes, ciphertext: bytes) -> words
     )
 
 
+def key_id(mac: bytes) -> str:
+    """Return the id of the white-box key that a MAC names, which may be empty; `check` tells whether it is true."""
+    return mac[TAG_BYTES:].decode("ascii", "replace").partition("\n")[2]
+
+
 def _tag(decrypt_key: bytes, iv: bytes, ciphertext: bytes, algorithm: words.Cipher, key_id: str) -> bytes:
     message = aead.encode_parts(iv, ciphertext, algorithm.encode(), key_id.encode())
     return hmac.digest(kdf.derive(decrypt_key, _KEY_INFO), message, "sha256")

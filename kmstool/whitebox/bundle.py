@@ -91,6 +91,13 @@ class Bundle:
             )
 
     @property
+    def key_id(self) -> str:
+        """The id of the white-box key as key file or MAC name it, empty if they do not; `decrypt` checks the MAC."""
+        if key_file.is_ours(self.data):
+            return key_file.read(self.data).key_id
+        return authentication.key_id(self.mac) if self.mac is not None else ""
+
+    @property
     def opens_anywhere(self) -> bool:
         """Whether the key file is known to be bound to no device, so that copies of the folder give the secret away."""
         return key_file.is_ours(self.data) and not key_file.read(self.data).devices
