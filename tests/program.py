@@ -7,6 +7,7 @@ that its children and `os.write` find what they would find in a process. A fork 
 is between the two: it can become another program, and has no start of Python.
 """
 
+import fcntl
 import gc
 import json
 import os
@@ -14,8 +15,10 @@ import posix
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 import warnings
@@ -115,6 +118,54 @@ def kmstool(
     return ran
 
 
+def on_terminal(
+    *arguments: str | Path,
+    typed: str = "",
+    dialogue: Sequence[tuple[str, str]] = (),
+    exit_code: int | None = 0,
+    timeout: float = TIMEOUT_SECONDS,
+    **variables: str,
+) -> Ran:
+    """Run kmstool in a fork on a terminal of 80 columns; all that this shows is the stdout of what is returned.
+
+    `typed` is there from the beginning; of a `dialogue` each line is typed when its prompt has
+    appeared and somebody waits for it.
+    """
+    run = _Run(b"", None, {**os.environ, **variables}, None, None, timeout)
+    ours, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    child = os.fork()
+    if child == 0:
+        os.close(ours)
+        run.become([str(argument) for argument in arguments], lambda: os.login_tty(terminal))
+    os.close(terminal)
+    shown = bytearray()
+    with open(ours, "r+b", buffering=0) as screen:
+        screen.write(typed.encode())
+        for prompt, reply in dialogue:
+            assert _shows(screen, shown, timeout, prompt.encode()), bytes(shown)
+            until(lambda: waits(child, "n_tty_read|wait_woken"))
+            screen.write(reply.encode() + b"\n")
+        _shows(screen, shown, timeout)
+        status = _ended(child, timeout)
+    ran = Ran(os.waitstatus_to_exitcode(status), bytes(shown), b"")
+    assert exit_code in (None, ran.exit_code), f"exit code {ran.exit_code}: {ran.stdout.decode('utf-8', 'replace')}"
+    return ran
+
+
+def _shows(screen: IO[bytes], shown: bytearray, seconds: float, wanted: bytes | None = None) -> bool:
+    """Collect what a terminal shows until that holds what is wanted, or everybody has closed it; tell which."""
+    while wanted is None or wanted not in shown:
+        ready, _, _ = select.select([screen], [], [], seconds)
+        assert ready, bytes(shown)
+        try:
+            part = screen.read(4096)
+        except OSError:
+            return False
+        shown += part
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """The surroundings of a run."""
@@ -148,21 +199,21 @@ class _Run:
             open(os.memfd_create("stderr"), "rb") as err,
             _readable(self.stdin) as stdin,
         ):
+            files = (stdin, out.fileno() if self.stdout is None else self.stdout, err.fileno())
             child = os.fork()
             if child == 0:
-                self._become(words, stdin, out.fileno() if self.stdout is None else self.stdout, err.fileno())
+                self.become(words, lambda: _put_in_place(*files))
             status = _ended(child, self.timeout)
             return Ran(os.waitstatus_to_exitcode(status), _content(out), _content(err))
 
-    def _become(self, words: list[str], *descriptors: int) -> NoReturn:
-        """Let a fork be the program, from its first instruction to its end."""
+    def become(self, words: list[str], put_streams: Callable[[], None]) -> NoReturn:
+        """Let a fork be the program, from its first instruction to its end, with other descriptors 0, 1 and 2."""
         try:
             # What this process has measured it writes itself.
             with suppress(AttributeError):
                 coverage.Coverage.current()._collector.reset()  # type: ignore[union-attr]
-            for number, descriptor in enumerate(descriptors):
-                os.dup2(descriptor, number)
-            os.closerange(len(descriptors), os.sysconf("SC_OPEN_MAX"))
+            put_streams()
+            os.closerange(len(_STREAMS), os.sysconf("SC_OPEN_MAX"))
             _open_streams()
             _set_environment(self.environ)
             os.chdir(self.cwd or ".")
@@ -234,10 +285,11 @@ def until(condition: Callable[[], bool]) -> None:
 PIPE = "wait_for_partner|pipe_read|pipe_write"
 
 
-def waits(process: "subprocess.Popen[bytes]", where: str) -> bool:
+def waits(process: "int | subprocess.Popen[Any]", where: str) -> bool:
     """Tell whether a thread of a process waits in a function of the kernel that a pattern names."""
+    number = process if isinstance(process, int) else process.pid
     with suppress(OSError):
-        places = [Path(task, "wchan").read_text() for task in Path(f"/proc/{process.pid}/task").iterdir()]
+        places = [Path(task, "wchan").read_text() for task in Path(f"/proc/{number}/task").iterdir()]
         return any(re.search(where, place) for place in places)
     return False
 
@@ -345,8 +397,7 @@ def _streams(*descriptors: int) -> Iterator[None]:
         stream.flush()
     kept = [os.dup(number) for number in range(3)]
     try:
-        for number, descriptor in enumerate(descriptors):
-            os.dup2(descriptor, number)
+        _put_in_place(*descriptors)
         _open_streams()
         yield
     finally:
@@ -358,11 +409,17 @@ def _streams(*descriptors: int) -> Iterator[None]:
             os.close(descriptor)
 
 
+def _put_in_place(*descriptors: int) -> None:
+    for number, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, number)
+
+
 def _open_streams() -> None:
     for number, name in enumerate(_STREAMS):
         file = open(number, "wb" if number else "rb", closefd=False)  # noqa: SIM115 - as long as the program runs
         errors = "backslashreplace" if name == "stderr" else "strict"
-        setattr(sys, name, TextIOWrapper(file, "utf-8", errors, line_buffering=name == "stderr"))
+        by_line = name == "stderr" or file.isatty()
+        setattr(sys, name, TextIOWrapper(file, "utf-8", errors, line_buffering=by_line))
 
 
 @contextmanager

@@ -32,8 +32,8 @@ from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables import credentials as served_credentials
 from kmstool.system import keychain
 from tests import bundles
-from tests.conftest import PROGRAM, need
-from tests.program import Ran, kmstool
+from tests.conftest import need
+from tests.program import Ran, kmstool, on_terminal
 from tests.served import serving
 
 TIMEOUT_SECONDS = 60
@@ -1179,44 +1179,21 @@ def test_no_secret_leaves_the_process(home: Path, tmp_path: Path, server: Server
             assert shape not in data, path
 
 
-def type_in(arguments: tuple[str, ...], dialogue: list[tuple[str, str]]) -> tuple[int, str]:
-    """Run kmstool on a terminal, typing each reply when its prompt appears; return its exit code and what was shown."""
-    ours, terminal = os.openpty()
-    shown = ""
-    with open(ours, "r+b", buffering=0) as screen:
-        process = subprocess.Popen(
-            [*PROGRAM, *arguments], stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
-        )
-        os.close(terminal)
-        with process, contextlib.suppress(OSError):  # a terminal that everybody has closed
-            for prompt, reply in dialogue:
-                while prompt not in shown:
-                    shown += screen.read(4096).decode()
-                time.sleep(0.1)  # getpass throws away what was typed before it turned the echo off
-                screen.write(reply.encode() + b"\n")
-            while part := screen.read(4096).decode():
-                shown += part
-        return process.wait(TIMEOUT_SECONDS), shown
-
-
 def test_secrets_that_are_typed_are_not_shown(home: Path) -> None:
-    words = ("auth", "login", "--no-verify", "--store", "file")
     passphrase = "canary passphrase"
-    exit_code, shown = type_in(
-        words,
-        [
-            ("SecretId:", SECRET_ID),
-            ("SecretKey:", SECRET_KEY),
-            ("New passphrase:", passphrase),
-            ("Repeat for confirmation:", passphrase),
-        ],
-    )
-    assert exit_code == 0, shown
+    dialogue = [
+        ("SecretId:", SECRET_ID),
+        ("SecretKey:", SECRET_KEY),
+        ("New passphrase:", passphrase),
+        ("Repeat for confirmation:", passphrase),
+    ]
+    shown = on_terminal("auth", "login", "--no-verify", "--store", "file", dialogue=dialogue).out
     assert SECRET_ID in shown
     assert SECRET_KEY not in shown
     assert passphrase not in shown
-    exit_code, shown = type_in(("auth", "status"), [("Passphrase of the credential of the profile cloud:", passphrase)])
-    assert (exit_code, passphrase in shown) == (0, False), shown
+    dialogue = [("Passphrase of the credential of the profile cloud:", passphrase)]
+    shown = on_terminal("auth", "status", dialogue=dialogue).out
+    assert passphrase not in shown
     assert "AKIDcana" in shown
 
 

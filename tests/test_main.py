@@ -22,8 +22,8 @@ import pytest
 from kmstool.cli import main, options
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables.store import DATABASE
-from tests.conftest import PROGRAM, PROGRAM_ON_TERMINAL
-from tests.program import PIPE, TIMEOUT_SECONDS, Ran, kmstool, started, until, waits
+from tests.conftest import PROGRAM
+from tests.program import PIPE, TIMEOUT_SECONDS, Ran, kmstool, on_terminal, started, until, waits
 
 # How long a command that was told to end may take, and one that goes on would take longer.
 SOON_SECONDS = 20
@@ -95,18 +95,6 @@ def shadow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
 def redirected(redirection: str) -> tuple[str, ...]:
     """Return the words that run the program with a redirection of the shell, such as `>&-`."""
     return ("sh", "-c", f'"$@" {redirection}', "sh")
-
-
-def run_on_terminal(*arguments: str, typed: str = "") -> tuple[int, str]:
-    """Run the program on a terminal of 80 columns; return its exit code and all that the terminal shows."""
-    done = subprocess.run(
-        [*PROGRAM_ON_TERMINAL, *arguments],
-        input=typed.encode(),
-        capture_output=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
-    return done.returncode, done.stdout.decode()
 
 
 @contextmanager
@@ -610,8 +598,7 @@ def test_what_python_takes_for_a_number_and_is_none_is_refused(arguments: list[s
 
 
 def test_a_destructive_command_asks_on_a_terminal_and_takes_no_for_an_answer() -> None:
-    code, shown = run_on_terminal("local", "reset", typed="n\n")
-    assert code == 2
+    shown = on_terminal("local", "reset", typed="n\n", exit_code=2).out
     assert "can never be read again" in shown
     assert "nothing was done" in shown
     assert kmstool("key", "list", "--query", "TotalCount").out == "1\n"
@@ -619,26 +606,22 @@ def test_a_destructive_command_asks_on_a_terminal_and_takes_no_for_an_answer() -
 
 @pytest.mark.parametrize("typed", ["\n", "\x04"], ids=["enter", "end of input"])
 def test_without_a_clear_yes_nothing_is_destroyed(typed: str) -> None:
-    code, _ = run_on_terminal("local", "reset", typed=typed)
-    assert code in (2, 130)
+    assert on_terminal("local", "reset", typed=typed, exit_code=None).exit_code in (2, 130)
     assert kmstool("key", "list", "--query", "TotalCount").out == "1\n"
 
 
 def test_a_destructive_command_goes_on_after_yes() -> None:
-    code, shown = run_on_terminal("local", "reset", typed="y\n")
-    assert code == 0, shown
+    on_terminal("local", "reset", typed="y\n")
     assert kmstool("key", "list", "--query", "TotalCount").out == "0\n"
 
 
 def test_yes_is_not_asked_for_when_it_was_given() -> None:
-    code, shown = run_on_terminal("local", "reset", "--yes")
-    assert code == 0, shown
+    shown = on_terminal("local", "reset", "--yes").out
     assert "?" not in shown
 
 
 def test_no_input_asks_nothing_on_a_terminal() -> None:
-    code, shown = run_on_terminal("local", "reset", "--no-input", typed="y\n")
-    assert code == 2
+    shown = on_terminal("local", "reset", "--no-input", typed="y\n", exit_code=2).out
     assert "--yes" in shown
     assert kmstool("key", "list", "--query", "TotalCount").out == "1\n"
 
@@ -742,7 +725,7 @@ def test_a_dry_run_changes_no_file(kms: EmbeddedKms, line: str, tmp_path: Path) 
     assert done.out.splitlines()
     assert all(told.startswith("would ") for told in done.out.splitlines())
     assert contents(tmp_path) == before
-    answer = json.loads(kmstool(*line.split(), "--dry-run", "--format", "json").out)
+    answer = kmstool(*line.split(), "--dry-run", "--format", "json").json
     assert answer["DryRun"] is True
     assert [change.keys() for change in answer["Changes"]] == [{"Change", "Params"}] * len(done.out.splitlines())
     assert contents(tmp_path) == before

@@ -3,19 +3,14 @@
 Text from outside never reaches a terminal with its control characters.
 """
 
-import json
-import os
 import re
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from kmstool.server.app import EmbeddedKms
-from tests.conftest import PROGRAM, PROGRAM_ON_TERMINAL
+from tests.program import kmstool, on_terminal
 
-TIMEOUT_SECONDS = 60
 COLUMNS = 80
 
 
@@ -46,29 +41,14 @@ def nasty(kms: EmbeddedKms) -> str:
     return "nasty"
 
 
-def run(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    streams: dict[str, Any] = {} if "input" in settings else {"stdin": subprocess.DEVNULL}
-    streams |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
-    return subprocess.run([*PROGRAM, *arguments], check=False, timeout=TIMEOUT_SECONDS, **streams | settings)
-
-
-def run_on_terminal(*arguments: str, **environment: str) -> tuple[int, str]:
-    """Run the program on a terminal; return its exit code and all that the terminal shows, line ends as `\\n`."""
-    done = subprocess.run(
-        [*PROGRAM_ON_TERMINAL, *arguments],
-        input=b"",
-        capture_output=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-        env=os.environ | environment,
-    )
-    return done.returncode, done.stdout.decode().replace("\r\n", "\n")
+def shown_by(*arguments: str, exit_code: int | None = 0, **variables: str) -> str:
+    """Run the program on a terminal; return all that this shows, line ends as `\\n`."""
+    return on_terminal(*arguments, exit_code=exit_code, **variables).out.replace("\r\n", "\n")
 
 
 def test_a_table_on_a_terminal_has_headings_and_fits(kms: EmbeddedKms) -> None:
     kms.call("CreateKey", {"Alias": "a" * 60})
-    code, shown = run_on_terminal("key", "list")
-    assert code == 0
+    shown = shown_by("key", "list")
     lines = ESCAPE.sub("", shown).splitlines()
     assert lines[0].split() == ["ALIAS", "STATE", "USAGE", "KEY", "ID"]
     assert max(map(len, lines)) <= COLUMNS
@@ -77,23 +57,23 @@ def test_a_table_on_a_terminal_has_headings_and_fits(kms: EmbeddedKms) -> None:
 
 def test_a_key_id_in_a_table_can_be_copied(demo: str) -> None:
     """The widest column is the one that is needed whole: a key id in two pieces names no key."""
-    assert demo in run_on_terminal("key", "list")[1]
+    assert demo in shown_by("key", "list")
 
 
 def test_a_table_in_a_pipe_is_plain(demo: str) -> None:
     """One line a row, tabs between cells, no headings: what cut, sort and awk read."""
-    done = run("key", "list")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert re.fullmatch(rf"demo\tEnabled\tsymmetric\t{demo}\n", done.stdout)
+    done = kmstool("key", "list")
+    assert done.err == ""
+    assert re.fullmatch(rf"demo\tEnabled\tsymmetric\t{demo}\n", done.out)
 
 
 def test_an_empty_table_in_a_pipe_is_empty() -> None:
-    done = run("key", "list", "--state", "archived")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = kmstool("key", "list", "--state", "archived")
+    assert (done.out, done.err) == ("", "")
 
 
 def test_one_thing_is_lines_of_names_and_values(demo: str) -> None:
-    lines = run("key", "show", "demo").stdout.splitlines()
+    lines = kmstool("key", "show", "demo").out.splitlines()
     values = dict(re.split(r": +", line, maxsplit=1) for line in lines)
     assert values["alias"] == "demo"
     assert values["key id"] == demo
@@ -102,20 +82,21 @@ def test_one_thing_is_lines_of_names_and_values(demo: str) -> None:
 
 
 def test_text_is_the_same_on_a_terminal_and_in_a_pipe() -> None:
-    assert run_on_terminal("key", "show", "demo") == (0, run("key", "show", "demo").stdout)
+    assert shown_by("key", "show", "demo") == kmstool("key", "show", "demo").out
 
 
 def test_json_has_the_names_of_the_api(demo: str) -> None:
-    answer = json.loads(run("key", "list", "--format", "json").stdout)
+    answer = kmstool("key", "list", "--format", "json").json
     assert set(answer) == {"TotalCount", "KeyMetadatas"}
     assert answer["TotalCount"] == 1
-    shown = json.loads(run("key", "show", "demo", "--format", "json").stdout)
+    shown = kmstool("key", "show", "demo", "--format", "json").json
     assert shown == {"KeyMetadata": answer["KeyMetadatas"][0]}
     assert (shown["KeyMetadata"]["KeyId"], shown["KeyMetadata"]["Description"]) == (demo, "演示")
 
 
 def test_json_is_the_same_on_a_terminal_and_in_a_pipe() -> None:
-    assert run_on_terminal("key", "list", "--format", "json") == (0, run("key", "list", "--format", "json").stdout)
+    words = ("key", "list", "--format", "json")
+    assert shown_by(*words) == kmstool(*words).out
 
 
 @pytest.mark.parametrize(
@@ -130,21 +111,21 @@ def test_json_is_the_same_on_a_terminal_and_in_a_pipe() -> None:
     ],
 )
 def test_a_query_cuts_out_a_part(query: str, text: str, as_json: str) -> None:
-    assert run("key", "list", "--query", query).stdout == text
-    assert run("key", "list", "--query", query, "--format", "json").stdout == as_json
+    assert kmstool("key", "list", "--query", query).out == text
+    assert kmstool("key", "list", "--query", query, "--format", "json").out == as_json
 
 
 @pytest.mark.parametrize("query", ["[", "KeyMetadatas[", "nothing()", "abs(KeyMetadatas)", "sort_by(KeyMetadatas)"])
 def test_a_query_that_cannot_be_answered(query: str) -> None:
-    done = run("key", "list", "--query", query)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "--query" in done.stderr
-    assert len(done.stderr) < 500, "the message repeats the whole answer"
+    done = kmstool("key", "list", "--query", query, exit_code=2)
+    assert done.out == ""
+    assert "--query" in done.err
+    assert len(done.err) < 500, "the message repeats the whole answer"
 
 
 def test_what_is_no_expression_is_refused_before_anything_is_done() -> None:
-    assert run("key", "create", "--alias", "made", "--query", "[").returncode == 2
-    assert "made" not in run("key", "list").stdout
+    kmstool("key", "create", "--alias", "made", "--query", "[", exit_code=2)
+    assert "made" not in kmstool("key", "list").out
 
 
 @pytest.mark.parametrize(
@@ -163,8 +144,7 @@ def test_what_is_no_expression_is_refused_before_anything_is_done() -> None:
 )
 @pytest.mark.usefixtures("nasty")
 def test_control_characters_never_reach_a_terminal(arguments: list[str]) -> None:
-    code, shown = run_on_terminal(*arguments)
-    assert code == 0
+    shown = shown_by(*arguments)
     assert "override" in shown
     assert FORBIDDEN.findall(shown) == []
     assert "\r" not in shown
@@ -172,9 +152,9 @@ def test_control_characters_never_reach_a_terminal(arguments: list[str]) -> None
 
 @pytest.mark.usefixtures("nasty")
 def test_a_description_is_one_line_of_text_and_all_of_it_in_json() -> None:
-    lines = run("key", "show", "nasty").stdout.splitlines()
-    assert len(lines) == len(run("key", "show", "demo").stdout.splitlines())
-    assert json.loads(run("key", "show", "nasty", "--format", "json").stdout)["KeyMetadata"]["Description"] == NASTY
+    lines = kmstool("key", "show", "nasty").out.splitlines()
+    assert len(lines) == len(kmstool("key", "show", "demo").out.splitlines())
+    assert kmstool("key", "show", "nasty", "--format", "json").json["KeyMetadata"]["Description"] == NASTY
 
 
 @pytest.mark.parametrize(
@@ -203,8 +183,7 @@ def test_a_description_is_one_line_of_text_and_all_of_it_in_json() -> None:
 )
 def test_messages_show_control_characters_as_escapes(arguments: list[str]) -> None:
     """The name of a file may come from an archive or a download."""
-    code, shown = run_on_terminal(*arguments)
-    assert code != 0
+    shown = shown_by(*arguments, exit_code=None)
     assert "kmstool: error: " in shown
     assert FORBIDDEN.findall(shown) == []
 
@@ -216,8 +195,7 @@ def test_messages_show_control_characters_as_escapes(arguments: list[str]) -> No
     "command", [["key", "list"], ["local", "status"], ["key", "show", "demo"], ["--help"]], ids=" ".join
 )
 def test_colours_can_be_turned_off(command: list[str], arguments: list[str], environment: dict[str, str]) -> None:
-    code, shown = run_on_terminal(*arguments, *command, **environment)
-    assert code == 0
+    shown = shown_by(*arguments, *command, **environment)
     assert not COLOUR.search(shown)
     if "TERM" in environment:
         assert "\x1b" not in shown
@@ -225,8 +203,8 @@ def test_colours_can_be_turned_off(command: list[str], arguments: list[str], env
 
 @pytest.mark.parametrize("command", [["key", "list"], ["local", "status"], ["--help"], ["key", "shw"]], ids=" ".join)
 def test_a_pipe_gets_no_escapes(command: list[str]) -> None:
-    done = run(*command, env=os.environ | {"FORCE_COLOR": "", "TERM": "xterm-256color"})
-    assert "\x1b" not in done.stdout + done.stderr
+    done = kmstool(*command, FORCE_COLOR="", TERM="xterm-256color", exit_code=None)
+    assert "\x1b" not in done.out + done.err
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "gbk", "utf-8"])
@@ -234,9 +212,9 @@ def test_a_pipe_gets_no_escapes(command: list[str]) -> None:
     "arguments", [["key", "show", "demo"], ["key", "show", "demo", "--format", "json"]], ids=" ".join
 )
 def test_text_that_the_terminal_cannot_show_is_no_failure(arguments: list[str], encoding: str) -> None:
-    done = run(*arguments, env=os.environ | {"PYTHONIOENCODING": encoding}, encoding=encoding)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "demo" in done.stdout
+    done = kmstool(*arguments, process=True, PYTHONIOENCODING=encoding)
+    assert done.stderr == b""
+    assert "demo" in done.stdout.decode(encoding)
 
 
 @pytest.mark.parametrize("quiet", [[], ["--quiet"]], ids=["loud", "quiet"])
@@ -253,21 +231,19 @@ def test_text_that_the_terminal_cannot_show_is_no_failure(arguments: list[str], 
     ids=" ".join,
 )
 def test_notes_go_to_stderr_and_quiet_drops_them(arguments: list[str], quiet: list[str]) -> None:
-    done = run(*arguments, *quiet)
-    assert done.returncode == 0
-    assert re.fullmatch(r"" if quiet else r"(kmstool: .+\n)+", done.stderr)
-    assert not [line for line in done.stdout.splitlines() if line.startswith("kmstool: ")]
+    done = kmstool(*arguments, *quiet)
+    assert re.fullmatch(r"" if quiet else r"(kmstool: .+\n)+", done.err)
+    assert not [line for line in done.out.splitlines() if line.startswith("kmstool: ")]
 
 
 def test_quiet_drops_no_error() -> None:
-    done = run("key", "show", "dmeo", "--quiet")
-    assert done.returncode == 6
-    assert done.stderr.startswith("kmstool: error: ")
+    done = kmstool("key", "show", "dmeo", "--quiet", exit_code=6)
+    assert done.err.startswith("kmstool: error: ")
 
 
 def test_notes_and_errors_name_the_local_kms() -> None:
     for arguments in (["key", "rename", "demo", "demo"], ["key", "show", "dmeo"]):
-        assert "(local KMS, for development and tests)" in run(*arguments).stderr
+        assert "(local KMS, for development and tests)" in kmstool(*arguments, exit_code=None).err
 
 
 @pytest.mark.parametrize(
@@ -276,18 +252,16 @@ def test_notes_and_errors_name_the_local_kms() -> None:
 )
 def test_the_newline_note(data: str, *, noted: bool) -> None:
     """A password that was piped from `echo` has one newline, at its end; a text file has more."""
-    done = run("encrypt", "--key", "demo", input=data)
-    assert done.returncode == 0
-    assert ("--trim-newline" in done.stderr) == noted
+    done = kmstool("encrypt", "--key", "demo", stdin=data)
+    assert ("--trim-newline" in done.err) == noted
 
 
 def test_a_file_with_a_newline_is_not_noted() -> None:
     Path("secret.txt").write_text("secret\n")
-    assert run("encrypt", "--key", "demo", "secret.txt").stderr == ""
+    assert kmstool("encrypt", "--key", "demo", "secret.txt").err == ""
 
 
 @pytest.mark.parametrize("width", ["20", "40", "200"])
 def test_a_table_follows_the_width_of_the_terminal(width: str) -> None:
-    code, shown = run_on_terminal("key", "list", COLUMNS=width)
-    assert code == 0
+    shown = shown_by("key", "list", COLUMNS=width)
     assert max(len(line) for line in ESCAPE.sub("", shown).splitlines()) <= int(width)

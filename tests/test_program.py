@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import kmstool as kmstool_package
-from tests.program import REMEMBERED, HungError, kmstool
+from tests.program import REMEMBERED, HungError, kmstool, on_terminal
 
 WAYS: dict[str, dict[str, bool]] = {"here": {}, "fork": {"fork": True}, "process": {"process": True}}
 all_ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
@@ -138,6 +138,21 @@ def test_a_fork_that_is_killed_or_hangs() -> None:
     kmstool(*words, "kill -9 $$", fork=True, exit_code=-signal.SIGKILL)
     with pytest.raises(AssertionError, match="did not come back"):
         kmstool(*words, "exec sleep 60", fork=True, timeout=0.1)
+
+
+def test_a_terminal_is_one() -> None:
+    assert b"Encrypt up to 4,096 bytes" in on_terminal("--help").stdout
+    assert b"no FILE was named and stdin is a terminal" in on_terminal("decrypt", exit_code=2).stdout
+    shown = on_terminal("encrypt", "--key", "demo", "-", "-o", "blob", typed="a secret\n\x04").stdout
+    assert shown.startswith(b"a secret\r\n")
+    assert kmstool("decrypt", "blob").out == "a secret\n"
+
+
+def test_a_dialogue_is_typed_when_it_is_asked_for() -> None:
+    dialogue = [("Go on? [y/N]:", "y")]
+    assert b"can never be read again" in on_terminal("local", "reset", dialogue=dialogue).stdout
+    with pytest.raises(AssertionError, match="nothing was done"):
+        on_terminal("local", "reset", dialogue=[("Go on?", "n"), ("and again?", "y")])
 
 
 def test_a_command_that_hangs_is_ended() -> None:
