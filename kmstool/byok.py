@@ -59,7 +59,7 @@ class Parameters:
     """By the clock of the machine that asked."""
 
     @property
-    def fingerprint(self) -> str:
+    def key_digest(self) -> str:
         """SHA-256 of the wrapping key in hexadecimal, by which wrapped material names it."""
         return hashlib.sha256(self.wrapping_key).hexdigest()
 
@@ -110,12 +110,12 @@ class Parameters:
 
 
 @dataclass(frozen=True, slots=True)
-class Wrapped:
+class WrappedMaterial:
     """Key material under a wrapping key, and which key and wrapping key that is for."""
 
     key_id: str
     algorithm: words.EncryptionAlgorithm
-    fingerprint: str
+    key_digest: str
     wrapped: bytes
 
     def write(self) -> bytes:
@@ -124,19 +124,19 @@ class Wrapped:
             _WRAPPED,
             key_id=self.key_id,
             algorithm=self.algorithm,
-            wrapping_key_sha256=self.fingerprint,
+            wrapping_key_sha256=self.key_digest,
             wrapped=self.wrapped,
         )
 
     @classmethod
-    def read(cls, data: bytes, parameters: Parameters, source: str) -> Wrapped:
+    def read(cls, data: bytes, parameters: Parameters, source: str) -> WrappedMaterial:
         """Read a document, or the bare bytes that another program wrapped; `source` names them in errors.
 
         Raises `InputError` for whatever cannot be meant for these parameters.
         """
         size = rsa.load_public_key(parameters.wrapping_key).key_size // 8
         if len(data) == size:
-            return cls(parameters.key_id, parameters.algorithm, parameters.fingerprint, data)
+            return cls(parameters.key_id, parameters.algorithm, parameters.key_digest, data)
         fields = documents.read(
             _WRAPPED,
             _WRAPPED_KINDS,
@@ -151,19 +151,19 @@ class Wrapped:
         again = Reason.MATERIAL_WRAPPED_FOR_OTHERS
         if material.key_id != parameters.key_id:
             raise InputError(f"{source} is for the key {material.key_id}, not {parameters.key_id}", reason=again)
-        if (material.fingerprint, material.algorithm) != (parameters.fingerprint, parameters.algorithm):
+        if (material.key_digest, material.algorithm) != (parameters.key_digest, parameters.algorithm):
             raise InputError(f"{source} was wrapped with other parameters than these", reason=again)
         if len(material.wrapped) != size:
             raise InputError(f"{source} holds {len(material.wrapped)} wrapped bytes, not {size}", reason=again)
         return material
 
 
-def wrap(parameters: Parameters, material: bytes) -> Wrapped:
+def wrap(parameters: Parameters, material: bytes) -> WrappedMaterial:
     """Encrypt key material under the wrapping key; raise `InputError` for material of another length."""
     check(material, parameters.material_bytes)
     key = rsa.load_public_key(parameters.wrapping_key)
     wrapped = rsa.encrypt(key, parameters.algorithm, material)
-    return Wrapped(parameters.key_id, parameters.algorithm, parameters.fingerprint, wrapped)
+    return WrappedMaterial(parameters.key_id, parameters.algorithm, parameters.key_digest, wrapped)
 
 
 def check_wrapping_key(encoded: bytes) -> None:

@@ -27,7 +27,7 @@ from kmstool.errors import (
 from kmstool.kms.beta.client import BetaClient
 from kmstool.kms.beta.transport import BetaTransport, host_of
 from kmstool.kms.port import Transport
-from kmstool.kms.provider import Credential, Fixed, Renewed
+from kmstool.kms.provider import Credential, FixedProvider, RenewedProvider
 from kmstool.kms.transport.limiter import LimitedTransport, Limiter, Rate
 from kmstool.kms.transport.retry import RetryingTransport
 from kmstool.server import admin
@@ -49,7 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def over_http(server: Served, region: str = SHANGHAI) -> BetaTransport:
     variables = server.variables
     credential = Credential(variables["TENCENTCLOUD_SECRET_ID"], variables["TENCENTCLOUD_SECRET_KEY"])
-    return BetaTransport(Fixed(credential, "the test"), region, endpoint=server.endpoint)
+    return BetaTransport(FixedProvider(credential, "the test"), region, endpoint=server.endpoint)
 
 
 @pytest.fixture(params=["in process", "over HTTP"])
@@ -131,7 +131,7 @@ def test_the_secret_and_the_region_are_those_of_the_profile(server: Served) -> N
     key_id = BetaClient(over_http(server)).create_key("where").key_id
     with pytest.raises(NotFoundError):
         BetaClient(over_http(server, "ap-beijing")).key(key_id)
-    nobody = BetaTransport(Fixed(Credential("AKIDnobody", "a"), "the test"), SHANGHAI, endpoint=server.endpoint)
+    nobody = BetaTransport(FixedProvider(Credential("AKIDnobody", "a"), "the test"), SHANGHAI, endpoint=server.endpoint)
     with pytest.raises(AccessError) as caught:
         nobody.call("ListKey", {})
     assert caught.value.kms_code == "4104"
@@ -205,7 +205,7 @@ class Script:
 @contextmanager
 def scripted(*bodies: bytes, status: int = 200) -> Iterator[tuple[Script, BetaTransport]]:
     with closing(Script(*bodies, status=status)) as script:
-        provider = Fixed(Credential("AKIDtest", "secret"), "the test")
+        provider = FixedProvider(Credential("AKIDtest", "secret"), "the test")
         yield script, BetaTransport(provider, SHANGHAI, endpoint=script.endpoint)
 
 
@@ -230,7 +230,7 @@ def test_the_usual_hosts_need_no_region() -> None:
     assert [host_of(region) for region in sorted(beta.REGIONS.values())] == [
         "kms-bj.api.qcloud.com", "kms-gz.api.qcloud.com", "kms-sh.api.qcloud.com",
     ]  # fmt: skip
-    provider = Fixed(Credential("AKIDtest", "secret"), "the test")
+    provider = FixedProvider(Credential("AKIDtest", "secret"), "the test")
     assert "Region" not in BetaTransport(provider, SHANGHAI)._signed("ListKey", {})
     assert BetaTransport(provider, SHANGHAI, endpoint="example.org")._signed("ListKey", {})["Region"] == SHANGHAI
 
@@ -251,7 +251,7 @@ def test_a_temporary_key_is_sent_with_its_token_and_renewed_once() -> None:
     refused = b'{"code": 4105, "message": "token error", "requestId": "r"}'
     tokens = iter("ab")
     with closing(Script(refused, GOOD)) as script:
-        provider = Renewed(lambda: Credential("AKIDtest", "secret", next(tokens), 2**40), "the test")
+        provider = RenewedProvider(lambda: Credential("AKIDtest", "secret", next(tokens), 2**40), "the test")
         assert BetaTransport(provider, SHANGHAI, endpoint=script.endpoint).call("ListKey", {})["code"] == 0
         assert [form["Token"] for form in script.forms] == ["a", "b"]
     with scripted(refused) as (script, transport), pytest.raises(AccessError):
@@ -298,7 +298,7 @@ def test_another_status_is_a_fault_of_the_way() -> None:
 
 
 def test_who_is_not_there_was_sent_nothing() -> None:
-    provider = Fixed(Credential("AKIDtest", "secret"), "the test")
+    provider = FixedProvider(Credential("AKIDtest", "secret"), "the test")
     with pytest.raises(UnreachableError):
         BetaTransport(provider, SHANGHAI, endpoint="http://127.0.0.1:1").call("ListKey", {})
 
@@ -307,7 +307,7 @@ def test_a_credential_that_is_not_reached_is_not_the_kms() -> None:
     def fetch() -> Credential:
         raise NetworkError("no metadata service")
 
-    provider = Renewed(fetch, "the test")
+    provider = RenewedProvider(fetch, "the test")
     with pytest.raises(UnreachableError, match="metadata"):
         BetaTransport(provider, SHANGHAI, endpoint="http://127.0.0.1:1").call("ListKey", {})
 

@@ -41,14 +41,14 @@ from kmstool.errors import (
     UnreachableError,
 )
 from kmstool.kms.client import KmsClient
-from kmstool.kms.provider import Credential, Fixed
+from kmstool.kms.provider import Credential, FixedProvider
 from kmstool.kms.transport import probe
 from kmstool.kms.transport.cloud import CloudTransport
 from tests.conftest import PROGRAM, need
 from tests.stubs import GOOD, JSON, NAME, TIMEOUT_SECONDS, Answer, Authority, Stub, new_authority, stub
 
 SECRET_ID, SECRET_KEY, TOKEN = "AKIDcanary0123456789", "canarySecretKeyOfTheTests", "canaryTokenOfTheTests"
-CREDENTIAL = Fixed(Credential(SECRET_ID, SECRET_KEY, TOKEN), "the tests")
+CREDENTIAL = FixedProvider(Credential(SECRET_ID, SECRET_KEY, TOKEN), "the tests")
 PROXY_PASSWORD = "canaryPasswordOfTheProxy"
 
 
@@ -400,7 +400,7 @@ def test_a_request_is_that_of_the_sdk(
         sdk = CommonClient(*service, SdkCredential(SECRET_ID, SECRET_KEY, token), region, profile)
         sdk.call_json("encrypt", params, options={"SkipSign": not is_signed})
         expected = sent(kms)
-        provider = Fixed(Credential(SECRET_ID, SECRET_KEY, token), "the tests") if is_signed else None
+        provider = FixedProvider(Credential(SECRET_ID, SECRET_KEY, token), "the tests") if is_signed else None
         name, version = service
         CloudTransport(provider, region, endpoint=f"http://{host}", service=name, version=version).call(
             "encrypt", params
@@ -422,7 +422,7 @@ def test_a_text_that_would_be_more_than_its_header_is_refused() -> None:
     """Nothing is sent, and the value, which may be a secret, is not shown."""
     with stub() as kms:
         endpoint = f"http://127.0.0.1:{kms.port}"
-        credential = Fixed(Credential(SECRET_ID, SECRET_KEY, TOKEN + "\r\nHost: a"), "the tests")
+        credential = FixedProvider(Credential(SECRET_ID, SECRET_KEY, TOKEN + "\r\nHost: a"), "the tests")
         for provider, region in ((credential, "ap-guangzhou"), (CREDENTIAL, TOKEN + "\n")):
             with pytest.raises(InputError, match="X-TC-") as caught:
                 CloudTransport(provider, region, endpoint=endpoint).call("GetRegions", {})

@@ -20,7 +20,7 @@ from kmstool.api import protocol
 from kmstool.cli.session.session import Session
 from kmstool.errors import IntegrityError, KeyStateError, KmsToolError, NotFoundError, ServiceError
 from kmstool.kms.port import Transport
-from kmstool.kms.provider import Credential, Fixed
+from kmstool.kms.provider import Credential, FixedProvider
 from kmstool.kms.transport.cloud import CloudTransport
 from kmstool.kms.transport.retry import RetryingTransport
 from kmstool.kms.transport.sdk import SdkTransport
@@ -48,14 +48,14 @@ def over_http(folder: Path) -> Iterator[Transport]:
     with serving(folder) as found:
         given = found.variables
         credential = Credential(given["TENCENTCLOUD_SECRET_ID"], given["TENCENTCLOUD_SECRET_KEY"])
-        yield CloudTransport(Fixed(credential, "the tests"), REGION, endpoint=found.endpoint)
+        yield CloudTransport(FixedProvider(credential, "the tests"), REGION, endpoint=found.endpoint)
 
 
 def over_the_sdk(folder: Path) -> Iterator[Transport]:
     with serving(folder) as found:
         given = found.variables
         credential = Credential(given["TENCENTCLOUD_SECRET_ID"], given["TENCENTCLOUD_SECRET_KEY"])
-        yield SdkTransport(Fixed(credential, "the tests"), REGION, endpoint=found.endpoint)
+        yield SdkTransport(FixedProvider(credential, "the tests"), REGION, endpoint=found.endpoint)
 
 
 def in_the_cloud(folder: Path) -> Iterator[Transport]:

@@ -26,7 +26,7 @@ from kmstool.errors import AccessError, InputError, KmsToolError, NetworkError
 from kmstool.kms.credentials import roles, store
 from kmstool.kms.credentials import tccli as tccli_profiles
 from kmstool.kms.credentials.tool_files import INI_FILES, from_ini
-from kmstool.kms.provider import Credential, Fixed, Provider, Renewed, checked, from_environment
+from kmstool.kms.provider import Credential, FixedProvider, Provider, RenewedProvider, checked, from_environment
 from kmstool.kms.transport.cloud import CloudTransport
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables import credentials as served_credentials
@@ -568,7 +568,7 @@ def test_a_role_is_assumed_with_the_name_of_the_session(server: Server) -> None:
         seen.append(params)
         return server.sts(action, params, signer)
 
-    base = Fixed(Credential(server.secret_id, server.secret_key), "the tests")
+    base = FixedProvider(Credential(server.secret_id, server.secret_key), "the tests")
     for name in ("", "mine"):
         roles.assume_role(base, ROLE_ARN, name, sts).get()
     assert [(params["RoleArn"], params["RoleSessionName"]) for params in seen] == [
@@ -587,7 +587,7 @@ def test_a_role_is_assumed_with_the_name_of_the_session(server: Server) -> None:
     ],
 )
 def test_an_answer_of_sts_without_a_credential_is_an_error(answer: dict[str, Any]) -> None:
-    base = Fixed(Credential(SECRET_ID, SECRET_KEY), "the tests")
+    base = FixedProvider(Credential(SECRET_ID, SECRET_KEY), "the tests")
     with pytest.raises(KmsToolError):
         roles.assume_role(base, ROLE_ARN, "", lambda *_: {**answer, "RequestId": "1"}).get()
 
@@ -625,7 +625,7 @@ def test_a_refused_credential_is_renewed_and_the_request_repeated(server: Server
         last = made[-1]
         return Credential(last.secret_id, last.secret_key, last.token, last.expires_unix + 600)
 
-    transport = server.transport(Renewed(fetch, "the tests"))
+    transport = server.transport(RenewedProvider(fetch, "the tests"))
     transport.call("GenerateRandom", {"NumberOfBytes": 8})
     time.sleep(1.2)
     transport.call("GenerateRandom", {"NumberOfBytes": 8})
@@ -640,7 +640,7 @@ def test_a_credential_that_stays_refused_is_renewed_once(server: Server) -> None
         return Credential(made[-1].secret_id, made[-1].secret_key, "wrong", made[-1].expires_unix)
 
     with pytest.raises(AccessError) as caught:
-        server.transport(Renewed(fetch, "the tests")).call("GenerateRandom", {"NumberOfBytes": 8})
+        server.transport(RenewedProvider(fetch, "the tests")).call("GenerateRandom", {"NumberOfBytes": 8})
     assert caught.value.kms_code == "AuthFailure.TokenFailure"
     assert len(made) == 2
 
@@ -652,7 +652,7 @@ def test_a_short_life_is_not_renewed_for_every_request() -> None:
         made.append(Credential(SECRET_ID, SECRET_KEY, TOKEN, int(time.time()) + 100))
         return made[-1]
 
-    provider = Renewed(fetch, "the tests")
+    provider = RenewedProvider(fetch, "the tests")
     for _ in range(10):
         provider.get()
     assert len(made) == 1
@@ -665,7 +665,7 @@ def test_a_long_life_ends_five_minutes_early() -> None:
         made.append(Credential(SECRET_ID, SECRET_KEY, TOKEN, int(time.time()) + 7200))
         return made[-1]
 
-    provider = Renewed(fetch, "the tests")
+    provider = RenewedProvider(fetch, "the tests")
     provider.get()
     made[0] = Credential(SECRET_ID, SECRET_KEY, TOKEN, int(time.time()) + 299)
     provider._credential = made[0]
@@ -675,7 +675,7 @@ def test_a_long_life_ends_five_minutes_early() -> None:
 
 def test_an_expired_credential_is_not_sent() -> None:
     with pytest.raises(AccessError, match="expired"):
-        Fixed(Credential(SECRET_ID, SECRET_KEY, TOKEN, int(time.time()) - 1), "the tests").get()
+        FixedProvider(Credential(SECRET_ID, SECRET_KEY, TOKEN, int(time.time()) - 1), "the tests").get()
 
 
 # Which of them counts.

@@ -15,9 +15,9 @@ import pytest
 from kmstool.envelope import engine, sealing, workers
 from kmstool.envelope.floe import Floe
 from kmstool.envelope.recipients import unlock
-from kmstool.envelope.sealing import Opened, Source
+from kmstool.envelope.sealing import OpenedEnvelope, Source
 from kmstool.errors import AccessError, ArgumentError, InputError, IntegrityError, KmsToolError
-from kmstool.kms.answers import Decrypted
+from kmstool.kms.answers import Plaintext
 from kmstool.kms.cmk_recipients import CmkIdentity
 from kmstool.workflows.sources import unarmored
 from tests import envelope_kit
@@ -63,14 +63,14 @@ class Answers:
     def __init__(self, case: Case) -> None:
         self._answers = case.answers
 
-    def decrypt(self, blob: str, context: str) -> Decrypted:
+    def decrypt(self, blob: str, context: str) -> Plaintext:
         if blob not in self._answers:
             raise IntegrityError("the blob was altered", kms_code="InvalidParameterValue.InvalidCiphertext")
         key_id, dek = self._answers[blob]
-        return Decrypted(key_id=key_id, plaintext=dek, answer={})
+        return Plaintext(key_id=key_id, plaintext=dek, answer={})
 
 
-def unlocked(case: Case, opened: Opened) -> Floe:
+def unlocked(case: Case, opened: OpenedEnvelope) -> Floe:
     identity = CmkIdentity(lambda _: Answers(case))  # type: ignore[arg-type, return-value]
     return unlock(opened.header, opened.floe_header, [identity])[0]
 

@@ -24,7 +24,7 @@ from kmstool.envelope import engine, header, sealing, workers
 from kmstool.envelope.floe import AES_256_GCM, HEADER_BYTES, SM4_GCM, Floe, Suite
 from kmstool.envelope.header import Header, Prologue
 from kmstool.envelope.recipients import describe, unlock
-from kmstool.envelope.sealing import Opened, Source
+from kmstool.envelope.sealing import OpenedEnvelope, Source
 from kmstool.envelope.stanzas import KEY_ID, REGION, SITE, TENCENT_KMS, WRAPPED, Stanza
 from kmstool.errors import (
     AccessError,
@@ -113,7 +113,7 @@ def split(data: bytes, segment_bytes: int = SMALL) -> tuple[bytes, bytes, list[b
     return data[:begin], data[begin : begin + HEADER_BYTES], segments
 
 
-def keys_of(opened: Opened, keeper: Keeper = KEEPER) -> Floe:
+def keys_of(opened: OpenedEnvelope, keeper: Keeper = KEEPER) -> Floe:
     """Unlock a payload whatever the size of its segments."""
     dek = keeper.unwrap(opened.header.stanzas[0], opened.header.prologue.context)
     if dek is None:
@@ -139,7 +139,7 @@ def on_disk(data: bytes, folder: Path, name: str = "envelope") -> Iterator[Sourc
         yield Source.of(open_file.fileno())
 
 
-def opened_from(source: Source, head: bytes | None) -> Opened:
+def opened_from(source: Source, head: bytes | None) -> OpenedEnvelope:
     if source.size is not None and source.descriptor is not None:
         os.lseek(source.descriptor, 0, os.SEEK_SET)
     return sealing.open_envelope(source) if head is None else sealing.open_envelope(memory(head), source)

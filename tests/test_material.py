@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from kmstool import byok, words
 from kmstool.api import protocol
-from kmstool.byok import Parameters, Wrapped
+from kmstool.byok import Parameters, WrappedMaterial
 from kmstool.cli.commands.import_material import ImportMaterialWords, _source
 from kmstool.cli.hints import hint_of
 from kmstool.cli.session.session import Session
@@ -383,9 +383,9 @@ def issued() -> Parameters:
 def test_what_is_written_is_read_again(issued: Parameters) -> None:
     assert Parameters.read(issued.write(), "it") == issued
     wrapped = byok.wrap(issued, FIRST)
-    assert Wrapped.read(wrapped.write(), issued, "it") == wrapped
-    assert Wrapped.read(wrapped.wrapped, issued, "it") == wrapped
-    assert json.loads(wrapped.write())["wrapping_key_sha256"] == issued.fingerprint
+    assert WrappedMaterial.read(wrapped.write(), issued, "it") == wrapped
+    assert WrappedMaterial.read(wrapped.wrapped, issued, "it") == wrapped
+    assert json.loads(wrapped.write())["wrapping_key_sha256"] == issued.key_digest
     assert "token" not in repr(issued)
 
 
@@ -439,7 +439,7 @@ def test_any_bytes_are_no_wrapped_material(issued: Parameters, data: bytes) -> N
     if len(data) == 256:
         return
     with pytest.raises(InputError):
-        Wrapped.read(data, issued, "it")
+        WrappedMaterial.read(data, issued, "it")
 
 
 @pytest.mark.parametrize(
@@ -458,7 +458,7 @@ def test_any_bytes_are_no_wrapped_material(issued: Parameters, data: bytes) -> N
 def test_wrapped_material_with_one_flaw(issued: Parameters, change: dict[str, Any]) -> None:
     text = json.dumps(json.loads(byok.wrap(issued, FIRST).write()) | change)
     with pytest.raises(InputError):
-        Wrapped.read(text.encode(), issued, "it")
+        WrappedMaterial.read(text.encode(), issued, "it")
 
 
 def test_parameters_are_over_after_24_hours_of_the_machine_that_asked(issued: Parameters) -> None:

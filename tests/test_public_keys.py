@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kmstool.crypto import keys, pem
-from kmstool.envelope.public_key_recipients import PrivateKeyIdentity, PublicKeyRecipient, fingerprint
+from kmstool.envelope.public_key_recipients import PrivateKeyIdentity, PublicKeyRecipient, key_digest
 from kmstool.errors import ArgumentError, IntegrityError
 from kmstool.server import materials
 from kmstool.server.app import EmbeddedKms
@@ -65,8 +65,8 @@ def inspected(name: str) -> list[dict[str, Any]]:
     return recipients
 
 
-def fingerprint_of(name: str) -> str:
-    return fingerprint(pem.read_public_key(Path(name).read_bytes())).hex()
+def digest_of(name: str) -> str:
+    return key_digest(pem.read_public_key(Path(name).read_bytes())).hex()
 
 
 @pytest.mark.parametrize("kind", USAGES)
@@ -125,7 +125,7 @@ def test_a_key_in_a_file_for_the_day_without_kms(work: dict[str, str], form: str
     assert run("verify", "--identity", private, "sealed.kte", variables=nowhere) == b"envelope valid\n"
     kinds = {found["Kind"]: found for found in inspected("sealed.kte")}
     assert set(kinds) == {"tencent-kms", "rsa-offline"}
-    assert kinds["rsa-offline"]["Fingerprint"] == fingerprint_of("glass.pem")
+    assert kinds["rsa-offline"]["KeyDigest"] == digest_of("glass.pem")
 
 
 def test_another_private_key_opens_nothing(work: dict[str, str]) -> None:
@@ -204,4 +204,4 @@ def test_the_identity_shows_no_secret() -> None:
     key = keys.from_pkcs8(materials.make("RSA_2048"))
     assert isinstance(key, keys.RsaPrivateKey)
     assert "key" not in repr(PrivateKeyIdentity(key)).removeprefix("PrivateKeyIdentity").lower()
-    assert len(base64.b16encode(fingerprint(key.public_key))) == 64
+    assert len(base64.b16encode(key_digest(key.public_key))) == 64

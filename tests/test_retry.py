@@ -33,7 +33,7 @@ from kmstool.errors import (
 )
 from kmstool.kms.client import KmsClient
 from kmstool.kms.port import Transport
-from kmstool.kms.provider import Credential, Fixed
+from kmstool.kms.provider import Credential, FixedProvider
 from kmstool.kms.transport.cloud import CloudTransport
 from kmstool.kms.transport.deadline import Deadline
 from kmstool.kms.transport.outcomes import LOOKUPS
@@ -902,7 +902,9 @@ class Server:
     def transport(self) -> CloudTransport:
         given = self.environ
         credential = Credential(given["TENCENTCLOUD_SECRET_ID"], given["TENCENTCLOUD_SECRET_KEY"])
-        return CloudTransport(Fixed(credential, "the tests"), "ap-guangzhou", endpoint=given["KMSTOOL_ENDPOINT"])
+        return CloudTransport(
+            FixedProvider(credential, "the tests"), "ap-guangzhou", endpoint=given["KMSTOOL_ENDPOINT"]
+        )
 
     def sdk(self, retryer: StandardRetryer) -> kms_client.KmsClient:
         given = self.environ
@@ -987,7 +989,7 @@ def test_a_late_answer_is_not_waited_for_and_the_key_is_found(server: Server, ru
     given = server.environ
     credential = Credential(given["TENCENTCLOUD_SECRET_ID"], given["TENCENTCLOUD_SECRET_KEY"])
     transport = CloudTransport(
-        Fixed(credential, "the tests"), "ap-guangzhou", endpoint=given["KMSTOOL_ENDPOINT"], timeout=0.5
+        FixedProvider(credential, "the tests"), "ap-guangzhou", endpoint=given["KMSTOOL_ENDPOINT"], timeout=0.5
     )
     created = KmsClient(RetryingTransport(transport)).create_key(alias, usage="ENCRYPT_DECRYPT")
     assert keys(server, alias) == [created.key_id]

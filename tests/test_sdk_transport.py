@@ -26,7 +26,7 @@ from kmstool.errors import (
     ServiceError,
     UnreachableError,
 )
-from kmstool.kms.provider import Credential, Fixed, Renewed
+from kmstool.kms.provider import Credential, FixedProvider, RenewedProvider
 from kmstool.kms.transport.deadline import Deadline
 from kmstool.kms.transport.pool import PooledTransport
 from kmstool.kms.transport.retry import RetryingTransport
@@ -333,7 +333,7 @@ def test_a_temporary_credential_is_renewed_once() -> None:
         return Credential("AKIDa", "key", f"token-{len(fetched)}")
 
     with stub(refused) as kms, pytest.raises(AccessError):
-        SdkTransport(Renewed(fetch, "the tests"), "ap-guangzhou", endpoint=f"http://127.0.0.1:{kms.port}").call(
+        SdkTransport(RenewedProvider(fetch, "the tests"), "ap-guangzhou", endpoint=f"http://127.0.0.1:{kms.port}").call(
             "GetRegions", {}
         )
     assert [b"X-TC-Token: token-%d" % number in kms.requests[number - 1] for number in (1, 2)] == [True, True]
@@ -345,7 +345,7 @@ def test_who_gets_no_credential_sends_nothing() -> None:
         raise NetworkError("cannot reach STS")
 
     with stub() as kms, pytest.raises(UnreachableError, match="cannot reach STS"):
-        SdkTransport(Renewed(fetch, "the tests"), "ap-guangzhou", endpoint=f"http://127.0.0.1:{kms.port}").call(
+        SdkTransport(RenewedProvider(fetch, "the tests"), "ap-guangzhou", endpoint=f"http://127.0.0.1:{kms.port}").call(
             "GetRegions", {}
         )
     assert kms.requests == []
@@ -411,7 +411,9 @@ def test_threads_have_clients_of_their_own(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         credential = Credential(*(server.variables[f"TENCENTCLOUD_SECRET_{part}"] for part in ("ID", "KEY")))
         place = server.endpoint
-        pool = PooledTransport(lambda: SdkTransport(Fixed(credential, "the tests"), "ap-guangzhou", endpoint=place))
+        pool = PooledTransport(
+            lambda: SdkTransport(FixedProvider(credential, "the tests"), "ap-guangzhou", endpoint=place)
+        )
         with ThreadPoolExecutor(8) as threads:
             found = list(threads.map(lambda _: pool.call("GenerateRandom", {"NumberOfBytes": 16}), range(40)))
     assert len({answer["Plaintext"] for answer in found}) == 40

@@ -12,7 +12,7 @@ from kmstool.envelope import stanzas
 from kmstool.envelope.stanzas import (
     ALGORITHM,
     CLUSTER,
-    FINGERPRINT,
+    KEY_DIGEST,
     KEY_ID,
     KINDS,
     LABEL,
@@ -31,11 +31,11 @@ from kmstool.envelope.stanzas import (
 from kmstool.errors import InputError
 
 WHERE = {SITE: b"intl", REGION: b"ap-guangzhou", KEY_ID: b"23e80852-1e38-11e9-b129-5cb9019b4b01"}
-RSA = {ALGORITHM: OAEP.encode(), FINGERPRINT: bytes(range(32))}
+RSA = {ALGORITHM: OAEP.encode(), KEY_DIGEST: bytes(range(32))}
 GOOD = {
     TENCENT_KMS: Stanza(TENCENT_KMS, WHERE | {WRAPPED: b"QkxPQg=="}),
     TENCENT_KMS_RSA: Stanza(TENCENT_KMS_RSA, WHERE | RSA | {WRAPPED: bytes(256)}),
-    TENCENT_KMS_SM2: Stanza(TENCENT_KMS_SM2, WHERE | {WRAPPED: bytes(150), FINGERPRINT: bytes(32)}),
+    TENCENT_KMS_SM2: Stanza(TENCENT_KMS_SM2, WHERE | {WRAPPED: bytes(150), KEY_DIGEST: bytes(32)}),
     RSA_OFFLINE: Stanza(RSA_OFFLINE, RSA | {WRAPPED: bytes(384)}),
 }
 MORE = {OWNER_UIN: b"100012345678", CLUSTER: b"cls-hsm-1", LABEL: "Zweitschlüssel".encode(), WRAPPED_AT: bytes(8)}
@@ -57,7 +57,7 @@ def body(*records: tuple[int, bytes], version: int = 1, count: int | None = None
 def changed(kind: int, **changes: bytes | None) -> bytes:
     """Write a good stanza of a kind with other fields, or without those that are None."""
     numbers = {"site": SITE, "region": REGION, "key_id": KEY_ID, "wrapped": WRAPPED, "wrapped_at": WRAPPED_AT,
-               "algorithm": ALGORITHM, "fingerprint": FINGERPRINT, "label": LABEL, "owner": OWNER_UIN,
+               "algorithm": ALGORITHM, "key_digest": KEY_DIGEST, "label": LABEL, "owner": OWNER_UIN,
                "cluster": CLUSTER}  # fmt: skip
     found = dict(GOOD[kind].fields)
     for name, value in changes.items():
@@ -165,9 +165,9 @@ def test_at_most_64_fields() -> None:
 
 REQUIRED = {
     TENCENT_KMS: ("site", "region", "key_id", "wrapped"),
-    TENCENT_KMS_RSA: ("site", "region", "key_id", "wrapped", "algorithm", "fingerprint"),
-    TENCENT_KMS_SM2: ("site", "region", "key_id", "wrapped", "fingerprint"),
-    RSA_OFFLINE: ("wrapped", "algorithm", "fingerprint"),
+    TENCENT_KMS_RSA: ("site", "region", "key_id", "wrapped", "algorithm", "key_digest"),
+    TENCENT_KMS_SM2: ("site", "region", "key_id", "wrapped", "key_digest"),
+    RSA_OFFLINE: ("wrapped", "algorithm", "key_digest"),
 }
 
 
@@ -204,8 +204,8 @@ def test_a_field_that_must_be_there(kind: int, name: str) -> None:
         ("wrapped_at", bytes(7)),
         ("wrapped_at", bytes(9)),
         ("algorithm", b"RSAES_PKCS1_V1_5"),
-        ("fingerprint", bytes(31)),
-        ("fingerprint", bytes(33)),
+        ("key_digest", bytes(31)),
+        ("key_digest", bytes(33)),
         ("label", bytes(201)),
         ("owner", bytes(201)),
         ("cluster", bytes(201)),
@@ -238,7 +238,7 @@ def test_facts_for_people_and_scripts() -> None:
         "KeyId": "23e80852-1e38-11e9-b129-5cb9019b4b01",
         "Label": "Zweitschlüssel",
         "Algorithm": "RSAES_OAEP_SHA_256",
-        "Fingerprint": bytes(range(32)).hex(),
+        "KeyDigest": bytes(range(32)).hex(),
         "WrappedAt": 5,
     }
     assert json.dumps(Stanza(99, {LABEL: b"\xff"}).facts())

@@ -15,7 +15,7 @@ import pytest
 
 from kmstool.errors import AccessError, InputError
 from kmstool.kms.credentials import tccli
-from kmstool.kms.provider import Credential, Fixed, Provider
+from kmstool.kms.provider import Credential, FixedProvider, Provider
 from tests.conftest import unable
 from tests.foreign import TCCLI
 from tests.program import kmstool
@@ -30,7 +30,7 @@ POD = {
     "TKE_WEB_IDENTITY_TOKEN_FILE": "identity",
     "TKE_ROLE_ARN": "qcs::cam::uin/1:roleName/pod",
 }
-CVM = Fixed(Credential("AKIDcvm", "k"), "the CVM")
+CVM = FixedProvider(Credential("AKIDcvm", "k"), "the CVM")
 
 
 def write(home: Path, login: object, settings: object = None, name: str = "default") -> None:

@@ -21,13 +21,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmstool.errors import InputError, KmsToolError, UnreachableError
-from kmstool.kms.provider import Credential, Fixed
+from kmstool.kms.provider import Credential, FixedProvider
 from kmstool.kms.transport import proxies, trust
 from kmstool.kms.transport.cloud import CloudTransport
 from kmstool.kms.transport.connection import Connection
 from kmstool.kms.transport.endpoint import Endpoint
 from kmstool.kms.transport.proxies import Proxy
-from kmstool.kms.transport.trust import Trusted, certificates
+from kmstool.kms.transport.trust import TrustedCertificates, certificates
 from kmstool.system import hosts
 from tests.program import kmstool
 from tests.stubs import GOOD, NAME, Answer, Authority, new_authority, stub
@@ -57,7 +57,7 @@ def sloppy(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 def call(endpoint: str, **settings: Any) -> dict[str, Any]:
     transport = CloudTransport(
-        Fixed(Credential("AKIDexample", "canarySecretKey", ""), "the tests"),
+        FixedProvider(Credential("AKIDexample", "canarySecretKey", ""), "the tests"),
         "ap-guangzhou",
         endpoint=endpoint,
         **{"timeout": 5, **settings},
@@ -426,22 +426,22 @@ def test_certificates_are_those_of_the_user_the_system_or_mozilla(
     assert certificates().paths == (certifi.where(),)
     paths = ssl.get_default_verify_paths()
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths._replace(cafile="/bundle.pem"))
-    assert certificates() == Trusted(("/bundle.pem",))
+    assert certificates() == TrustedCertificates(("/bundle.pem",))
     system.mkdir()
     (system / "12345678.0").touch()
-    assert certificates() == Trusted((str(system),))
+    assert certificates() == TrustedCertificates((str(system),))
     monkeypatch.setenv("CURL_CA_BUNDLE", "/third.pem")
-    assert certificates() == Trusted(("/third.pem",), "CURL_CA_BUNDLE")
+    assert certificates() == TrustedCertificates(("/third.pem",), "CURL_CA_BUNDLE")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/second.pem")
-    assert certificates() == Trusted(("/second.pem",), "REQUESTS_CA_BUNDLE")
+    assert certificates() == TrustedCertificates(("/second.pem",), "REQUESTS_CA_BUNDLE")
     monkeypatch.setenv("SSL_CERT_DIR", f"/nowhere{os.pathsep}{system}")
-    assert certificates() == Trusted((str(system),), "SSL_CERT_DIR")
+    assert certificates() == TrustedCertificates((str(system),), "SSL_CERT_DIR")
     monkeypatch.setenv("SSL_CERT_FILE", "/first.pem")
-    assert certificates() == Trusted(("/first.pem", str(system)), "SSL_CERT_FILE")
-    assert certificates("/named.pem") == Trusted(("/named.pem",))
+    assert certificates() == TrustedCertificates(("/first.pem", str(system)), "SSL_CERT_FILE")
+    assert certificates("/named.pem") == TrustedCertificates(("/named.pem",))
     for name in VARIABLES:
         monkeypatch.setenv(name, "")
-    assert certificates() == Trusted((str(system),))
+    assert certificates() == TrustedCertificates((str(system),))
 
 
 def test_a_variable_that_names_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

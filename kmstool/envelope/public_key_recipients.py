@@ -15,7 +15,7 @@ from kmstool.crypto.keys import PublicKey, RsaPrivateKey, RsaPublicKey, Sm2Publi
 from kmstool.crypto.sm2 import encryption
 from kmstool.envelope.stanzas import (
     ALGORITHM,
-    FINGERPRINT,
+    KEY_DIGEST,
     KEY_ID,
     OAEP,
     REGION,
@@ -40,7 +40,7 @@ class PublicKeyRecipient:
 
     def wrap(self, dek: bytes, context: str) -> Stanza:
         """Encrypt a DEK under the public key; the context is bound to the payload only, not to this."""
-        fields: dict[int, bytes] = {FINGERPRINT: fingerprint(self.key)}
+        fields: dict[int, bytes] = {KEY_DIGEST: key_digest(self.key)}
         if self.key_id:
             texts = {SITE: self.site, REGION: self.region, KEY_ID: self.key_id}
             fields |= {number: text.encode() for number, text in texts.items()}
@@ -64,11 +64,11 @@ class PrivateKeyIdentity:
 
     def unwrap(self, stanza: Stanza, context: str) -> bytes | None:
         """Decrypt the stanza that is for this key, None for any other."""
-        if stanza.kind != RSA_OFFLINE or stanza.fields.get(FINGERPRINT) != fingerprint(self.key.public_key):
+        if stanza.kind != RSA_OFFLINE or stanza.fields.get(KEY_DIGEST) != key_digest(self.key.public_key):
             return None
         return rsa.decrypt(self.key.key, words.OAEP_SHA_256, stanza.wrapped)
 
 
-def fingerprint(key: PublicKey) -> bytes:
+def key_digest(key: PublicKey) -> bytes:
     """Return the SHA-256 of a public key's SubjectPublicKeyInfo."""
     return hashlib.sha256(key.to_spki()).digest()

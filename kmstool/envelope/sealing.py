@@ -36,7 +36,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedEnvelope:
     """An envelope whose header was read.
 
     `source` holds the payload: the rest of the same file, or a file of its own for a detached
@@ -94,7 +94,7 @@ def seal_stream(dek: bytes, head: Header, source: Source, write: Write, progress
     engine.seal_stream(floe, _exactly_stated(source), write, progress)
 
 
-def open_envelope(source: Source, payload: Source | None = None) -> Opened:
+def open_envelope(source: Source, payload: Source | None = None) -> OpenedEnvelope:
     """Read the header of an envelope, and the first 74 bytes of its payload, which a detached one has elsewhere.
 
     Raises `InputError` for what is no envelope, `ArgumentError` if the payload is missing or one too many.
@@ -109,17 +109,17 @@ def open_envelope(source: Source, payload: Source | None = None) -> Opened:
         raise InputError("there is something behind the detached header")
     sealed = payload or source
     offset = (head.payload_offset if payload is None else 0) + HEADER_BYTES
-    return Opened(head, sealed, _exactly(sealed.read, HEADER_BYTES), offset)
+    return OpenedEnvelope(head, sealed, _exactly(sealed.read, HEADER_BYTES), offset)
 
 
-def open_header(source: Source) -> Opened:
+def open_header(source: Source) -> OpenedEnvelope:
     """Read a header and what lies behind it; for a detached one, that is nothing."""
     head = _read_header(source.read)
     floe_header = b"" if head.detached else _exactly(source.read, HEADER_BYTES)
-    return Opened(head, source, floe_header, head.payload_offset + HEADER_BYTES)
+    return OpenedEnvelope(head, source, floe_header, head.payload_offset + HEADER_BYTES)
 
 
-def unseal(opened: Opened, floe: Floe, target: int, progress: Progress) -> None:
+def unseal(opened: OpenedEnvelope, floe: Floe, target: int, progress: Progress) -> None:
     """Open the payload into a regular file that is empty; none of it may be used after an `IntegrityError`."""
     source, size = opened.source, opened.sealed_bytes
     _check_length(opened)
@@ -129,12 +129,12 @@ def unseal(opened: Opened, floe: Floe, target: int, progress: Progress) -> None:
         _unseal_counted(opened, floe, engine.writer(target), progress)
 
 
-def unseal_stream(opened: Opened, floe: Floe, write: Write, progress: Progress) -> None:
+def unseal_stream(opened: OpenedEnvelope, floe: Floe, write: Write, progress: Progress) -> None:
     """Open the payload in order; only verified segments are written."""
     _unseal_counted(opened, floe, write, progress)
 
 
-def verify(opened: Opened, floe: Floe, progress: Progress) -> None:
+def verify(opened: OpenedEnvelope, floe: Floe, progress: Progress) -> None:
     """Authenticate the whole payload and write nothing; raise `IntegrityError` for anything altered."""
     source, size = opened.source, opened.sealed_bytes
     _check_length(opened)
@@ -144,7 +144,7 @@ def verify(opened: Opened, floe: Floe, progress: Progress) -> None:
         _unseal_counted(opened, floe, lambda _: None, progress)
 
 
-def unseal_range(opened: Opened, floe: Floe, first: int, last: int, write: Write) -> None:
+def unseal_range(opened: OpenedEnvelope, floe: Floe, first: int, last: int, write: Write) -> None:
     """Write the plaintext bytes `first` to `last`, both included, after checking where the payload ends.
 
     Raises `InputError` for a pipe and for a range beyond the end, `IntegrityError` for altered segments.
@@ -219,7 +219,7 @@ def _exactly_stated(source: Source) -> Read:
     return read
 
 
-def _unseal_counted(opened: Opened, floe: Floe, write: Write, progress: Progress) -> None:
+def _unseal_counted(opened: OpenedEnvelope, floe: Floe, write: Write, progress: Progress) -> None:
     """Open the payload in order; at its end its length must be the one that the header states."""
     total = 0
 
@@ -238,7 +238,7 @@ def _read_header(read: Read) -> Header:
     return header.parse(preamble + _exactly(read, header.needed_bytes(preamble) - len(preamble)))
 
 
-def _check_length(opened: Opened) -> None:
+def _check_length(opened: OpenedEnvelope) -> None:
     stated = opened.header.prologue.plaintext_bytes
     if None not in (stated, opened.plaintext_bytes) and stated != opened.plaintext_bytes:
         raise IntegrityError("the payload is cut short, or there is something behind it")

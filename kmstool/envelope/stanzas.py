@@ -26,7 +26,7 @@ OAEP = words.OAEP_SHA_256
 U64_BYTES = 8
 """The size of a number in a field, such as a time."""
 
-SITE, REGION, KEY_ID, WRAPPED, WRAPPED_AT, OWNER_UIN, CLUSTER, LABEL, ALGORITHM, FINGERPRINT = range(1, 11)
+SITE, REGION, KEY_ID, WRAPPED, WRAPPED_AT, OWNER_UIN, CLUSTER, LABEL, ALGORITHM, KEY_DIGEST = range(1, 11)
 
 _CRITICAL = 0x8000
 _MAX_FIELDS = 64
@@ -36,12 +36,12 @@ _SITES = (b"cn", b"intl")
 _REGION = re.compile(rb"[a-z]{2}(-[a-z0-9]{2,16}){1,3}")
 _KEY_ID = re.compile(rb"[0-9a-f-]{36}")
 _ALIAS_BYTES = 200
-_FINGERPRINT_BYTES = 32
+_KEY_DIGEST_BYTES = 32
 _REQUIRED = {
     TENCENT_KMS: {SITE, REGION, KEY_ID, WRAPPED},
-    TENCENT_KMS_RSA: {SITE, REGION, KEY_ID, WRAPPED, ALGORITHM, FINGERPRINT},
-    TENCENT_KMS_SM2: {SITE, REGION, KEY_ID, WRAPPED, FINGERPRINT},
-    RSA_OFFLINE: {WRAPPED, ALGORITHM, FINGERPRINT},
+    TENCENT_KMS_RSA: {SITE, REGION, KEY_ID, WRAPPED, ALGORITHM, KEY_DIGEST},
+    TENCENT_KMS_SM2: {SITE, REGION, KEY_ID, WRAPPED, KEY_DIGEST},
+    RSA_OFFLINE: {WRAPPED, ALGORITHM, KEY_DIGEST},
 }
 
 
@@ -69,8 +69,8 @@ class Stanza:
                 facts[name] = self.text(number)
         if ALGORITHM in self.fields:
             facts["Algorithm"] = self.text(ALGORITHM)
-        if FINGERPRINT in self.fields:
-            facts["Fingerprint"] = self.fields[FINGERPRINT].hex()
+        if KEY_DIGEST in self.fields:
+            facts["KeyDigest"] = self.fields[KEY_DIGEST].hex()
         if WRAPPED_AT in self.fields:
             facts["WrappedAt"] = int.from_bytes(self.fields[WRAPPED_AT], "big")
         return facts
@@ -159,7 +159,7 @@ def _checked(stanza: Stanza) -> Stanza:
         and _REGION.fullmatch(fields.get(REGION, b"ap-guangzhou"))
         and _KEY_ID.fullmatch(fields.get(KEY_ID, b"0" * 36))
         and fields.get(ALGORITHM, OAEP.encode()) == OAEP.encode()
-        and len(fields.get(FINGERPRINT, bytes(_FINGERPRINT_BYTES))) == _FINGERPRINT_BYTES
+        and len(fields.get(KEY_DIGEST, bytes(_KEY_DIGEST_BYTES))) == _KEY_DIGEST_BYTES
         and len(fields.get(WRAPPED_AT, bytes(U64_BYTES))) == U64_BYTES
         and all(len(fields.get(number, b"")) <= _ALIAS_BYTES for number in (OWNER_UIN, CLUSTER, LABEL))
         and (stanza.kind != TENCENT_KMS or stanza.wrapped.isascii())

@@ -100,7 +100,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
+class CreatedKey:
     """A new CMK; the key exists even where `tag_code` is not 0 and its tags do not."""
 
     key_id: str
@@ -110,7 +110,7 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True)
-class Encrypted:
+class EncryptedBlob:
     """A ciphertext blob (opaque ASCII text, not base64 as a whole) and the CMK it is under."""
 
     key_id: str
@@ -119,7 +119,7 @@ class Encrypted:
 
 
 @dataclass(frozen=True, slots=True)
-class Decrypted:
+class Plaintext:
     """The plaintext of a blob; never part of the `repr`."""
 
     key_id: str
@@ -146,7 +146,7 @@ class PublicKeyAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class KeySignature:
     """A signature in KMS's encoding: DER for elliptic curves, the size of the modulus for RSA."""
 
     signature: bytes
@@ -164,7 +164,7 @@ class ImportParameters:
 
 
 @dataclass(frozen=True, slots=True)
-class ReEncrypted:
+class ReEncryptedBlob:
     """A blob after ReEncrypt; `changed` is false if it was on the newest version already."""
 
     key_id: str

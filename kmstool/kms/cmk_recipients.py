@@ -24,7 +24,7 @@ from kmstool.envelope.stanzas import (
     Stanza,
 )
 from kmstool.errors import InputError, IntegrityError, Reason
-from kmstool.kms.answers import Decrypted
+from kmstool.kms.answers import Plaintext
 from kmstool.kms.client import KmsClient
 
 MAX_CACHED = 1024
@@ -149,7 +149,7 @@ class CmkIdentity:
         return opened.plaintext
 
     @staticmethod
-    def _decrypted(client: KmsClient, stanza: Stanza, context: str) -> Decrypted:
+    def _decrypted(client: KmsClient, stanza: Stanza, context: str) -> Plaintext:
         if stanza.kind == TENCENT_KMS_RSA:
             return client.rsa_decrypt(stanza.text(KEY_ID), OAEP, stanza.wrapped)
         if stanza.kind == TENCENT_KMS_SM2:

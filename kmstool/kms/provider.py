@@ -50,7 +50,7 @@ class Provider(Protocol):
         ...
 
 
-class Fixed:
+class FixedProvider:
     """A provider of one credential."""
 
     def __init__(self, credential: Credential, source: str) -> None:
@@ -68,7 +68,7 @@ class Fixed:
         return False
 
 
-class Renewed:
+class RenewedProvider:
     """A provider of temporary credentials, fetched at first use and again five minutes before they expire."""
 
     def __init__(self, fetch: Callable[[], Credential], source: str) -> None:
@@ -106,7 +106,7 @@ def from_environment(environ: Mapping[str, str]) -> Provider | None:
         raise AccessError(f"the environment has no {missing}", hint="set both variables or neither")
     # tccli reads the first of these and Terraform the second.
     token = environ.get("TENCENTCLOUD_TOKEN") or environ.get("TENCENTCLOUD_SECURITY_TOKEN") or ""
-    return Fixed(checked(secret_id, secret_key, token, source="the environment"), "the environment")
+    return FixedProvider(checked(secret_id, secret_key, token, source="the environment"), "the environment")
 
 
 def checked(secret_id: str, secret_key: str, token: str = "", expires_unix: int = 0, *, source: str) -> Credential:

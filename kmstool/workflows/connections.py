@@ -233,11 +233,11 @@ class Connections:
 
     def _local_provider(self) -> Provider:
         """Return the API key of the embedded KMS, with which its own clients sign over the network."""
-        from kmstool.kms.provider import Credential, Fixed
+        from kmstool.kms.provider import Credential, FixedProvider
         from kmstool.server import admin
 
         pair = admin.lasting_credential(self.local_kms())
-        return Fixed(Credential(pair.secret_id, pair.secret_key), "the store of the local KMS")
+        return FixedProvider(Credential(pair.secret_id, pair.secret_key), "the store of the local KMS")
 
 
 def _client_of(place: KeyPlace, _: str) -> KmsClient:

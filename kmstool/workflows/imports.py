@@ -15,7 +15,7 @@ from typing import Any
 from kmstool import byok, documents, passphrase_file, words
 from kmstool.api import protocol
 from kmstool.api.context import Context
-from kmstool.byok import Parameters, Wrapped
+from kmstool.byok import Parameters, WrappedMaterial
 from kmstool.crypto import keys, pem
 from kmstool.errors import ArgumentError, InputError, IntegrityError, KeyStateError, OutputError, Reason
 from kmstool.kms.answers import Key
@@ -117,7 +117,12 @@ def import_material(
 
 
 def upload(
-    client: KmsClient, parameters: Parameters, wrapped: Wrapped, options: ImportOptions, *, report: Report = say_nothing
+    client: KmsClient,
+    parameters: Parameters,
+    wrapped: WrappedMaterial,
+    options: ImportOptions,
+    *,
+    report: Report = say_nothing,
 ) -> Mapping[str, Any]:
     """Give material to KMS that was wrapped with its parameters; return the API's answer.
 
@@ -251,7 +256,7 @@ def _end(parameters: Parameters, valid_to: ValidTo | None) -> int:
 def _send(
     client: KmsClient,
     parameters: Parameters,
-    wrapped: Wrapped,
+    wrapped: WrappedMaterial,
     valid_to_unix: int,
     old: OldBlob | None,
     report: Report,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kmstool.envelope import sealing
 from kmstool.envelope.armor import BEGIN, ArmorReader
-from kmstool.envelope.sealing import Opened, Source
+from kmstool.envelope.sealing import OpenedEnvelope, Source
 from kmstool.errors import InputError
 
 _MAX_WHITE_SPACE = 2**16
@@ -21,8 +21,8 @@ _MAX_WHITE_SPACE = 2**16
 class EnvelopeInput:
     """An envelope whose header was read, and how to read it once more."""
 
-    envelope: Opened
-    _again: Callable[[], Opened]
+    envelope: OpenedEnvelope
+    _again: Callable[[], OpenedEnvelope]
 
     def rewind(self) -> None:
         """Read it once more from its beginning; raise `InputError` for a pipe."""

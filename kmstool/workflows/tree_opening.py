@@ -11,7 +11,7 @@ from typing import Any
 from kmstool.envelope import manifest, sealing
 from kmstool.envelope.manifest import BELONGS, Manifest
 from kmstool.envelope.recipients import Identity, unlock
-from kmstool.envelope.sealing import Opened, Source
+from kmstool.envelope.sealing import OpenedEnvelope, Source
 from kmstool.errors import InputError
 from kmstool.kms.cmk_recipients import CmkIdentity
 from kmstool.system.beneath import Beneath
@@ -98,7 +98,7 @@ class TreeOpener:
         belongs = manifest.BELONGS in manifest.facts_of(envelope.header)
         return Outcome(path, digest, BELONGS if belongs else "", kept=kept)
 
-    def _is_there(self, name: str, envelope: Opened, source: Source) -> bool:
+    def _is_there(self, name: str, envelope: OpenedEnvelope, source: Source) -> bool:
         """Tell whether the file is there already: as long as the header says, and not older than its envelope.
 
         Files appear when their last byte was verified. What is in one now is taken on trust.
@@ -117,7 +117,7 @@ class TreeOpener:
             os.close(there)
         return file.st_size == size and file.st_mtime_ns >= max(sealed.st_mtime_ns, sealed.st_ctime_ns)
 
-    def _check_place(self, name: str, envelope: Opened, digest: str) -> None:
+    def _check_place(self, name: str, envelope: OpenedEnvelope, digest: str) -> None:
         if not self.options.ignore_path:
             manifest.check_path(envelope.header, name)
         if self.manifest and self.options.ignore_path:

@@ -16,7 +16,7 @@ from kmstool.envelope import manifest, sealing
 from kmstool.envelope.manifest import BELONGS, NAME, PATH, Manifest
 from kmstool.envelope.recipients import Identity, WrappedDek
 from kmstool.envelope.sealing import Source
-from kmstool.envelope.stanzas import FINGERPRINT, KEY_ID, REGION, Stanza
+from kmstool.envelope.stanzas import KEY_DIGEST, KEY_ID, REGION, Stanza
 from kmstool.errors import AccessError, InputError, KmsToolError, OutputError, Reason
 from kmstool.system.beneath import Beneath
 from kmstool.workflows.envelopes import SUFFIX, EncryptOptions, Recipients, ignore
@@ -169,7 +169,7 @@ class _Folders(threading.local):
 
 def _names(stanza: Stanza) -> tuple[object, ...]:
     """Return what says for whom a stanza is."""
-    return stanza.kind, *(stanza.fields.get(number) for number in (REGION, KEY_ID, FINGERPRINT))
+    return stanza.kind, *(stanza.fields.get(number) for number in (REGION, KEY_ID, KEY_DIGEST))
 
 
 def manifest_of(folder: Beneath, identities: Sequence[Identity]) -> Manifest | None:

@@ -11,7 +11,7 @@ from kmstool.api import protocol
 from kmstool.api.context import Context
 from kmstool.errors import InputError, ServiceError
 from kmstool.kms import answers
-from kmstool.kms.answers import GATEWAY, DataKey, Decrypted, Encrypted
+from kmstool.kms.answers import GATEWAY, DataKey, EncryptedBlob, Plaintext
 from kmstool.kms.calls.crypt import context_field
 from kmstool.kms.port import Transport
 
@@ -42,19 +42,19 @@ class BetaClient:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def encrypt(self, key_id: str, plaintext: bytes, encryption_context: Context) -> Encrypted:
+    def encrypt(self, key_id: str, plaintext: bytes, encryption_context: Context) -> EncryptedBlob:
         """Encrypt 1 to 4,096 bytes. Raises `InputError` for another size, before any call."""
         if not 1 <= len(plaintext) <= words.MAX_PLAINTEXT_BYTES:
             raise InputError(f"the plaintext is {len(plaintext):,} bytes; the KMS of 2017 encrypts 1 to 4,096")
         params = {"keyId": key_id, "plaintext": protocol.encode(plaintext)}
         answer = self._transport.call("Encrypt", params | context_field("encryptionContext", encryption_context))
-        return Encrypted(answers.same(answer, "keyId", key_id), _blob(answer, plaintext), answer)
+        return EncryptedBlob(answers.same(answer, "keyId", key_id), _blob(answer, plaintext), answer)
 
-    def decrypt(self, ciphertext_blob: str, encryption_context: Context) -> Decrypted:
+    def decrypt(self, ciphertext_blob: str, encryption_context: Context) -> Plaintext:
         """Decrypt a blob under the context that it was made with. Raises `IntegrityError` for any other."""
         params = {"ciphertextBlob": ciphertext_blob}
         answer = self._transport.call("Decrypt", params | context_field("encryptionContext", encryption_context))
-        return Decrypted(answers.text(answer, "keyId"), answers.binary(answer, "plaintext"), answer)
+        return Plaintext(answers.text(answer, "keyId"), answers.binary(answer, "plaintext"), answer)
 
     def generate_data_key(self, key_id: str, key_spec: str, encryption_context: Context) -> DataKey:
         """Make a data key, `AES_256` (32 bytes) or `AES_128` (16 bytes), in clear and encrypted."""

@@ -10,13 +10,13 @@ from kmstool.api import context, protocol
 from kmstool.api.context import Context
 from kmstool.errors import InputError, IntegrityError, ServiceError
 from kmstool.kms import answers
-from kmstool.kms.answers import Caller, DataKey, Decrypted, Encrypted, ReEncrypted
+from kmstool.kms.answers import Caller, DataKey, EncryptedBlob, Plaintext, ReEncryptedBlob
 
 
 class CipherActions(Caller):
     """Encrypt, decrypt, move blobs, random bytes."""
 
-    def encrypt(self, key_id: str, plaintext: bytes, encryption_context: Context) -> Encrypted:
+    def encrypt(self, key_id: str, plaintext: bytes, encryption_context: Context) -> EncryptedBlob:
         """Encrypt 1 to 4,096 bytes. Raises `InputError` for another size, before any call."""
         if not plaintext:
             raise InputError("the plaintext is empty; KMS encrypts 1 to 4,096 bytes")
@@ -24,14 +24,14 @@ class CipherActions(Caller):
             raise InputError(f"the plaintext is {len(plaintext):,} bytes; KMS encrypts at most 4,096")
         params = {"KeyId": key_id, "Plaintext": protocol.encode(plaintext)}
         answer = self._call("Encrypt", params | context_field("EncryptionContext", encryption_context))
-        return Encrypted(answers.same_key(answer, key_id), answers.blob(answer, plaintext), answer)
+        return EncryptedBlob(answers.same_key(answer, key_id), answers.blob(answer, plaintext), answer)
 
-    def decrypt(self, ciphertext_blob: str, encryption_context: Context) -> Decrypted:
+    def decrypt(self, ciphertext_blob: str, encryption_context: Context) -> Plaintext:
         """Decrypt a blob under the context that it was made with. Raises `IntegrityError` for any other."""
         params = {"CiphertextBlob": ciphertext_blob}
         with _compared(encryption_context):
             answer = self._call("Decrypt", params | context_field("EncryptionContext", encryption_context))
-        return Decrypted(answers.text(answer, "KeyId"), answers.binary(answer, "Plaintext"), answer)
+        return Plaintext(answers.text(answer, "KeyId"), answers.binary(answer, "Plaintext"), answer)
 
     def re_encrypt(
         self,
@@ -40,7 +40,7 @@ class CipherActions(Caller):
         to_key_id: str | None,
         source_context: Context,
         destination_context: Context,
-    ) -> ReEncrypted:
+    ) -> ReEncryptedBlob:
         """Move a blob to another CMK, or to the newest version of its own, inside KMS."""
         params = {"CiphertextBlob": ciphertext_blob}
         if to_key_id:
@@ -56,7 +56,7 @@ class CipherActions(Caller):
             raise ServiceError(
                 "KMS answered that a blob was re-encrypted and with the same one, or the other way round"
             )
-        return ReEncrypted(key_id, source_key_id, moved, changed, answer)
+        return ReEncryptedBlob(key_id, source_key_id, moved, changed, answer)
 
     def generate_data_key(self, key_id: str, key_spec: str, encryption_context: Context) -> DataKey:
         """Make a data key, `AES_256` (32 bytes) or `AES_128` (16 bytes), in clear and encrypted."""
@@ -67,13 +67,13 @@ class CipherActions(Caller):
             raise ServiceError(f"KMS returned a data key of {len(plaintext)} bytes for {key_spec}")
         return DataKey(answers.same_key(answer, key_id), plaintext, answers.blob(answer, plaintext))
 
-    def random(self, count: int) -> Decrypted:
+    def random(self, count: int) -> Plaintext:
         """Return 1 to 1,024 random bytes made by KMS."""
         answer = self._call("GenerateRandom", {"NumberOfBytes": count})
         random = answers.binary(answer, "Plaintext")
         if len(random) != count:
             raise ServiceError(f"KMS returned {len(random)} random bytes for {count}")
-        return Decrypted("", random, answer)
+        return Plaintext("", random, answer)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from kmstool.api import protocol
 from kmstool.api.context import Context
 from kmstool.errors import InputError, ServiceError
 from kmstool.kms import answers
-from kmstool.kms.answers import Caller, Decrypted
+from kmstool.kms.answers import Caller, Plaintext
 from kmstool.kms.calls.crypt import context_field
 
 
@@ -33,7 +33,7 @@ class HostedDataKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Hosted:
+class CreatedDataKey:
     """A data key that KMS keeps from now on; it exists even where `tag_code` is not 0 and its tags do not."""
 
     data_key_id: str
@@ -57,7 +57,7 @@ class DataKeyActions(Caller):
         *,
         description: str = "",
         tags: Mapping[str, str] | None = None,
-    ) -> Hosted:
+    ) -> CreatedDataKey:
         """Let KMS make a data key of 1 to 1,024 bytes and keep it."""
         params = {"KeyId": key_id, "NumberOfBytes": byte_count, "IsHostedByKms": 1}
         params |= context_field("EncryptionContext", encryption_context)
@@ -76,7 +76,7 @@ class DataKeyActions(Caller):
         *,
         description: str = "",
         tags: Mapping[str, str] | None = None,
-    ) -> Hosted:
+    ) -> CreatedDataKey:
         """Let KMS keep a data key of 1 to 1,024 bytes under a CMK. Raises `InputError` for another size."""
         if not 1 <= len(plaintext) <= words.MAX_DATA_KEY_BYTES:
             raise InputError(f"the data key is {len(plaintext):,} bytes; KMS keeps 1 to {words.MAX_DATA_KEY_BYTES:,}")
@@ -91,7 +91,7 @@ class DataKeyActions(Caller):
         *,
         description: str = "",
         tags: Mapping[str, str] | None = None,
-    ) -> Hosted:
+    ) -> CreatedDataKey:
         """Let KMS keep what is in a blob made without a context; with `key_id` it must be under that CMK."""
         params = {"ImportType": 1, "ImportKeyMaterial": ciphertext_blob} | ({"KeyId": key_id} if key_id else {})
         return _hosted(self._call("ImportDataKey", params | _naming(name, description, tags)), key_id)
@@ -106,10 +106,10 @@ class DataKeyActions(Caller):
         items = self._pages("ListDataKeyDetail", {"OrderType": 1, **filters}, "DataKeyMetadatas", item_id="DataKeyId")
         return (_data_key(item) for item in items)
 
-    def data_key_plaintext(self, data_key_id: str) -> Decrypted:
+    def data_key_plaintext(self, data_key_id: str) -> Plaintext:
         """Return a data key in clear."""
         answer = self._call("GetDataKeyPlaintext", {"DataKeyId": data_key_id})
-        return Decrypted("", answers.binary(answer, "Plaintext"), answer)
+        return Plaintext("", answers.binary(answer, "Plaintext"), answer)
 
     def data_key_blob(self, data_key_id: str) -> Mapping[str, Any]:
         """Return the API's answer with a data key as `CiphertextBlob`, which Decrypt opens."""
@@ -154,10 +154,10 @@ def _naming(name: str, description: str, tags: Mapping[str, str] | None) -> dict
     return params | answers.tags_field(tags)
 
 
-def _hosted(answer: Mapping[str, Any], key_id: str | None, plaintext: bytes | None = None) -> Hosted:
+def _hosted(answer: Mapping[str, Any], key_id: str | None, plaintext: bytes | None = None) -> CreatedDataKey:
     if key_id:
         answers.same_key(answer, key_id)
-    return Hosted(
+    return CreatedDataKey(
         answers.text(answer, "DataKeyId"),
         answers.text(answer, "KeyId"),
         answers.optional_integer(answer, "TagCode"),

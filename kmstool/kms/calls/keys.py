@@ -8,7 +8,7 @@ from typing import Any
 from kmstool import words
 from kmstool.errors import ServiceError
 from kmstool.kms import answers
-from kmstool.kms.answers import Caller, Created, Key
+from kmstool.kms.answers import Caller, CreatedKey, Key
 
 ALGORITHM_GROUPS = ("SymmetricAlgorithms", "AsymmetricAlgorithms", "AsymmetricSignVerifyAlgorithms")
 
@@ -24,7 +24,7 @@ class KeyActions(Caller):
         external: bool = False,
         description: str = "",
         tags: Mapping[str, str] | None = None,
-    ) -> Created:
+    ) -> CreatedKey:
         """Create a CMK; `external` means that its key material will be imported."""
         params: dict[str, Any] = {"Alias": alias, "KeyUsage": usage, "Type": 2 if external else 1}
         if description:
@@ -33,7 +33,7 @@ class KeyActions(Caller):
         if (answers.text(answer, "Alias"), answers.text(answer, "KeyUsage")) != (alias, usage):
             raise ServiceError("KMS answered for another key than the one that it was to create", hint=answers.GATEWAY)
         # Tags that could not be set are a note to the user, not a failure: the key is there.
-        return Created(
+        return CreatedKey(
             answers.text(answer, "KeyId"),
             answers.optional_integer(answer, "TagCode"),
             answers.optional_text(answer, "TagMsg"),

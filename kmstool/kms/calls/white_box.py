@@ -56,7 +56,7 @@ class DecryptKey:
 
 
 @dataclass(frozen=True, slots=True)
-class WhiteBoxEncrypted:
+class WhiteBoxCiphertext:
     """A ciphertext in CBC with PKCS#7 padding, and the IV without which it does not decrypt."""
 
     iv: bytes
@@ -111,7 +111,7 @@ class WhiteBoxActions(Caller):
         answer = self._call("DescribeWhiteBoxDecryptKey", {"KeyId": key_id})
         return DecryptKey(answers.binary(answer, "DecryptKey"), answer)
 
-    def encrypt_by_white_box(self, key_id: str, plaintext: bytes, iv: bytes | None = None) -> WhiteBoxEncrypted:
+    def encrypt_by_white_box(self, key_id: str, plaintext: bytes, iv: bytes | None = None) -> WhiteBoxCiphertext:
         """Encrypt 1 to 4,096 bytes; KMS draws the IV of 16 bytes if none is given.
 
         Raises `InputError` for another size, before any call.
@@ -130,7 +130,7 @@ class WhiteBoxActions(Caller):
         ciphertext = answers.binary(answer, "CipherText")
         if len(ciphertext) != len(plaintext) // words.BLOCK_BYTES * words.BLOCK_BYTES + words.BLOCK_BYTES:
             raise ServiceError(f"KMS answered with a ciphertext of {len(ciphertext)} bytes for {len(plaintext)}")
-        return WhiteBoxEncrypted(used, ciphertext, answer)
+        return WhiteBoxCiphertext(used, ciphertext, answer)
 
     def enable_white_box_keys(self, key_ids: Sequence[str]) -> Mapping[str, Any]:
         """Enable 1 to 50 white-box keys, all or none; return the API's answer."""

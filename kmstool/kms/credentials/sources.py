@@ -11,7 +11,7 @@ from kmstool.errors import AccessError, NoHomeError, Reason
 from kmstool.kms.credentials.roles import Sts
 from kmstool.kms.environment import ENVIRONMENT, Environment
 from kmstool.kms.profiles import Profile
-from kmstool.kms.provider import Fixed, Provider, from_environment
+from kmstool.kms.provider import FixedProvider, Provider, from_environment
 from kmstool.kms.transport.deadline import Deadline
 
 TCCLI = "tccli"
@@ -160,7 +160,7 @@ def _kept(environment: Environment, profile: Profile, ask_passphrase: AskPassphr
         name,
         lambda: ask_passphrase(f"the credential of the profile {name}"),
     )
-    return Fixed(credential, f"the {location} of profile {name}")
+    return FixedProvider(credential, f"the {location} of profile {name}")
 
 
 def _white_box(environment: Environment, profile: Profile) -> Provider:
@@ -170,4 +170,4 @@ def _white_box(environment: Environment, profile: Profile) -> Provider:
     sealed = bundle.read(store.white_box_folder(profile))
     sealed.require_mac()
     credential = store.from_white_box(profile, sealed, environment.environ)
-    return Fixed(credential, store.white_box_source(profile))
+    return FixedProvider(credential, store.white_box_source(profile))

@@ -16,7 +16,7 @@ from typing import Any
 from kmstool.errors import AccessError, InputError
 from kmstool.kms.credentials import roles, tool_files
 from kmstool.kms.credentials.roles import Sts
-from kmstool.kms.provider import Credential, Fixed, Provider, checked
+from kmstool.kms.provider import Credential, FixedProvider, Provider, checked
 
 _USUAL_HOSTS = {"kms": "kms.tencentcloudapi.com", "sts": roles.STS_HOST}
 _CVM_ROLE = "cvm-role"
@@ -55,7 +55,7 @@ class TccliProfile:
         """Return the login; raise `AccessError` if there is none, or once it has expired and only tccli can renew it."""
         if self.login is None:
             raise AccessError(f"{self.source} holds no credential")
-        provider = Fixed(self.login, self.source)
+        provider = FixedProvider(self.login, self.source)
         if self.kind in _RENEWALS:
             try:
                 provider.get()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kmstool.errors import InputError
 from kmstool.kms import ini
-from kmstool.kms.provider import Fixed, Provider, checked
+from kmstool.kms.provider import FixedProvider, Provider, checked
 from kmstool.system import ownership
 
 _MAX_BYTES = 2**16
@@ -25,7 +25,7 @@ def from_ini(home: Path) -> Provider | None:
             continue
         try:
             section = ini.read(text, ("=", ":"), ("#", ";"))["default"]
-            return Fixed(
+            return FixedProvider(
                 checked(section["secret_id"].strip(), section["secret_key"].strip(), source=str(path)), str(path)
             )
         except (configparser.Error, KeyError) as error:

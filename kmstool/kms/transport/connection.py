@@ -141,7 +141,7 @@ class Connection:
         return sock
 
     @cached_property
-    def _trusted(self) -> trust.Trusted:
+    def _trusted(self) -> trust.TrustedCertificates:
         return trust.certificates(self._ca_bundle)
 
     @cached_property

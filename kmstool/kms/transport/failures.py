@@ -10,7 +10,7 @@ import ssl
 from kmstool.errors import AccessError, KmsToolError, Reason, UnreachableError
 from kmstool.kms.transport import sockets
 from kmstool.kms.transport.proxies import Proxy
-from kmstool.kms.transport.trust import Trusted
+from kmstool.kms.transport.trust import TrustedCertificates
 
 GATEWAY = "is there a gateway or proxy on the way?"
 """The hint where an answer is none."""
@@ -63,7 +63,7 @@ def status(code: int, server: str | None = None, kind: str | None = None) -> str
     return ", ".join(parts)
 
 
-def of_service(shown: str, error: Exception, trusted: Trusted | None) -> UnreachableError:
+def of_service(shown: str, error: Exception, trusted: TrustedCertificates | None) -> UnreachableError:
     """Make the error for a service that was not reached, and to which nothing was sent."""
     message = f"cannot reach {shown}: {reason(error)}"
     if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code not in _OTHER_NAME and trusted:

@@ -23,7 +23,7 @@ _MAX_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Trusted:
+class TrustedCertificates:
     """Files and folders of trusted certificates, and the variable that named them, if one did."""
 
     paths: tuple[str, ...]
@@ -35,29 +35,31 @@ class Trusted:
         return ", ".join(self.paths) + (f" ({self.variable})" if self.variable else "")
 
 
-def certificates(named: str | None = None) -> Trusted:
+def certificates(named: str | None = None) -> TrustedCertificates:
     """Return what is trusted here.
 
     A hashed folder is a hundred times quicker to open than a bundle.
     """
     if named:
-        return Trusted((named,))
+        return TrustedCertificates((named,))
     file, folders = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if file or folders:
         # A list, of which OpenSSL passes over what is not there.
         there = [folder for folder in (folders or "").split(os.pathsep) if os.path.isdir(folder)]
         if file or there:
-            return Trusted(((file,) if file else ()) + tuple(there), "SSL_CERT_FILE" if file else "SSL_CERT_DIR")
-        return Trusted((str(folders),), "SSL_CERT_DIR")
+            return TrustedCertificates(
+                ((file,) if file else ()) + tuple(there), "SSL_CERT_FILE" if file else "SSL_CERT_DIR"
+            )
+        return TrustedCertificates((str(folders),), "SSL_CERT_DIR")
     for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         if bundle := os.environ.get(variable):
-            return Trusted((bundle,), variable)
+            return TrustedCertificates((bundle,), variable)
     if _is_hashed(_SYSTEM_FOLDER):
-        return Trusted((_SYSTEM_FOLDER,))
-    return Trusted((ssl.get_default_verify_paths().cafile or _of_mozilla(),))
+        return TrustedCertificates((_SYSTEM_FOLDER,))
+    return TrustedCertificates((ssl.get_default_verify_paths().cafile or _of_mozilla(),))
 
 
-def context(trusted: Trusted, *, strict: bool = False) -> ssl.SSLContext:
+def context(trusted: TrustedCertificates, *, strict: bool = False) -> ssl.SSLContext:
     """Return the settings of a TLS client: TLS 1.2 or newer, and a certificate for the name that is asked for.
 
     The same on every Python: since 3.13 its own default refuses certificates of private CAs that openssl,

@@ -38,7 +38,7 @@ TABLE = SealedTable("import_parameters", WrappingKey, "import of the key", allow
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class IssuedParameters:
     """What a client needs to wrap material: a public key (SubjectPublicKeyInfo in DER), and the token that goes with it."""
 
     public_key: bytes
@@ -46,7 +46,7 @@ class Issued:
     valid_to: int
 
 
-def issue(transaction: Transaction, cmk: Cmk, algorithm: words.EncryptionAlgorithm) -> Issued:
+def issue(transaction: Transaction, cmk: Cmk, algorithm: words.EncryptionAlgorithm) -> IssuedParameters:
     """Make a wrapping key and token for a key, valid for 24 hours; those that were made before are void."""
     key = rsa.generate(2048)
     token = uuid.UUID(cmk.key_id).bytes
@@ -58,7 +58,7 @@ def issue(transaction: Transaction, cmk: Cmk, algorithm: words.EncryptionAlgorit
         "DELETE FROM import_parameters WHERE valid_to <= ? OR key_id = ?", (transaction.now, cmk.key_id)
     )
     TABLE.insert(transaction, WrappingKey(cmk.key_id, algorithm, wrapped, _digest(token), valid_to))
-    return Issued(rsa.to_spki(key.public_key()), token, valid_to)
+    return IssuedParameters(rsa.to_spki(key.public_key()), token, valid_to)
 
 
 def unwrap(transaction: Transaction, cmk: Cmk, token: bytes, encrypted: bytes) -> bytes:

@@ -113,9 +113,9 @@ def _put(session: Session, profile: Profile) -> None:
 
 def try_credential(session: Session, profile: Profile, credential: Credential) -> None:
     """Try it by itself or, where the profile names one, in its role; raise as `try_provider` does."""
-    from kmstool.kms.provider import Fixed
+    from kmstool.kms.provider import FixedProvider
 
-    try_provider(session, profile, session.connections.in_role(profile, Fixed(credential, "the input")))
+    try_provider(session, profile, session.connections.in_role(profile, FixedProvider(credential, "the input")))
 
 
 def try_provider(session: Session, profile: Profile, provider: Provider) -> None:

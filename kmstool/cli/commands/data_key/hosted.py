@@ -12,7 +12,7 @@ from kmstool.cli.params import KEY
 from kmstool.cli.session.session import Session
 
 if TYPE_CHECKING:
-    from kmstool.kms.calls.data_keys import Hosted
+    from kmstool.kms.calls.data_keys import CreatedDataKey
 
 name_argument = click.argument("name", type=KEY, metavar="NAME")
 name_option = click.option("--name", required=True, metavar="NAME", help="Its name: 1 to 60 letters, digits, - and _.")
@@ -20,7 +20,7 @@ description_option = click.option("--description", default="", metavar="TEXT", h
 tags_option = options.pairs_option("--tag", "tags", noun="tag", text="Tag of the data key; repeatable.")
 
 
-def print_hosted(session: Session, made: Hosted) -> None:
+def print_hosted(session: Session, made: CreatedDataKey) -> None:
     """Print the id of a data key that KMS keeps from now on; its bytes are shown in no format."""
     if made.tag_code:
         session.note(f"the data key is kept, but its tags were not set: {made.tag_message}")

@@ -12,7 +12,7 @@ from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from kmstool.envelope.sealing import Opened
+    from kmstool.envelope.sealing import OpenedEnvelope
 
 
 @click.command(cls=options.Command, example="kmstool envelope inspect big.tar.kte")
@@ -34,7 +34,7 @@ def inspect(session: Session, file: str | None, detached: str | None) -> None:
         raise IntegrityError("the file is cut short, or has something behind its payload")
 
 
-def _facts(opened: Opened) -> dict[str, Any]:
+def _facts(opened: OpenedEnvelope) -> dict[str, Any]:
     from kmstool.envelope.stanzas import parse_context
 
     head = opened.header
@@ -81,7 +81,7 @@ def _print_facts(session: Session, facts: dict[str, Any]) -> None:
         (
             item["Kind"],
             item.get("Region", "-"),
-            item.get("KeyId") or item.get("Fingerprint", "-"),
+            item.get("KeyId") or item.get("KeyDigest", "-"),
             times.shown(item.get("WrappedAt", 0)),
         )
         for item in facts["Recipients"]

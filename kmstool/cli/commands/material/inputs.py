@@ -16,7 +16,7 @@ from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
     from kmstool.api.context import Context
-    from kmstool.byok import Parameters, Wrapped
+    from kmstool.byok import Parameters, WrappedMaterial
     from kmstool.workflows.imports import OldBlob
 
 algorithm_option = click.option(
@@ -67,14 +67,14 @@ def read_material(
     return replace(source, data=imports.open_backup(source.data, size, passphrase, thing))
 
 
-def read_wrapped(name: str | None, parameters: Parameters) -> Wrapped:
+def read_wrapped(name: str | None, parameters: Parameters) -> WrappedMaterial:
     """Return wrapped material that fits the parameters; raise `InputError` for any other."""
-    from kmstool.byok import Wrapped
+    from kmstool.byok import WrappedMaterial
     from kmstool.workflows.imports import MAX_BYTES
 
     hint = "kmstool material wrap makes it"
     source = inputs.read(name, MAX_BYTES, "{size} bytes are no wrapped material", hint)
-    return Wrapped.read(source.data, parameters, name or "stdin")
+    return WrappedMaterial.read(source.data, parameters, name or "stdin")
 
 
 def read_old_blob(name: str | None, context: Context) -> OldBlob | None:

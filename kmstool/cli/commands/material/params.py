@@ -51,5 +51,5 @@ def params(session: Session, wanted: ParamsWords) -> None:
         f"wrap the material of {parameters.key_id} with {wanted.algorithm} and upload it before "
         f"{times.shown(parameters.valid_to_unix)}; earlier parameters are void"
     )
-    session.note(f"wrapping key {parameters.fingerprint}")
+    session.note(f"wrapping key {parameters.key_digest}")
     outputs.answer(session, issued.answer, lambda: None)

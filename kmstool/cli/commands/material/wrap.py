@@ -46,4 +46,4 @@ def wrap(session: Session, wanted: WrapWords) -> None:
     wrapped = byok.wrap(parameters, source.data)
     written = wrapped.wrapped if wanted.raw else wrapped.write()
     outputs.write(session, written, wanted.out, force=wanted.force, source=source)
-    session.note(f"for the key {wrapped.key_id} in {parameters.region}, wrapping key {wrapped.fingerprint}")
+    session.note(f"for the key {wrapped.key_id} in {parameters.region}, wrapping key {wrapped.key_digest}")
