@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from keyword import iskeyword
 from pathlib import Path
 from types import ModuleType
@@ -45,6 +45,8 @@ HEAVY = {"cryptography", "jmespath", "keyring", "platformdirs", "requests", "ric
 DOMAIN = ("kmstool.crypto", "kmstool.kms", "kmstool.api.protocol", "kmstool.server", "kmstool.whitebox")
 SERVICE_PACKAGES = {PACKAGE / "whitebox"}
 MAX_MODULE_LINES = 300
+MAX_FUNCTION_LINES = 40
+MAX_BODY_STATEMENTS = 16
 KEY_ID = "6f6e2a6c-e7ca-11f1-8000-525400000001"
 MAX_SUMMARY_CHARACTERS = 60
 CLICKS_OWN = {"settings", "words"}
@@ -208,6 +210,31 @@ def test_the_program_ends_at_once_and_its_output_is_whole(arguments: list[str]) 
     else:
         assert (done.returncode, done.stdout) == (errors.UsageError.exit_code, "")
         assert done.stderr.startswith("kmstool: error: ")
+
+
+def statements(body: Sequence[ast.stmt]) -> int:
+    """Count statements, those inside of others too, but neither docstrings nor the bodies of functions."""
+    counted = [node for node in body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]
+    blocks = [
+        getattr(node, part, ())
+        for node in counted
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        for part in ("body", "orelse", "handlers", "finalbody")
+    ]
+    return len(counted) + sum(map(statements, blocks))
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if PACKAGE / "cli" / "commands" in path.parents], ids=module_name
+)
+def test_a_command_parses_asks_opens_and_prints(path: Path) -> None:
+    """What takes more than that is a call of the library below, or a function of its own."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno < MAX_FUNCTION_LINES, node.name
+            if any("command(" in ast.unparse(decorator) for decorator in node.decorator_list):
+                assert statements(node.body) <= MAX_BODY_STATEMENTS, node.name
 
 
 @pytest.mark.parametrize("path", [path for path in TREE if isinstance(TREE[path], LazyGroup)])

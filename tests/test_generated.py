@@ -254,7 +254,7 @@ def odd(tmp_path: Path) -> Path:
     def root() -> None: ...
 
     text = f"{ODD}\n\n.SH dot\n\n'quote\n\n\b\n.kept\n  as it is"
-    plain = options.Command("odd-one", callback=lambda: None, help=text, example=f"kmstool odd-one '{ODD}'")
+    plain = options.Command("odd-one", help=text, example=f"kmstool odd-one '{ODD}'")
     plain.params = [
         click.Option(["--note"], help=ODD, metavar="A:B[C]'$(touch canary)"),
         click.Option(["--pick"], help=ODD, type=click.Choice(["a b", "$(touch canary)", "`touch canary`", "it's"])),

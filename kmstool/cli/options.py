@@ -147,7 +147,7 @@ class Command(_GlobalOptions):
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         names = {str(param.name) for param in self.params if param.expose_value}
-        if (read := getattr(self.callback, _READS, names)) != names:
+        if self.callback and (read := getattr(self.callback, _READS, None)) != names:
             raise TypeError(f"the command {self.name} has the parameters {sorted(names)}, but reads {read}")
 
 

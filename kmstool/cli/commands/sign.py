@@ -66,19 +66,24 @@ def sign(session: Session, wanted: SignWords) -> None:
     public_key = client.public_key(key_id).public_key
     chosen = choose_algorithm(wanted.algorithm, public_key)
     with inputs.stream(wanted.file) as source:
-        message = source.take(words.MAX_MESSAGE_BYTES + 1)
-        is_digest = wanted.message_type == "digest" or _is_digested(wanted.digesting, message, wanted.user_id)
-        if wanted.message_type == "digest":
-            message = read_digest(chosen, message, inputs.shown(wanted.file), wanted.user_id)
-        elif is_digest:
-            message = digest_message(chosen, public_key, message, source, wanted.user_id)
-        if not message:
-            raise InputError("the message is empty; KMS signs 1 byte and more", hint="sign its digest: --digest always")
+        message, is_digest = _message(wanted, chosen, public_key, source)
         signed = client.sign(key_id, chosen.name, message, is_digest=is_digest)
         digest = message if is_digest else digest_message(chosen, public_key, message, source, None)
     _check_answer(chosen, public_key, digest, signed.signature)
     written = signed.signature if wanted.raw or wanted.out is not None else base64.b64encode(signed.signature) + b"\n"
     outputs.result(session, signed.answer, written, wanted, source=source)
+
+
+def _message(wanted: SignWords, algorithm: Algorithm, key: PublicKey, source: inputs.Stream) -> tuple[bytes, bool]:
+    """Return what KMS is to sign, and whether that is a digest."""
+    message = source.take(words.MAX_MESSAGE_BYTES + 1)
+    if wanted.message_type == "digest":
+        return read_digest(algorithm, message, inputs.shown(wanted.file), wanted.user_id), True
+    if _is_digested(wanted.digesting, message, wanted.user_id):
+        return digest_message(algorithm, key, message, source, wanted.user_id), True
+    if not message:
+        raise InputError("the message is empty; KMS signs 1 byte and more", hint="sign its digest: --digest always")
+    return message, False
 
 
 def _is_digested(choice: str | None, message: bytes, user_id: str | None) -> bool:

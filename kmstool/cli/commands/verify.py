@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
     from kmstool.crypto.formats import SignatureFormat
     from kmstool.crypto.keys import PublicKey
+    from kmstool.signing import Algorithm
 
 MAX_SIGNATURE_BYTES = 8192
 
@@ -68,24 +69,27 @@ def verify(session: Session, wanted: VerifyWords) -> None:
     if wanted.local != (wanted.public_key is not None) or (wanted.local and wanted.key):
         raise UsageError("give --local with --public-key, or --key", hint="get it: kmstool public-key KEY > pub.pem")
     written = inputs.read(wanted.signature, MAX_SIGNATURE_BYTES, "a signature of {size} bytes is none", "").data
-    client = None
-    if wanted.local:
-        known = key_files.public_key(session, str(wanted.public_key))
+    if wanted.public_key is not None:
+        known = key_files.public_key(session, wanted.public_key)
     else:
         client, key_id = session.key(wanted.key)
         known = client.public_key(key_id).public_key
     chosen = choose_algorithm(wanted.algorithm, known)
-    with inputs.stream(wanted.file) as source:
-        if wanted.message_type == "digest":
-            message = source.take(words.MAX_MESSAGE_BYTES + 1)
-            digest = read_digest(chosen, message, inputs.shown(wanted.file), wanted.user_id)
-        else:
-            digest = digest_message(chosen, known, b"", source, wanted.user_id)
+    digest = _digest(wanted, chosen, known)
     value = signatures.read(written, inputs.shown(wanted.signature), known)
     check_signature(chosen, known, digest, value, wanted.signature_format)
-    if client is not None and not client.verify(key_id, chosen.name, digest, _kms_form(known, value), is_digest=True):
+    if not wanted.local and not client.verify(key_id, chosen.name, digest, _kms_form(known, value), is_digest=True):
         raise IntegrityError("KMS does not accept the signature")
     outputs.answer(session, {"SignatureValid": True}, lambda: print("signature valid"))
+
+
+def _digest(wanted: VerifyWords, algorithm: Algorithm, key: PublicKey) -> bytes:
+    """Return the digest that was signed: the content of the file, or what is made of it."""
+    with inputs.stream(wanted.file) as source:
+        if wanted.message_type != "digest":
+            return digest_message(algorithm, key, b"", source, wanted.user_id)
+        message = source.take(words.MAX_MESSAGE_BYTES + 1)
+        return read_digest(algorithm, message, inputs.shown(wanted.file), wanted.user_id)
 
 
 def _kms_form(key: PublicKey, value: bytes) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from functools import cached_property, update_wrapper
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from kmstool.workflows.connections import Connections, KeyPlace
     from kmstool.workflows.folders import Reports
 
-_VARIABLE_KEYWORDS = 8
 Options = TypeVar("Options", bound="DataclassInstance")
 
 
@@ -198,8 +197,6 @@ def pass_session(function: Callable[..., None]) -> Callable[..., None]:
         function(_current(), **words)
 
     code = function.__code__
-    if code.co_flags & _VARIABLE_KEYWORDS:
-        return update_wrapper(with_session, function)
     return options.reads(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount], with_session, function)
 
 

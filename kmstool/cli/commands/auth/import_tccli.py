@@ -60,18 +60,22 @@ def import_tccli(session: Session, wanted: ImportTccliWords) -> None:
     if found is None:
         raise AccessError(f"tccli has no profile {wanted.source!r}", hint=f"looked in {session.home / '.tccli'}")
     if found.of_cvm:
-        if wanted.passphrase_file is not None or session.weak:
-            raise UsageError(f"{found.source} stands for the role of the CVM: there is no credential to encrypt")
-        profile = _taken_over(session, found, profile_name(session), "cvm-role")
-        if not wanted.no_verify:
-            try_provider(session, profile, session.connections.provider(profile))
-        put(session, profile, None, "the role of the CVM")
+        _take_over_role(session, found, wanted)
         return
     name = probed(session, wanted.store, wanted.passphrase_file)
     credential = found.base().get()
     profile = _taken_over(session, found, name, wanted.store)
     keep(session, credential, profile, wanted.passphrase_file, verify=not wanted.no_verify)
     session.note(f"{session.home / '.tccli' / wanted.source}.credential still holds the SecretKey in clear: delete it")
+
+
+def _take_over_role(session: Session, found: TccliProfile, wanted: ImportTccliWords) -> None:
+    if wanted.passphrase_file is not None or session.weak:
+        raise UsageError(f"{found.source} stands for the role of the CVM: there is no credential to encrypt")
+    profile = _taken_over(session, found, profile_name(session), "cvm-role")
+    if not wanted.no_verify:
+        try_provider(session, profile, session.connections.provider(profile))
+    put(session, profile, None, "the role of the CVM")
 
 
 def _taken_over(session: Session, found: TccliProfile, name: str, credentials: str) -> Profile:

@@ -70,8 +70,7 @@ def import_legacy(session: Session, wanted: LegacyWords) -> None:
     source = inputs.read(wanted.file, legacy.MAX_BYTES, "the data has {size} bytes; 1 GiB is possible", "split it")
     data = source.data if wanted.raw else legacy.decode(source.data)
     if wanted.check:
-        facts = _facts(data)
-        outputs.answer(session, facts, lambda: print(f"{facts['RepeatedBlocks']:,} blocks are equal to earlier ones"))
+        _print_repeated(session, data)
         return
     dek = _dek(session, wanted.blob, source, wanted.out)
     plaintext = legacy.decrypt(wanted.cipher, dek, data, wanted.trailing_zeros)
@@ -82,6 +81,11 @@ def import_legacy(session: Session, wanted: LegacyWords) -> None:
     _write(session, plaintext, hashlib.sha256(source.data).hexdigest(), wanted)
     if wanted.out != inputs.STDIN and (session.settings.query or session.settings.format == "json"):
         outputs.answer(session, _facts(data), lambda: None)
+
+
+def _print_repeated(session: Session, data: bytes) -> None:
+    facts = _facts(data)
+    outputs.answer(session, facts, lambda: print(f"{facts['RepeatedBlocks']:,} blocks are equal to earlier ones"))
 
 
 def _refuse_without_effect(wanted: LegacyWords) -> None:

@@ -17,6 +17,7 @@ from kmstool.cli.session.session import Session, takes
 from kmstool.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
+    from kmstool.server.web.gateway import Gateway
     from kmstool.server.web.listening import Tls
 
 _PATH_BYTES = 24
@@ -63,10 +64,7 @@ def serve(session: Session, wanted: ServeWords) -> None:
     on Ctrl-C or SIGTERM, after the requests that have begun. Whoever has no API key of it gets
     nothing; with --metadata and --web-identity this user's programs can get one.
     """
-    from secrets import token_urlsafe
-
     from kmstool.server.web import listening
-    from kmstool.server.web.gateway import Gateway, Stubs
     from kmstool.system import hosts
 
     if not hosts.is_loopback(wanted.host):
@@ -77,32 +75,44 @@ def serve(session: Session, wanted: ServeWords) -> None:
     if chosen and wanted.metadata:
         raise UsageError("the metadata service has no TLS", hint="serve it without --tls")
     session.served_local = True
-    verbose = session.settings.verbose
-    gateway = Gateway(
-        session.local_folder,
-        session.store_passphrase,
-        quota=wanted.quota,
-        lenient=wanted.lenient,
-        stubs=Stubs(f"/{token_urlsafe(_PATH_BYTES)}" if wanted.metadata else "", wanted.web_identity),
-        report=session.warn if verbose else lambda _: None,
-    )
+    gateway = _gateway(session, wanted)
 
     def ready(actual: int) -> None:
         if wanted.port_file is not None:
             stack.enter_context(_port_file(Path(wanted.port_file), actual))
         print(f"listening on {'https' if chosen else 'http'}://{listening.bracketed(wanted.host)}:{actual}", flush=True)
-        if wanted.socket is not None:
-            session.note(f"listening on the Unix socket {wanted.socket} too")
-        for name, is_on in (("metadata service", wanted.metadata), ("web identities", wanted.web_identity)):
-            if is_on:
-                session.warn(f"{name}: programs of this user can get an API key without having one")
+        _tell_more(session, wanted)
 
     with ExitStack() as stack:
         stack.callback(gateway.close)
         unix = Path(wanted.socket) if wanted.socket is not None else None
-        place = session.local_folder, wanted.host, wanted.port
-        listening.serve(gateway, *place, ready, unix=unix, tls=chosen, report=session.warn)
+        listening.serve(
+            gateway, session.local_folder, wanted.host, wanted.port, ready, unix=unix, tls=chosen, report=session.warn
+        )
     session.note("stopped")
+
+
+def _gateway(session: Session, wanted: ServeWords) -> Gateway:
+    from secrets import token_urlsafe
+
+    from kmstool.server.web.gateway import Gateway, Stubs
+
+    return Gateway(
+        session.local_folder,
+        session.store_passphrase,
+        quota=wanted.quota,
+        lenient=wanted.lenient,
+        stubs=Stubs(f"/{token_urlsafe(_PATH_BYTES)}" if wanted.metadata else "", wanted.web_identity),
+        report=session.warn if session.settings.verbose else lambda _: None,
+    )
+
+
+def _tell_more(session: Session, wanted: ServeWords) -> None:
+    if wanted.socket is not None:
+        session.note(f"listening on the Unix socket {wanted.socket} too")
+    for name, is_on in (("metadata service", wanted.metadata), ("web identities", wanted.web_identity)):
+        if is_on:
+            session.warn(f"{name}: programs of this user can get an API key without having one")
 
 
 def _tls(certificate: str | None, key: str | None, *, wanted: bool) -> Tls | None:
