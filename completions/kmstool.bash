@@ -185,7 +185,7 @@ _kmstool_command() {
       options=(--local -h --help)
       ;;
     'kmstool key')
-      commands=(algorithms archive bind cancel-deletion create describe disable enable list rename rotate rotation schedule-deletion show unarchive unbind)
+      commands=(algorithms archive bind cancel-deletion create describe disable enable list rename replace rotate rotation schedule-deletion show unarchive unbind)
       options=(-h --help)
       ;;
     'kmstool key algorithms')
@@ -220,6 +220,10 @@ _kmstool_command() {
       ;;
     'kmstool key rename')
       options=(-h --help)
+      ;;
+    'kmstool key replace')
+      options=(--tag --no-tags -h --help)
+      valued=(--tag)
       ;;
     'kmstool key rotate')
       options=(-h --help)

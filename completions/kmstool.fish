@@ -515,6 +515,7 @@ function __kmstool_command --no-scope-shadowing
                 'enable'\t'Enable keys.' \
                 'list'\t'List all keys of the region.' \
                 'rename'\t'Give a key another alias.' \
+                'replace'\t'Give the alias of an asymmetric key to a new key.' \
                 'rotate'\t'Give a key new material now; older blobs stay readable.' \
                 'rotation'\t'Turn the yearly rotation of a key on or off, or show it.' \
                 'schedule-deletion'\t'Let KMS destroy disabled keys after some days.' \
@@ -578,6 +579,12 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool key rename'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
+        case 'kmstool key replace'
+            set options '--tag'\t'Tag of the new key, in place of the old one\'s; repeatable.' \
+                '--no-tags'\t'Give the new key no tags.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--tag'
         case 'kmstool key rotate'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'

@@ -43,6 +43,7 @@ class Reason(Enum):
     FORMER_DEVICES_UNKNOWN = auto()
     HEADER_AND_PAYLOAD = auto()
     HEADER_MISSING = auto()
+    KEY_ROTATES = auto()  # key
     KEY_UNKNOWN = auto()  # region, profile
     LEGACY_NOT_BASE64 = auto()
     LEGACY_ZEROS = auto()
@@ -76,6 +77,7 @@ class Reason(Enum):
     STORE_FILE_DAMAGED = auto()
     STORE_SERVED = auto()
     STORE_SERVED_ALREADY = auto()
+    TAGS_UNREADABLE = auto()
     UNREACHABLE = auto()
     VALID_TO = auto()
     VENDOR_LIBRARY_NEEDED = auto()

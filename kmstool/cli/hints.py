@@ -64,6 +64,7 @@ REASONS: Mapping[Reason, str | By] = {
     Reason.FORMER_DEVICES_UNKNOWN: "bind the devices to the new key, kmstool fingerprint bind, and add --no-bind",
     Reason.HEADER_AND_PAYLOAD: "kmstool envelope decrypt PAYLOAD --detached HEADER",
     Reason.HEADER_MISSING: "add --detached HEADER",
+    Reason.KEY_ROTATES: "kmstool key rotate {key}",
     Reason.KEY_UNKNOWN: "see what there is: kmstool key list{elsewhere}",
     Reason.LEGACY_NOT_BASE64: "add --raw if it is bytes",
     Reason.LEGACY_ZEROS: "say which: --trailing-zeros strip-block, or keep",
@@ -89,6 +90,8 @@ REASONS: Mapping[Reason, str | By] = {
     Reason.PARAMETERS_UNUSABLE: "get them anew: kmstool material params --key {key} -o DIR",
     Reason.PROFILE_LOCAL_STAYS: "kmstool local reset destroys its store",
     Reason.SM2_KEY_UNNAMED: "an SM2 key must be named with its region and id: --public-key REGION:KEYID=FILE",
+    Reason.TAGS_UNREADABLE: "let the credential call tag:DescribeResourceTagsByResourceIds, or give the tags "
+    "with --tag, or --no-tags",
     Reason.UNREACHABLE: "check the network, proxy and endpoint: kmstool doctor",
     Reason.VALID_TO: "for example --valid-to 365d, or leave it out: valid for ever",
     Reason.VENDOR_LIBRARY_NEEDED: "a key file of Tencent Cloud opens with Tencent's library only: name it with --sdk-lib",

@@ -20,6 +20,10 @@ COMMANDS = {
     "enable": ("kmstool.cli.commands.key.enable:enable", "Enable keys."),
     "list": ("kmstool.cli.commands.key.list:list_", "List all keys of the region."),
     "rename": ("kmstool.cli.commands.key.rename:rename", "Give a key another alias."),
+    "replace": (
+        "kmstool.cli.commands.key.replace:replace",
+        "Give the alias of an asymmetric key to a new key.",
+    ),
     "rotate": ("kmstool.cli.commands.key.rotate:rotate", "Give a key new material now; older blobs stay readable."),
     "rotation": (
         "kmstool.cli.commands.key.rotation:rotation",
