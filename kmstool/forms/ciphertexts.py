@@ -23,6 +23,9 @@ def read_rsa(data: bytes, name: str, size: int) -> bytes:
     for value in values:
         if len(value) == size:
             return value
+    if all(len(value) < size // 2 for value in values):
+        # What is cut to less than half can as well be anything else, such as the plaintext.
+        raise recognition.unexpected(data, name, "an RSA ciphertext", Reason.NO_CIPHERTEXT)
     return _altered(data, name, values, "an RSA ciphertext")
 
 
