@@ -7,16 +7,17 @@ ImportKeyMaterial). Nothing here reads, writes or asks.
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from kmstool import documents, words
-from kmstool.api import cmk_rules, protocol
+from kmstool.api import cmk_rules
 from kmstool.crypto import rsa
 from kmstool.errors import InputError, Reason
+from kmstool.forms import encodings, recognition, texts
 
 TOKEN_SECONDS = 86_400
 LATEST_VALID_TO_UNIX = 2_147_443_200
@@ -130,13 +131,17 @@ class WrappedMaterial:
 
     @classmethod
     def read(cls, data: bytes, parameters: Parameters, source: str) -> WrappedMaterial:
-        """Read a document, or the bare bytes that another program wrapped; `source` names them in errors.
+        """Read a document, or the bytes that another program wrapped, as such or as text; `source` names them in errors.
 
         Raises `InputError` for whatever cannot be meant for these parameters.
         """
         size = rsa.load_public_key(parameters.wrapping_key).key_size // 8
-        if len(data) == size:
-            return cls(parameters.key_id, parameters.algorithm, parameters.key_digest, data)
+        if not documents.is_a(_WRAPPED, data):
+            for value in encodings.readings(data, "EncryptedKeyMaterial"):
+                if len(value) == size:
+                    return cls(parameters.key_id, parameters.algorithm, parameters.key_digest, value)
+            if recognition.is_taken(data):
+                raise recognition.unexpected(data, source, "wrapped material", Reason.MATERIAL_UNWRAPPED)
         fields = documents.read(
             _WRAPPED,
             _WRAPPED_KINDS,
@@ -193,7 +198,7 @@ def check(material: bytes, size: int) -> None:
 
 
 def decode(data: bytes, encoding: str, size: int) -> bytes:
-    """Return key material from raw bytes, hex or base64; a newline may end the last two.
+    """Return key material from raw bytes, hex or base64, the last two in any dialect.
 
     Raises `InputError` for text that is not in the encoding, and for another length than
     `size`, as `check` does; where the bytes would be material in another encoding it says which.
@@ -238,12 +243,16 @@ def _encoding_of(data: bytes, size: int) -> str | None:
     return None
 
 
-def _from_hex(data: bytes) -> bytes:
-    return binascii.unhexlify(data.removesuffix(b"\n"))
+def _from_text(read: Callable[[str], bytes | None], data: bytes) -> bytes:
+    text = texts.decode(data)
+    value = None if text is None else read(texts.bare(text))
+    if value is None:
+        raise ValueError("not in this encoding")
+    return value
 
 
-def _from_base64(data: bytes) -> bytes:
-    return protocol.decode(data.removesuffix(b"\n").decode("ascii"))
-
-
-_DECODERS: Mapping[str, Callable[[bytes], bytes]] = {"raw": bytes, "hex": _from_hex, "base64": _from_base64}
+_DECODERS: Mapping[str, Callable[[bytes], bytes]] = {
+    "raw": bytes,
+    "hex": partial(_from_text, encodings.from_hexadecimal),
+    "base64": partial(_from_text, encodings.from_base64),
+}

@@ -12,6 +12,7 @@ from typing import Any
 
 from kmstool.api import protocol
 from kmstool.errors import InputError, Reason
+from kmstool.forms import texts
 
 MAX_BYTES = 16 * 1024
 
@@ -65,7 +66,8 @@ def is_a(name: str, data: bytes) -> bool:
 def _object(data: bytes) -> dict[str, Any]:
     """Return a JSON object; an empty one for whatever is none, or names a field twice."""
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
+        # A mark of Windows in front and its other characters change nothing of what a document says.
+        value = json.loads(texts.characters(data) or "", object_pairs_hook=_once)
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

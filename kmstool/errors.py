@@ -71,6 +71,7 @@ class Reason(Enum):
     ROOT_KEY_FILE_MISSING = auto()
     ROOT_KEY_NOT_IN_KEYRING = auto()
     SERVER_MISSING = auto()
+    SIGNATURE_WRONG = auto()  # algorithm
     SM2_KEY_UNNAMED = auto()
     SOCKET_TAKEN = auto()
     STORE_DAMAGED = auto()

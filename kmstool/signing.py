@@ -118,6 +118,16 @@ def verify(
 ) -> None:
     """Check a signature over a digest; raise `IntegrityError` for one that is not good, malformed ones included."""
     check_digest(algorithm, message_digest)
+    try:
+        _verify(algorithm, public_key, message_digest, signature, written_as)
+    except IntegrityError as error:
+        error.reason, error.facts = Reason.SIGNATURE_WRONG, {"algorithm": algorithm.name}
+        raise
+
+
+def _verify(
+    algorithm: Algorithm, public_key: PublicKey, message_digest: bytes, signature: bytes, written_as: SignatureFormat
+) -> None:
     if isinstance(public_key, RsaPublicKey):
         rsa.verify(public_key.key, _rsa_name(algorithm), message_digest, signature)
         return

@@ -323,7 +323,7 @@ def test_any_bytes_are_an_error_that_is_known(tmp_path_factory: pytest.TempPathF
 def test_base64_with_line_ends(data: bytes, wrapped: bool) -> None:
     text = protocol.encode(data)
     lines = "\r\n".join(text[at : at + 7] for at in range(0, len(text), 7)) if wrapped else text
-    assert bundle.from_base64(lines.encode(), "this") == data
+    assert bundle.from_text(lines.encode(), "this") == data
 
 
 @pytest.fixture(scope="module")

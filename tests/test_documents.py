@@ -44,7 +44,6 @@ def test_what_is_written_comes_back(text: str, number: int, data: bytes) -> None
         '{"format":"tests-1","text":"","number":7,"data":"QR=="}',
         '{"format":"tests-1","text":"","number":7,"data":[1]}',
         '{"format":"tests-1","text":"","number":7,"data":""} x',
-        '\ufeff{"format":"tests-1","text":"","number":7,"data":""}',
     ],
     ids=lambda text: text[:60] or "nothing",
 )  # fmt: skip

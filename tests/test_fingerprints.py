@@ -148,7 +148,11 @@ def test_a_list_that_is_none(text: str, message: str) -> None:
 
 def test_a_list_that_is_no_text() -> None:
     with pytest.raises(InputError, match="UTF-8"):
-        fingerprints.read_csv(HEADER.encode("utf-16"))
+        fingerprints.read_csv(HEADER.encode() + b"\xff")
+
+
+def test_a_list_of_windows() -> None:
+    assert fingerprints.read_csv(HEADER.replace("\n", "\r\n").encode("utf-16")) == []
 
 
 class Meddling:

@@ -608,7 +608,7 @@ READERS: dict[str, tuple[Callable[[bytes], object], set[Form]]] = {
     "a signature of RSA": (lambda data: signatures.read(data, "x", RSA.public_key), {Form.SIGNATURE, Form.EMPTY}),
     "a digest": (lambda data: signatures.read_digest(data, "x", 32), set()),
     "a ciphertext of SM2": (lambda data: ciphertexts.read_sm2(data, "x"), {Form.CIPHERTEXT}),
-    "a ciphertext of RSA": (lambda data: ciphertexts.read_rsa(data, "x", 256), {Form.CIPHERTEXT}),
+    "a ciphertext of RSA": (lambda data: ciphertexts.read_rsa(data, "x", 256), set()),
     "a blob": (lambda data: blobs.read(data, "x"), {Form.BLOB}),
     "a public key": (lambda data: public_keys.read(data, "x"), {Form.PUBLIC_KEY, Form.PRIVATE_KEY}),
     "a private key": (lambda data: private_keys.read(data, "x", lambda: b""), {Form.PRIVATE_KEY}),

@@ -501,9 +501,9 @@ def test_material_in_its_encoding(data: bytes, encoding: str, size: int) -> None
         (base64.b64encode(FIRST), "raw", 16, "--encoding base64"),
         (base64.b64encode(bytes(32)) + b"\n", "raw", 32, "--encoding base64"),
         (FIRST.hex().encode(), "raw", 32, "openssl rand -out FILE 32"),
-        (FIRST.hex().encode() + b" ", "hex", 16, None),
-        (FIRST.hex().encode() + b"\n\n", "hex", 16, None),
-        (base64.b64encode(FIRST).rstrip(b"="), "base64", 16, None),
+        (FIRST.hex().encode() + b"0", "hex", 16, None),
+        (FIRST.hex(":", 3).encode() + b":0", "hex", 16, None),
+        (base64.b64encode(FIRST).rstrip(b"=")[:-1], "base64", 16, None),
         (b"\xff" * 24, "base64", 16, None),
     ],
 )

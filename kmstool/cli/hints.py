@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
+from kmstool import words
 from kmstool.cli.code_hints import CODES, By
 from kmstool.errors import KmsToolError, Reason
 
@@ -27,7 +28,7 @@ FORMS = By(
         "OPENSSH_KEY": "convert it: ssh-keygen -e -m PKCS8 -f FILE for a public key, ssh-keygen -p -m PKCS8 -f FILE for a private one",
         "JWK": "convert it to PEM",
         "SIGNATURE": "kmstool verify takes it, as --signature",
-        "CIPHERTEXT": "kmstool asymmetric decrypt opens it",
+        "CIPHERTEXT": "kmstool asymmetric decrypt opens it, with an SM2 key",
         "WHITE_BOX_KEY": "kmstool whitebox decrypt takes it, as --key-file",
         "ANSWER": "give the field that is meant: --query FIELD cuts it out of an answer",
         "DUMP": "give the bytes, or the digits alone: xxd -p FILE",
@@ -89,6 +90,18 @@ REASONS: Mapping[Reason, str | By] = {
     Reason.OUTCOME_UNKNOWN: "look before you repeat it: kmstool {noun} list",
     Reason.PARAMETERS_UNUSABLE: "get them anew: kmstool material params --key {key} -o DIR",
     Reason.PROFILE_LOCAL_STAYS: "kmstool local reset destroys its store",
+    Reason.SIGNATURE_WRONG: By(
+        "algorithm",
+        {
+            "SM2DSA": "do message, signature and key belong together? if it was made with another user id, name that: openssl "
+            "before 4.0 has an empty one, --id ''",
+            words.PSS_SHA_256: "do message, signature and key belong together? if it was made with another padding, name that: "
+            "openssl's own is --algorithm RSA_PKCS1_SHA_256",
+            words.PKCS1_SHA_256: "do message, signature and key belong together? if it was made with another padding, name that: "
+            "--algorithm RSA_PSS_SHA_256",
+        },
+        "do message, signature and key belong together?",
+    ),
     Reason.SM2_KEY_UNNAMED: "an SM2 key must be named with its region and id: --public-key REGION:KEYID=FILE",
     Reason.TAGS_UNREADABLE: "let the credential call tag:DescribeResourceTagsByResourceIds, or give the tags "
     "with --tag, or --no-tags",

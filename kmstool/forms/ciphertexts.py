@@ -26,7 +26,7 @@ def read_rsa(data: bytes, name: str, size: int) -> bytes:
     if all(len(value) < size // 2 for value in values):
         # What is cut to less than half can as well be anything else, such as the plaintext.
         raise recognition.unexpected(data, name, "an RSA ciphertext", Reason.NO_CIPHERTEXT)
-    return _altered(data, name, values, "an RSA ciphertext")
+    return _altered(data, name, values, "an RSA ciphertext", (Form.TEXT,))
 
 
 def read_sm2(data: bytes, name: str, written_as: CiphertextFormat = "auto") -> tuple[Ciphertext, ...]:
@@ -39,7 +39,7 @@ def read_sm2(data: bytes, name: str, written_as: CiphertextFormat = "auto") -> t
         # No other bytes begin with a point of the curve: that tells text from what it stands for.
         if (meanings := _meanings(value, written_as)) and curve.contains(meanings[0].x, meanings[0].y):
             return meanings
-    value = _altered(data, name, values, "an SM2 ciphertext")
+    value = _altered(data, name, values, "an SM2 ciphertext", (Form.TEXT, Form.CIPHERTEXT))
     return _meanings(value, written_as) or formats.ciphertext_readings(value, written_as)
 
 
@@ -50,9 +50,10 @@ def _meanings(value: bytes, written_as: CiphertextFormat) -> tuple[Ciphertext, .
         return ()
 
 
-def _altered(data: bytes, name: str, values: list[bytes], wanted: str) -> bytes:
+def _altered(data: bytes, name: str, values: list[bytes], wanted: str, own: tuple[Form, ...]) -> bytes:
+    """Return what a ciphertext that was altered stands for; raise `InputError` for anything else, which is not its own."""
     recognised = recognition.recognise(data)
-    known = recognised is not None and recognised.form not in (Form.TEXT, Form.CIPHERTEXT)
-    if known or (recognised is not None and recognised.form is Form.TEXT and len(values) == 1):
+    known = recognised is not None and recognised.form not in own
+    if known or (recognised is not None and recognised.form is Form.TEXT and not encodings.are_digits(values)):
         raise recognition.unexpected(data, name, wanted, Reason.NO_CIPHERTEXT, text=_NO_TEXT)
     return values[0]

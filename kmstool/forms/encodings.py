@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kmstool.forms import texts
 
@@ -20,6 +20,8 @@ _URL_SAFE = str.maketrans("-_", "+/")
 _BEFORE = re.compile(r"[^=\n]{1,4200}= ?([0-9A-Fa-f:]+)")
 _AFTER = re.compile(r"\\?([0-9A-Fa-f]{32,}) [ *]?.{1,4200}", re.DOTALL)
 _PREFIX = "0x"
+# Of fewer bytes words are digits too often: `a secret` is base64.
+_DIGITS_OF_MANY_BYTES = 24
 
 
 def from_hexadecimal(text: str) -> bytes | None:
@@ -32,8 +34,14 @@ def from_hexadecimal(text: str) -> bytes | None:
 
 
 def from_base64(text: str) -> bytes | None:
-    """Return the bytes of base64 (RFC 4648, 4 and 5), None for other text: with or without padding and line ends."""
-    joined = _BASE64.fullmatch("".join(text.split()))
+    """Return the bytes of base64 (RFC 4648, 4 and 5), None for other text: with or without padding and line ends.
+
+    Blanks may be there in place of line ends, so that what they part is of one length; else it is a few words.
+    """
+    parts = text.split()
+    joined = _BASE64.fullmatch("".join(parts))
+    if " " in text.strip() and len({len(part) for part in parts[:-1]}) > 1:
+        return None
     if joined is None or (set("-_") & set(joined[1]) and set("+/") & set(joined[1])):
         return None
     standard = joined[1].translate(_URL_SAFE)
@@ -54,12 +62,12 @@ def of_text(text: str) -> Iterator[bytes]:
         yield value
 
 
-def readings(data: bytes, *fields: str) -> Iterator[bytes]:
+def readings(data: bytes, *fields: str, limit: int = texts.MAX_BYTES) -> Iterator[bytes]:
     """Yield the bytes that a file may stand for: those of its text, of text in that again, and at last its own.
 
-    Of a JSON answer that has one of the `fields`, they are those of that field.
+    Of a JSON answer that has one of the `fields`, they are those of that field. More than `limit` bytes are no text.
     """
-    text = texts.decode(data) if len(data) <= texts.MAX_BYTES else None
+    text = texts.decode(data) if len(data) <= limit else None
     if text is not None:
         answer = texts.answer(text) or {}
         text = next((answer[name] for name in fields if isinstance(answer.get(name), str)), text)
@@ -69,6 +77,11 @@ def readings(data: bytes, *fields: str) -> Iterator[bytes]:
             yield from of_text(again) if again is not None else ()
             yield value
     yield data
+
+
+def are_digits(values: Sequence[bytes], least: int = _DIGITS_OF_MANY_BYTES) -> bool:
+    """Tell from all readings of a text whether it stands for bytes, and not only may, as a short word may."""
+    return len(values) > 1 and len(values[0]) >= least
 
 
 def _unlabelled(text: str) -> str:

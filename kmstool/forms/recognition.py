@@ -131,6 +131,18 @@ def recognise(data: bytes) -> Recognised | None:
     return replace(recognised, noun=f"{recognised.noun} in UTF-16") if texts.is_utf16(data) else recognised
 
 
+def is_a(data: bytes, form: Form) -> bool:
+    """Tell whether some bytes are what the form says."""
+    recognised = recognise(data)
+    return recognised is not None and recognised.form is form
+
+
+def is_taken(data: bytes) -> bool:
+    """Tell whether some bytes are something that a command takes, or that a hint leads to one with."""
+    recognised = recognise(data)
+    return recognised is not None and recognised.form not in _NOT_TAKEN
+
+
 def unexpected(data: bytes, name: str, wanted: str, reason: Reason, *, text: str = "") -> InputError:
     """Make the error for a file `name` that is not `wanted`, such as `a signature`: it says what it is.
 
@@ -141,7 +153,7 @@ def unexpected(data: bytes, name: str, wanted: str, reason: Reason, *, text: str
     if recognised is None:
         return InputError(f"{name} is not {wanted}: {len(data):,} bytes of no known form", reason=reason)
     noun = f"text that is {text}" if recognised.form is Form.TEXT and text else recognised.noun
-    message = f"{name} is {noun}, not {wanted}"
+    message = f"{name} is {noun}" if recognised.form is Form.SPOILT_ENVELOPE else f"{name} is {noun}, not {wanted}"
     if recognised.form in _NOT_TAKEN:
         return InputError(message, reason=reason)
     return InputError(message, reason=Reason.ANOTHER_FORM, facts={"form": recognised.kind or recognised.form.name})

@@ -30,7 +30,7 @@ def read(data: bytes, name: str, key: PublicKey) -> bytes:
     recognised = recognition.recognise(data)
     if recognised is None or recognised.form is Form.SIGNATURE:
         return values[0]
-    if recognised.form is Form.TEXT and len(values) > 1:
+    if recognised.form is Form.TEXT and encodings.are_digits(values):
         # Digits, and of nothing that is known: one of them may be altered.
         return values[0]
     raise recognition.unexpected(data, name, _WANTED, Reason.NO_SIGNATURE, text=_NO_TEXT)
@@ -45,7 +45,7 @@ def read_digest(data: bytes, name: str, size: int) -> bytes:
         if len(value) == size:
             return value
     recognised = recognition.recognise(data)
-    if recognised is not None and (recognised.form is not Form.TEXT or len(values) == 1):
+    if recognised is not None and (recognised.form is not Form.TEXT or not encodings.are_digits(values, 1)):
         raise recognition.unexpected(data, name, "a digest", Reason.NO_DIGEST, text=_NO_TEXT)
     return values[0]
 

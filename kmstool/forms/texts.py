@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from kmstool.errors import InputError
+
 MAX_BYTES = 64 * 1024
 """More than any key, signature, blob or answer with one of them has; larger data is not looked at."""
 
@@ -24,8 +26,21 @@ _ESCAPED_END = re.compile(r"(?:\\r)?\\n|\\r")
 
 
 def decode(data: bytes) -> str | None:
-    """Return bytes as text without a mark in front: UTF-8, or UTF-16 with a mark or of ASCII; None if they are no text."""
-    encoding, text = "utf-8", None
+    """Return bytes as text without a mark in front, see `characters`; None for control characters too."""
+    text = characters(data)
+    return None if text is None or _CONTROL.search(text) else text
+
+
+def whole(data: bytes, name: str) -> str:
+    """Return all of a file as text; raise `InputError` for one that is neither UTF-8 nor UTF-16."""
+    text = characters(data)
+    if text is None:
+        raise InputError(f"{name} is not text in UTF-8 or UTF-16")
+    return text
+
+
+def characters(data: bytes) -> str | None:
+    """Return bytes as UTF-8, or UTF-16 with a mark or of ASCII, without a mark in front; None if they are neither."""
     for mark, name in _MARKS:
         if data.startswith(mark):
             encoding, data = name, data[len(mark) :]
@@ -33,10 +48,9 @@ def decode(data: bytes) -> str | None:
     else:
         encoding = _unmarked(data)
     try:
-        text = data.decode(encoding)
+        return data.decode(encoding)
     except UnicodeDecodeError:
         return None
-    return None if _CONTROL.search(text) else text
 
 
 def is_utf16(data: bytes) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from kmstool import words
 from kmstool.errors import InputError, NotFoundError, Reason, ServiceError
+from kmstool.forms import texts
 from kmstool.kms.calls.white_box import DeviceFingerprint
 from kmstool.kms.client import KmsClient
 from kmstool.whitebox.binding import check_fingerprint
@@ -80,15 +81,15 @@ def overwrite(
 
 
 def read_csv(data: bytes) -> list[DeviceFingerprint]:
-    """Read a list in the form of the console: UTF-8, a line of headings, then a device a line, its description optional.
+    """Read a list in the form of the console: UTF-8 or UTF-16, a line of headings, then a device a line, its description optional.
 
     Raises `InputError`, with the number of the line, for anything else and for a device that comes twice.
     """
     try:
-        rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True, skipinitialspace=True)
+        rows = csv.reader(
+            io.StringIO(texts.whole(data, "the list of fingerprints"), newline=""), strict=True, skipinitialspace=True
+        )
         numbered = [(rows.line_num, tuple(cell.strip() for cell in row)) for row in rows if any(map(str.strip, row))]
-    except UnicodeDecodeError as error:
-        raise InputError("the list of fingerprints is not text in UTF-8") from error
     except csv.Error as error:
         raise InputError(f"the list of fingerprints is not CSV: {error}") from error
     if not numbered or numbered[0][1] != HEADER:

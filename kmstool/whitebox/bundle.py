@@ -6,8 +6,6 @@ MAC, and that of the key file tells its algorithm.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 import stat
 from collections.abc import Collection, Iterator, Mapping
@@ -18,6 +16,7 @@ from pathlib import Path
 from kmstool import words
 from kmstool.api import protocol
 from kmstool.errors import ArgumentError, InputError, IntegrityError, Reason
+from kmstool.forms import encodings
 from kmstool.system import atomic, descriptors, device, folders, ownership
 from kmstool.whitebox import authentication, key_file
 from kmstool.whitebox.vendor import VendorLibrary
@@ -186,12 +185,24 @@ def algorithm_of(name: str) -> words.Cipher:
     return known
 
 
-def from_base64(data: bytes, name: str) -> bytes:
-    """Return the bytes of base64 text, with line ends or without; raise `InputError` for other text."""
-    try:
-        return base64.b64decode(b"".join(data.split()), validate=True)
-    except binascii.Error as error:
-        raise InputError(f"{name} is not base64") from error
+def key_of(data: bytes) -> bytes:
+    """Return a key file as it was made, out of its text in base64 or hexadecimal or of an answer of KMS."""
+    values = encodings.readings(data, "DecryptKey", limit=MAX_KEY_BYTES)
+    return next((value for value in values if key_file.is_ours(value)), data)
+
+
+def from_text(data: bytes, name: str, field: str = "") -> bytes:
+    """Return the bytes of base64 or hexadecimal text, or of that in the field of an answer.
+
+    Both IV and ciphertext are whole blocks, which tells the two apart. Raises `InputError` for other text.
+    """
+    if not data.strip():
+        return b""
+    *values, _ = encodings.readings(data, field)
+    if not values:
+        raise InputError(f"{name} is not base64")
+    # The last one is that of base64, which what is malformed is meant to be.
+    return next((value for value in values if len(value) % words.BLOCK_BYTES == 0), values[-1])
 
 
 def _line(data: bytes) -> bytes:
@@ -208,7 +219,7 @@ def _read_from(descriptor: int, folder: Path) -> Bundle:
         )
     names = [IV_FILE, CIPHERTEXT_FILE, *([MAC_FILE] if MAC_FILE in present else [])]
     texts = [_read(folder / name, MAX_TEXT_BYTES, descriptor) for name in names]
-    iv, ciphertext, *mac = (from_base64(text, str(folder / name)) for name, text in zip(names, texts, strict=True))
+    iv, ciphertext, *mac = (from_text(text, str(folder / name)) for name, text in zip(names, texts, strict=True))
     data = _read(folder / keys[0], MAX_KEY_BYTES, descriptor)
     return Bundle(folder / keys[0], iv, ciphertext, data, mac[0] if mac else None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -11,10 +12,14 @@ from pathlib import Path
 
 from kmstool.envelope import sealing
 from kmstool.envelope.armor import BEGIN, ArmorReader
+from kmstool.envelope.header import MAGIC
 from kmstool.envelope.sealing import OpenedEnvelope, Source
-from kmstool.errors import InputError
+from kmstool.errors import InputError, Reason
+from kmstool.forms import recognition, texts
+from kmstool.forms.recognition import Form
 
 _MAX_WHITE_SPACE = 2**16
+_MARKS_OF_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(slots=True)
@@ -68,10 +73,17 @@ def unreadable(path: Path | str, error: OSError) -> InputError:
 
 
 def unarmored(source: Source) -> Source:
-    """Return the source itself, or what its armor holds."""
-    begin = _beginning(source.read, len(BEGIN))
-    if begin.lstrip()[: len(BEGIN)] == BEGIN:
-        return Source(ArmorReader(source.read, begin).read)
+    """Return the source itself, or what its armor holds; raise `InputError` that says what anything else is."""
+    begin = _beginning(source.read, len(codecs.BOM_UTF8 + BEGIN))
+    if begin.removeprefix(codecs.BOM_UTF8).lstrip()[: len(BEGIN)] == BEGIN:
+        return Source(ArmorReader(source.read, begin.removeprefix(codecs.BOM_UTF8)).read)
+    if not begin.startswith(MAGIC):
+        # Other things are told by more than what tells an envelope.
+        begin += _piece(source.read, texts.MAX_BYTES - len(begin))
+        if begin.startswith(_MARKS_OF_UTF16) and recognition.is_a(begin, Form.ARMOR):
+            return Source(ArmorReader(_transcoded(_with_start(begin, source.read))).read)
+        if recognition.is_taken(begin):
+            raise recognition.unexpected(begin, "this", "an envelope", Reason.NO_ENVELOPE)
     if source.size is not None and source.descriptor is not None:
         os.lseek(source.descriptor, 0, os.SEEK_SET)
         return source
@@ -82,12 +94,36 @@ def _beginning(read: Callable[[memoryview], int], size: int) -> bytes:
     """Return as much as it takes to see `size` bytes after white space, of which there may be some."""
     begin = b""
     while len(begin.lstrip()) < size and len(begin) < _MAX_WHITE_SPACE:
-        piece = memoryview(bytearray(size - len(begin.lstrip())))
-        count = read(piece)
-        begin += bytes(piece[:count])
-        if count < len(piece):
+        wanted = size - len(begin.lstrip())
+        piece = _piece(read, wanted)
+        begin += piece
+        if len(piece) < wanted:
             break
     return begin
+
+
+def _piece(read: Callable[[memoryview], int], size: int) -> bytes:
+    buffer = memoryview(bytearray(size))
+    return bytes(buffer[: read(buffer)])
+
+
+def _transcoded(read: Callable[[memoryview], int]) -> Callable[[memoryview], int]:
+    """Return a reader of text in UTF-16 that gives it in UTF-8; what is no such text gives other bytes."""
+    decoder, rest, buffer = codecs.getincrementaldecoder("utf-16")("replace"), bytearray(), memoryview(bytearray(2**16))
+    ended = False
+
+    def transcoded(target: memoryview) -> int:
+        nonlocal ended
+        while len(rest) < len(target) and not ended:
+            count = read(buffer)
+            ended = count < len(buffer)
+            rest.extend(decoder.decode(bytes(buffer[:count]), ended).encode("utf-8", "replace"))
+        count = min(len(rest), len(target))
+        target[:count] = rest[:count]
+        del rest[:count]
+        return count
+
+    return transcoded
 
 
 def _with_start(start: bytes, read: Callable[[memoryview], int]) -> Callable[[memoryview], int]:

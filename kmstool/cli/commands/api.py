@@ -35,11 +35,13 @@ def api(session: Session, action: str, params: str) -> None:
 def _request(params: str) -> dict[str, Any]:
     from kmstool.api import protocol
     from kmstool.errors import InputError, UsageError
+    from kmstool.forms import texts
 
-    text: str | bytes = params
+    text = params
     if params == inputs.STDIN or params.startswith("@"):
         name = inputs.STDIN if params == inputs.STDIN else params[1:]
-        text = inputs.read(name, MAX_PARAMS_BYTES, "the request is {size} bytes; the API takes 10 MiB", "").data
+        data = inputs.read(name, MAX_PARAMS_BYTES, "the request is {size} bytes; the API takes 10 MiB", "").data
+        text = texts.whole(data, inputs.shown(name))
     try:
         request = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -17,6 +17,7 @@ from kmstool.envelope.armor import BEGIN
 from kmstool.envelope.header import MAGIC
 from kmstool.envelope.stanzas import KEY_ID, REGION, TENCENT_KMS
 from kmstool.errors import InputError, KmsToolError
+from kmstool.forms import texts
 from kmstool.server.seed import toml
 from kmstool.system import descriptors
 from kmstool.workflows.rotation.headers import read_header_bytes, recipients_of, unarmored_header
@@ -183,11 +184,9 @@ def read_context_rules(path: Path) -> tuple[ContextRule, ...]:
         data = descriptors.read_file(path, _MAX_RULES_BYTES + 1)
         if len(data) > _MAX_RULES_BYTES:
             raise InputError(f"{path} has more than {_MAX_RULES_BYTES:,} bytes")
-        tables = toml.parse(data.decode(), str(path))
+        tables = toml.parse(texts.whole(data, str(path)), str(path))
     except OSError as error:
         raise InputError(f"cannot read {path}: {(error.strerror or '').lower()}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text") from error
     rules = []
     for glob, pairs in tables.items():
         table = isinstance(pairs, dict) and all(isinstance(value, str) for value in pairs.values())

@@ -133,7 +133,7 @@ def _asked(session: Session, secret_id: str | None) -> Credential:
 def _line() -> str:
     """Read a line of stdin, at most 8,192 bytes; raise `InputError` if it is not UTF-8, whatever the locale is."""
     try:
-        return descriptors.read_line(0, 8192).decode().rstrip("\r\n")
+        return descriptors.read_line(0, 8192).decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         # Not chained, because the other error holds the line.
         raise InputError("a line of stdin is not UTF-8 text") from None

@@ -19,16 +19,12 @@ def seed(session: Session, file: str | None) -> None:
 
     All of them are added, or none. The fields are those that export writes.
     """
-    from kmstool.errors import InputError
+    from kmstool.forms import texts
     from kmstool.server.seed import seeding as seeds
 
     too_long = "the seed file is {size} bytes; 16 MiB are possible"
     source = inputs.read(file, MAX_SEED_BYTES, too_long, "split it", wait=False)
-    try:
-        text = source.data.decode()
-    except UnicodeDecodeError as error:
-        raise InputError("the seed file is not UTF-8") from error
-    added = seeds.apply(session.local_kms(), text)
+    added = seeds.apply(session.local_kms(), texts.whole(source.data, "the seed file"))
     answer = {"Keys": [{"KeyId": cmk.key_id, "Alias": cmk.alias, "Region": cmk.region} for cmk in added]}
     rows = [(cmk.alias, cmk.state, cmk.region, cmk.key_id) for cmk in added]
     outputs.answer(session, answer, lambda: outputs.table(session, ("ALIAS", "STATE", "REGION", "KEY ID"), rows))

@@ -118,7 +118,9 @@ def _put_together(key_file: str, iv: str, ciphertext: bytes, *, raw: bool) -> Bu
             iv[1:], MAX_TEXT_BYTES, "an IV of {size} bytes is none", "it has 16 bytes, in base64"
         ).data
     if not raw:
-        ciphertext = bundles.from_base64(ciphertext, "the ciphertext")
+        ciphertext = bundles.from_text(ciphertext, "the ciphertext", "CipherText")
     too_long = f"the key file has {{size}} bytes; none has more than {bundles.MAX_KEY_BYTES:,}"
-    data = inputs.read(key_file, bundles.MAX_KEY_BYTES, too_long, "", secret=True).data
-    return bundles.Bundle(Path(key_file), bundles.from_base64(iv_text, "the IV"), ciphertext, data)
+    data = bundles.key_of(inputs.read(key_file, bundles.MAX_KEY_BYTES, too_long, "", secret=True).data)
+    return bundles.Bundle(
+        Path(key_file), bundles.from_text(iv_text, "the IV", "InitializationVector"), ciphertext, data
+    )

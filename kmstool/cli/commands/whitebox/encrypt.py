@@ -51,7 +51,7 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
 
     if not wanted.out and not session.settings.query and session.settings.format != "json":
         raise UsageError("where are IV and ciphertext to go?", hint="give a folder with -o DIR, or --format json")
-    given_iv = None if wanted.iv is None else bundle.from_base64(os.fsencode(wanted.iv), "the IV")
+    given_iv = None if wanted.iv is None else bundle.from_text(os.fsencode(wanted.iv), "the IV")
     plaintext = read_plaintext(session, wanted.file, wanted.trim_newline)
     client, key_id = session.white_box_key(wanted.key)
     encrypted = client.encrypt_by_white_box(key_id, plaintext, given_iv)
