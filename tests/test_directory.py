@@ -34,7 +34,7 @@ def create(client: KmsClient, alias: str) -> str:
 
 
 def find(client: KmsClient, text: str) -> str:
-    return names.key_id(client, KeyAddress.parse(text))
+    return names.find_key_id(client, KeyAddress.parse(text))
 
 
 def test_a_whole_key_id_needs_no_call() -> None:
@@ -145,11 +145,11 @@ def test_a_data_key_is_named_as_a_key_is(client: KmsClient) -> None:
     client.host_data_key(key_id, "user-171", 32, {})
 
     def find_data_key(text: str) -> str:
-        return names.data_key_id(client, KeyAddress.parse(text))
+        return names.find_data_key_id(client, KeyAddress.parse(text))
 
     for text in ("user-17", "alias/user-17", "ap-guangzhou:user-17", expected, expected[:20]):
         assert find_data_key(text) == expected
-    assert names.data_key_id(KmsClient(Silent()), KeyAddress.parse(SOME_ID)) == SOME_ID
+    assert names.find_data_key_id(KmsClient(Silent()), KeyAddress.parse(SOME_ID)) == SOME_ID
     with pytest.raises(NotFoundError) as caught:
         find_data_key("user-18")
     assert caught.value.message == "there is no data key 'user-18'"

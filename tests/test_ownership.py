@@ -163,7 +163,7 @@ def test_a_way_without_links_is_that_of_the_system(tmp_path: Path) -> None:
     (tmp_path / "relative").symlink_to("folder/../folder/./deeper")
     (tmp_path / "whole").symlink_to(tmp_path / "relative")
     for text in ("relative/file", "whole/../deeper/file", "whole/missing/file", "folder/deeper/file", "./folder"):
-        assert ownership.way(tmp_path / text) == Path(os.path.realpath(tmp_path / text)), text
+        assert ownership.resolve(tmp_path / text) == Path(os.path.realpath(tmp_path / text)), text
 
 
 def test_one_run_of_root_in_a_users_home_leaves_all_to_the_user(users_home: Path, run: Run) -> None:
@@ -227,7 +227,7 @@ def test_a_file_exchanged_after_its_check_is_not_read(tmp_path: Path) -> None:
     """The descriptor is checked, not the name: what is read is what was looked at."""
     path = tmp_path / "secret"
     path.write_text("mine")
-    with ownership.opened(path) as descriptor:
+    with ownership.open_file(path) as descriptor:
         path.unlink()
         path.write_text("a stranger's")
         os.chown(path, STRANGER, STRANGER)

@@ -223,7 +223,7 @@ def test_a_name_leads_to_one_key() -> None:
     kms = Recording(DescribeWhiteBoxKeyDetails={"TotalCount": 3, "KeyInfos": there})
 
     def find(text: str) -> str:
-        return names.white_box_key_id(KmsClient(kms), KeyAddress.parse(text))
+        return names.find_white_box_key_id(KmsClient(kms), KeyAddress.parse(text))
 
     assert find(KEY_ID) == KEY_ID
     assert not kms.calls, "a whole id needs no call"

@@ -110,10 +110,10 @@ def refuse_same(target: str, *sources: Source) -> None:
 
 @contextmanager
 def source_of(name: str | None) -> Iterator[Source]:
-    """Open FILE, or stdin for None and `-`; raise as `inputs.opened` does, and `UsageError` for a folder."""
+    """Open FILE, or stdin for None and `-`; raise as `inputs.open_input` does, and `UsageError` for a folder."""
     from kmstool.envelope.sealing import Source
 
-    with inputs.opened(name) as descriptor:
+    with inputs.open_input(name) as descriptor:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             raise UsageError(f"{name} is a folder", hint="envelope encrypt and decrypt take folders, with --recursive")
         yield Source.of(descriptor)

@@ -31,7 +31,7 @@ def together(
     for name, answer in done:
         for key_id in calls[name][1]:
             session.note(f"the {noun} {key_id} is {outcome}")
-        outputs.answer(session, answer, lambda: None)
+        outputs.print_answer(session, answer, lambda: None)
 
 
 def one_by_one(
@@ -55,4 +55,4 @@ def one_by_one(
 def done(session: Session, answer: Mapping[str, Any], message: str) -> None:
     """Say what was done, and print the answer."""
     session.note(message)
-    outputs.answer(session, answer, lambda: None)
+    outputs.print_answer(session, answer, lambda: None)

@@ -88,9 +88,9 @@ def _address(word: str) -> KeyAddress:
 
 KEY = Parsed("key", _address)
 """`KeyAddress`: a key, data key or white-box key by id or name, alone or behind a region or profile."""
-DURATION = Parsed("duration", times.duration)
+DURATION = Parsed("duration", times.parse_duration)
 """`int`: seconds."""
-DELAY = Parsed("delay", times.delay)
+DELAY = Parsed("delay", times.parse_delay)
 """`float`: seconds, down to milliseconds."""
 END = Parsed("time", times.End.parse)
 """`times.End`: a moment, or a duration from now, whatever clock tells that."""

@@ -81,7 +81,7 @@ class Manifest:
         return sorted(path for path, digest in self.files.items() if digest not in present)
 
 
-def opened(source: Source, identities: Sequence[Identity]) -> Manifest:
+def open_manifest(source: Source, identities: Sequence[Identity]) -> Manifest:
     """Open the envelope of a manifest. Raises as `unlock` and `file.unseal` do, and `InputError` for what is none."""
     envelope = sealing.open_envelope(source)
     if (envelope.plaintext_bytes or 0) > MAX_BYTES:

@@ -14,7 +14,7 @@ _SHORTEST_PREFIX = 8
 _Listing = Callable[..., Iterable[tuple[str, str]]]
 
 
-def key_id(client: KmsClient, address: cmk_rules.KeyAddress) -> str:
+def find_key_id(client: KmsClient, address: cmk_rules.KeyAddress) -> str:
     """Return the id of the CMK that `address` names; a whole id needs no call.
 
     Raises `NotFoundError` with the near matches, and `ArgumentError` if the name is the
@@ -27,8 +27,8 @@ def key_id(client: KmsClient, address: cmk_rules.KeyAddress) -> str:
     return _resolved(address, listing, "key", Reason.KEY_UNKNOWN)
 
 
-def data_key_id(client: KmsClient, address: cmk_rules.KeyAddress) -> str:
-    """Return the id of the data key that `address` names, as `key_id` does for keys."""
+def find_data_key_id(client: KmsClient, address: cmk_rules.KeyAddress) -> str:
+    """Return the id of the data key that `address` names, as `find_key_id` does for keys."""
 
     def listing(**filters: str) -> Iterable[tuple[str, str]]:
         return ((data_key.data_key_id, data_key.name) for data_key in client.list_data_keys(**filters))
@@ -36,8 +36,8 @@ def data_key_id(client: KmsClient, address: cmk_rules.KeyAddress) -> str:
     return _resolved(address, listing, "data key", Reason.DATA_KEY_UNKNOWN)
 
 
-def white_box_key_id(client: KmsClient, address: cmk_rules.KeyAddress) -> str:
-    """Return the id of the white-box key that `address` names, as `key_id` does for CMKs; their aliases are apart."""
+def find_white_box_key_id(client: KmsClient, address: cmk_rules.KeyAddress) -> str:
+    """Return the id of the white-box key that `address` names, as `find_key_id` does for CMKs; their aliases are apart."""
 
     def listing(**_: str) -> Iterable[tuple[str, str]]:
         return ((key.key_id, key.alias) for key in client.list_white_box_keys())

@@ -25,13 +25,13 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @contextmanager
-def opened(path: Path, *, secret: bool = True) -> Iterator[int]:
+def open_file(path: Path, *, secret: bool = True) -> Iterator[int]:
     """Open a regular file for reading, and give the descriptor once it is known whose it is.
 
-    Raises `AccessError` as `check` and `way` do and for a file that may not be read, `OSError`
+    Raises `AccessError` as `check` and `resolve` do and for a file that may not be read, `OSError`
     for one that is no regular file and for every other fault of opening it.
     """
-    real = way(path)
+    real = resolve(path)
     try:
         # Without O_NONBLOCK a pipe under this name would be waited for.
         descriptor = os.open(real, _FLAGS)
@@ -50,8 +50,8 @@ def opened(path: Path, *, secret: bool = True) -> Iterator[int]:
 
 
 def read(path: Path, limit: int, *, secret: bool = True) -> bytes:
-    """Return up to `limit` bytes of a file; raise as `opened` does."""
-    with opened(path, secret=secret) as descriptor:
+    """Return up to `limit` bytes of a file; raise as `open_file` does."""
+    with open_file(path, secret=secret) as descriptor:
         return descriptors.read_up_to(descriptor, limit)
 
 
@@ -77,7 +77,7 @@ def check_path(path: Path, *, secret: bool) -> None:
 
     Who then opens it by its name gets the same thing, because the way to it was checked first.
     """
-    real = way(path)
+    real = resolve(path)
     with suppress(OSError):
         check(os.lstat(real), path, secret=secret)
 
@@ -135,7 +135,7 @@ def adopt(descriptor: int, folder: int | Path) -> None:
         mounts.set_owner(descriptor, *heir)
 
 
-def way(path: Path) -> Path:
+def resolve(path: Path) -> Path:
     """Return a path without links, after making sure that no stranger can change where it leads.
 
     A path that ends early is returned as far as it is one. Raises `AccessError` for a folder on it that is

@@ -179,15 +179,15 @@ class Connections:
 
     def key(self, address: KeyAddress | str | None = None) -> KeyPlace:
         """Resolve a key as users name it, None for the profile's own; raise `InputError` if that has none."""
-        return self._resolved(self.default_key() if address is None else address, names.key_id)
+        return self._resolved(self.default_key() if address is None else address, names.find_key_id)
 
     def data_key(self, address: KeyAddress | str) -> KeyPlace:
         """Resolve a data key that KMS keeps, named as keys are."""
-        return self._resolved(address, names.data_key_id)
+        return self._resolved(address, names.find_data_key_id)
 
     def white_box_key(self, address: KeyAddress | str) -> KeyPlace:
         """Resolve a white-box key, named as keys are."""
-        return self._resolved(address, names.white_box_key_id)
+        return self._resolved(address, names.find_white_box_key_id)
 
     def recipient(self, address: KeyAddress | str | None = None) -> CmkRecipient:
         """Return a symmetric CMK as one who can open an envelope, None for the profile's own."""

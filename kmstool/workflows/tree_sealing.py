@@ -181,7 +181,7 @@ def manifest_of(folder: Beneath, identities: Sequence[Identity]) -> Manifest | N
     except OSError as error:
         raise unreadable(folder.root / (NAME + SUFFIX), error) from error
     try:
-        return manifest.opened(Source.of(descriptor), identities)
+        return manifest.open_manifest(Source.of(descriptor), identities)
     except KmsToolError as error:
         failure = error.retold(f"the manifest {NAME}{SUFFIX}: {error.message}")
         if failure.hint is None and failure.reason is None:

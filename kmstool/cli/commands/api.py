@@ -29,7 +29,7 @@ def api(session: Session, action: str, params: str) -> None:
     request = _request(params)
     _refuse_unknown(action)
     answer = session.transport().call(action, request)
-    outputs.answer(session, answer, lambda: print_json(answer))
+    outputs.print_answer(session, answer, lambda: print_json(answer))
 
 
 def _request(params: str) -> dict[str, Any]:

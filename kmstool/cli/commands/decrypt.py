@@ -33,4 +33,4 @@ def decrypt(session: Session, wanted: DecryptWords) -> None:
     """
     source, blob = blobs.read(wanted.file)
     decrypted = session.client().decrypt(blob, wanted.encryption_context)
-    outputs.result(session, decrypted.answer, decrypted.plaintext, wanted, source=source)
+    outputs.write_result(session, decrypted.answer, decrypted.plaintext, wanted, source=source)

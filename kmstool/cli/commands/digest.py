@@ -45,7 +45,7 @@ def digest(session: Session, wanted: DigestWords) -> None:
         raise UsageError("--public-key goes with --algorithm sm2 and only with it")
     if wanted.user_id is not None and wanted.public_key is None:
         raise UsageError("--id goes with --algorithm sm2 only")
-    with inputs.stream(wanted.file) as source:
+    with inputs.open_stream(wanted.file) as source:
         if wanted.public_key is not None:
             key = key_files.public_key(session, wanted.public_key)
             if key.kind != "SM2":
@@ -54,4 +54,4 @@ def digest(session: Session, wanted: DigestWords) -> None:
         else:
             found = digests.of_chunks(DIGESTS[wanted.algorithm], source.chunks())
     text = found if wanted.raw else found.hex().encode() + b"\n"
-    outputs.result(session, {"Digest": found.hex()}, text, wanted, source=source)
+    outputs.write_result(session, {"Digest": found.hex()}, text, wanted, source=source)

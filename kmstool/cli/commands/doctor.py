@@ -59,7 +59,7 @@ def doctor(session: Session) -> None:
             verdict, text = BAD, error.message + (f"; {hint}" if (hint := hint_for(session, error)) else "")
         results.append((name, verdict, text))
     answer = {"Checks": [{"Name": name, "Verdict": verdict, "Text": text} for name, verdict, text in results]}
-    outputs.answer(session, answer, lambda: outputs.table(session, ("CHECK", "", "FINDING"), results))
+    outputs.print_answer(session, answer, lambda: outputs.print_table(session, ("CHECK", "", "FINDING"), results))
     if failures:
         failed = ", ".join(name for name, verdict, _ in results if verdict == BAD)
         raise type(failures[0])(f"{len(failures)} of {len(results)} checks failed: {failed}")

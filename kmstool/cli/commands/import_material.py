@@ -79,7 +79,7 @@ def import_material(session: Session, wanted: ImportMaterialWords) -> None:
         algorithm=wanted.algorithm, valid_to=wanted.valid_to.unix if wanted.valid_to else None, old=old
     )
     answer = imports.import_material(target, material, how, report=session.note)
-    outputs.answer(session, answer, lambda: None)
+    outputs.print_answer(session, answer, lambda: None)
 
 
 def _check_source(wanted: ImportMaterialWords, *, weak: bool) -> None:

@@ -43,4 +43,4 @@ def public_key(session: Session, wanted: PublicKeyWords) -> None:
         "der": der,
         "base64": base64.b64encode(der) + b"\n",
     }
-    outputs.result(session, found.answer, forms[wanted.encoding], wanted)
+    outputs.write_result(session, found.answer, forms[wanted.encoding], wanted)

@@ -46,4 +46,4 @@ def random(session: Session, wanted: RandomWords) -> None:
     ):
         raise UsageError("--encoding goes with text output or -o", hint="in the API's answer the bytes are in base64")
     made = session.client().random(wanted.count)
-    outputs.result(session, made.answer, _ENCODINGS[wanted.encoding or "hex"](made.plaintext), wanted)
+    outputs.write_result(session, made.answer, _ENCODINGS[wanted.encoding or "hex"](made.plaintext), wanted)

@@ -65,13 +65,13 @@ def sign(session: Session, wanted: SignWords) -> None:
     client, key_id = session.key(wanted.key)
     public_key = client.public_key(key_id).public_key
     chosen = choose_algorithm(wanted.algorithm, public_key)
-    with inputs.stream(wanted.file) as source:
+    with inputs.open_stream(wanted.file) as source:
         message, is_digest = _message(wanted, chosen, public_key, source)
         signed = client.sign(key_id, chosen.name, message, is_digest=is_digest)
         digest = message if is_digest else digest_message(chosen, public_key, message, source, None)
     _check_answer(chosen, public_key, digest, signed.signature)
     written = signed.signature if wanted.raw or wanted.out is not None else base64.b64encode(signed.signature) + b"\n"
-    outputs.result(session, signed.answer, written, wanted, source=source)
+    outputs.write_result(session, signed.answer, written, wanted, source=source)
 
 
 def _message(wanted: SignWords, algorithm: Algorithm, key: PublicKey, source: inputs.Stream) -> tuple[bytes, bool]:

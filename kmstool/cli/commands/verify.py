@@ -80,12 +80,12 @@ def verify(session: Session, wanted: VerifyWords) -> None:
     check_signature(chosen, known, digest, value, wanted.signature_format)
     if not wanted.local and not client.verify(key_id, chosen.name, digest, _kms_form(known, value), is_digest=True):
         raise IntegrityError("KMS does not accept the signature")
-    outputs.answer(session, {"SignatureValid": True}, lambda: print("signature valid"))
+    outputs.print_answer(session, {"SignatureValid": True}, lambda: print("signature valid"))
 
 
 def _digest(wanted: VerifyWords, algorithm: Algorithm, key: PublicKey) -> bytes:
     """Return the digest that was signed: the content of the file, or what is made of it."""
-    with inputs.stream(wanted.file) as source:
+    with inputs.open_stream(wanted.file) as source:
         if wanted.message_type != "digest":
             return digest_message(algorithm, key, b"", source, wanted.user_id)
         message = source.take(words.MAX_MESSAGE_BYTES + 1)

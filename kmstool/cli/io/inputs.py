@@ -44,7 +44,7 @@ class Stream:
 
 
 @contextmanager
-def opened(name: str | None) -> Iterator[int]:
+def open_input(name: str | None) -> Iterator[int]:
     """Open FILE, or stdin for None and `-`, and give the descriptor.
 
     Raises `InputError` for what cannot be opened; `UsageError` for an empty name, and rather
@@ -67,13 +67,13 @@ def opened(name: str | None) -> Iterator[int]:
 def read(name: str | None, limit: int, too_long: str, hint: str, *, secret: bool = False, wait: bool = True) -> Input:
     """Read FILE, or stdin for None and `-`, up to `limit` bytes.
 
-    Raises as `opened` does, and `InputError` for what cannot be read, with `too_long` and `hint` for
+    Raises as `open_input` does, and `InputError` for what cannot be read, with `too_long` and `hint` for
     more bytes, and without `wait` for a named pipe or device: there may never be anything in it. For
-    a key or a passphrase, which is `secret`, it raises `AccessError` where others may read or write the file.
+    a key or a passphrase, which is `read_secret`, it raises `AccessError` where others may read or write the file.
     """
     if not wait:
         _refuse_special(name)
-    with opened(name) as descriptor, _readable(name):
+    with open_input(name) as descriptor, _readable(name):
         status = os.fstat(descriptor)
         if secret:
             _check_secret(name, status)
@@ -94,7 +94,7 @@ def _check_secret(name: str | None, status: os.stat_result) -> None:
     from kmstool.system import ownership
 
     path = Path(str(name))
-    ownership.way(path)
+    ownership.resolve(path)
     ownership.check(status, path, secret=stat.S_ISREG(status.st_mode))
 
 
@@ -109,9 +109,9 @@ def _refuse_special(name: str | None) -> None:
 
 
 @contextmanager
-def stream(name: str | None) -> Iterator[Stream]:
-    """Open FILE, or stdin for None and `-`, as `opened` does; raise `InputError` too for faults of reading in the block."""
-    with opened(name) as descriptor, _readable(name):
+def open_stream(name: str | None) -> Iterator[Stream]:
+    """Open FILE, or stdin for None and `-`, as `open_input` does; raise `InputError` too for faults of reading in the block."""
+    with open_input(name) as descriptor, _readable(name):
         status = os.fstat(descriptor)
         yield Stream(descriptor, (status.st_dev, status.st_ino))
 
@@ -172,7 +172,7 @@ def is_text(data: bytes) -> bool:
         return False
 
 
-def secret(name: str) -> bytes:
+def read_secret(name: str) -> bytes:
     """Return the content of a file without its last newline; raise `InputError` for none or an empty one.
 
     `AccessError` for one that others may read or write.

@@ -37,7 +37,7 @@ class Destination(FileNamed):
             raise UsageError("--force goes with -o FILE", hint="without it there is no file to replace")
 
 
-def answer(console: Console, fields: Mapping[str, Any], text: Callable[[], None]) -> None:
+def print_answer(console: Console, fields: Mapping[str, Any], text: Callable[[], None]) -> None:
     """Print an answer as the user asked for it: JSON, a selection, or by calling `text`.
 
     What tells of a change that a dry run did not make is not printed.
@@ -52,7 +52,7 @@ def answer(console: Console, fields: Mapping[str, Any], text: Callable[[], None]
         text()
 
 
-def result(
+def write_result(
     console: Console,
     fields: Mapping[str, Any],
     data: bytes,
@@ -60,11 +60,11 @@ def result(
     *,
     source: inputs.Input | inputs.Stream | None = None,
 ) -> None:
-    """Write what a command is asked for to a file; without one, print it as `answer` does."""
+    """Write what a command is asked for to a file; without one, print it as `print_answer` does."""
     if to.out is not None:
         write(console, data, to.out, force=to.force, source=source)
     else:
-        answer(console, fields, lambda: write(console, data, None))
+        print_answer(console, fields, lambda: write(console, data, None))
 
 
 def write(
@@ -82,7 +82,7 @@ def write(
     """
     if out is not None and out != inputs.STDIN:
         inputs.refuse_same(out, source.inode if source else None)
-        with created(console, out, force=force) as file:
+        with open_output(console, out, force=force) as file:
             file.write(data)
         return
     if out is None and sys.stdout.isatty() and not inputs.is_text(data):
@@ -103,7 +103,7 @@ def refuse_existing(out: str, *, force: bool) -> None:
         raise atomic.fault(Path(out), FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)))
 
 
-def created(
+def open_output(
     console: Console, out: str, *, force: bool = False, durable: bool = True
 ) -> AbstractContextManager[BinaryIO]:
     """Open the file `out` (0600) for what the block makes: refused before that, there only after it.
@@ -113,7 +113,7 @@ def created(
     return console.changes.created(Path(out), replace=force, durable=durable)
 
 
-def table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows: aligned and with headings on a terminal, tab-separated without them elsewhere."""
     if not sys.stdout.isatty():
         for row in rows:
@@ -133,7 +133,7 @@ def table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str
     Console(no_color=console.settings.no_color or None).print(drawn)
 
 
-def fields(rows: Mapping[str, str]) -> None:
+def print_fields(rows: Mapping[str, str]) -> None:
     """Print one thing as lines `name: value`, aligned."""
     width = max(len(name) for name in rows) + 1
     for name, value in rows.items():

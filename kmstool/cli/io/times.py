@@ -15,14 +15,14 @@ _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 _LATEST = 253402300799
 
 
-def shown(unix: int) -> str:
+def format_time(unix: int) -> str:
     """Return Unix seconds as UTC in ISO 8601, a dash for 0 (not set)."""
     if not 0 < unix <= _LATEST:
         return "-" if unix == 0 else f"{unix} s"
     return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def duration(text: str) -> int:
+def parse_duration(text: str) -> int:
     """Return the seconds of `90s`, `30m`, `12h`, `8d` or `2w`; raise `UsageError`."""
     match = _DURATION.fullmatch(text)
     if not match:
@@ -30,13 +30,13 @@ def duration(text: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def delay(text: str) -> float:
-    """Return the seconds of `40ms`, or of what `duration` takes; raise `UsageError`."""
+def parse_delay(text: str) -> float:
+    """Return the seconds of `40ms`, or of what `parse_duration` takes; raise `UsageError`."""
     short = _MILLISECONDS.fullmatch(text)
-    return int(short[1]) / 1000 if short else duration(text)
+    return int(short[1]) / 1000 if short else parse_duration(text)
 
 
-def moment(text: str) -> int:
+def parse_time(text: str) -> int:
     """Return Unix seconds for ISO 8601 (UTC unless an offset is given) or for Unix seconds; raise `UsageError`."""
     if _SECONDS.fullmatch(text) and int(text) <= _LATEST:
         return int(text)
@@ -49,8 +49,8 @@ def moment(text: str) -> int:
         ) from error
 
 
-def deadline(text: str, now_unix: int) -> int:
-    """Return Unix seconds for a duration from now, or for what `moment` takes; raise `UsageError`."""
+def parse_deadline(text: str, now_unix: int) -> int:
+    """Return Unix seconds for a duration from now, or for what `parse_time` takes; raise `UsageError`."""
     return End.parse(text).unix(now_unix)
 
 
@@ -63,9 +63,9 @@ class End:
 
     @classmethod
     def parse(cls, text: str) -> End:
-        """Read what `duration` or `moment` takes; raise `UsageError`."""
+        """Read what `parse_duration` or `parse_time` takes; raise `UsageError`."""
         from_now = _DURATION.fullmatch(text) is not None
-        return cls(duration(text) if from_now else moment(text), from_now)
+        return cls(parse_duration(text) if from_now else parse_time(text), from_now)
 
     def unix(self, now_unix: int) -> int:
         """Return the end in Unix seconds."""

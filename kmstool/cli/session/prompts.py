@@ -46,7 +46,7 @@ class Prompts(Console):
         if name:
             from kmstool.cli.io import inputs
 
-            return inputs.secret(name)
+            return inputs.read_secret(name)
         if not self.interactive:
             raise AccessError(
                 f"{thing} is locked with a passphrase",
@@ -61,7 +61,7 @@ class Prompts(Console):
         if file:
             from kmstool.cli.io import inputs
 
-            secret = inputs.secret(file)
+            secret = inputs.read_secret(file)
         elif self.interactive:
             secret = questions.secret("New passphrase", twice=True).encode()
         else:

@@ -28,7 +28,7 @@ _RAW_BYTES = "2"
 _EXTERNAL = "2"
 
 
-def created_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+def find_created_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """Find the key that CreateKey made: it has the alias, which is unique, and is as the request says, and new."""
     alias = _text(params, "Alias")
     wanted = {
@@ -47,7 +47,7 @@ def created_key(transport: Transport, params: Mapping[str, Any], since_unix: int
     return {name: answers.text(key, name) for name in fields} | description | numbers
 
 
-def imported_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+def find_imported_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """Find the data key that ImportDataKey made: it has the bytes that were sent, or those in the blob.
 
     Who believes another's key of that name to be a copy of his own may throw away the only one.
@@ -62,7 +62,7 @@ def imported_data_key(transport: Transport, params: Mapping[str, Any], since_uni
     return answer if hmac.compare_digest(kept.encode(), sent.encode()) else None
 
 
-def hosted_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+def find_hosted_data_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """Find the data key that GenerateDataKey made and KMS keeps, and let it be handed out again.
 
     Only a request that hosts the data key comes here. One that was made under another
@@ -83,8 +83,10 @@ def hosted_data_key(transport: Transport, params: Mapping[str, Any], since_unix:
     return answer | {"Plaintext": plaintext, "CiphertextBlob": blob}
 
 
-def created_white_box_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
-    """Find the key that CreateWhiteBoxKey made, as `created_key` does."""
+def find_created_white_box_key(
+    transport: Transport, params: Mapping[str, Any], since_unix: int
+) -> dict[str, Any] | None:
+    """Find the key that CreateWhiteBoxKey made, as `find_created_key` does."""
     wanted = {name: params.get(name) or "" for name in ("Alias", "Algorithm", "Description")}
     key = _new(transport, _Listing("DescribeWhiteBoxKeyDetails", {}, "KeyInfos"), wanted, params, since_unix)
     if key is None:
@@ -93,7 +95,9 @@ def created_white_box_key(transport: Transport, params: Mapping[str, Any], since
     return {**{name: answers.text(key, name) for name in fields}, "TagCode": 0, "TagMsg": ""}
 
 
-def deleted_white_box_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+def find_deleted_white_box_key(
+    transport: Transport, params: Mapping[str, Any], since_unix: int
+) -> dict[str, Any] | None:
     """See whether the white-box key is gone."""
     try:
         transport.call("DescribeWhiteBoxKey", {"KeyId": _text(params, "KeyId")})
@@ -102,7 +106,7 @@ def deleted_white_box_key(transport: Transport, params: Mapping[str, Any], since
     return None
 
 
-def scheduled_deletion(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+def find_scheduled_deletion(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """See whether the key awaits its deletion at the time that was asked for, which may be put off to the day's end."""
     key, request_id = _describe(transport, params)
     if answers.text(key, "KeyState") != words.PENDING_DELETE:
@@ -114,7 +118,7 @@ def scheduled_deletion(transport: Transport, params: Mapping[str, Any], since_un
     return {"DeletionDate": deletion_unix, **_named(params), "RequestId": request_id}
 
 
-def cancelled_deletion(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+def find_cancelled_deletion(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """See whether the key no longer awaits its deletion."""
     key, request_id = _describe(transport, params)
     return (
@@ -122,7 +126,7 @@ def cancelled_deletion(transport: Transport, params: Mapping[str, Any], since_un
     )
 
 
-def rotated_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
+def find_rotated_key(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
     """See that the key was not rotated since; whose a rotation is, KMS does not tell."""
     key, _ = _describe(transport, params)
     if answers.optional_integer(key, "LastRotateTime") >= since_unix - _SKEW_SECONDS:
@@ -130,7 +134,7 @@ def rotated_key(transport: Transport, params: Mapping[str, Any], since_unix: int
     return None
 
 
-def renamed(name: str) -> Lookup:
+def find_name(name: str) -> Lookup:
     """Return a look-up that sees whether the key has its new name, under the parameter and field `name`."""
 
     def lookup(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
@@ -140,7 +144,7 @@ def renamed(name: str) -> Lookup:
     return lookup
 
 
-def in_state(state: str) -> Lookup:
+def find_state(state: str) -> Lookup:
     """Return a look-up that sees whether the key is in a state."""
 
     def lookup(transport: Transport, params: Mapping[str, Any], since_unix: int) -> dict[str, Any] | None:
@@ -151,21 +155,21 @@ def in_state(state: str) -> Lookup:
 
 
 LOOKUPS: Mapping[str, Lookup] = {
-    "CreateKey": created_key,
-    "GenerateDataKey": hosted_data_key,
-    "ImportDataKey": imported_data_key,
-    "CreateWhiteBoxKey": created_white_box_key,
-    "DeleteWhiteBoxKey": deleted_white_box_key,
-    "ScheduleKeyDeletion": scheduled_deletion,
-    "ScheduleDataKeyDeletion": scheduled_deletion,
-    "CancelKeyDeletion": cancelled_deletion,
-    "CancelDataKeyDeletion": cancelled_deletion,
-    "RotateKey": rotated_key,
-    "UpdateAlias": renamed("Alias"),
-    "UpdateDataKeyName": renamed("DataKeyName"),
-    "ArchiveKey": in_state(words.ARCHIVED),
-    "CancelKeyArchive": in_state(words.ENABLED),
-    "DeleteImportedKeyMaterial": in_state(words.PENDING_IMPORT),
+    "CreateKey": find_created_key,
+    "GenerateDataKey": find_hosted_data_key,
+    "ImportDataKey": find_imported_data_key,
+    "CreateWhiteBoxKey": find_created_white_box_key,
+    "DeleteWhiteBoxKey": find_deleted_white_box_key,
+    "ScheduleKeyDeletion": find_scheduled_deletion,
+    "ScheduleDataKeyDeletion": find_scheduled_deletion,
+    "CancelKeyDeletion": find_cancelled_deletion,
+    "CancelDataKeyDeletion": find_cancelled_deletion,
+    "RotateKey": find_rotated_key,
+    "UpdateAlias": find_name("Alias"),
+    "UpdateDataKeyName": find_name("DataKeyName"),
+    "ArchiveKey": find_state(words.ARCHIVED),
+    "CancelKeyArchive": find_state(words.ENABLED),
+    "DeleteImportedKeyMaterial": find_state(words.PENDING_IMPORT),
 }
 
 

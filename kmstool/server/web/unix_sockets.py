@@ -25,7 +25,7 @@ def listening(path: Path) -> Iterator[socket.socket]:
     """
     # Clients would send their requests to whoever can put a socket of his own under this name.
     ownership.check_path(path.parent, secret=False)
-    path = ownership.way(path.parent) / path.name
+    path = ownership.resolve(path.parent) / path.name
     with socket.socket(socket.AF_UNIX) as listener:
         try:
             made = _bind(listener, path)

@@ -62,4 +62,4 @@ def decrypt(session: Session, wanted: DecryptWords) -> None:
     else:
         meanings = ciphertexts.read_sm2(source.data, name, wanted.ciphertext_format)
         decrypted = client.sm2_decrypt_any(key_id, meanings)
-    outputs.result(session, decrypted.answer, decrypted.plaintext, wanted, source=source)
+    outputs.write_result(session, decrypted.answer, decrypted.plaintext, wanted, source=source)

@@ -25,8 +25,8 @@ def status(session: Session) -> None:
         answer |= {
             "SecretId": credential.masked_id,
             "Source": provider.source,
-            "Expires": times.shown(credential.expires_unix) if credential.expires_unix else "never",
+            "Expires": times.format_time(credential.expires_unix) if credential.expires_unix else "never",
         }
-    outputs.answer(
-        session, answer, lambda: outputs.fields({name.lower(): str(value) for name, value in answer.items()})
+    outputs.print_answer(
+        session, answer, lambda: outputs.print_fields({name.lower(): str(value) for name, value in answer.items()})
     )

@@ -48,7 +48,7 @@ def run(session: Session, wanted: BatchWords, operation: Operation) -> None:
     from kmstool.workflows.batches import run_batch
 
     done = failed = 0
-    with inputs.opened(wanted.file) as descriptor:
+    with inputs.open_input(wanted.file) as descriptor:
         for line in run_batch(_lines(descriptor), operation, in_flight=wanted.in_flight):
             session.deadline.renew()
             fields = dict(line.fields) if line.error is None else {"error": error_fields(line.error)}

@@ -63,7 +63,7 @@ def generate(session: Session, wanted: GenerateWords) -> None:
     client, key_id = session.key(wanted.key)
     with contextlib.ExitStack() as stack:
         file = (
-            stack.enter_context(outputs.created(session, wanted.out, force=wanted.force))
+            stack.enter_context(outputs.open_output(session, wanted.out, force=wanted.force))
             if wanted.out is not None
             else None
         )

@@ -25,4 +25,4 @@ def print_hosted(session: Session, made: CreatedDataKey) -> None:
     if made.tag_code:
         session.note(f"the data key is kept, but its tags were not set: {made.tag_message}")
     shown = {name: value for name, value in made.answer.items() if name != "Plaintext"}
-    outputs.answer(session, shown, lambda: print(made.data_key_id))
+    outputs.print_answer(session, shown, lambda: print(made.data_key_id))

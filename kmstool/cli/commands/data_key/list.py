@@ -50,7 +50,7 @@ def list_(session: Session, wanted: ListWords) -> None:
         for item in data_keys
     ]
     headings = ("NAME", "STATE", "BYTES", "KEY", "DATA KEY ID")
-    outputs.answer(session, answer, lambda: outputs.table(session, headings, rows))
+    outputs.print_answer(session, answer, lambda: outputs.print_table(session, headings, rows))
 
 
 def _filters(wanted: ListWords, key_id: str | None) -> dict[str, Any]:

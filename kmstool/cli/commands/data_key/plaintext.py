@@ -36,4 +36,4 @@ def plaintext(session: Session, wanted: PlaintextWords) -> None:
     """
     client, data_key_id = session.data_key(wanted.name)
     found = client.data_key_plaintext(data_key_id)
-    outputs.result(session, found.answer, found.plaintext, wanted)
+    outputs.write_result(session, found.answer, found.plaintext, wanted)

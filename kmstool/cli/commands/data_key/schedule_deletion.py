@@ -40,6 +40,6 @@ def schedule_deletion(session: Session, names: tuple[KeyAddress, ...], days: int
 
     def schedule(client: KmsClient, data_key_id: str) -> tuple[Mapping[str, Any], str]:
         answer = client.schedule_data_key_deletion(data_key_id, days)
-        return answer, f"will be destroyed at {times.shown(answer['DeletionDate'])}; cancel-deletion keeps it"
+        return answer, f"will be destroyed at {times.format_time(answer['DeletionDate'])}; cancel-deletion keeps it"
 
     one_by_one(session, names, session.data_key, schedule, NOUN)

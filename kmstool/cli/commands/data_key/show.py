@@ -23,7 +23,7 @@ def show(session: Session, name: KeyAddress) -> None:
     """Show all that KMS says of a data key."""
     client, data_key_id = session.data_key(name)
     found = client.describe_data_key(data_key_id)
-    outputs.answer(session, {"DataKeyMetadata": dict(found.answer)}, lambda: outputs.fields(_fields(found)))
+    outputs.print_answer(session, {"DataKeyMetadata": dict(found.answer)}, lambda: outputs.print_fields(_fields(found)))
 
 
 def _fields(found: HostedDataKey) -> dict[str, str]:
@@ -34,7 +34,7 @@ def _fields(found: HostedDataKey) -> dict[str, str]:
         "bytes": str(found.byte_count),
         "key": f"{found.key_alias or '-'} ({found.key_id})",
         "description": found.description or "-",
-        "created": times.shown(found.created_unix),
+        "created": times.format_time(found.created_unix),
         "origin": found.origin or "-",
-        "deletion": times.shown(found.deletion_unix),
+        "deletion": times.format_time(found.deletion_unix),
     }

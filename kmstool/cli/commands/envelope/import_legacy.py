@@ -80,12 +80,12 @@ def import_legacy(session: Session, wanted: LegacyWords) -> None:
         return
     _write(session, plaintext, hashlib.sha256(source.data).hexdigest(), wanted)
     if wanted.out != inputs.STDIN and (session.settings.query or session.settings.format == "json"):
-        outputs.answer(session, _facts(data), lambda: None)
+        outputs.print_answer(session, _facts(data), lambda: None)
 
 
 def _print_repeated(session: Session, data: bytes) -> None:
     facts = _facts(data)
-    outputs.answer(session, facts, lambda: print(f"{facts['RepeatedBlocks']:,} blocks are equal to earlier ones"))
+    outputs.print_answer(session, facts, lambda: print(f"{facts['RepeatedBlocks']:,} blocks are equal to earlier ones"))
 
 
 def _refuse_without_effect(wanted: LegacyWords) -> None:

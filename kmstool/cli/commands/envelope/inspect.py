@@ -29,7 +29,7 @@ def inspect(session: Session, file: str | None, detached: str | None) -> None:
 
     with envelope_files.sources_of(file, detached) as sources, opened_envelope(*sources) as opened:
         facts = _facts(opened.envelope)
-    outputs.answer(session, facts, lambda: _print_facts(session, facts))
+    outputs.print_answer(session, facts, lambda: _print_facts(session, facts))
     if facts["LengthConsistent"] is False:
         raise IntegrityError("the file is cut short, or has something behind its payload")
 
@@ -66,11 +66,11 @@ def _print_facts(session: Session, facts: dict[str, Any]) -> None:
     size = "not stated" if facts["PlaintextBytes"] is None else f"{facts['PlaintextBytes']:,} bytes"
     segments = f"segments of {facts['SegmentBytes']:,} bytes" if facts["SegmentBytes"] else "payload elsewhere"
     room = "a rewrap in place is possible" if facts["Slots"] > 1 else "a rewrap makes a copy"
-    outputs.fields(
+    outputs.print_fields(
         {
             "format": f"{facts['Format']}, {facts['Suite']}, {segments}",
             "file id": facts["FileId"],
-            "created": f"{times.shown(facts['Created'] or 0)} by {facts['Writer'] or '-'}",
+            "created": f"{times.format_time(facts['Created'] or 0)} by {facts['Writer'] or '-'}",
             "plaintext": f"{size}, length {consistent[facts['LengthConsistent']]}",
             "context": json.dumps(facts["Context"], ensure_ascii=False) if facts["Context"] else "-",
             "aad": json.dumps(facts["Aad"], ensure_ascii=False) if facts["Aad"] else "-",
@@ -82,8 +82,8 @@ def _print_facts(session: Session, facts: dict[str, Any]) -> None:
             item["Kind"],
             item.get("Region", "-"),
             item.get("KeyId") or item.get("KeyDigest", "-"),
-            times.shown(item.get("WrappedAt", 0)),
+            times.format_time(item.get("WrappedAt", 0)),
         )
         for item in facts["Recipients"]
     ]
-    outputs.table(session, ("KIND", "REGION", "KEY ID", "WRAPPED"), rows)
+    outputs.print_table(session, ("KIND", "REGION", "KEY ID", "WRAPPED"), rows)

@@ -94,7 +94,7 @@ def rewrap(session: Session, wanted: RewrapWords) -> None:
     for name, way in several.one_by_one(session, wanted.names, act, "envelopes were not rewrapped"):
         if way is not None:
             session.note(f"{name} has other recipients now ({way.value})")
-    outputs.answer(session, {"Rewrapped": list(wanted.names)}, lambda: None)
+    outputs.print_answer(session, {"Rewrapped": list(wanted.names)}, lambda: None)
 
 
 def _rewrap_folders(session: Session, wanted: RewrapWords) -> None:
@@ -108,7 +108,7 @@ def _rewrap_folders(session: Session, wanted: RewrapWords) -> None:
     files, kept = sum(count.files for count in counts), sum(count.kept for count in counts)
     had_them = f", and {kept} had them already" if kept else ""
     answer = {"Rewrapped": files, "Kept": kept}
-    outputs.answer(session, answer, lambda: session.note(f"{files} envelopes have other recipients{had_them}"))
+    outputs.print_answer(session, answer, lambda: session.note(f"{files} envelopes have other recipients{had_them}"))
 
 
 def _rewrap(session: Session, name: str, wrap: Wrap, payload: str | None) -> Way | None:

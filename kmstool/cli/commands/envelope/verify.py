@@ -38,11 +38,11 @@ def verify(session: Session, wanted: OpeningWords) -> None:
         folder = envelope_folders.named_folder(wanted.file, hint="kmstool envelope verify -r DIR")
         how = folders.opening(wanted, {"--context": wanted.encryption_context, "--detached": wanted.detached})
         files = verify_tree(folder, identities, how, **session.reports).files
-        outputs.answer(session, {"Valid": True, "Files": files}, lambda: print(f"{files} envelopes valid"))
+        outputs.print_answer(session, {"Valid": True, "Files": files}, lambda: print(f"{files} envelopes valid"))
         return
     with (
         envelope_files.sources_of(wanted.file, wanted.detached) as (source, header),
         progress.bar(session, "verifying", source.size) as advance,
     ):
         envelopes.verify(source, identities, context=wanted.encryption_context, detached=header, progress=advance)
-    outputs.answer(session, {"Valid": True}, lambda: print("envelope valid"))
+    outputs.print_answer(session, {"Valid": True}, lambda: print("envelope valid"))

@@ -32,7 +32,7 @@ def make_change(session: Session, change: DeviceChange) -> None:
     answer = change.make()
     session.note(f"the white-box key {key_id} is bound to {devices}")
     session.note("key files downloaded before stay as they are: download the key anew (kmstool whitebox download-key)")
-    outputs.answer(session, answer, lambda: None)
+    outputs.print_answer(session, answer, lambda: None)
 
 
 def count(devices: Sequence[DeviceFingerprint]) -> str:

@@ -24,4 +24,4 @@ def list_(session: Session, key: KeyAddress) -> None:
     found = client.fingerprints(key_id)
     answer = {"DeviceFingerprints": [{"Identity": item.identity, "Description": item.description} for item in found]}
     rows = [(item.identity, item.description) for item in found]
-    outputs.answer(session, answer, lambda: outputs.table(session, ("FINGERPRINT", "DESCRIPTION"), rows))
+    outputs.print_answer(session, answer, lambda: outputs.print_table(session, ("FINGERPRINT", "DESCRIPTION"), rows))

@@ -21,4 +21,4 @@ def show(session: Session) -> None:
     from kmstool.whitebox import binding
 
     identity = binding.fingerprint(device.origin(session.environ))
-    outputs.answer(session, {"Identity": identity}, lambda: print(identity))
+    outputs.print_answer(session, {"Identity": identity}, lambda: print(identity))

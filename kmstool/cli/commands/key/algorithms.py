@@ -22,4 +22,6 @@ def algorithms(session: Session) -> None:
         for group in ALGORITHM_GROUPS
         for item in answer[group]
     ]
-    outputs.answer(session, answer, lambda: outputs.table(session, ("USAGE", "ALGORITHM", "API NAME"), rows))
+    outputs.print_answer(
+        session, answer, lambda: outputs.print_table(session, ("USAGE", "ALGORITHM", "API NAME"), rows)
+    )

@@ -38,4 +38,4 @@ def create(session: Session, wanted: CreateWords) -> None:
     )
     if created.tag_code:
         session.note(f"the key was created, but its tags were not set: {created.tag_message}")
-    outputs.answer(session, created.answer, lambda: print(created.key_id))
+    outputs.print_answer(session, created.answer, lambda: print(created.key_id))

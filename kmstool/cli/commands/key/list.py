@@ -40,7 +40,7 @@ def list_(session: Session, wanted: ListWords) -> None:
     answer = {"TotalCount": len(keys), "KeyMetadatas": [dict(key.answer) for key in keys]}
     rows = [(key.alias, key.state, usage_name(key.usage), key.key_id) for key in keys]
     headings = ("ALIAS", "STATE", "USAGE", "KEY ID")
-    outputs.answer(session, answer, lambda: outputs.table(session, headings, rows))
+    outputs.print_answer(session, answer, lambda: outputs.print_table(session, headings, rows))
 
 
 def _filters(wanted: ListWords) -> dict[str, Any]:

@@ -66,4 +66,4 @@ def _print(session: Session, replacement: Replacement) -> None:
         "FormerAlias": replacement.former_alias,
         "Replaced": not replacement.is_done,
     }
-    outputs.answer(session, answer, lambda: print(key_id))
+    outputs.print_answer(session, answer, lambda: print(key_id))

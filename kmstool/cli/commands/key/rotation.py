@@ -35,12 +35,15 @@ def rotation(session: Session, what: str, key: KeyAddress, days: int | None) -> 
     elif what == "off":
         client.disable_rotation(key_id)
     found = client.describe_key(key_id)
-    status = f"on, every {found.rotate_days} days, next {times.shown(found.next_rotation_unix)}"
-    rows = {"rotation": status if found.rotation_enabled else "off", "last": times.shown(found.last_rotation_unix)}
+    status = f"on, every {found.rotate_days} days, next {times.format_time(found.next_rotation_unix)}"
+    rows = {
+        "rotation": status if found.rotation_enabled else "off",
+        "last": times.format_time(found.last_rotation_unix),
+    }
     answer = {
         "KeyRotationEnabled": found.rotation_enabled,
         "RotateDays": found.rotate_days,
         "NextRotateTime": found.next_rotation_unix,
         "LastRotateTime": found.last_rotation_unix,
     }
-    outputs.answer(session, answer, lambda: outputs.fields(rows))
+    outputs.print_answer(session, answer, lambda: outputs.print_fields(rows))

@@ -39,6 +39,6 @@ def schedule_deletion(session: Session, keys: tuple[KeyAddress, ...], days: int)
 
     def schedule(client: KmsClient, key_id: str) -> tuple[Mapping[str, Any], str]:
         answer = client.schedule_deletion(key_id, days)
-        return answer, f"will be destroyed at {times.shown(answer['DeletionDate'])}; cancel-deletion keeps it"
+        return answer, f"will be destroyed at {times.format_time(answer['DeletionDate'])}; cancel-deletion keeps it"
 
     one_by_one(session, keys, session.key, schedule)

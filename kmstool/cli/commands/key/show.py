@@ -23,23 +23,23 @@ def show(session: Session, key: KeyAddress) -> None:
     """Show all that KMS says of a key."""
     client, key_id = session.key(key)
     found = client.describe_key(key_id)
-    outputs.answer(session, {"KeyMetadata": dict(found.answer)}, lambda: outputs.fields(_fields(found)))
+    outputs.print_answer(session, {"KeyMetadata": dict(found.answer)}, lambda: outputs.print_fields(_fields(found)))
 
 
 def _fields(key: Key) -> dict[str, str]:
-    rotation = f"every {key.rotate_days} days, next {times.shown(key.next_rotation_unix)}"
+    rotation = f"every {key.rotate_days} days, next {times.format_time(key.next_rotation_unix)}"
     return {
         "alias": key.alias,
         "key id": key.key_id,
         "state": key.state,
         "usage": f"{usage_name(key.usage)} ({key.usage})",
         "description": key.description or "-",
-        "created": times.shown(key.created_unix),
+        "created": times.format_time(key.created_unix),
         "origin": key.origin or "-",
         "owner": key.owner or "-",
         "rotation": rotation if key.rotation_enabled else "off",
-        "last rotated": times.shown(key.last_rotation_unix),
-        "deletion": times.shown(key.deletion_unix),
-        "valid to": times.shown(key.valid_to_unix),
+        "last rotated": times.format_time(key.last_rotation_unix),
+        "deletion": times.format_time(key.deletion_unix),
+        "valid to": times.format_time(key.valid_to_unix),
         "resource": key.resource_id or "-",
     }

@@ -23,7 +23,7 @@ def backup(session: Session, file: str, force: bool) -> None:
     from kmstool.server.protection import ROOT_KEY_FILE
 
     kms = session.local_kms()
-    with outputs.created(session, file, force=force) as copy:
+    with outputs.open_output(session, file, force=force) as copy:
         copy.write(admin.snapshot(kms))
     session.note(f"the copy {file} is complete")
     if admin.describe(kms)["Protection"] == words.FILE:

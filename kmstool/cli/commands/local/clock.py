@@ -31,11 +31,11 @@ def clock(session: Session, what: str, value: str | None) -> None:
     kms = session.local_kms()
     offset = int(admin.describe(kms)["ClockOffset"])
     if what == "advance":
-        offset += times.duration(str(value))
+        offset += times.parse_duration(str(value))
     elif what != "show":
-        offset = times.moment(str(value)) - int(time.time()) if what == "set" else 0
+        offset = times.parse_time(str(value)) - int(time.time()) if what == "set" else 0
     now = int(time.time()) + offset
     if what != "show":
         params = {"Now": now, "ClockOffset": offset}
         now = session.changes.make(lambda: admin.move_clock(kms, offset), "move the clock of the local KMS", params)
-    outputs.answer(session, {"Now": now, "ClockOffset": offset}, lambda: print(clock_text(now, offset)))
+    outputs.print_answer(session, {"Now": now, "ClockOffset": offset}, lambda: print(clock_text(now, offset)))

@@ -39,7 +39,7 @@ def env(session: Session) -> None:
         **dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") * bool(served.bundle), served.bundle),
         **({"NODE_EXTRA_CA_CERTS": served.authority} if served.authority else {}),
     }
-    outputs.answer(
+    outputs.print_answer(
         session,
         variables,
         # Always in quotes, so that scripts can read the lines without a shell.

@@ -27,4 +27,6 @@ def seed(session: Session, file: str | None) -> None:
     added = seeds.apply(session.local_kms(), texts.whole(source.data, "the seed file"))
     answer = {"Keys": [{"KeyId": cmk.key_id, "Alias": cmk.alias, "Region": cmk.region} for cmk in added]}
     rows = [(cmk.alias, cmk.state, cmk.region, cmk.key_id) for cmk in added]
-    outputs.answer(session, answer, lambda: outputs.table(session, ("ALIAS", "STATE", "REGION", "KEY ID"), rows))
+    outputs.print_answer(
+        session, answer, lambda: outputs.print_table(session, ("ALIAS", "STATE", "REGION", "KEY ID"), rows)
+    )

@@ -33,19 +33,19 @@ def status(session: Session) -> None:
     ]
 
     def text() -> None:
-        outputs.fields(
+        outputs.print_fields(
             {
                 "store": store["Folder"],
                 "purpose": LOCAL_NOTE,
                 "protection": f"{store['Protection']}: {MODES[store['Protection']]}",
-                "created": times.shown(store["Created"]),
+                "created": times.format_time(store["Created"]),
                 "clock": clock_text(store["Now"], store["ClockOffset"]),
                 "served": _served(served),
             }
         )
         print()
         rows = [(item["Region"], item["Profile"], item["Algorithm"], str(item["Keys"])) for item in regions]
-        outputs.table(session, ("REGION", "PROFILE", "ALGORITHM", "KEYS"), rows)
+        outputs.print_table(session, ("REGION", "PROFILE", "ALGORITHM", "KEYS"), rows)
 
     answer = {**store, "Keys": sum(store["Keys"].values()), "Regions": regions, "Served": None}
     if served:
@@ -56,7 +56,7 @@ def status(session: Session) -> None:
             "Metadata": bool(served.metadata),
             "WebIdentity": served.web_identity,
         }
-    outputs.answer(session, answer, text)
+    outputs.print_answer(session, answer, text)
 
 
 def _served(served: Served | None) -> str:

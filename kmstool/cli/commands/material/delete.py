@@ -30,4 +30,4 @@ def delete(session: Session, key: KeyAddress | None) -> None:
     )
     answer = client.delete_material(key_id)
     session.note(f"the key {key_id} has no material and waits for its import; its blobs are dead until then")
-    outputs.answer(session, answer, lambda: None)
+    outputs.print_answer(session, answer, lambda: None)

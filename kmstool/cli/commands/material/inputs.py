@@ -62,7 +62,7 @@ def read_material(
     thing = f"the backup {name}"
 
     def passphrase() -> bytes:
-        return inputs.secret(passphrase_file) if passphrase_file is not None else session.passphrase_of(thing)
+        return inputs.read_secret(passphrase_file) if passphrase_file is not None else session.passphrase_of(thing)
 
     return replace(source, data=imports.open_backup(source.data, size, passphrase, thing))
 

@@ -49,7 +49,7 @@ def params(session: Session, wanted: ParamsWords) -> None:
     parameters = issued.parameters
     session.note(
         f"wrap the material of {parameters.key_id} with {wanted.algorithm} and upload it before "
-        f"{times.shown(parameters.valid_to_unix)}; earlier parameters are void"
+        f"{times.format_time(parameters.valid_to_unix)}; earlier parameters are void"
     )
     session.note(f"wrapping key {parameters.key_digest}")
-    outputs.answer(session, issued.answer, lambda: None)
+    outputs.print_answer(session, issued.answer, lambda: None)

@@ -50,4 +50,4 @@ def upload(session: Session, wanted: UploadWords) -> None:
     wrapped = read_wrapped(wanted.file, parameters)
     how = imports.ImportOptions(valid_to=wanted.valid_to.unix if wanted.valid_to else None, old=old)
     answer = imports.upload(session.client(parameters.region), parameters, wrapped, how, report=session.note)
-    outputs.answer(session, answer, lambda: None)
+    outputs.print_answer(session, answer, lambda: None)

@@ -21,4 +21,6 @@ def list_(session: Session) -> None:
     rows = [
         (item.name, "in use" if item.name == current else "", item.region, item.credentials, item.key) for item in found
     ]
-    outputs.answer(session, answer, lambda: outputs.table(session, ("NAME", "", "REGION", "CREDENTIALS", "KEY"), rows))
+    outputs.print_answer(
+        session, answer, lambda: outputs.print_table(session, ("NAME", "", "REGION", "CREDENTIALS", "KEY"), rows)
+    )

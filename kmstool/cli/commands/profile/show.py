@@ -18,4 +18,6 @@ def show(session: Session, name: str | None) -> None:
     chosen = session.profile(name)
     answer = answer_of(chosen)
     rows = {name.lower(): str(value) or "-" for name, value in answer.items()} | {"file": str(session.profiles.path)}
-    outputs.answer(session, {**answer, "InUse": chosen.name == session.profiles.current}, lambda: outputs.fields(rows))
+    outputs.print_answer(
+        session, {**answer, "InUse": chosen.name == session.profiles.current}, lambda: outputs.print_fields(rows)
+    )

@@ -83,4 +83,4 @@ def _print(session: Session, result: Progress, total: int) -> None:
         before = f", and {result.before:,} files were done before" if result.before else ""
         session.note(f"{result.items:,} items in {result.files:,} files were moved{before}")
 
-    outputs.answer(session, answer, text)
+    outputs.print_answer(session, answer, text)

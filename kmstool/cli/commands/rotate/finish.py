@@ -28,4 +28,6 @@ def finish(session: Session, wanted: PlanName) -> None:
         lambda: finish_rotation(session.connections, plan, path, warn=session.warn),
         "remove the journal if nothing is left on the old key",
     )
-    outputs.answer(session, {"Files": files}, lambda: session.note(f"{files:,} files have moved; the plan is done"))
+    outputs.print_answer(
+        session, {"Files": files}, lambda: session.note(f"{files:,} files have moved; the plan is done")
+    )

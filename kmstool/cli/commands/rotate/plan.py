@@ -138,9 +138,9 @@ def _print(session: Session, made: Plan, out: str) -> None:
     }
 
     def text() -> None:
-        outputs.table(session, ("KEY ID", "KIND", "ITEMS"), [(key, kind, f"{n:,}") for (key, kind), n in counts])
+        outputs.print_table(session, ("KEY ID", "KIND", "ITEMS"), [(key, kind, f"{n:,}") for (key, kind), n in counts])
         session.note(
             f"{made.items:,} items in {len(made.files):,} files are to be moved, {len(made.left_out):,} are left out"
         )
 
-    outputs.answer(session, answer, text)
+    outputs.print_answer(session, answer, text)

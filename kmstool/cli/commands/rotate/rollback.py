@@ -39,4 +39,4 @@ def put_back(session: Session, name: str) -> None:
     session.confirm("the old ciphertexts will be put back")
     undone = session.changes.make(lambda: roll_back(plan, path, session.warn), "put the old ciphertexts back")
     answer = {"Files": undone.files, "HadIt": undone.had_it}
-    outputs.answer(session, answer, lambda: session.note(f"{undone.files:,} files have their old content again"))
+    outputs.print_answer(session, answer, lambda: session.note(f"{undone.files:,} files have their old content again"))

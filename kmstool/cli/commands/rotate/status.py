@@ -55,7 +55,7 @@ def show(session: Session, wanted: StatusWords) -> None:
             from kmstool.workflows.rotation.status import page
 
             outputs.write(session, page(found).encode(), wanted.html, force=True)
-        outputs.answer(session, found.answer(), lambda: _print(found))  # noqa: B023 - it is called at once
+        outputs.print_answer(session, found.answer(), lambda: _print(found))  # noqa: B023 - it is called at once
         if not wanted.watch or not found.left:
             return
         time.sleep(_WATCH_SECONDS)
@@ -70,7 +70,7 @@ def _status(plan: Plan, path: Path, merged: tuple[str, ...]) -> Status:
 
 def _print(found: Status) -> None:
     left = "-" if found.seconds_left is None else f"{found.seconds_left:,.0f} s"
-    outputs.fields(
+    outputs.print_fields(
         {
             "from": found.plan.from_key,
             "to": found.plan.to_key,

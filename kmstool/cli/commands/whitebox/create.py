@@ -39,4 +39,4 @@ def create(session: Session, wanted: CreateWords) -> None:
     created = session.client().create_white_box_key(wanted.alias, wanted.algorithm, wanted.description, wanted.tags)
     if created.tag_code:
         session.note(f"the key was created, but its tags were not set: {created.tag_message}")
-    outputs.answer(session, without_keys(created.answer), lambda: print(created.key_id))
+    outputs.print_answer(session, without_keys(created.answer), lambda: print(created.key_id))

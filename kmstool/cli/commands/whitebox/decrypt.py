@@ -102,11 +102,11 @@ def _write_plaintext(
     answer: dict[str, object] = {"Authenticated": authenticated}
     if out is None:
         answer = {"Plaintext": protocol.encode(plaintext), **answer}
-        outputs.answer(session, answer, lambda: outputs.write(session, plaintext, None))
+        outputs.print_answer(session, answer, lambda: outputs.write(session, plaintext, None))
         return
     outputs.write(session, plaintext, out, force=force, source=source)
     if out != inputs.STDIN:
-        outputs.answer(session, answer, lambda: None)
+        outputs.print_answer(session, answer, lambda: None)
 
 
 def _put_together(key_file: str, iv: str, ciphertext: bytes, *, raw: bool) -> Bundle:

@@ -26,4 +26,4 @@ def delete(session: Session, key: KeyAddress) -> None:
     session.confirm(f"the white-box key {key_id} will be destroyed now, and its key file cannot be downloaded again")
     answer = client.delete_white_box_key(key_id)
     session.note(f"the white-box key {key_id} is gone; key files that were downloaded go on decrypting")
-    outputs.answer(session, answer, lambda: None)
+    outputs.print_answer(session, answer, lambda: None)

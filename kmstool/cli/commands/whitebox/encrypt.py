@@ -60,4 +60,4 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
             Path(wanted.out), encrypted.iv, encrypted.ciphertext, replace=wanted.force, changes=session.changes
         )
     else:
-        outputs.answer(session, encrypted.answer, lambda: None)
+        outputs.print_answer(session, encrypted.answer, lambda: None)

@@ -18,4 +18,4 @@ def list_(session: Session) -> None:
     answer = {"TotalCount": len(found), "KeyInfos": [without_keys(key.answer) for key in found]}
     rows = [(key.alias, key.status, key.algorithm, "bound" if key.is_bound else "", key.key_id) for key in found]
     headings = ("ALIAS", "STATE", "ALGORITHM", "DEVICES", "KEY ID")
-    outputs.answer(session, answer, lambda: outputs.table(session, headings, rows))
+    outputs.print_answer(session, answer, lambda: outputs.print_table(session, headings, rows))

@@ -63,7 +63,7 @@ def renew(session: Session, wanted: RenewWords) -> None:
         key = bundle_renewal.renew(renewal, session.environ, session.changes)
         session.note(f"{wanted.folder} is under the white-box key {renewal.key_id} now")
         tell_devices(session, key)
-    outputs.answer(session, answer, lambda: None)
+    outputs.print_answer(session, answer, lambda: None)
 
 
 def _confirm(session: Session, change: DeviceChange) -> None:

@@ -23,7 +23,7 @@ def show(session: Session, key: KeyAddress) -> None:
     """Show what KMS says of a white-box key."""
     client, key_id = session.white_box_key(key)
     found = client.describe_white_box_key(key_id)
-    outputs.answer(session, {"KeyInfo": without_keys(found.answer)}, lambda: outputs.fields(_fields(found)))
+    outputs.print_answer(session, {"KeyInfo": without_keys(found.answer)}, lambda: outputs.print_fields(_fields(found)))
 
 
 def _fields(key: WhiteBoxKey) -> dict[str, str]:
@@ -33,7 +33,7 @@ def _fields(key: WhiteBoxKey) -> dict[str, str]:
         "state": key.status,
         "algorithm": key.algorithm,
         "description": key.description or "-",
-        "created": times.shown(key.created_unix),
+        "created": times.format_time(key.created_unix),
         "devices": "bound; see kmstool fingerprint list"
         if key.is_bound
         else "bound to none: its key file opens anywhere",

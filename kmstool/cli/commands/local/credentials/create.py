@@ -32,5 +32,5 @@ def create(session: Session, lifetime: int | None) -> None:
         credential = admin.derive_credential(session.local_kms(), TEMPORARY, lifetime)
     answer = {"SecretId": credential.secret_id, "SecretKey": credential.secret_key}
     if credential.token:
-        answer |= {"Token": credential.token, "Expires": times.shown(credential.expires_unix)}
-    outputs.answer(session, answer, lambda: outputs.fields(answer))
+        answer |= {"Token": credential.token, "Expires": times.format_time(credential.expires_unix)}
+    outputs.print_answer(session, answer, lambda: outputs.print_fields(answer))

@@ -8,7 +8,7 @@ from kmstool.errors import UsageError
 
 
 def _lifetime(word: str) -> int:
-    seconds = times.duration(word)
+    seconds = times.parse_duration(word)
     if not seconds:
         raise UsageError(f"--lifetime {word} is no time at all", hint="for example 90s, 30m, 12h, 1d")
     return seconds

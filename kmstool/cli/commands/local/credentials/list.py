@@ -25,7 +25,9 @@ def list_(session: Session) -> None:
             for item in live
         ]
     }
-    rows = [(item.secret_id, item.kind, times.shown(item.expires_unix), item.parent or "-") for item in live]
-    outputs.answer(
-        session, answer, lambda: outputs.table(session, ("SECRET ID", "KIND", "EXPIRES", "PARENT'S SECRET ID"), rows)
+    rows = [(item.secret_id, item.kind, times.format_time(item.expires_unix), item.parent or "-") for item in live]
+    outputs.print_answer(
+        session,
+        answer,
+        lambda: outputs.print_table(session, ("SECRET ID", "KIND", "EXPIRES", "PARENT'S SECRET ID"), rows),
     )

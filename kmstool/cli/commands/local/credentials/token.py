@@ -25,5 +25,5 @@ def token(session: Session, lifetime: int) -> None:
     from kmstool.server.tables.credentials import TOKEN
 
     issued = admin.derive_credential(session.local_kms(), TOKEN, lifetime)
-    answer = {"SecretId": issued.secret_id, "Token": issued.bearer, "Expires": times.shown(issued.expires_unix)}
-    outputs.answer(session, answer, lambda: print(issued.bearer))
+    answer = {"SecretId": issued.secret_id, "Token": issued.bearer, "Expires": times.format_time(issued.expires_unix)}
+    outputs.print_answer(session, answer, lambda: print(issued.bearer))

@@ -23,4 +23,4 @@ def list_(session: Session) -> None:
         effects = {name: value for name, value in asdict(rule).items() if value and name not in ("number", "action")}
         rows.append((str(rule.number), rule.action, ", ".join(f"{name}={value}" for name, value in effects.items())))
     answer = {"Faults": [asdict(rule) for rule in rules]}
-    outputs.answer(session, answer, lambda: outputs.table(session, ("NUMBER", "ACTION", "RULE"), rows))
+    outputs.print_answer(session, answer, lambda: outputs.print_table(session, ("NUMBER", "ACTION", "RULE"), rows))
