@@ -193,6 +193,7 @@ def test_encrypting_with_the_embedded_kms_is_light(tmp_path: Path) -> None:
         _, loaded = listed_modules(arguments, tmp_path, KMSTOOL_HOME=str(tmp_path))
     assert (tmp_path / "plain.kte").exists()
     assert "kmstool.server.actions.ciphers" in loaded
+    assert not {"http.client", "ssl", "kmstool.kms.transport.connection", "kmstool.system.folders"} & loaded
     other = {"asymmetric", "material", "service", "whitebox"}
     assert not {f"kmstool.server.actions.{name}" for name in other} & loaded
     assert not {name for name in loaded if name.startswith(("kmstool.crypto.keys", "kmstool.whitebox"))}

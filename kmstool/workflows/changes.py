@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NoReturn, TypeVar
 from kmstool.api import protocol
 from kmstool.errors import DryRunDone
 from kmstool.kms.port import Transport
-from kmstool.system import atomic, folders, ownership
+from kmstool.system import atomic, ownership
 
 Result = TypeVar("Result")
 
@@ -58,6 +58,8 @@ class Changes:
                 ownership.make_folder(folder.parent)
             except OSError as error:
                 raise atomic.fault(folder, error) from error
+        from kmstool.system import folders  # noqa: PLC0415 - most runs change no folder
+
         return folders.changed(folder, names, replace=replace, room=room)
 
     def run(self, change: Callable[[], Result], text: str, params: Mapping[str, Any] | None = None) -> Result | None:

@@ -6,13 +6,17 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kmstool.errors import AccessError, NoHomeError, Reason
-from kmstool.kms.credentials.roles import Sts
 from kmstool.kms.environment import ENVIRONMENT, Environment
 from kmstool.kms.profiles import Profile
 from kmstool.kms.provider import FixedProvider, Provider, from_environment
 from kmstool.kms.transport.deadline import Deadline
+
+if TYPE_CHECKING:
+    # It brings the code of HTTP and TLS, which the embedded KMS in process needs none of.
+    from kmstool.kms.credentials.roles import Sts
 
 TCCLI = "tccli"
 """The name of the profile that the files of tccli make."""
