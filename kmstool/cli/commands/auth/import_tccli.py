@@ -10,6 +10,7 @@ import click
 from kmstool.cli import options
 from kmstool.cli.commands.auth.keeping import (
     changed_profile,
+    check_passphrase_options,
     keep,
     no_verify_option,
     passphrase_option,
@@ -56,6 +57,7 @@ def import_tccli(session: Session, wanted: ImportTccliWords) -> None:
     """
     from kmstool.kms.credentials import tccli
 
+    check_passphrase_options(session, wanted.store, wanted.passphrase_file)
     found = tccli.read(session.home, wanted.source)
     if found is None:
         raise AccessError(f"tccli has no profile {wanted.source!r}", hint=f"looked in {session.home / '.tccli'}")

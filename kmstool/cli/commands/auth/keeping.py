@@ -29,13 +29,18 @@ passphrase_option = options.file_option("--passphrase-file", help="With --store 
 no_verify_option = click.option("--no-verify", is_flag=True, help="Do not try the credential on KMS first.")
 
 
+def check_passphrase_options(session: Session, store: str, passphrase_file: str | None) -> None:
+    """Raise `UsageError` for options of a passphrase beside a store that takes none."""
+    if (passphrase_file is not None or session.weak) and store != words.FILE:
+        option = "--weak" if passphrase_file is None else "--passphrase-file"
+        raise UsageError(f"{option} goes with --store file", hint="the keyring has its own lock")
+
+
 def probed(session: Session, store: str, passphrase_file: str | None) -> str:
     """Return the name of the profile to log in to, after making sure that the store works and takes the options."""
     from kmstool.system import keychain
 
-    if (passphrase_file is not None or session.weak) and store != words.FILE:
-        option = "--weak" if passphrase_file is None else "--passphrase-file"
-        raise UsageError(f"{option} goes with --store file", hint="the keyring has its own lock")
+    check_passphrase_options(session, store, passphrase_file)
     name = profile_name(session)
     if store == words.KEYRING:
         try:
