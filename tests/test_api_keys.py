@@ -1,9 +1,7 @@
 """API keys of the served KMS: what is temporary ends with what it comes from, and a row cannot be made into another."""
 
 import json
-import os
 import sqlite3
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -18,7 +16,7 @@ from kmstool.server.tables import credentials, schema
 from kmstool.server.tables.credentials import LASTING, MAX_LIVE, METADATA, ROLE, TEMPORARY, TOKEN, ServedCredential
 from kmstool.server.vault import Vault
 from kmstool.server.web import sts
-from tests.conftest import PROGRAM
+from tests.stores import on_store
 
 PARAMS = {"RoleArn": "qcs::cam::uin/1:roleName/a", "RoleSessionName": "a"}
 HOUR = 3600
@@ -183,9 +181,7 @@ def test_an_altered_row_is_damage(keys: Keys, change: str) -> None:
         db.execute(f"UPDATE credential SET {change} WHERE secret_id = ?", (made.secret_id,))
     with pytest.raises(IntegrityError):
         keys.find(made.secret_id)
-    environ = {**os.environ, "KMSTOOL_LOCAL_HOME": str(keys.kms.store.folder)}
-    listed = subprocess.run([*PROGRAM, "local", "credentials", "list"], env=environ, capture_output=True, check=False)
-    assert (listed.returncode, listed.stdout) == (5, b"")
+    assert on_store(keys.kms.store.folder, "local", "credentials", "list", exit_code=5).out == ""
     # The way out that the hint names.
     assert keys.remove(made.secret_id) == 1
     assert len(keys.live()) == 3

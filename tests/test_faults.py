@@ -1,9 +1,7 @@
 """A damaged rule is damage of the store, for the commands and for the served KMS, and no unexpected error."""
 
 import contextlib
-import os
 import sqlite3
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,9 @@ from kmstool.errors import IntegrityError
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables import faults
 from kmstool.server.tables.faults import FaultRule
-from tests.conftest import PROGRAM
+from tests.program import kmstool
 from tests.served import serving
+from tests.stores import on_store
 
 DAMAGED = [
     "", "{", "[]", "[1]", "null", "1", '"text"', "NaN", "{}}", "[" * 100_000, '{"number": 7}', '{"unknown": 1}',
@@ -57,17 +56,11 @@ def test_what_is_added_is_found_again(kms: EmbeddedKms, rule: FaultRule) -> None
 
 def test_the_commands_say_so_and_the_way_out_works(kms: EmbeddedKms) -> None:
     put(kms, "{")
-    environ = os.environ | {"KMSTOOL_LOCAL_HOME": str(kms.store.folder)}
-
-    def run(*words: str) -> "subprocess.CompletedProcess[str]":
-        command = [*PROGRAM, "local", "faults", *words]
-        return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
-
-    refused = run("list")
-    assert (refused.returncode, refused.stdout) == (5, ""), refused
-    assert "kmstool local faults clear" in refused.stderr
-    assert run("clear").returncode == 0
-    assert run("list").returncode == 0
+    refused = on_store(kms.store.folder, "local", "faults", "list", exit_code=5)
+    assert refused.out == ""
+    assert "kmstool local faults clear" in refused.err
+    on_store(kms.store.folder, "local", "faults", "clear")
+    on_store(kms.store.folder, "local", "faults", "list")
 
 
 def _fields(rule: FaultRule) -> dict[str, Any]:
@@ -79,18 +72,14 @@ def _fields(rule: FaultRule) -> dict[str, Any]:
 def test_the_served_kms_answers_and_goes_on(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         environ = {**served.environ, **served.variables}
-        command = [*PROGRAM, "--endpoint", served.endpoint, "--retries", "0", "key", "list"]
-
-        def ask() -> "subprocess.CompletedProcess[str]":
-            return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
-
-        assert ask().returncode == 0
+        words = ("--endpoint", served.endpoint, "--retries", "0", "key", "list")
+        kmstool(*words, env=environ)
         with contextlib.closing(sqlite3.connect(tmp_path / "store" / "kms.sqlite3")) as db:
             db.execute("INSERT INTO fault (rule) VALUES ('{')")
             db.commit()
         for _ in range(2):
-            refused = ask()
-            assert (refused.returncode, refused.stdout) == (6, ""), refused
-            assert "InternalError" in refused.stderr
+            refused = kmstool(*words, env=environ, exit_code=6)
+            assert refused.out == ""
+            assert "InternalError" in refused.err
         served.run("local", "faults", "clear")
-        assert ask().returncode == 0
+        kmstool(*words, env=environ)

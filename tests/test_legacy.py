@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import re
-import subprocess
 import tracemalloc
 from pathlib import Path
 
@@ -13,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kmstool
-from kmstool.cli import main
-from kmstool.cli.session.session import Session
 from kmstool.crypto import ecb
 from kmstool.envelope import legacy
 from kmstool.errors import InputError
 from kmstool.server.app import EmbeddedKms
-from tests.conftest import PROGRAM, need
+from tests.envelopes import done, envelope, fails
+from tests.foreign import openssl
 
 # FIPS 197, appendix C.3, and GB/T 32907-2016, appendix A.1.
 AES_KEY = bytes(range(32))
@@ -110,47 +108,36 @@ def old(kms: EmbeddedKms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
     made = kms.call("GenerateDataKey", {"KeyId": key_id, "KeySpec": "AES_256"})
     Path("dek.blob").write_text(made["CiphertextBlob"])
     dek = base64.b64decode(made["Plaintext"]).hex()
-    command = [need("openssl"), "enc", "-aes-256-ecb", "-nopad", "-K", dek]
-    sealed = subprocess.run(command, input=TEXT + bytes(9), capture_output=True, check=True).stdout
+    sealed = openssl("enc", "-aes-256-ecb", "-nopad", "-K", dek, data=TEXT + bytes(9)).stdout
     Path("old.txt").write_bytes(base64.encodebytes(sealed))
     return "--blob dek.blob --trailing-zeros strip-block"
-
-
-def run(line: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    command = [*PROGRAM, "envelope", *line.split()]
-    return subprocess.run(command, input=data, capture_output=True, check=False, timeout=60)
 
 
 @pytest.mark.parametrize("more", ["--key demo", "--to-plaintext"])
 @pytest.mark.parametrize("target", ["old.txt", "./dek.blob"])
 def test_neither_the_data_nor_its_key_is_overwritten(target: str, more: str, old: str) -> None:
     before = Path(target).read_bytes()
-    ran = run(f"import-legacy {old} {more} old.txt -o {target} --force")
-    assert ran.returncode == 2, ran.stderr
-    assert b"is input and output" in ran.stderr
+    fails(2, "is input and output", *f"import-legacy {old} {more} old.txt -o {target} --force".split())
     assert Path(target).read_bytes() == before
-    assert run(f"import-legacy {old} {more} old.txt -o").returncode == 2
+    envelope(*f"import-legacy {old} {more} old.txt -o".split(), exit_code=2)
 
 
 def test_an_empty_name_is_no_output(old: str) -> None:
-    ran = subprocess.run(
-        [*PROGRAM, "envelope", "import-legacy", *old.split(), "old.txt", "-o", ""], capture_output=True, check=False
-    )
-    assert (ran.returncode, b"an empty name is no file" in ran.stderr) == (2, True)
+    ran = envelope("import-legacy", *old.split(), "old.txt", "-o", "", exit_code=2)
+    assert "an empty name is no file" in ran.err
 
 
 @pytest.mark.parametrize("more", ["", " --format json"])
 def test_the_envelope_goes_to_stdout_where_that_is_named(more: str, old: str) -> None:
-    made = run(f"import-legacy {old} --key demo old.txt -o -{more}")
-    assert made.returncode == 0, made.stderr
-    assert run("decrypt", made.stdout).stdout == TEXT
+    made = done(*f"import-legacy {old} --key demo old.txt -o -{more}".split())
+    assert done("decrypt", stdin=made) == TEXT
     assert sorted(os.listdir()) == ["dek.blob", "old.txt"]
 
 
 def test_what_was_found_is_told_to_programs(old: str) -> None:
-    ran = run(f"import-legacy {old} --key demo old.txt -o new.kte --format json")
-    assert json.loads(ran.stdout) == {"Authenticated": False, "RepeatedBlocks": 1, "Bytes": 48}
-    assert run("decrypt new.kte -o -").stdout == TEXT
+    made = done(*f"import-legacy {old} --key demo old.txt -o new.kte --format json".split())
+    assert json.loads(made) == {"Authenticated": False, "RepeatedBlocks": 1, "Bytes": 48}
+    assert done("decrypt", "new.kte", "-o", "-") == TEXT
 
 
 @pytest.mark.parametrize(
@@ -163,9 +150,7 @@ def test_what_was_found_is_told_to_programs(old: str) -> None:
     ],
 )
 def test_what_would_have_no_effect_is_refused(line: str, reason: str, old: str) -> None:
-    ran = run(f"import-legacy {old} old.txt {line}")
-    assert (ran.returncode, ran.stdout) == (2, b"")
-    assert reason.encode() in ran.stderr
+    fails(2, reason, *f"import-legacy {old} old.txt {line}".split())
     assert sorted(os.listdir()) == ["dek.blob", "old.txt"]
 
 
@@ -173,11 +158,8 @@ def test_what_would_have_no_effect_is_refused(line: str, reason: str, old: str) 
 @pytest.mark.usefixtures("old")
 def test_the_limit_is_the_one_that_is_told(raw: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(legacy, "MAX_BYTES", 64)
-    line = ["envelope", "import-legacy", "--blob", "dek.blob", "--check", "data", *raw]
-    with main.root.make_context("kmstool", line, obj=Session(os.environ)) as ctx:
-        Path("data").write_bytes(b"A" * 64)
-        main.root.invoke(ctx)
-    with main.root.make_context("kmstool", line, obj=Session(os.environ)) as ctx:
-        Path("data").write_bytes(b"A" * 64 + b"\n")
-        with pytest.raises(InputError, match="the data has 65 bytes; 1 GiB is possible"):
-            main.root.invoke(ctx)
+    line = ("import-legacy", "--blob", "dek.blob", "--check", "data", *raw)
+    Path("data").write_bytes(b"A" * 64)
+    done(*line)
+    Path("data").write_bytes(b"A" * 64 + b"\n")
+    fails(3, "the data has 65 bytes; 1 GiB is possible", *line)

@@ -5,10 +5,6 @@ keeps in a file for the day when KMS cannot be reached.
 """
 
 import base64
-import json
-import os
-import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +15,7 @@ from kmstool.envelope.public_key_recipients import PrivateKeyIdentity, PublicKey
 from kmstool.errors import ArgumentError, IntegrityError
 from kmstool.server import materials
 from kmstool.server.app import EmbeddedKms
-from tests.conftest import PROGRAM
+from tests.envelopes import envelope
 from tests.foreign import openssl
 
 TIMEOUT_SECONDS = 60
@@ -44,22 +40,8 @@ def work(kms: EmbeddedKms, workplace: Path) -> dict[str, str]:
     return ids
 
 
-def run(*arguments: str, code: int = 0, variables: Mapping[str, str] | None = None) -> bytes:
-    """Run `kmstool envelope`, check its exit code, and return stdout, or stderr if it failed."""
-    done = subprocess.run(
-        [*PROGRAM, "envelope", *arguments],
-        capture_output=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        timeout=TIMEOUT_SECONDS,
-        env={**os.environ, **(variables or {})},
-    )
-    assert done.returncode == code, done.stderr.decode("utf-8", "replace")
-    return done.stderr if code else done.stdout
-
-
 def inspected(name: str) -> list[dict[str, Any]]:
-    found = json.loads(run("inspect", name, "--format", "json", variables=NOWHERE))
+    found = envelope("inspect", name, "--format", "json", **NOWHERE).json
     recipients = found["Recipients"]
     assert isinstance(recipients, list)
     return recipients
@@ -72,28 +54,28 @@ def digest_of(name: str) -> str:
 @pytest.mark.parametrize("kind", USAGES)
 def test_a_key_in_kms_known_by_its_public_key_alone(work: dict[str, str], kind: str) -> None:
     word = f"{REGION}:{work[kind]}={kind}.pem"
-    run("encrypt", "--public-key", word, "--context", "team=a", "plain", "-o", "sealed.kte", variables=NOWHERE)
-    assert run("decrypt", "sealed.kte", "-o", "-") == PLAINTEXT
-    assert run("decrypt", "--key", kind, "sealed.kte", "-o", "-") == PLAINTEXT
-    run("decrypt", "--key", f"{kind}-other", "sealed.kte", "-o", "none", code=4)
-    run("decrypt", "--context", "team=b", "sealed.kte", "-o", "none", code=5)
+    envelope("encrypt", "--public-key", word, "--context", "team=a", "plain", "-o", "sealed.kte", **NOWHERE)
+    assert envelope("decrypt", "sealed.kte", "-o", "-").stdout == PLAINTEXT
+    assert envelope("decrypt", "--key", kind, "sealed.kte", "-o", "-").stdout == PLAINTEXT
+    envelope("decrypt", "--key", f"{kind}-other", "sealed.kte", "-o", "none", exit_code=4)
+    envelope("decrypt", "--context", "team=b", "sealed.kte", "-o", "none", exit_code=5)
     assert not Path("none").exists()
     (found,) = inspected("sealed.kte")
     assert (found["Kind"], found["Region"], found["KeyId"]) == (f"tencent-kms-{kind}", REGION, work[kind])
-    assert f"tencent-kms-{kind}\t{REGION}\t{work[kind]}".encode() in run("inspect", "sealed.kte")
+    assert f"tencent-kms-{kind}\t{REGION}\t{work[kind]}".encode() in envelope("inspect", "sealed.kte").stdout
 
 
 @pytest.mark.parametrize("kind", USAGES)
 def test_the_public_key_of_another_cmk(work: dict[str, str], kind: str) -> None:
     """Writing needs no KMS, so nothing finds it out before the envelope is opened: it does not open."""
-    run("encrypt", "--public-key", f"{REGION}:{work[kind]}={kind}-other.pem", "plain", "-o", "sealed.kte")
-    run("decrypt", "sealed.kte", "-o", "none", code=5)
+    envelope("encrypt", "--public-key", f"{REGION}:{work[kind]}={kind}-other.pem", "plain", "-o", "sealed.kte")
+    envelope("decrypt", "sealed.kte", "-o", "none", exit_code=5)
     assert not Path("none").exists()
 
 
 def test_a_cmk_in_a_region_that_lacks_it(work: dict[str, str]) -> None:
-    run("encrypt", "--public-key", f"{ABROAD}:{work['rsa']}=rsa.pem", "plain", "-o", "sealed.kte")
-    fault = run("decrypt", "sealed.kte", "-o", "none", code=6)
+    envelope("encrypt", "--public-key", f"{ABROAD}:{work['rsa']}=rsa.pem", "plain", "-o", "sealed.kte")
+    fault = envelope("decrypt", "sealed.kte", "-o", "none", exit_code=6).stderr
     assert b"CmkNotFound" in fault
     assert not Path("none").exists()
 
@@ -114,37 +96,37 @@ def test_a_key_in_a_file_for_the_day_without_kms(work: dict[str, str], form: str
         Path("passphrase").write_text("tests\n")
         Path("passphrase").chmod(0o600)
         variables["KMSTOOL_PASSPHRASE_FILE"] = "passphrase"
-    run("encrypt", "--key", "demo", "--public-key", public, "plain", "-o", "sealed.kte")
+    envelope("encrypt", "--key", "demo", "--public-key", public, "plain", "-o", "sealed.kte")
     nowhere = NOWHERE | variables
-    assert run("decrypt", "sealed.kte", "-o", "-") == PLAINTEXT
+    assert envelope("decrypt", "sealed.kte", "-o", "-").stdout == PLAINTEXT
     if form == "encrypted":
         without = nowhere | {"KMSTOOL_PASSPHRASE_FILE": ""}
-        told = run("decrypt", "--identity", private, "sealed.kte", "-o", "none", code=4, variables=without)
+        told = envelope("decrypt", "--identity", private, "sealed.kte", "-o", "none", exit_code=4, **without).stderr
         assert b"the private key glass.enc is locked with a passphrase" in told
-    assert run("decrypt", "--identity", private, "sealed.kte", "-o", "-", variables=nowhere) == PLAINTEXT
-    assert run("verify", "--identity", private, "sealed.kte", variables=nowhere) == b"envelope valid\n"
+    assert envelope("decrypt", "--identity", private, "sealed.kte", "-o", "-", **nowhere).stdout == PLAINTEXT
+    assert envelope("verify", "--identity", private, "sealed.kte", **nowhere).stdout == b"envelope valid\n"
     kinds = {found["Kind"]: found for found in inspected("sealed.kte")}
     assert set(kinds) == {"tencent-kms", "rsa-offline"}
     assert kinds["rsa-offline"]["KeyDigest"] == digest_of("glass.pem")
 
 
 def test_another_private_key_opens_nothing(work: dict[str, str]) -> None:
-    run("encrypt", "--public-key", "glass.pem", "plain", "-o", "sealed.kte")
+    envelope("encrypt", "--public-key", "glass.pem", "plain", "-o", "sealed.kte")
     openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "stranger.key")
-    run("decrypt", "--identity", "stranger.key", "sealed.kte", "-o", "none", code=4)
-    run("decrypt", "sealed.kte", "-o", "none", code=4)
+    envelope("decrypt", "--identity", "stranger.key", "sealed.kte", "-o", "none", exit_code=4)
+    envelope("decrypt", "sealed.kte", "-o", "none", exit_code=4)
     line = ("--identity", "stranger.key", "--identity", "glass.key")
-    assert run("decrypt", *line, "sealed.kte", "-o", "-") == PLAINTEXT
+    assert envelope("decrypt", *line, "sealed.kte", "-o", "-").stdout == PLAINTEXT
     assert not Path("none").exists()
 
 
 def test_all_kinds_of_recipients_at_once(work: dict[str, str]) -> None:
     words = [f"{REGION}:{work[kind]}={kind}.pem" for kind in USAGES]
     options = [item for word in (*words, "glass.pem") for item in ("--public-key", word)]
-    run("encrypt", "--key", "demo", *options, "plain", "-o", "sealed.kte")
+    envelope("encrypt", "--key", "demo", *options, "plain", "-o", "sealed.kte")
     for key in ("demo", *USAGES):
-        assert run("decrypt", "--key", key, "sealed.kte", "-o", "-") == PLAINTEXT
-    assert run("decrypt", "--identity", "glass.key", "sealed.kte", "-o", "-") == PLAINTEXT
+        assert envelope("decrypt", "--key", key, "sealed.kte", "-o", "-").stdout == PLAINTEXT
+    assert envelope("decrypt", "--identity", "glass.key", "sealed.kte", "-o", "-").stdout == PLAINTEXT
     assert {found["Kind"] for found in inspected("sealed.kte")} == {
         "tencent-kms",
         "tencent-kms-rsa",
@@ -158,12 +140,12 @@ def test_what_cannot_be_a_recipient(work: dict[str, str]) -> None:
     Path("p256.pem").write_text(pem.write_public_key(curve))
     openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "p256.key")
     for word in ("p256.pem", f"{REGION}:{work['rsa']}=p256.pem", "sm2.pem", f"{work['rsa']}=rsa.pem"):
-        run("encrypt", "--public-key", word, "plain", "-o", "none", code=2)
+        envelope("encrypt", "--public-key", word, "plain", "-o", "none", exit_code=2)
     for word in ("plain", "absent.pem", f"{REGION}:{work['rsa']}=plain"):
-        run("encrypt", "--public-key", word, "plain", "-o", "none", code=3)
-    run("encrypt", "--public-key", "glass.pem", "plain", "-o", "sealed.kte")
-    run("decrypt", "--identity", "p256.key", "sealed.kte", "-o", "none", code=2)
-    run("decrypt", "--identity", "glass.pem", "sealed.kte", "-o", "none", code=3)
+        envelope("encrypt", "--public-key", word, "plain", "-o", "none", exit_code=3)
+    envelope("encrypt", "--public-key", "glass.pem", "plain", "-o", "sealed.kte")
+    envelope("decrypt", "--identity", "p256.key", "sealed.kte", "-o", "none", exit_code=2)
+    envelope("decrypt", "--identity", "glass.pem", "sealed.kte", "-o", "none", exit_code=3)
     assert not Path("none").exists()
 
 
@@ -171,7 +153,7 @@ def test_an_equals_sign_in_the_name_of_a_file(work: dict[str, str]) -> None:
     """A file may have any name; REGION:KEYID is what comes before the first one."""
     for name, address in (("a=b.pem", ""), ("c=d.pem", f"{REGION}:{work['rsa']}=")):
         Path(name).write_bytes(Path("rsa.pem").read_bytes())
-        run("encrypt", "--public-key", f"{address}{name}", "plain", "-o", f"{name}.kte")
+        envelope("encrypt", "--public-key", f"{address}{name}", "plain", "-o", f"{name}.kte")
 
 
 @pytest.mark.parametrize("algorithm", ["RSA_2048", "RSA_3072"])

@@ -3,7 +3,6 @@
 import contextlib
 import shutil
 import sqlite3
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,7 @@ from kmstool.server import admin, seals
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.seals import Seals
 from tests import import_requests
-from tests.conftest import PROGRAM
-from tests.stores import age
+from tests.stores import age, on_store
 
 DATABASE = "kms.sqlite3"
 DAY = 86400
@@ -143,13 +141,12 @@ def test_an_altered_row_is_damage(filled: Filled, attack: str, what: str) -> Non
     assert (caught.value.exit_code, caught.value.kms_code) == (5, None)
 
 
-def test_the_commands_say_so_and_end_with_5(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KMSTOOL_LOCAL_HOME", str(filled.folder))
+def test_the_commands_say_so_and_end_with_5(filled: Filled) -> None:
     filled.execute(CMK.format("state = 'Disabled'"))
     for words in (("key", "list"), ("key", "show", "demo"), ("local", "export"), ("local", "protect", "file", "--yes")):
-        ran = subprocess.run([*PROGRAM, "--profile", "local", *words], capture_output=True, text=True, check=False)
-        assert (ran.returncode, ran.stdout) == (5, ""), (words, ran)
-        assert "damaged" in ran.stderr
+        ran = on_store(filled.folder, *words, exit_code=5)
+        assert ran.out == "", words
+        assert "damaged" in ran.err
 
 
 @pytest.mark.parametrize("statement", ["UPDATE cmk SET state = 'Disabled'", "DELETE FROM device", "DELETE FROM tag"])

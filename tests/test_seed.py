@@ -2,13 +2,10 @@
 
 import base64
 import json
-import os
 import re
 import shutil
 import signal
 import stat
-import subprocess
-import sys
 import tempfile
 import tomllib
 import uuid
@@ -26,6 +23,7 @@ from kmstool.errors import InputError, KeyStateError, KmsToolError
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.seed import seeding
+from tests.stores import on_store
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "local-kms.md"
 PLAINTEXT = base64.b64encode(b"of the tests").decode()
@@ -93,19 +91,6 @@ def tags(kms: EmbeddedKms, key_id: str) -> dict[str, str]:
 def bindings(kms: EmbeddedKms, key_id: str) -> set[tuple[str, str]]:
     with kms.store.transaction() as db:
         return set(db.execute("SELECT product, resource FROM binding WHERE key_id = ?", (key_id,)))
-
-
-def kmstool(folder: Path, *words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command on the store in `folder`."""
-    return subprocess.run(
-        [sys.executable, "-m", "kmstool", "--profile", "local", *words],
-        env=os.environ | {"KMSTOOL_LOCAL_HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        input=text or "",
-        timeout=60,
-    )
 
 
 def documented() -> str:
@@ -553,24 +538,22 @@ def test_any_text_gives_keys_or_an_input_error(text: str) -> None:
 def test_the_commands(kms: EmbeddedKms, tmp_path: Path) -> None:
     folder, file, out = kms.store.folder, tmp_path / "seed.toml", tmp_path / "out.toml"
     file.write_text(table('alias = "demo"', f'id = "{FIXED}"', f'versions = ["{SM4}"]'))
-    seeded = kmstool(folder, "local", "seed", str(file))
-    assert (seeded.returncode, seeded.stdout.split()) == (0, ["demo", "Enabled", "ap-guangzhou", FIXED]), seeded
+    assert on_store(folder, "local", "seed", file).out.split() == ["demo", "Enabled", "ap-guangzhou", FIXED]
     blob = encrypt(kms, FIXED)
-    again = kmstool(folder, "local", "seed", str(file))
-    assert (again.returncode, again.stdout) == (3, "")
-    assert "already" in again.stderr
-    exported = kmstool(folder, "local", "export", "--plaintext", "-o", str(out))
-    assert (exported.returncode, exported.stdout) == (0, ""), exported
-    assert "in clear" in exported.stderr
+    again = on_store(folder, "local", "seed", file, exit_code=3)
+    assert again.out == ""
+    assert "already" in again.err
+    exported = on_store(folder, "local", "export", "--plaintext", "-o", out)
+    assert exported.out == ""
+    assert "in clear" in exported.err
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
-    assert kmstool(folder, "local", "export").stdout == seeding.export(kms, plaintext=False)
+    assert on_store(folder, "local", "export").out == seeding.export(kms, plaintext=False)
     kms.close()
     shutil.rmtree(folder)
-    restored = kmstool(folder, "local", "seed", text=out.read_text())
-    assert restored.returncode == 0, restored
+    on_store(folder, "local", "seed", stdin=out.read_text())
     other = opened(folder)
     assert decrypt(other, blob) == PLAINTEXT
     other.close()
     (tmp_path / "latin").write_bytes(b'[[key]]\nalias = "d\xe9mo"\n')
-    assert kmstool(folder, "local", "seed", str(tmp_path / "latin")).returncode == 3
-    assert kmstool(folder, "local", "seed", str(tmp_path / "nowhere")).returncode == 3
+    on_store(folder, "local", "seed", tmp_path / "latin", exit_code=3)
+    on_store(folder, "local", "seed", tmp_path / "nowhere", exit_code=3)
