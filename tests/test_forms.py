@@ -240,7 +240,11 @@ def test_a_signature_of_rsa() -> None:
         assert signatures.read(data, "sig", RSA.public_key) == signature
 
 
-@pytest.mark.parametrize("data", [b"\xff" * 70, b"\0" * 256, os.urandom(63), b"00" * 70, der_signature()[:-1]])
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff" * 70, b"\0" * 256, os.urandom(63), b"00" * 70, der_signature()[:-1]],
+    ids=["ones", "zeros", "random", "hexadecimal", "cut short"],
+)
 def test_what_may_have_been_a_signature_is_left_to_verification(data: bytes) -> None:
     signatures.read(data, "sig", SM2.public_key)
 
