@@ -93,7 +93,7 @@ def multiply(folder: Path, count: int) -> None:
 
 
 def test_the_methods_against_a_kms(client: KmsClient) -> None:
-    created = client.create_key("orders", usage=SYMMETRIC, description="all of them", tags={"team": "a", "env": ""})
+    created = client.create_key("orders", usage=SYMMETRIC, description="all of them", tags={"team": "a", "env": "b"})
     assert (created.tag_code, created.answer["Alias"]) == (0, "orders")
     key = client.describe_key(created.key_id)
     assert (key.key_id, key.alias, key.description) == (created.key_id, "orders", "all of them")

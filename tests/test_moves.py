@@ -73,7 +73,7 @@ def test_a_record_under_another_key_than_was_named_is_not_moved(kms: EmbeddedKms
     before = Path("plain.kte").read_bytes()
     calls = calls_of("rewrap", *MOVE, "plain.kte")
     assert "ReEncrypt" not in calls
-    fails(4, "no record of the envelope is under a key named by --from", "rewrap", *MOVE, "plain.kte")
+    fails(4, "no record of the envelope is under one of the keys to move from", "rewrap", *MOVE, "plain.kte")
     assert Path("plain.kte").read_bytes() == before
 
 

@@ -388,11 +388,15 @@ def test_an_altered_private_key_of_cryptography_is_refused_by_no_other_error(
 @given(position=st.integers(0), change=st.integers(1, 255))
 @settings(deadline=None, max_examples=400)
 def test_an_altered_encrypted_key_is_refused(position: int, change: int) -> None:
+    """Nothing authenticates it: what opens all the same, such as with another version of PKCS#8, is the same key."""
     whole = encrypted(iterations=1)
     altered = bytearray(whole)
     altered[position % len(altered)] ^= change
-    with pytest.raises((InputError, AccessError)):
-        pem.read_private_key(block("ENCRYPTED PRIVATE KEY", bytes(altered)), PASSPHRASE)
+    try:
+        key = pem.read_private_key(block("ENCRYPTED PRIVATE KEY", bytes(altered)), PASSPHRASE)
+    except (InputError, AccessError):
+        return
+    assert to_pkcs8(key) == to_pkcs8(KEYS["SM2"])
 
 
 def test_a_private_key_does_not_show_itself() -> None:
