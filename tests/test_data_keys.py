@@ -25,10 +25,10 @@ from kmstool.crypto.keys import Sm2PublicKey
 from kmstool.crypto.sm2 import encryption, keys
 from kmstool.errors import InputError, IntegrityError, KmsToolError, ServiceError
 from kmstool.kms.client import KmsClient
-from kmstool.kms.port import Transport
 from kmstool.server import admin
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables import schema
+from kmstool.workflows.connections import Connections
 from tests.stores import age, reseal
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "local-kms.md"
@@ -693,14 +693,13 @@ def test_an_altered_answer_is_an_error(kms: EmbeddedKms, action: str, fields: di
         ways[action]()
 
 
-def test_tags_that_were_not_set_are_told(kms: EmbeddedKms, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tags_that_were_not_set_are_told(
+    kms: EmbeddedKms, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     create(kms, Alias="demo")
-
-    class Untagging(Session):
-        def transport(self, region: str | None = None, profile: str | None = None) -> Transport:
-            return Altered(kms, "GenerateDataKey", TagCode=2, TagMsg="no such tag")
-
-    session = Untagging({"KMSTOOL_PROFILE": "local"})
+    altered = Altered(kms, "GenerateDataKey", TagCode=2, TagMsg="no such tag")
+    monkeypatch.setattr(Connections, "transport", lambda *_: altered)
+    session = Session({"KMSTOOL_PROFILE": "local"})
     words = ["generate", "--key", "demo", "--name", "user-17", "--tag", "team=a"]
     data_key.main(words, obj=session, standalone_mode=False)
     said = capsys.readouterr()
