@@ -300,6 +300,7 @@ def test_a_signal_at_any_time_is_quiet(number: signal.Signals, first: int) -> No
             assert process.returncode != 0 or json.loads(stdout)
 
 
+@pytest.mark.usefixtures("uncovered")
 @pytest.mark.parametrize("megabytes", [*range(16, 48, 2), 64])
 def test_too_little_memory_is_said(megabytes: int) -> None:
     """However far it comes: in its own imports, in those of a library, or with room enough."""

@@ -208,7 +208,7 @@ def test_a_terminal_that_was_left_non_blocking_is_asked() -> None:
 
 def test_nothing_is_kept_back_where_no_buffer_is_wanted() -> None:
     """What comes by stdout and by stderr is in the order in which it was said then."""
-    script = "import sys; from kmstool.cli import main; main._prepare_streams(); print('first'); print('second', file=sys.stderr)"
+    script = "import sys; from kmstool.cli.streams import prepare_streams; prepare_streams(); print('first'); print('second', file=sys.stderr)"
     for unbuffered, expected in (("1", b"first\nsecond\n"), ("", b"second\nfirst\n")):
         done = subprocess.run(
             [sys.executable, "-c", script],

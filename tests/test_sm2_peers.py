@@ -4,6 +4,7 @@ import inspect
 import random
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,14 @@ def test_the_20_malformed_ciphertexts_of_botan_are_refused() -> None:
     key = keys.PrivateKey(next(int(fields["Key"], 16) for fields in vectors if "Key" in fields))
     malformed = [bytes.fromhex(fields["Ctext"]) for fields in vectors if "Ctext" in fields]
     assert len(malformed) == 20
+    opened = []
     for encoded in malformed:
-        for written_as in ("der", "auto"):
-            with pytest.raises((InputError, IntegrityError)):
-                encryption.decrypt_any(key, formats.ciphertext_readings(encoded, written_as))
+        with pytest.raises((InputError, IntegrityError)):
+            encryption.decrypt_any(key, formats.ciphertext_readings(encoded, "der"))
+        with suppress(InputError, IntegrityError):
+            opened.append(encryption.decrypt_any(key, formats.ciphertext_readings(encoded, "auto")))
+    # One has C2 before C3, which is the order of the drafts: `auto` tries it, and its C3 proves it.
+    assert opened == [b"Hello SM2"]
 
 
 def openssl_keys() -> dict[str, keys.PrivateKey]:

@@ -15,7 +15,7 @@ from kmstool.envelope.header import Header
 from kmstool.envelope.recipients import Identity, Recipient, unlock
 from kmstool.envelope.sealing import Source
 from kmstool.envelope.stanzas import Stanza
-from kmstool.errors import InputError, OutputError
+from kmstool.errors import ArgumentError, InputError, OutputError
 from kmstool.kms.cmk_recipients import CmkRecipient
 from kmstool.kms.moves import Mover
 from kmstool.system import atomic, mounts
@@ -130,7 +130,7 @@ def _check_name(path: Path, descriptor: int) -> None:
 def _payload_header(header: Header, payload: Path | Source) -> bytes:
     """Return the beginning of the payload that a detached header is for."""
     if not header.detached:
-        raise InputError("the header is not detached, so that it has no payload elsewhere")
+        raise ArgumentError("the header is not detached, so that the payload of another file has no use")
     with opened_source(payload) as source:
         beginning = bytearray(HEADER_BYTES)
         return bytes(beginning[: source.read(memoryview(beginning))])
