@@ -247,7 +247,10 @@ _kmstool_command() {
       valued=(--product --resource)
       ;;
     'kmstool local')
-      commands=(backup clock credentials env export faults protect reset restore seed serve status)
+      commands=(assume backup clock credentials env export faults protect reset restore seed serve status)
+      options=(-h --help)
+      ;;
+    'kmstool local assume')
       options=(-h --help)
       ;;
     'kmstool local backup')
@@ -309,8 +312,8 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool local serve')
-      options=(--host --port --port-file --socket --tls --cert --key --quota --lenient --metadata --web-identity -h --help)
-      valued=(--host --port --port-file --socket --cert --key)
+      options=(--host --port --port-file --socket --tls --cert --key --quota --lenient --assume --metadata --web-identity -h --help)
+      valued=(--host --port --port-file --socket --cert --key --assume)
       ;;
     'kmstool local status')
       options=(-h --help)

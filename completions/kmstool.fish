@@ -612,7 +612,8 @@ function __kmstool_command --no-scope-shadowing
             set valued '--product' \
                 '--resource'
         case 'kmstool local'
-            set commands 'backup'\t'Write a copy of the store, also while it is in use.' \
+            set commands 'assume'\t'Choose what to assume where the cloud does not tell.' \
+                'backup'\t'Write a copy of the store, also while it is in use.' \
                 'clock'\t'Move the embedded KMS\'s clock.' \
                 'credentials'\t'Make, list and delete the API keys of the served KMS.' \
                 'env'\t'Print lines that point tccli and the SDKs at it.' \
@@ -624,6 +625,9 @@ function __kmstool_command --no-scope-shadowing
                 'seed'\t'Add keys with fixed ids and states from a TOML file.' \
                 'serve'\t'Serve the embedded KMS over HTTP on this machine.' \
                 'status'\t'Show the store, its protection, clock and regions.'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+        case 'kmstool local assume'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool local backup'
@@ -725,6 +729,7 @@ function __kmstool_command --no-scope-shadowing
                 '--key'\t'Private key of the certificate (PEM).' \
                 '--quota'\t'Keep to the request rates that the cloud publishes.' \
                 '--lenient'\t'Take requests without a region, which the cloud refuses.' \
+                '--assume'\t'Take these answers to unknowns; see local assume.' \
                 '--metadata'\t'Be a CVM\'s metadata service too, at a secret place.' \
                 '--web-identity'\t'Give keys for the tokens of local credentials token.' \
                 '-h'\t'Show this message and exit.' \
@@ -734,7 +739,8 @@ function __kmstool_command --no-scope-shadowing
                 '--port-file' \
                 '--socket' \
                 '--cert' \
-                '--key'
+                '--key' \
+                '--assume'
         case 'kmstool local status'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'

@@ -99,14 +99,17 @@ def check_digest(algorithm: Algorithm, message_digest: bytes) -> None:
         )
 
 
-def sign(algorithm: Algorithm, private_key: PrivateKey, message_digest: bytes) -> bytes:
-    """Sign a digest; DER for elliptic curves, the size of the modulus for RSA. Raises `InputError` for another size."""
+def sign(algorithm: Algorithm, private_key: PrivateKey, message_digest: bytes, *, longest_salt: bool = False) -> bytes:
+    """Sign a digest; DER for elliptic curves, the size of the modulus for RSA, where PSS may take the longest salt.
+
+    Raises `InputError` for a digest of another size than the algorithm's.
+    """
     check_digest(algorithm, message_digest)
     if isinstance(private_key, Sm2PrivateKey):
         return formats.write_signature(*signatures.sign(private_key.key, message_digest))
     if isinstance(private_key, EcPrivateKey):
         return ecdsa.sign(private_key.key, message_digest)
-    return rsa.sign(private_key.key, _rsa_name(algorithm), message_digest)
+    return rsa.sign(private_key.key, _rsa_name(algorithm), message_digest, longest_salt=longest_salt)
 
 
 def verify(

@@ -19,7 +19,7 @@ from kmstool.api import cmk_rules, protocol
 from kmstool.crypto import formats, keys, rsa
 from kmstool.crypto.sm2 import encryption
 from kmstool.errors import KmsToolError
-from kmstool.server import admin, materials
+from kmstool.server import admin, materials, rules
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.seed import seeding
 from kmstool.server.tables import cmks
@@ -199,6 +199,15 @@ class Condition:
 
     def facts(self) -> dict[str, Any]:
         return {"usage": self.usage, "origin": self.origin, "owner": self.owner, "bound": self.bound}
+
+    def follows(self, action: str) -> str:
+        """Return the state after an action that works."""
+        # These two work only where that is assumed of the cloud.
+        if (action, self.state) in {
+            ("DisableKey", "PendingImport"), ("DisableKeys", "PendingImport"), ("ImportKeyMaterial", "Disabled")
+        }:  # fmt: skip
+            return self.state
+        return FOLLOWS.get(action, self.state)
 
 
 def conditions(rule: cmk_rules.Rule) -> Iterator[Condition]:
@@ -390,14 +399,14 @@ def test_every_action_on_every_kind_of_key(
 ) -> None:
     key_id, blob = matrix[action, condition]
     before = metadata(shared, key_id)
-    expected = cmk_rules.refusal(action, condition.state, **condition.facts())
+    expected = cmk_rules.refusal(action, condition.state, **condition.facts(), rules=rules.of_cmks(shared.assumed()))
     parameters = request(action, key_id, blob, condition.usage)
     if action == "ImportKeyMaterial" and condition.origin == "EXTERNAL" and condition.usage == SYMMETRIC:
         parameters = import_requests.import_request(shared, key_id, material_of(shared, key_id))
     assert outcome(shared, action, parameters) == expected
     after = metadata(shared, key_id)
     if expected is None:
-        assert after["KeyState"] == FOLLOWS.get(action, condition.state)
+        assert after["KeyState"] == condition.follows(action)
     else:
         assert after == before, "a refused action changed the key"
 
@@ -467,7 +476,10 @@ def test_moving_a_blob_needs_a_key_that_decrypts_and_one_that_encrypts(
 ) -> None:
     _, blob = key_in(shared, Condition(source))
     to_key_id, _ = key_in(shared, Condition(destination))
-    expected = cmk_rules.refusal("Decrypt", source) or cmk_rules.refusal("Encrypt", destination)
+    table = rules.of_cmks(shared.assumed())
+    expected = cmk_rules.refusal("Decrypt", source, rules=table) or cmk_rules.refusal(
+        "Encrypt", destination, rules=table
+    )
     assert outcome(shared, "ReEncrypt", {"CiphertextBlob": blob, "DestinationKeyId": to_key_id}) == expected
 
 

@@ -173,6 +173,11 @@ def region_of_host(host: str) -> str | None:
     return REGIONS.get(match[1]) if match else None
 
 
+def without_module_code(message: str) -> str:
+    """Return a message without the module's own code before it."""
+    return _MODULE_CODE.sub("", message, count=1) if _MODULE_CODE.match(message) else message
+
+
 def code_name(code: int) -> str:
     """Return what stands in the field codeDesc beside a code, which some clients show."""
     if code == 0:

@@ -7,6 +7,7 @@ Shared by client, server and documentation, so that each state table exists once
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kmstool import words
@@ -102,12 +103,13 @@ def refusal(
     origin: str = words.GENERATED,
     owner: str = words.USER,
     bound: bool = False,
+    rules: Mapping[str, Rule] = RULES,
 ) -> str | None:
     """Return the KMS code with which `action` is refused on such a key, None if it works.
 
     What the key is made for counts before its state, and its state before who uses it.
     """
-    rule = RULES[action]
+    rule = rules[action]
     reasons = (
         rule.symmetric if usage == words.SYMMETRIC else None,
         rule.asymmetric if usage != words.SYMMETRIC and usage not in rule.usages else None,
@@ -121,7 +123,7 @@ def refusal(
 
 # The code with which an action is refused on a white-box key in each of these states, None where it works.
 # Bound or not makes no difference: binding changes what a decrypt key opens on, not what KMS does.
-WHITE_BOX_RULES = {
+WHITE_BOX_RULES: Mapping[str, tuple[str | None, ...]] = {
     "EncryptByWhiteBox": (_OK, "ResourceUnavailable.KeyDisabled"),
     "EnableWhiteBoxKey": (_OK, _OK),
     "EnableWhiteBoxKeys": (_OK, _OK),
@@ -137,9 +139,11 @@ WHITE_BOX_RULES = {
 }
 
 
-def white_box_refusal(action: str, state: str) -> str | None:
+def white_box_refusal(
+    action: str, state: str, rules: Mapping[str, tuple[str | None, ...]] = WHITE_BOX_RULES
+) -> str | None:
     """Return the KMS code with which `action` is refused on a white-box key in a state, None if it works."""
-    return WHITE_BOX_RULES[action][words.WHITE_BOX_STATES.index(state)]
+    return rules[action][words.WHITE_BOX_STATES.index(state)]
 
 
 def usage_of(name: str) -> str:

@@ -120,10 +120,11 @@ def decrypt(key: RSAPrivateKey, algorithm: EncryptionAlgorithm, ciphertext: byte
         raise IntegrityError("the RSA ciphertext was altered, or is for another key or algorithm") from None
 
 
-def sign(key: RSAPrivateKey, algorithm: words.RsaSignature, digest: bytes) -> bytes:
-    """Sign a SHA-256 digest; PSS takes 32 bytes of salt. Raises `InputError` for a digest of another length."""
+def sign(key: RSAPrivateKey, algorithm: words.RsaSignature, digest: bytes, *, longest_salt: bool = False) -> bytes:
+    """Sign a SHA-256 digest; PSS takes 32 bytes of salt, or all that fit. Raises `InputError` for a digest of another length."""
     _check_digest(digest)
-    return key.sign(digest, _signature_padding(algorithm, DIGEST_BYTES), _PREHASHED)
+    salt_bytes = padding.calculate_max_pss_salt_length(key, hashes.SHA256()) if longest_salt else DIGEST_BYTES
+    return key.sign(digest, _signature_padding(algorithm, salt_bytes), _PREHASHED)
 
 
 def verify(key: RSAPublicKey, algorithm: words.RsaSignature, digest: bytes, signature: bytes) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from kmstool import words
 from kmstool.errors import InputError, KmsToolError, OutputError
-from kmstool.server import clock, protection, renewal, root_key, store_row
+from kmstool.server import assumptions, clock, protection, renewal, root_key, store_row
 from kmstool.server.app import EmbeddedKms
+from kmstool.server.assumptions import Assumptions
 from kmstool.server.copies import backup, restore, snapshot
 from kmstool.server.protection import Passphrase
 from kmstool.server.tables import credentials, faults, store
@@ -19,6 +20,8 @@ from kmstool.server.tables.faults import FaultRule
 
 __all__ = [
     "add_fault",
+    "assume",
+    "assumed",
     "backup",
     "clear_faults",
     "create_credential",
@@ -40,7 +43,7 @@ EARLIEST_UNIX, LATEST_UNIX = 946_684_800, 32_503_680_000
 
 
 def describe(kms: EmbeddedKms) -> dict[str, Any]:
-    """Tell what the store is: folder, protection, creation time, clock and keys per region.
+    """Tell what the store is: folder, protection, creation time, clock, what it assumes, and keys per region.
 
     Needs no passphrase, and so takes the rows as they stand.
     """
@@ -53,6 +56,7 @@ def describe(kms: EmbeddedKms) -> dict[str, Any]:
         "Created": row.created,
         "ClockOffset": row.clock_offset,
         "Now": clock.now(row.clock_offset),
+        "Assumptions": [f"{name}=b" for name in assumptions.UNKNOWNS if name in assumptions.loads(row.assumptions)],
         "Keys": counts,
     }
 
@@ -65,6 +69,20 @@ def move_clock(kms: EmbeddedKms, offset: int) -> int:
         store_row.write(db, vault.sealed(row._replace(clock_offset=offset)))
     with kms.transaction(write=False) as opened:
         return opened.now
+
+
+def assumed(kms: EmbeddedKms) -> Assumptions:
+    """Return the unknowns whose other answer the store is set to."""
+    with kms.unlocked() as (_, _, row):
+        return assumptions.loads(row.assumptions)
+
+
+def assume(kms: EmbeddedKms, answers: str) -> None:
+    """Set the store to other answers to unknowns, such as `U11=b,U5=a`; see `assumptions.parse`."""
+    with kms.unlocked(write=True) as (db, vault, row):
+        turned = assumptions.parse(answers, assumptions.loads(row.assumptions))
+        store_row.write(db, vault.sealed(row._replace(assumptions=assumptions.dumps(turned))))
+    kms.adopt(vault)
 
 
 def protect(kms: EmbeddedKms, mode: str, passphrase: Passphrase) -> None:

@@ -16,11 +16,12 @@ from typing import Any
 from kmstool import words
 from kmstool.api import protocol
 from kmstool.errors import KmsToolError
-from kmstool.server import clock, due, protection, requests, root_key, store_row
+from kmstool.server import assumptions, clock, due, protection, requests, root_key, store_row
+from kmstool.server.assumptions import NONE, Assumptions
 from kmstool.server.call import Call, Transaction, refuse
 from kmstool.server.handlers import ACTIONS
 from kmstool.server.protection import Passphrase
-from kmstool.server.regions import region
+from kmstool.server.regions import Region, region
 from kmstool.server.store_row import StoreRow
 from kmstool.server.tables import schema
 from kmstool.server.tables.store import Refuse, Store
@@ -36,7 +37,8 @@ class EmbeddedKms:
     """The service in one region over the store in `folder`, which is made on first use.
 
     `passphrase` is asked for the passphrase of a store that has one, once. With
-    `refuse` the store is only read, and the first change is refused by it.
+    `refuse` the store is only read, and the first change is refused by it. `assume` names answers
+    to unknowns, as `assumptions.parse` reads them, over those that the store is set to.
     """
 
     def __init__(
@@ -46,7 +48,10 @@ class EmbeddedKms:
         passphrase: Passphrase = protection.no_passphrase,
         *,
         refuse: Refuse | None = None,
+        assume: str = "",
     ) -> None:
+        assumptions.parse(assume)
+        self._assume, self._assumed, self._seen_version = assume, NONE, -1
         self._region = region(region_name)
         self._passphrase = passphrase
         self._vault: Vault | None = None
@@ -63,15 +68,20 @@ class EmbeddedKms:
         """Release the store."""
         self.store.close()
 
-    def call(self, action: str, params: Mapping[str, Any], region_name: str | None = None) -> dict[str, Any]:
+    def call(
+        self, action: str, params: Mapping[str, Any], region_name: str | None = None, *, as_text: bool = False
+    ) -> dict[str, Any]:
         """Serve one action, in another region if one is named, and return its answer's fields with a RequestId.
 
+        `as_text` tells that the parameters come from a form, where all of them are texts.
         Raises what `protocol.error` makes of the API's error codes, and for faults of
         the store itself the error that says so.
         """
         request_id = str(uuid.uuid4())
+        assumed = NONE
         try:
-            checked = requests.check(action, params)
+            assumed = self.assumed()
+            checked = requests.check(action, params, assumed, as_text=as_text)
             handler = ACTIONS.get(action)
             if handler is None:
                 raise refuse(
@@ -81,11 +91,20 @@ class EmbeddedKms:
             # Before the transaction: its code may have to be imported first.
             run = handler.run
             with self.transaction(region_name, write=writes(action, checked)) as opened:
-                answer = run(Call(opened.region, opened.db, opened.vault, opened.now, action, checked))
+                answer = run(Call.inside(opened, action, checked))
         except KmsToolError as error:
             error.request_id = error.request_id or request_id
+            if error.kms_code and "U23" in assumed:
+                raise error.retold(error.kms_code) from error
             raise
         return {**answer, "RequestId": request_id}
+
+    def assumed(self) -> Assumptions:
+        """Return the unknowns whose other answer is assumed now."""
+        if self._row is None or self.store.data_version() != self._seen_version:
+            with self.unlocked():
+                pass
+        return self._assumed
 
     @contextmanager
     def transaction(self, region_name: str | None = None, *, write: bool) -> Iterator[Transaction]:
@@ -95,16 +114,19 @@ class EmbeddedKms:
         """
         chosen = region(region_name) if region_name else self._region
         with self.unlocked() as (db, vault, row):
-            reading = Transaction(chosen, db, vault, clock.now(row.clock_offset))
+            reading = self._transaction(chosen, db, vault, row)
             unsettled = not self.store.is_only_read and due.is_due(reading)
             if not unsettled and not write:
                 yield reading
                 return
         if unsettled:
             with self.unlocked(write=True) as (db, vault, row):
-                due.settle(Transaction(chosen, db, vault, clock.now(row.clock_offset)))
+                due.settle(self._transaction(chosen, db, vault, row))
         with self.unlocked(write=write) as (db, vault, row):
-            yield Transaction(chosen, db, vault, clock.now(row.clock_offset))
+            yield self._transaction(chosen, db, vault, row)
+
+    def _transaction(self, chosen: Region, db: sqlite3.Connection, vault: Vault, row: StoreRow) -> Transaction:
+        return Transaction(chosen, db, vault, clock.now(row.clock_offset), self._assumed)
 
     def unlock(self) -> Vault:
         """Return the keys of the store, for which a passphrase may be asked; no lock is held meanwhile."""
@@ -132,7 +154,10 @@ class EmbeddedKms:
                 # Another process may have restored a copy or renewed the keys: nothing must be wrapped under those
                 # that are gone. The keys that there are now need their own root key.
                 if row is self._row or vault.owns(row):
-                    self._row = row
+                    if row is not self._row:
+                        self._row = row
+                        self._assumed = assumptions.parse(self._assume, assumptions.loads(row.assumptions))
+                    self._seen_version = self.store.data_version()
                     yield db, vault, row
                     return
             self._vault = self._row = None

@@ -65,13 +65,17 @@ def parse(text: str) -> Blob:
     return Blob(key_id, version, nonce + sealed if padded else sealed, padded)
 
 
-def seal(blob_key: BlobKey, plaintext: bytes, context: str) -> str:
-    """Encrypt under one version of a key and return the blob's text."""
+def seal(blob_key: BlobKey, plaintext: bytes, context: str, *, padded: bool = True) -> str:
+    """Encrypt under one version of a key and return the blob's text, in the former form where it is not `padded`."""
+    reference = _reference(blob_key.key_id, blob_key.version)
+    if not padded:
+        associated = _associated(blob_key, context, _SERVICE)
+        sealed = aead.seal(blob_key.algorithm, blob_key.material, plaintext, associated)
+        return _written(reference, _SERVICE, sealed)
     associated = _associated(blob_key, context, _PADDED)
     sealed = aead.seal(blob_key.algorithm, blob_key.material, plaintext + _padding(len(plaintext)), associated)
     nonce, rest = sealed[: aead.NONCE_BYTES], sealed[aead.NONCE_BYTES :]
-    parts = (_reference(blob_key.key_id, blob_key.version), nonce + _PADDED, rest)
-    return _SEPARATOR.join(protocol.encode(part) for part in parts)
+    return _written(reference, nonce + _PADDED, rest)
 
 
 def unseal(blob_key: BlobKey, blob: Blob, context: str) -> bytes:
@@ -82,6 +86,10 @@ def unseal(blob_key: BlobKey, blob: Blob, context: str) -> bytes:
     except IntegrityError as error:
         raise _invalid("the ciphertext blob was altered, or the encryption context differs") from error
     return _unpadded(opened) if blob.padded else opened
+
+
+def _written(*parts: bytes) -> str:
+    return _SEPARATOR.join(protocol.encode(part) for part in parts)
 
 
 def _padding(size: int) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from kmstool.api import protocol
 from kmstool.errors import KmsToolError
+from kmstool.server.assumptions import Assumptions
 from kmstool.server.regions import Region
 from kmstool.server.vault import Vault
 
@@ -21,13 +22,14 @@ _INVALID = ("InvalidParameter", "InvalidParameterValue")
 class Transaction:
     """The rows, the keys that open them, and the time, as they are in one transaction.
 
-    `now` is the embedded KMS's time in Unix seconds.
+    `now` is the embedded KMS's time in Unix seconds; `assumed` are the unknowns whose other answer is.
     """
 
     region: Region
     db: sqlite3.Connection
     vault: Vault
     now: int
+    assumed: Assumptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Call(Transaction):
 
     action: str
     params: Mapping[str, Any]
+
+    @classmethod
+    def inside(cls, opened: Transaction, action: str, params: Mapping[str, Any]) -> Call:
+        """Return a request in a transaction."""
+        return cls(opened.region, opened.db, opened.vault, opened.now, opened.assumed, action, params)
 
 
 Action: TypeAlias = Callable[[Call], dict[str, Any]]

@@ -23,4 +23,6 @@ def database(folder: Path) -> bytes:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
         store.bring_up(memory)
         store_row.write(memory, Vault.create().put(row, root.key))
+        # What the steps left over of tables that they wrote anew.
+        memory.execute("VACUUM")
         return memory.serialize()

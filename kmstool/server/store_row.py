@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kmstool.errors import IntegrityError, Reason
 from kmstool.server import seals
@@ -13,7 +13,7 @@ class StoreRow(NamedTuple):
     """The row in the order of the table; `created` is in Unix seconds, `clock_offset` in seconds.
 
     `former` is the protection whose root key may still lie about, empty if none does. The seal
-    is empty in stores of before format 8, which had none.
+    is empty in stores of before format 8, which had none. `assumptions` is as `assumptions.dumps` writes it.
     """
 
     store_id: bytes
@@ -25,10 +25,17 @@ class StoreRow(NamedTuple):
     clock_offset: int = 0
     fingerprint_key: bytes = b""
     former: str = ""
+    assumptions: str = ""
     seal: bytes = b""
 
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """What the seal is made of; rows of before there were assumptions have the seal that they had."""
+        return self[:-1] if self.assumptions else self[:-2]
 
-_TYPES = [bytes, str, bytes, bytes, int, str, int, bytes, str, bytes]
+
+_TYPES = [bytes, str, bytes, bytes, int, str, int, bytes, str, str, bytes]
+_BEFORE_ASSUMPTIONS = len(_TYPES) - 1
 _FEWEST = len(StoreRow._fields) - len(StoreRow._field_defaults)
 _MARKS = ", ".join("?" * len(StoreRow._fields))
 
@@ -43,6 +50,8 @@ def read(db: sqlite3.Connection, known: StoreRow | None = None) -> StoreRow:
         return known
     if found is None:
         raise IntegrityError("the store of the local KMS has lost its own row", reason=Reason.STORE_DAMAGED)
+    if len(found) == _BEFORE_ASSUMPTIONS:
+        found = (*found[:-1], "", found[-1])
     if len(found) < _FEWEST or [type(value) for value in found] != _TYPES[: len(found)]:
         raise seals.damaged("the store's own row")
     return StoreRow(*found)

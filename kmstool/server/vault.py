@@ -58,7 +58,7 @@ class Vault:
         vault = cls(row.store_id, store_key)
         if not row.seal:
             return vault
-        vault.seals.check("store", row)
+        vault.seals.check("store", (*row.values, row.seal))
         key = vault.unwrap(("fingerprint key",), row.fingerprint_key)
         return cls(row.store_id, store_key, key, row.store_key)
 
@@ -70,7 +70,7 @@ class Vault:
         """Tell whether a store's row holds these keys; raise `IntegrityError` if it does and was altered."""
         if row.store_key != self._wrapped:
             return False
-        self.seals.check("store", row)
+        self.seals.check("store", (*row.values, row.seal))
         return True
 
     def put(self, row: StoreRow, root_key: bytes) -> StoreRow:
@@ -88,7 +88,7 @@ class Vault:
 
     def sealed(self, row: StoreRow) -> StoreRow:
         """Return the store's row with the seal of its other values."""
-        return row._replace(seal=self.seals.make("store", row[:-1]))
+        return row._replace(seal=self.seals.make("store", row.values))
 
     def wrap(self, identity: tuple[str, ...], material: bytes) -> bytes:
         """Encrypt key material for the row that `identity` names."""

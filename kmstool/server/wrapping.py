@@ -23,7 +23,8 @@ def plaintext_field(call: Call, plaintext: bytes) -> str:
     try:
         return protocol.encode(_wrapped(public_key, algorithm, plaintext))
     except KmsToolError as error:
-        raise refuse("FailedOperation.EncryptionError", f"the answer cannot be wrapped: {error.message}") from error
+        code = "InvalidParameter" if "U8" in call.assumed else "FailedOperation.EncryptionError"
+        raise refuse(code, f"the answer cannot be wrapped: {error.message}") from error
 
 
 def _wrapped(public_key: str, algorithm: str, plaintext: bytes) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 
 from kmstool import words
 from kmstool.api import protocol
+from kmstool.errors import KmsToolError
 from kmstool.server import blobs, wrapping
 from kmstool.server.actions import data_keys
 from kmstool.server.actions.parameters import choice, description
@@ -26,7 +27,7 @@ def decrypt(call: Call) -> dict[str, Any]:
     """Open a blob; the key is named in it."""
     blob = blobs.parse(call.params["CiphertextBlob"])
     cmk = cmks.usable(call, blob.key_id)
-    plaintext = cmks.unseal(call, cmk, blob, _context(call, "EncryptionContext"))
+    plaintext = _opened(call, cmk, blob, "EncryptionContext")
     return {"KeyId": cmk.key_id, "Plaintext": wrapping.plaintext_field(call, plaintext)}
 
 
@@ -37,7 +38,7 @@ def re_encrypt(call: Call) -> dict[str, Any]:
     source = cmks.usable(call, blob.key_id, "Decrypt")
     destination = cmks.usable(call, call.params.get("DestinationKeyId") or source.key_id, "Encrypt")
     before, after = _context(call, "SourceEncryptionContext"), _context(call, "DestinationEncryptionContext")
-    plaintext = cmks.unseal(call, source, blob, before)
+    plaintext = _opened(call, source, blob, "SourceEncryptionContext")
     current = blob.key_id == destination.key_id and blob.version == destination.version
     unchanged = current and before == after
     return {
@@ -75,16 +76,29 @@ def generate_random(call: Call) -> dict[str, Any]:
 
 def _plaintext(call: Call) -> bytes:
     plaintext = binary(call, "Plaintext", "InvalidParameterValue.InvalidPlaintext")
-    if not 1 <= len(plaintext) <= words.MAX_PLAINTEXT_BYTES:
+    least = 0 if "U6" in call.assumed else 1
+    if not least <= len(plaintext) <= words.MAX_PLAINTEXT_BYTES:
         raise refuse(
             "InvalidParameterValue.InvalidPlaintext",
-            f"the plaintext is {len(plaintext)} bytes, 1 to {words.MAX_PLAINTEXT_BYTES} are possible",
+            f"the plaintext is {len(plaintext)} bytes, {least} to {words.MAX_PLAINTEXT_BYTES} are possible",
         )
     return plaintext
 
 
+def _opened(call: Call, cmk: cmks.Cmk, blob: blobs.Blob, field: str) -> bytes:
+    context = _context(call, field)
+    try:
+        return cmks.unseal(call, cmk, blob, context)
+    except KmsToolError:
+        given = call.params.get(field, "")
+        if context == given:
+            raise
+        # The store may have other blobs, of before this was assumed.
+        return cmks.unseal(call, cmk, blob, given)
+
+
 def _context(call: Call, field: str) -> str:
-    """Return the text of a context, compared byte for byte later; it must be an object of strings."""
+    """Return the text of a context, compared byte for byte later; it must be an object, and its values texts."""
     text: str = call.params.get(field, "")
     if not text:
         return ""
@@ -95,8 +109,11 @@ def _context(call: Call, field: str) -> str:
         pairs = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise refuse("InvalidParameter", f"{field} is not JSON") from error
-    if not isinstance(pairs, dict) or not all(isinstance(value, str) for value in pairs.values()):
+    of_texts = "U7" in call.assumed or (isinstance(pairs, dict) and all(isinstance(v, str) for v in pairs.values()))
+    if not isinstance(pairs, dict) or not of_texts:
         raise refuse("InvalidParameter", f"{field} is not an object of strings")
+    if "U5" in call.assumed:
+        return json.dumps(pairs, sort_keys=True, separators=(",", ":")) if pairs else ""
     return text
 
 

@@ -36,8 +36,9 @@ def create_key(call: Call) -> dict[str, Any]:
     text = description(call, words.MAX_DESCRIPTION_BYTES)
     _check_offered(call, usage, kind)
     new_tags = tags(call)
-    if cmks.TABLE.count(call) >= words.MAX_CMKS:
-        raise refuse("LimitExceeded.CmkLimitExceeded", f"the region has {words.MAX_CMKS:,} keys, the most there can be")
+    most = cmks.limit(call)
+    if cmks.TABLE.count(call) >= most:
+        raise refuse("LimitExceeded.CmkLimitExceeded", f"the region has {most:,} keys, the most there can be")
     external = kind == _TYPE_EXTERNAL
     cmk = cmks.Cmk(
         region=call.region.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -24,10 +25,15 @@ def _several(call: Call) -> list[Cmk]:
     return [cmks.usable(call, key_id) for key_id in key_ids(call)]
 
 
+def _with_material(chosen: Callable[[Call], list[Cmk]]) -> Callable[[Call], list[Cmk]]:
+    # Where a key that awaits its import may be disabled, it goes on awaiting it.
+    return lambda call: [cmk for cmk in chosen(call) if cmk.state != words.PENDING_IMPORT]
+
+
 enable = set_states(cmks.TABLE, _one, words.ENABLED)
-disable = set_states(cmks.TABLE, _one, words.DISABLED)
+disable = set_states(cmks.TABLE, _with_material(_one), words.DISABLED)
 enable_several = set_states(cmks.TABLE, _several, words.ENABLED)
-disable_several = set_states(cmks.TABLE, _several, words.DISABLED)
+disable_several = set_states(cmks.TABLE, _with_material(_several), words.DISABLED)
 archive = set_states(cmks.TABLE, _one, words.ARCHIVED)
 cancel_archive = set_states(cmks.TABLE, _one, words.ENABLED)
 
@@ -35,7 +41,9 @@ cancel_archive = set_states(cmks.TABLE, _one, words.ENABLED)
 def schedule_deletion(call: Call) -> dict[str, Any]:
     """Let a key be destroyed after 7 to 30 days."""
     cmk = cmks.usable(call, call.params["KeyId"])
-    date = end_of_day(call.now + window_seconds(call))
+    date = call.now + window_seconds(call)
+    if "U12" not in call.assumed:
+        date = end_of_day(date)
     cmks.update(call, replace(cmk, state=words.PENDING_DELETE, deletion_date=date))
     return {"DeletionDate": date, "KeyId": cmk.key_id}
 

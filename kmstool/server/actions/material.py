@@ -38,11 +38,12 @@ def import_material(call: Call) -> dict[str, Any]:
     algorithm = materials.algorithm_of(cmk.usage, call.region)
     if not materials.is_material(algorithm, brought):
         raise refuse(
-            "InvalidParameter.DecryptMaterialError",
+            "InvalidParameter" if "U13" in call.assumed else "InvalidParameter.DecryptMaterialError",
             f"what was unwrapped is no material for {algorithm}, the cipher of {call.region.name}",
         )
     cmk = imports.put_material(call, cmk, brought)
-    cmks.update(call, replace(cmk, state=words.ENABLED, version=1, valid_to=valid_to))
+    state = words.DISABLED if cmk.state == words.DISABLED else words.ENABLED
+    cmks.update(call, replace(cmk, state=state, version=1, valid_to=valid_to))
     return {}
 
 

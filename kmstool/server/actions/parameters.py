@@ -14,6 +14,12 @@ from kmstool.server.tables.sealed_rows import KeyTable
 Row = TypeVar("Row")
 
 _TAGS_REFUSED = 2
+_NO_TAGS = {
+    "CreateKey": "FailedOperation.TaggingError",
+    "GenerateDataKey": "FailedOperation.TaggingError",
+    "ImportDataKey": "FailedOperation.TaggingError",
+    "CreateWhiteBoxKey": "InvalidParameterValue.TagsNotExisted",
+}
 
 
 def page(call: Call, rows: list[Row], default: int = words.PAGE) -> list[Row]:
@@ -86,7 +92,7 @@ class NewTags(NamedTuple):
 
 
 def tags(call: Call) -> NewTags:
-    """Return the tags of a new key, which is made without any where they break the tag service's rules."""
+    """Return the tags of a new key, which is made without any where they break the tag service's rules, or is not."""
     listed: list[dict[str, str]] = call.params.get("Tags", [])
     by_name = {tag["TagKey"]: tag["TagValue"] for tag in listed}
     if len(by_name) != len(listed):
@@ -94,6 +100,8 @@ def tags(call: Call) -> NewTags:
     if not by_name:
         return NewTags({}, 0, "no tags to save")
     fault = tag_rows.fault(by_name)
+    if fault is not None and "U26" in call.assumed:
+        raise refuse(_NO_TAGS[call.action], fault.message)
     return NewTags(by_name, 0, "ok") if fault is None else NewTags({}, _TAGS_REFUSED, fault.message)
 
 
@@ -114,7 +122,7 @@ def free_alias(call: Call, table: KeyTable[Any], owner: str | None = None) -> st
     alias: str = call.params["Alias"]
     if not cmk_rules.is_alias(alias):
         raise refuse("InvalidParameterValue.InvalidAlias", f"the alias {alias!r} is malformed")
-    holder = table.holder(call, alias)
+    holder = table.holder(call, alias, everywhere="U10" in call.assumed)
     if holder not in (None, owner):
         raise refuse("InvalidParameterValue.AliasAlreadyExists", f"the alias {alias!r} is taken by {holder}")
     return alias

@@ -25,7 +25,7 @@ def get_service_status(call: Call) -> dict[str, Any]:
         "ExclusiveHSMEnabled": False,
         "SubscriptionInfo": "",
         "CmkUserCount": cmks.TABLE.count(call),
-        "CmkLimit": words.MAX_CMKS,
+        "CmkLimit": cmks.limit(call),
         "ExclusiveHSMList": [],
         "IsAllowedDataKeyHosted": True,
         "DataKeyLimit": words.MAX_DATA_KEYS,

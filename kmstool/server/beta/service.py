@@ -39,8 +39,10 @@ def call(kms: EmbeddedKms, action: str, params: Mapping[str, Any], region_name: 
     try:
         checked = requests.check(action, params)
         with kms.transaction(region_name, write=writes(action)) as opened:
-            answer = actions.ACTIONS[action](Call(opened.region, opened.db, opened.vault, opened.now, action, checked))
+            answer = actions.ACTIONS[action](Call.inside(opened, action, checked))
     except KmsToolError as error:
         error.request_id = error.request_id or request_id
+        if error.kms_code and "U24" in kms.assumed():
+            raise error.retold(beta.without_module_code(error.message)) from error
         raise
     return {"code": 0, "message": "", "codeDesc": beta.code_name(0), "requestId": request_id, **answer}

@@ -8,7 +8,7 @@ from typing import Any
 
 from kmstool import words
 from kmstool.api import cmk_rules
-from kmstool.server import blobs, materials, seals
+from kmstool.server import blobs, materials, rules, seals
 from kmstool.server.call import Call, Transaction, refuse
 from kmstool.server.regions import REGIONS
 from kmstool.server.tables import tags
@@ -18,6 +18,8 @@ UIN = 100000000001
 """The one account of the embedded KMS."""
 
 DAY = 86400
+
+_FEWER_CMKS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,17 @@ def load(transaction: Transaction, key_id: str) -> Cmk:
 
 
 def usable(call: Call, key_id: str, action: str | None = None) -> Cmk:
-    """Return the key if `action`, by default the one that was called, is allowed on it (the table in `cmk_rules`)."""
+    """Return the key if `action`, by default the one that was called, is allowed on it (the tables in `rules`)."""
     cmk = load(call, key_id)
     action = action or call.action
     code = cmk_rules.refusal(
-        action, cmk.state, usage=cmk.usage, origin=cmk.origin, owner=cmk.owner, bound=bool(bindings(call, cmk))
+        action,
+        cmk.state,
+        usage=cmk.usage,
+        origin=cmk.origin,
+        owner=cmk.owner,
+        bound=bool(bindings(call, cmk)),
+        rules=rules.of_cmks(call.assumed),
     )
     if code is not None:
         raise refuse(
@@ -79,6 +87,11 @@ def usable(call: Call, key_id: str, action: str | None = None) -> Cmk:
             facts={"key": key_id, "state": cmk.state},
         )
     return cmk
+
+
+def limit(transaction: Transaction) -> int:
+    """Return how many keys a region can have."""
+    return _FEWER_CMKS if "U25" in transaction.assumed else words.MAX_CMKS
 
 
 def add_version(transaction: Transaction, cmk: Cmk, material: bytes | None = None) -> Cmk:
@@ -111,7 +124,8 @@ def material(transaction: Transaction, cmk: Cmk, version: int) -> tuple[str, byt
 
 def seal(transaction: Transaction, cmk: Cmk, plaintext: bytes, context: str) -> str:
     """Encrypt under the newest version of a symmetric key of this region and return the blob."""
-    return blobs.seal(_blob_key(transaction, cmk, cmk.version), plaintext, context)
+    padded = transaction.region.profile == "SM" or "U20" not in transaction.assumed
+    return blobs.seal(_blob_key(transaction, cmk, cmk.version), plaintext, context, padded=padded)
 
 
 def unseal(transaction: Transaction, cmk: Cmk, blob: blobs.Blob, context: str) -> bytes:

@@ -70,14 +70,12 @@ def unwrap(transaction: Transaction, cmk: Cmk, token: bytes, encrypted: bytes) -
     if len(token) != TOKEN_BYTES or token[:16] != uuid.UUID(cmk.key_id).bytes:
         raise refuse("InvalidParameter", f"the import token is not one of the key {cmk.key_id}")
     issued = TABLE.find(transaction, cmk.key_id)
-    if (
-        issued is None
-        or not hmac.compare_digest(issued.token_digest, _digest(token))
-        or issued.valid_to <= transaction.now
-    ):
+    replaced = issued is None or not hmac.compare_digest(issued.token_digest, _digest(token))
+    if issued is None or replaced or issued.valid_to <= transaction.now:
         # Rows that are over go when the next key asks, so the one is not always told from the other.
         message = "the import token is over 24 hours old, or a newer one was asked for"
-        raise refuse("ResourceUnavailable.TokenExpired", message)
+        malformed = replaced and "U15" in transaction.assumed
+        raise refuse("InvalidParameter" if malformed else "ResourceUnavailable.TokenExpired", message)
     row = identity(cmk.region, cmk.key_id, issued.algorithm, issued.token_digest)
     key = rsa.load_private_key(transaction.vault.unwrap(row, issued.private_key))
     try:

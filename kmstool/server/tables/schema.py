@@ -112,6 +112,18 @@ STEPS = (
     CREATE UNIQUE INDEX beta_alias ON beta_key (region, alias) WHERE alias <> '';
     CREATE INDEX due_beta_key ON beta_key (deletion_date) WHERE deletion_date > 0
     """,
+    # What is assumed of the cloud; before the seal, which is the last column everywhere.
+    """
+    CREATE TABLE changed_store (
+        store_id BLOB NOT NULL, protection TEXT NOT NULL, canary BLOB NOT NULL, store_key BLOB NOT NULL,
+        created INTEGER NOT NULL, parameters TEXT NOT NULL, clock_offset INTEGER NOT NULL, fingerprint_key BLOB NOT NULL,
+        former TEXT NOT NULL, assumptions TEXT NOT NULL, seal BLOB NOT NULL
+    );
+    INSERT INTO changed_store SELECT store_id, protection, canary, store_key, created, parameters, clock_offset,
+        fingerprint_key, former, '', seal FROM store;
+    DROP TABLE store;
+    ALTER TABLE changed_store RENAME TO store
+    """,
 )
 
 VERSION = len(STEPS)

@@ -137,8 +137,11 @@ class KeyTable(SealedTable[Row]):
         number: int = transaction.db.execute(query, (transaction.region.name,)).fetchone()[0]
         return number
 
-    def holder(self, transaction: Transaction, name: str) -> str | None:
-        """Return the id of the one with that name in this region."""
-        query = f"SELECT {self.id_column} FROM {self.name} WHERE region = ? AND {self.name_column} = ?"  # noqa: S608 - as above
-        row = transaction.db.execute(query, (transaction.region.name, name)).fetchone()
+    def holder(self, transaction: Transaction, name: str, *, everywhere: bool = False) -> str | None:
+        """Return the id of the one with that name in this region, or in any."""
+        query = f"SELECT {self.id_column} FROM {self.name} WHERE {self.name_column} = ?"  # noqa: S608 - as above
+        if everywhere:
+            row = transaction.db.execute(query, (name,)).fetchone()
+        else:
+            row = transaction.db.execute(f"{query} AND region = ?", (name, transaction.region.name)).fetchone()
         return row[0] if row else None

@@ -16,7 +16,7 @@ from kmstool import words
 from kmstool.api import cmk_rules, protocol
 from kmstool.crypto import cbc
 from kmstool.errors import InputError
-from kmstool.server import seals
+from kmstool.server import rules, seals
 from kmstool.server.call import Call, Transaction, refuse
 from kmstool.server.regions import WHITE_BOX
 from kmstool.server.tables import cmks, tags
@@ -79,9 +79,9 @@ def load(transaction: Transaction, key_id: str) -> WhiteBoxKey:
 
 
 def usable(call: Call, key_id: str) -> WhiteBoxKey:
-    """Return the key if the action that was called is allowed on it (the table in `cmk_rules`)."""
+    """Return the key if the action that was called is allowed on it (the tables in `rules`)."""
     key = load(call, key_id)
-    code = cmk_rules.white_box_refusal(call.action, key.state)
+    code = cmk_rules.white_box_refusal(call.action, key.state, rules.of_white_box_keys(call.assumed))
     if code is not None:
         raise refuse(code, f"{call.action} is not possible with the white-box key {key_id} ({key.alias}): {key.state}")
     return key

@@ -27,7 +27,12 @@ _REQUIRED = {"x-tc-action": "Action", "x-tc-version": "Version", "x-tc-timestamp
 
 
 def authenticate(
-    request: HttpRequest, lookup: Lookup, *, web_identity: bool = False, lenient: bool = False
+    request: HttpRequest,
+    lookup: Lookup,
+    *,
+    web_identity: bool = False,
+    lenient: bool = False,
+    max_skew: int = claims.MAX_SKEW_SECONDS,
 ) -> SignedCall:
     """Return the call if its signature is good; raise the API's error for each way in which it is not.
 
@@ -35,17 +40,17 @@ def authenticate(
     here. Who is `lenient` takes the default region where a request names none.
     """
     if "authorization" in request.headers:
-        return _tc3(request, lookup, web_identity=web_identity, lenient=lenient)
-    return older_signatures.authenticate(request, lookup, lenient=lenient)
+        return _tc3(request, lookup, web_identity=web_identity, lenient=lenient, max_skew=max_skew)
+    return older_signatures.authenticate(request, lookup, lenient=lenient, max_skew=max_skew)
 
 
-def check_head(request: HttpRequest, lookup: Lookup) -> None:
+def check_head(request: HttpRequest, lookup: Lookup, max_skew: int = claims.MAX_SKEW_SECONDS) -> None:
     """Raise the API's error for a request that will be refused whatever its body is: nobody needs to wait for that.
 
     Only TC3 tells who sends before the body is there.
     """
     if "authorization" in request.headers:
-        _claim(request, lookup)
+        _claim(request, lookup, max_skew)
     elif not older_signatures.is_form(request):
         raise refusals.unsigned()
 
@@ -65,7 +70,7 @@ def is_addressed_by_loopback(request: HttpRequest) -> bool:
     return authority is not None and hosts.is_loopback(authority[0])
 
 
-def _tc3(request: HttpRequest, lookup: Lookup, *, web_identity: bool, lenient: bool) -> SignedCall:
+def _tc3(request: HttpRequest, lookup: Lookup, *, web_identity: bool, lenient: bool, max_skew: int) -> SignedCall:
     headers = request.headers
     for name, parameter in _REQUIRED.items():
         if name not in headers:
@@ -73,16 +78,17 @@ def _tc3(request: HttpRequest, lookup: Lookup, *, web_identity: bool, lenient: b
     action = headers["x-tc-action"][:1].upper() + headers["x-tc-action"][1:]
     call = SignedCall(action, headers["x-tc-version"], "", {})
     unsigned = web_identity and headers["authorization"] == "SKIP" and is_web_identity(call)
-    secret_id = "" if unsigned and is_addressed_by_loopback(request) else _signer(request, lookup)
+    secret_id = "" if unsigned and is_addressed_by_loopback(request) else _signer(request, lookup, max_skew)
     limits.check_content_type(request)
     region = claims.region(headers.get("x-tc-region"), "X-TC-Region", lenient=lenient)
     # Not before: a parser is the last thing that strangers should reach.
-    return SignedCall(action, call.version, region, _parameters(request), secret_id)
+    is_form = request.method == "GET"
+    return SignedCall(action, call.version, region, _parameters(request), secret_id, is_form)
 
 
-def _signer(request: HttpRequest, lookup: Lookup) -> str:
+def _signer(request: HttpRequest, lookup: Lookup, max_skew: int) -> str:
     """Return the SecretId whose key signed the request and its body."""
-    authorization, timestamp, credential = _claim(request, lookup)
+    authorization, timestamp, credential = _claim(request, lookup, max_skew)
     query, digest = request.query if request.method == "GET" else "", hashlib.sha256(request.body).hexdigest()
     signed = tc3.Request(request.method, query, request.headers, request.body, digest)
     for host in claims.hosts(request.headers.get("host", "")):
@@ -94,7 +100,7 @@ def _signer(request: HttpRequest, lookup: Lookup) -> str:
     raise refusals.wrong_signature()
 
 
-def _claim(request: HttpRequest, lookup: Lookup) -> tuple[tc3.Authorization, int, ServedCredential]:
+def _claim(request: HttpRequest, lookup: Lookup, max_skew: int) -> tuple[tc3.Authorization, int, ServedCredential]:
     """Return who a head says that it is from, and when; nothing is proved by that yet."""
     try:
         authorization = tc3.parse_authorization(request.headers["authorization"])
@@ -102,7 +108,7 @@ def _claim(request: HttpRequest, lookup: Lookup) -> tuple[tc3.Authorization, int
         raise refuse("AuthFailure.InvalidAuthorization", error.message) from error
     if authorization.service not in _services(request):
         raise refusals.malformed_authorization("`Service` in Credential not valid")
-    timestamp = claims.timestamp(request.headers.get("x-tc-timestamp", ""))
+    timestamp = claims.timestamp(request.headers.get("x-tc-timestamp", ""), max_skew)
     credential = claims.credential(lookup, authorization.secret_id, request.headers.get("x-tc-token", ""))
     return authorization, timestamp, credential
 

@@ -17,7 +17,7 @@ from kmstool.server.call import refuse
 from kmstool.server.protection import Passphrase
 from kmstool.server.tables import credentials
 from kmstool.server.tables.credentials import ServedCredential
-from kmstool.server.web import limits, sts
+from kmstool.server.web import claims, limits, sts
 from kmstool.server.web.authentication import authenticate, check_head, is_addressed_by_loopback, is_web_identity
 from kmstool.server.web.beta import BetaService
 from kmstool.server.web.claims import SignedCall
@@ -53,7 +53,8 @@ class Stubs:
 class Gateway:
     """The handler of an `HttpServer`.
 
-    A `lenient` one takes requests that name no region for the default one, which the cloud refuses.
+    A `lenient` one takes requests that name no region for the default one, which the cloud refuses; what
+    it is to `assume` of the cloud is as `EmbeddedKms` takes it.
     """
 
     def __init__(
@@ -65,10 +66,11 @@ class Gateway:
         report: Report,
         stubs: Stubs = Stubs(),
         lenient: bool = False,
+        assume: str = "",
     ) -> None:
         handlers.load_all()
-        self._reader = EmbeddedKms(folder, words.REGION, passphrase)
-        self._writer = EmbeddedKms(folder, words.REGION, passphrase)
+        self._reader = EmbeddedKms(folder, words.REGION, passphrase, assume=assume)
+        self._writer = EmbeddedKms(folder, words.REGION, passphrase, assume=assume)
         self._thread = ThreadPoolExecutor(1, "store")
         self.stubs = stubs
         self._lenient = lenient
@@ -126,14 +128,19 @@ class Gateway:
     def _check_head(self, request: HttpRequest) -> None:
         if request.path == beta.PATH:
             raise beta.refuse("-", beta.Code.PARAMETER, f"a form has at most {SMALL_BODY_BYTES // 1024} KiB")
-        check_head(request, self._credential)
+        check_head(request, self._credential, self._max_skew())
 
     def _call(self, request: HttpRequest) -> SignedCall:
         if request.path == beta.PATH:
             return self._beta_service.authenticate(request, self._credential)
         web_identity, lenient = self.stubs.web_identity, self._lenient
-        call = authenticate(request, self._credential, web_identity=web_identity, lenient=lenient)
+        call = authenticate(
+            request, self._credential, web_identity=web_identity, lenient=lenient, max_skew=self._max_skew()
+        )
         return self._identified(request, call) if is_web_identity(call) else call
+
+    def _max_skew(self) -> int:
+        return claims.MORE_SKEW_SECONDS if "U28" in self._reader.assumed() else claims.MAX_SKEW_SECONDS
 
     def _identified(self, request: HttpRequest, call: SignedCall) -> SignedCall:
         """Return a call for a web identity as one of its token, whether someone signed it or not."""

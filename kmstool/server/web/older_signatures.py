@@ -19,13 +19,13 @@ _COMMON = {
 _MAX_SHOWN, _MAX_SECRET_ID = 80, 200
 
 
-def authenticate(request: HttpRequest, lookup: Lookup, *, lenient: bool) -> SignedCall:
+def authenticate(request: HttpRequest, lookup: Lookup, *, lenient: bool, max_skew: int) -> SignedCall:
     """Return the call if its signature is good; raise the API's error for each way in which it is not."""
     fields = form(request, lookup)
     for name in ("Signature", "SecretId", "Timestamp", "Action", "Version", "Nonce"):
         if name not in fields:
             raise refusals.unsigned() if name == "Signature" else refusals.missing(name)
-    claims.timestamp(fields["Timestamp"])
+    claims.timestamp(fields["Timestamp"], max_skew)
     credential = claims.credential(lookup, fields["SecretId"], fields.get("Token", ""))
     try:
         key, method, path = credential.secret_key, request.method, request.path
@@ -38,7 +38,8 @@ def authenticate(request: HttpRequest, lookup: Lookup, *, lenient: bool) -> Sign
     _refuse_ambiguous(request, fields)
     region = claims.region(fields.get("Region"), "Region", lenient=lenient)
     own = {name: value for name, value in fields.items() if name not in _COMMON}
-    return SignedCall(fields["Action"], fields["Version"], region, parameters.unflatten(own), credential.secret_id)
+    params = parameters.unflatten(own)
+    return SignedCall(fields["Action"], fields["Version"], region, params, credential.secret_id, is_form=True)
 
 
 def is_form(request: HttpRequest) -> bool:

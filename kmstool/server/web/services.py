@@ -33,7 +33,7 @@ class CurrentServices:
         if call.version == sts.VERSION:
             return {"Response": sts.call(kms, call.action, call.params, call.secret_id)}
         if call.version == protocol.VERSION:
-            return {"Response": kms.call(call.action, call.params, call.region)}
+            return {"Response": kms.call(call.action, call.params, call.region, as_text=call.is_form)}
         raise refuse("NoSuchVersion", f"there is no version {call.version!r}")
 
     def refusal(self, code: str, message: str, request_id: str | None) -> Mapping[str, Any]:

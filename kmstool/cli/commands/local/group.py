@@ -7,6 +7,7 @@ import click
 from kmstool.cli.lazy import LazyGroup
 
 COMMANDS = {
+    "assume": ("kmstool.cli.commands.local.assume:assume", "Choose what to assume where the cloud does not tell."),
     "backup": ("kmstool.cli.commands.local.backup:backup", "Write a copy of the store, also while it is in use."),
     "clock": ("kmstool.cli.commands.local.clock:clock", "Move the embedded KMS's clock."),
     "credentials": (

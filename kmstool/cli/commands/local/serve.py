@@ -36,6 +36,7 @@ class ServeWords:
     key_file: str | None
     quota: bool
     lenient: bool
+    assume: str
     metadata: bool
     web_identity: bool
 
@@ -54,6 +55,7 @@ class ServeWords:
 @click.option("--key", "key_file", metavar="FILE", callback=not_empty, help="Private key of the certificate (PEM).")
 @click.option("--quota", is_flag=True, help="Keep to the request rates that the cloud publishes.")
 @click.option("--lenient", is_flag=True, help="Take requests without a region, which the cloud refuses.")
+@click.option("--assume", metavar="U1=b,...", default="", help="Take these answers to unknowns; see local assume.")
 @click.option("--metadata", is_flag=True, help="Be a CVM's metadata service too, at a secret place.")
 @click.option("--web-identity", is_flag=True, help="Give keys for the tokens of local credentials token.")
 @takes(ServeWords)
@@ -102,6 +104,7 @@ def _gateway(session: Session, wanted: ServeWords) -> Gateway:
         session.store_passphrase,
         quota=wanted.quota,
         lenient=wanted.lenient,
+        assume=wanted.assume,
         stubs=Stubs(f"/{token_urlsafe(_PATH_BYTES)}" if wanted.metadata else "", wanted.web_identity),
         report=session.warn if session.settings.verbose else lambda _: None,
     )

@@ -40,6 +40,7 @@ def status(session: Session) -> None:
                 "protection": f"{store['Protection']}: {MODES[store['Protection']]}",
                 "created": times.format_time(store["Created"]),
                 "clock": clock_text(store["Now"], store["ClockOffset"]),
+                "assumes": ", ".join(store["Assumptions"]) or "the safest answers only",
                 "served": _served(served),
             }
         )
