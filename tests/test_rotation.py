@@ -483,6 +483,15 @@ def test_finish_keeps_the_way_back_while_anything_is_left(
     assert not journal_path(path).exists()
 
 
+def test_finish_forgets_nothing_of_another_job(small: tuple[Plan, Path, KeyMover]) -> None:
+    """What is left of a migration it cannot tell: it would take away the way back."""
+    made, path, mover = small
+    applied(made, path, mover)
+    written_plan(replace(made, job="migration"), path)
+    assert "the plan is that of a migration" in kmstool("rotate", "finish", str(path), "--yes", exit_code=3).err
+    assert journal_path(path).exists()
+
+
 def test_what_is_left_out(kms: EmbeddedKms, keys: dict[str, str]) -> None:
     tree = Path("tree")
     (tree / ".git").mkdir(parents=True)

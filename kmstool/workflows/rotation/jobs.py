@@ -83,7 +83,11 @@ def apply_rotation(
 
 
 def finish_rotation(kms: Connections, plan: Plan, path: Path, *, warn: Callable[[str], None] = ignore_message) -> int:
-    """Forget what a rollback needs, after looking whether anything is left on the old key; see `undoing.finish`."""
+    """Forget what a rollback needs, after looking whether anything is left on the old key; see `undoing.finish`.
+
+    Raises `InputError` for the plan of another job, of which it cannot tell what is left.
+    """
+    _check_job(plan)
     client = kms.client(plan.region)
     mover = KeyMover(client, plan.from_key, plan.to_key)
 
@@ -101,13 +105,17 @@ def finish_rotation(kms: Connections, plan: Plan, path: Path, *, warn: Callable[
     return finish(plan, path, is_left, warn)
 
 
+def _check_job(plan: Plan) -> None:
+    if plan.job != ROTATION:
+        raise InputError(f"the plan is that of a {plan.job}")
+
+
 def _key_mover(source: KeyPlace, to_key: str) -> Mover:
     return KeyMover(source.client, source.key_id, to_key)
 
 
 def _movers(kms: Connections, plan: Plan, algorithm: EncryptionAlgorithm) -> Callable[[PlannedFile], Mover]:
-    if plan.job != ROTATION:
-        raise InputError(f"the plan is that of a {plan.job}")
+    _check_job(plan)
     client = kms.client(plan.region)
     for key_id in {plan.from_key, plan.to_key}:
         try:
