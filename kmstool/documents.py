@@ -67,13 +67,14 @@ def _object(data: bytes) -> dict[str, Any]:
     """Return a JSON object; an empty one for whatever is none, or names a field twice."""
     try:
         # A mark of Windows in front and its other characters change nothing of what a document says.
-        value = json.loads(texts.characters(data) or "", object_pairs_hook=_once)
+        value = json.loads(texts.characters(data) or "", object_pairs_hook=read_members)
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def read_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the members of a JSON object, for `json.loads`; raise `ValueError` for one that is there twice."""
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise ValueError("a field is given twice")

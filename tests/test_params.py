@@ -81,7 +81,7 @@ def convert(kind: params.Parsed, word: str) -> object:
     ("kind", "word", "value"),
     [
         (params.KEY, f"ap-seoul:{KEY_ID}", KeyAddress(KEY_ID, "ap-seoul")),
-        (params.KEY, "profile/work/alias/demo", KeyAddress("demo", profile="work", alias_only=True)),
+        (params.KEY, "profile/prod/alias/demo", KeyAddress("demo", profile="prod", alias_only=True)),
         (params.DURATION, "2h", 7200),
         (params.END, "2h", times.End(7200, from_now=True)),
         (params.END, "1970-01-02", times.End(86400)),

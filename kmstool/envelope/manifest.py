@@ -11,8 +11,8 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from kmstool import documents
 from kmstool.envelope import sealing
 from kmstool.envelope.header import Header
 from kmstool.envelope.recipients import Identity, unlock
@@ -49,7 +49,7 @@ class Manifest:
     def decode(cls, data: bytes) -> Manifest:
         """Read what `encode` writes; raise `InputError` for anything else."""
         try:
-            parsed = json.loads(data.decode("ascii"), object_pairs_hook=_once)
+            parsed = json.loads(data.decode("ascii"), object_pairs_hook=documents.read_members)
         except (ValueError, RecursionError) as error:
             raise _malformed() from error
         if not isinstance(parsed, dict) or parsed.keys() != {"format", "files"} or parsed["format"] != _FORMAT:
@@ -110,13 +110,6 @@ def check_path(header: Header, path: str) -> None:
         raise IntegrityError("it states no path: it was not made as a file of a folder")
     if stated != path:
         raise IntegrityError(f"it states the path {stated!r}: it was renamed, moved or swapped")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a name is given twice")
-    return fields
 
 
 def _is_digest(value: object) -> bool:

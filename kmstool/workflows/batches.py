@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from queue import Queue
 from typing import Any
 
+from kmstool import documents
 from kmstool.api import protocol
-from kmstool.errors import InputError, KmsToolError, NetworkError
+from kmstool.errors import InputError, KmsToolError
 from kmstool.kms.client import KmsClient
 from kmstool.workflows.connections import Connections, KeyPlace
+from kmstool.workflows.many import ends_all
 
 MAX_LINE_BYTES = 2**20
 IN_FLIGHT = 16
@@ -57,7 +59,7 @@ def run_batch(lines: Iterable[bytes], operation: Operation, *, in_flight: int = 
             if isinstance(following, BaseException):
                 raise following
             result = following.result()
-            if result.error is not None and _ends_all(result.error):
+            if result.error is not None and ends_all(result.error):
                 raise result.error
             yield result
     finally:
@@ -159,18 +161,11 @@ def _parse(number: int, line: bytes) -> dict[str, Any]:
     if len(line) > MAX_LINE_BYTES:
         raise InputError(f"line {number} has more than {MAX_LINE_BYTES:,} bytes")
     try:
-        fields = json.loads(line, object_pairs_hook=_once)
+        fields = json.loads(line, object_pairs_hook=documents.read_members)
     except (ValueError, RecursionError) as error:
         raise InputError(f"line {number} is no JSON object") from error
     if not isinstance(fields, dict):
         raise InputError(f"line {number} is no JSON object")
-    return fields
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a name is given twice")
     return fields
 
 
@@ -207,8 +202,3 @@ def _context(fields: Fields, name: str) -> Mapping[str, str] | str:
     if isinstance(value, dict) and all(isinstance(text, str) for text in value.values()):
         return value
     raise InputError(f"{name} is neither pairs of texts nor a text")
-
-
-def _ends_all(error: KmsToolError) -> bool:
-    code = error.kms_code or ""
-    return isinstance(error, NetworkError) or code.startswith(("RequestLimitExceeded", "AuthFailure"))

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
+from kmstool.api import beta
 from kmstool.envelope.workers import threads_for
-from kmstool.errors import KmsToolError
+from kmstool.errors import KmsToolError, NetworkError
 
 THREADS = 8
 """Calls to KMS that are in flight at once where each item is one."""
@@ -61,6 +62,13 @@ class Task(Protocol):
     def forked(self) -> None:
         """Give up, in a process that was just forked, what cannot be shared with its parent."""
         ...
+
+
+def ends_all(error: KmsToolError) -> bool:
+    """Tell whether no other item can do better: KMS cannot be reached, throttles, or takes no credential."""
+    code = error.kms_code or ""
+    in_words = code.startswith(("RequestLimitExceeded", "AuthFailure"))
+    return isinstance(error, NetworkError) or in_words or beta.concerns_all(code)
 
 
 def run_in_order(task: Callable[[str], Outcome], paths: Sequence[str], done: Done | None = None) -> list[Outcome]:

@@ -6,8 +6,6 @@ Nothing of the old KMS is ever changed.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +19,7 @@ from kmstool.workflows.connections import Connections
 from kmstool.workflows.rotation.applying import Applier, ApplyOptions, Progress
 from kmstool.workflows.rotation.jobs import ignore_count, ignore_message
 from kmstool.workflows.rotation.journal import journal_path, locked_journal
-from kmstool.workflows.rotation.moving import Standing
+from kmstool.workflows.rotation.moving import Standing, check_same
 from kmstool.workflows.rotation.plan import Item, Plan, ScanOptions
 from kmstool.workflows.rotation.planning import WORKERS, PlanRequest, make_plan
 
@@ -57,8 +55,7 @@ class BetaMover:
         after = self.new.decrypt(new, item.to_context)
         if after.key_id != self.to_key:
             raise IntegrityError(f"the new blob is under the key {after.key_id}, not under that of the plan")
-        if not hmac.compare_digest(_digest(before.plaintext), _digest(after.plaintext)):
-            raise IntegrityError("the new blob holds something else than the old one")
+        check_same(before.plaintext, after.plaintext, "blob")
 
 
 def plan_migration(
@@ -130,7 +127,3 @@ def _check_keys(plan: Plan, old: BetaClient, new: KmsClient) -> None:
             old.key(key_id)
         except NotFoundError as error:
             raise InputError(f"the plan is of another KMS of 2017: this one has no key {key_id}") from error
-
-
-def _digest(plaintext: bytes) -> bytes:
-    return hashlib.sha256(plaintext).digest()

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from kmstool.errors import InputError, KmsToolError, PartialError
+from kmstool.workflows.many import ends_all
 from kmstool.workflows.rotation.files import Content, changed_content, find_state, read_content, write_content
 from kmstool.workflows.rotation.journal import Entry, Journal, State
 from kmstool.workflows.rotation.moving import Mover
 from kmstool.workflows.rotation.plan import Item, Plan, PlannedFile
-from kmstool.workflows.rotation.planning import WORKERS, ends_all
+from kmstool.workflows.rotation.planning import WORKERS
 from kmstool.workflows.rotation.tokens import Replacement
 
 _IN_FLIGHT = 4

@@ -75,8 +75,7 @@ class KeyMover:
         after = self.client.decrypt(new, item.to_context)
         if after.key_id != self.to_key:
             raise IntegrityError(f"the new blob is under the key {after.key_id}, not under that of the plan")
-        if not hmac.compare_digest(_digest(before.plaintext), _digest(after.plaintext)):
-            raise IntegrityError("the new blob holds something else than the old one")
+        check_same(before.plaintext, after.plaintext, "blob")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +110,7 @@ class AsymmetricMover:
     def check(self, old: str, new: str, item: Item) -> None:
         """Let KMS decrypt both, and compare them by digest."""
         before, after = self._opened(self.from_key, old), self._opened(self.to_key, new)
-        if not hmac.compare_digest(_digest(before), _digest(after)):
-            raise IntegrityError("the new ciphertext holds something else than the old one")
+        check_same(before, after, "ciphertext")
 
     def _opened(self, key_id: str, blob: str) -> bytes:
         ciphertext = base64.b64decode(blob)
@@ -121,5 +119,7 @@ class AsymmetricMover:
         return self.client.sm2_decrypt(key_id, ciphertext).plaintext
 
 
-def _digest(plaintext: bytes) -> bytes:
-    return hashlib.sha256(plaintext).digest()
+def check_same(before: bytes, after: bytes, noun: str) -> None:
+    """Raise `IntegrityError` unless two plaintexts are the same, by digest and in constant time."""
+    if not hmac.compare_digest(hashlib.sha256(before).digest(), hashlib.sha256(after).digest()):
+        raise IntegrityError(f"the new {noun} holds something else than the old one")

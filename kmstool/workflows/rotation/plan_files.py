@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+from kmstool import documents
 from kmstool.errors import InputError
 from kmstool.system import descriptors
 from kmstool.workflows.rotation.plan import ContextRule, Item, Kind, LeftOut, OldForm, Plan, PlannedFile, ScanOptions
@@ -53,7 +54,7 @@ def read_plan(path: Path) -> Plan:
     except OSError as error:
         raise InputError(f"cannot read {path}: {(error.strerror or '').lower()}") from error
     try:
-        fields = json.loads(data, object_pairs_hook=_once)
+        fields = json.loads(data, object_pairs_hook=documents.read_members)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no plan: it is not JSON") from error
     if not isinstance(fields, dict) or "format" not in fields:
@@ -163,13 +164,6 @@ def _lines(objects: Iterator[dict[str, Any]]) -> Iterator[str]:
     for one in objects:
         yield separator + json.dumps(one, ensure_ascii=True)
         separator = ",\n  "
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a name is given twice")
-    return fields
 
 
 def _text(fields: Any, name: str) -> str:

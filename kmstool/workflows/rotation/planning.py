@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from kmstool.api import beta
-from kmstool.errors import AccessError, IntegrityError, KmsToolError, NetworkError, ServiceError
+from kmstool.errors import AccessError, IntegrityError, ServiceError
+from kmstool.workflows.many import ends_all
 from kmstool.workflows.rotation.moving import Mover, Standing
 from kmstool.workflows.rotation.plan import Item, Kind, LeftOut, Plan, PlannedFile, ScanOptions, new_plan_id
 from kmstool.workflows.rotation.scanning import FoundFile, FoundItem, Scan
@@ -131,10 +131,3 @@ def _planned(
         else:
             items.append(replace(one.item, key_id=standing.key_id if request.probe else ""))
     return PlannedFile(file.path, file.kind, file.digest, tuple(items), file.target)
-
-
-def ends_all(error: KmsToolError) -> bool:
-    """Tell whether no other item can do better: KMS cannot be reached, throttles, or takes no credential."""
-    code = error.kms_code or ""
-    in_words = code.startswith(("RequestLimitExceeded", "AuthFailure"))
-    return isinstance(error, NetworkError) or in_words or beta.concerns_all(code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def show(session: Session, wanted: StatusWords) -> None:
             from kmstool.workflows.rotation.status import page
 
             outputs.write(session, page(found).encode(), wanted.html, force=True)
-        outputs.print_answer(session, found.answer(), lambda: _print(found))  # noqa: B023 - it is called at once
+        outputs.print_answer(session, found.answer(), partial(_print, found))
         if not wanted.watch or not found.left:
             return
         time.sleep(_WATCH_SECONDS)
