@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -89,9 +90,9 @@ def root() -> None:
 
 def command_line() -> int:
     """Run kmstool on `sys.argv` and return its exit code; nothing is raised."""
-    session = Session(os.environ)
+    session = Session(os.environ, sys.argv[1:])
     try:
-        exit_code = _ended(session)
+        exit_code = run(session)
         session.ended = True
         return exit_code
     except (KeyboardInterrupt, _Stopped):
@@ -101,12 +102,12 @@ def command_line() -> int:
         return session.stopped or INTERRUPTED
 
 
-def _ended(session: Session) -> int:
-    """Run the command and return its exit code; only signals are raised."""
+def run(session: Session) -> int:
+    """Run the command that the words of a session are, and return its exit code; only signals are raised."""
     try:
         prepare_streams()
         _prepare_signals(session)
-        with warnings.catch_warnings(), root.make_context("kmstool", sys.argv[1:], obj=session) as ctx:
+        with warnings.catch_warnings(), root.make_context("kmstool", list(session.words), obj=session) as ctx:
             _prepare_warnings(session)
             root.invoke(ctx)
         sys.stdout.flush()
@@ -141,7 +142,7 @@ def _flushed(session: Session) -> int:
 
 def _translated(session: Session, error: Exception) -> KmsToolError:
     if isinstance(error, (ArgumentError, click.ClickException)):
-        return _usage_error(error)
+        return _usage_error(session, error)
     if isinstance(error, KmsToolError):
         return error
     if session.settings.debug:
@@ -172,11 +173,11 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
     return False
 
 
-def _usage_error(error: ArgumentError | click.ClickException) -> UsageError:
+def _usage_error(session: Session, error: ArgumentError | click.ClickException) -> UsageError:
     if isinstance(error, ArgumentError):
         return UsageError(error.message, hint=error.hint, reason=error.reason, facts=error.facts)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        if not _wants_json(sys.argv[1:]):
+        if not _wants_json(session.words):
             with contextlib.suppress(OSError):
                 print(error.format_message(), file=sys.stderr)
         return UsageError("a command is missing")
@@ -196,7 +197,7 @@ def _report(session: Session, error: KmsToolError) -> int:
     with contextlib.suppress(OSError):
         # What was printed before the failure comes first, and a full disk must not hide the message.
         sys.stdout.flush()
-    if session.settings.format == "json" or (isinstance(error, UsageError) and _wants_json(sys.argv[1:])):
+    if session.settings.format == "json" or (isinstance(error, UsageError) and _wants_json(session.words)):
         import json
 
         with contextlib.suppress(OSError):
@@ -215,9 +216,9 @@ def _report(session: Session, error: KmsToolError) -> int:
     return _without_stdout(error.exit_code)
 
 
-def _wants_json(arguments: list[str]) -> bool:
+def _wants_json(arguments: Sequence[str]) -> bool:
     """Read the last `--format` from the words themselves: the error may be that they do not parse."""
-    words = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    words = list(itertools.takewhile(lambda word: word != "--", arguments))
     values = [after for word, after in itertools.pairwise([*words, ""]) if word == "--format"]
     asked = [(words.index("--format"), value) for value in values[-1:]]
     asked += [(index, word.partition("=")[2]) for index, word in enumerate(words) if word.startswith("--format=")]

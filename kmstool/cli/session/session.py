@@ -6,7 +6,7 @@ A session belongs to one run of the program; nothing here is global, and it only
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -38,8 +38,10 @@ Options = TypeVar("Options", bound="DataclassInstance")
 class Session(Prompts):
     """One run of a command, with the KMS that its options, variables and profiles choose."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], words: Sequence[str] = ()) -> None:
         super().__init__(environ)
+        self.words = tuple(words)
+        """The command line, without the program's name."""
         self.stopped = 0
         """The exit code that a signal asked for, 0 for none."""
         self.ended = False
