@@ -25,6 +25,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
@@ -34,7 +35,7 @@ import coverage
 
 from kmstool import __main__ as start
 from kmstool.cli.main import command_line
-from kmstool.system import leftovers, mounts
+from kmstool.system import leftovers, mounts, terminal
 from tests.conftest import PROGRAM
 
 TIMEOUT_SECONDS = 60
@@ -122,28 +123,35 @@ def on_terminal(
     *arguments: str | Path,
     typed: str = "",
     dialogue: Sequence[tuple[str, str]] = (),
+    stdin: bytes | None = None,
     exit_code: int | None = 0,
     timeout: float = TIMEOUT_SECONDS,
     **variables: str,
 ) -> Ran:
     """Run kmstool in a fork on a terminal of 80 columns; all that this shows is the stdout of what is returned.
 
-    `typed` is there from the beginning; of a `dialogue` each line is typed when its prompt has
-    appeared and somebody waits for it.
+    `stdin` is what is piped in, else it is the terminal too. `typed` is there from the beginning; of a `dialogue`
+    each line is typed when its prompt has appeared and somebody waits for it.
     """
     run = _Run(b"", None, {**os.environ, **variables}, None, None, timeout)
     ours, terminal = os.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    child = os.fork()
-    if child == 0:
-        os.close(ours)
-        run.become([str(argument) for argument in arguments], lambda: os.login_tty(terminal))
+    with _readable(stdin or b"") as piped:
+        child = os.fork()
+        if child == 0:
+            os.close(ours)
+            # The terminal takes all three places.
+            kept = None if stdin is None else os.dup(piped)
+            steps = [partial(os.login_tty, terminal), *([] if kept is None else [partial(os.dup2, kept, 0)])]
+            run.become([str(argument) for argument in arguments], *steps)
     os.close(terminal)
     shown = bytearray()
     with open(ours, "r+b", buffering=0) as screen:
         screen.write(typed.encode())
+        seen = 0
         for prompt, reply in dialogue:
-            assert _shows(screen, shown, timeout, prompt.encode()), bytes(shown)
+            assert _shows(screen, shown, timeout, prompt.encode(), seen), bytes(shown)
+            seen = shown.index(prompt.encode(), seen) + len(prompt)
             until(lambda: waits(child, "n_tty_read|wait_woken"))
             screen.write(reply.encode() + b"\n")
         _shows(screen, shown, timeout)
@@ -153,9 +161,9 @@ def on_terminal(
     return ran
 
 
-def _shows(screen: IO[bytes], shown: bytearray, seconds: float, wanted: bytes | None = None) -> bool:
+def _shows(screen: IO[bytes], shown: bytearray, seconds: float, wanted: bytes | None = None, start: int = 0) -> bool:
     """Collect what a terminal shows until that holds what is wanted, or everybody has closed it; tell which."""
-    while wanted is None or wanted not in shown:
+    while wanted is None or shown.find(wanted, start) < 0:
         ready, _, _ = select.select([screen], [], [], seconds)
         assert ready, bytes(shown)
         try:
@@ -189,6 +197,7 @@ class _Run:
             stderr=subprocess.PIPE,
             timeout=self.timeout,
             check=False,
+            start_new_session=True,
             **streams,
         )
         return Ran(done.returncode, done.stdout or b"", done.stderr)
@@ -202,17 +211,18 @@ class _Run:
             files = (stdin, out.fileno() if self.stdout is None else self.stdout, err.fileno())
             child = os.fork()
             if child == 0:
-                self.become(words, lambda: _put_in_place(*files))
+                self.become(words, lambda: _put_in_place(*files), os.setsid)
             status = _ended(child, self.timeout)
             return Ran(os.waitstatus_to_exitcode(status), _content(out), _content(err))
 
-    def become(self, words: list[str], put_streams: Callable[[], None]) -> NoReturn:
+    def become(self, words: list[str], *prepare: Callable[[], object]) -> NoReturn:
         """Let a fork be the program, from its first instruction to its end, with other descriptors 0, 1 and 2."""
         try:
             # What this process has measured it writes itself.
             with suppress(AttributeError):
                 coverage.Coverage.current()._collector.reset()  # type: ignore[union-attr]
-            put_streams()
+            for step in prepare:
+                step()
             os.closerange(len(_STREAMS), os.sysconf("SC_OPEN_MAX"))
             _open_streams()
             _set_environment(self.environ)
@@ -234,6 +244,7 @@ class _Run:
             stack.enter_context(_end_of_all())
             stack.enter_context(_handlers(self.timeout))
             stack.enter_context(_never_another_program())
+            stack.enter_context(_no_terminal())
             stack.callback(setattr, sys, "argv", sys.argv)
             _begin(words)
             exit_code = command_line()
@@ -333,6 +344,16 @@ def _ended(child: int, timeout: float) -> int:
 def _content(file: IO[bytes]) -> bytes:
     file.seek(0)
     return file.read()
+
+
+@contextmanager
+def _no_terminal() -> Iterator[None]:
+    """Keep the questions of a run from the person who runs the tests."""
+    before, terminal.PATH = terminal.PATH, os.devnull + "/none"
+    try:
+        yield
+    finally:
+        terminal.PATH = before
 
 
 @contextmanager

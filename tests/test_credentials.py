@@ -1185,7 +1185,7 @@ def test_secrets_that_are_typed_are_not_shown(home: Path) -> None:
         ("SecretId:", SECRET_ID),
         ("SecretKey:", SECRET_KEY),
         ("New passphrase:", passphrase),
-        ("Repeat for confirmation:", passphrase),
+        ("Repeat it:", passphrase),
     ]
     shown = on_terminal("auth", "login", "--no-verify", "--store", "file", dialogue=dialogue).out
     assert SECRET_ID in shown

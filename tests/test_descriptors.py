@@ -199,16 +199,3 @@ def test_a_fault_of_the_system_is_passed_on() -> None:
     os.close(writing)
     with pytest.raises(OSError, match="Bad file descriptor"):
         descriptors.read_up_to(writing, 1)
-
-
-@pytest.mark.parametrize("before", [True, False])
-def test_a_descriptor_is_blocking_for_a_while(*, before: bool) -> None:
-    reading, writing = os.pipe()
-    os.set_blocking(reading, before)
-    with descriptors.blocking(reading):
-        assert os.get_blocking(reading)
-    assert os.get_blocking(reading) == before
-    os.close(reading)
-    os.close(writing)
-    with descriptors.blocking(reading):
-        pass

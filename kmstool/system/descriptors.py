@@ -12,7 +12,7 @@ import os
 import select
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -95,22 +95,6 @@ def read_file(path: Path, limit: int, flags: int = 0) -> bytes:
         return read_up_to(descriptor, limit)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def blocking(descriptor: int) -> Iterator[None]:
-    """Make a descriptor blocking during the block, for code that is not ours; what others set comes back."""
-    try:
-        before = os.get_blocking(descriptor)
-        if not before:
-            os.set_blocking(descriptor, True)
-    except OSError:
-        before = True
-    try:
-        yield
-    finally:
-        if not before:
-            os.set_blocking(descriptor, False)
 
 
 class Output(io.RawIOBase):

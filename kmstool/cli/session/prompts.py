@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 
 from kmstool.cli.console import Console
 from kmstool.cli.io import questions
 from kmstool.errors import AccessError, UsageError
+
+_CI = ("true", "1")
 
 
 class Prompts(Console):
@@ -21,8 +22,10 @@ class Prompts(Console):
 
     @property
     def interactive(self) -> bool:
-        """Whether questions may be asked."""
-        return sys.stdin.isatty() and sys.stderr.isatty() and not self.settings.no_input
+        """Whether questions may be asked: there is a terminal, whatever stdin is, and it is not that of a CI runner."""
+        from kmstool.system import terminal
+
+        return not self.settings.no_input and self.environ.get("CI") not in _CI and terminal.is_there()
 
     def confirm(self, action: str) -> None:
         """Ask before something that cannot be undone; raise `UsageError` without a yes."""

@@ -110,24 +110,27 @@ def _login_white_box(session: Session, secret_id: str | None, folder: str, *, ve
 
 
 def _asked_id(session: Session) -> str:
-    if session.interactive:
-        return questions.text("SecretId")
-    if sys.stdin.isatty():
-        raise UsageError("the SecretId is needed", hint="give it with --secret-id, or pipe it in as a line")
-    return _line().strip()
+    return _asked_or_piped(session, "SecretId", "give it with --secret-id, or pipe it in as a line").strip()
 
 
 def _asked(session: Session, secret_id: str | None) -> Credential:
     from kmstool.kms.provider import checked
 
+    secret_id = secret_id or _asked_or_piped(session, "SecretId", "give it with --secret-id, or pipe it in as a line")
+    hint = "pipe it in as a line, after a line with the SecretId"
+    return checked(secret_id, _asked_or_piped(session, "SecretKey", hint, hidden=True), source="the input")
+
+
+def _asked_or_piped(session: Session, name: str, hint: str, *, hidden: bool = False) -> str:
+    """Return the next line of stdin; where stdin is a terminal or has ended, what is answered there."""
+    typed = sys.stdin.isatty()
+    if not typed and (line := _line()):
+        return line
     if session.interactive:
-        secret_id = secret_id or questions.text("SecretId")
-        secret_key = questions.secret("SecretKey")
-    elif sys.stdin.isatty():
-        raise UsageError("the SecretKey is needed", hint="pipe it in as a line, after a line with the SecretId")
-    else:
-        secret_id, secret_key = secret_id or _line(), _line()
-    return checked(secret_id, secret_key, source="the input")
+        return questions.secret(name) if hidden else questions.text(name)
+    if typed:
+        raise UsageError(f"the {name} is needed", hint=hint)
+    return ""
 
 
 def _line() -> str:
