@@ -215,7 +215,7 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool key list')
-      options=(--state --usage --search --origin --owner --tag -h --help)
+      options=(--state --usage --search --origin --owner --tag --watch -h --help)
       valued=(--state --usage --search --origin --owner --tag)
       ;;
     'kmstool key rename')
@@ -468,7 +468,7 @@ _kmstool_command() {
       ;;
     *) return ;;
   esac
-  options+=(--profile --region --endpoint --transport --timeout --retries --max-wait --format --query --yes --dry-run --no-input --quiet --verbose --debug --no-color)
+  options+=(--profile --region --endpoint --transport --timeout --retries --max-wait --format --query --yes --dry-run --no-input --quiet --verbose --debug --no-color --no-pager)
   valued+=(--profile --region --endpoint --transport --timeout --retries --max-wait --format --query)
 }
 

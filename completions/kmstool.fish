@@ -568,6 +568,7 @@ function __kmstool_command --no-scope-shadowing
                 '--origin'\t'Only keys with material of this origin.' \
                 '--owner'\t'Whose keys.' \
                 '--tag'\t'Only keys with this tag; repeatable.' \
+                '--watch'\t'Show the list again whenever it changes, until Ctrl-C.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--state' \
@@ -1159,7 +1160,8 @@ function __kmstool_command --no-scope-shadowing
         '--quiet'\t'Print no notes.' \
         '--verbose'\t'Report each call to KMS.' \
         '--debug'\t'Show where an unexpected error came from.' \
-        '--no-color'\t'Use no colours.'
+        '--no-color'\t'Use no colours.' \
+        '--no-pager'\t'Do not send long lists through a pager.'
     set --append valued '--profile' \
         '--region' \
         '--endpoint' \

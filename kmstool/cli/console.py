@@ -35,6 +35,7 @@ class Settings:
     verbose: bool = False
     debug: bool = False
     no_color: bool = False
+    no_pager: bool = False
 
 
 class Console:

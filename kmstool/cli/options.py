@@ -99,6 +99,7 @@ GLOBAL = (
     _flag("--verbose", "Report each call to KMS."),
     _flag("--debug", "Show where an unexpected error came from."),
     _flag("--no-color", "Use no colours."),
+    _flag("--no-pager", "Do not send long lists through a pager."),
 )
 
 

@@ -13,7 +13,8 @@ import click
 
 from kmstool import __version__
 from kmstool.cli.failures import hint_for
-from kmstool.cli.io import outputs
+from kmstool.cli.io import outputs, tables
+from kmstool.cli.io.columns import Column
 from kmstool.cli.options import Command
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import AccessError, KmsToolError, OutputError
@@ -26,6 +27,8 @@ MAX_SKEW_SECONDS = 240
 GOOD, BAD, NOTE = "ok", "FAIL", "note"
 UNTRIED = "not tried in a dry run"
 Finding = tuple[str, str]
+
+_COLUMNS = (Column("CHECK"), Column("", is_state=True), tables.prose("FINDING"))
 
 
 @click.command(cls=Command, example="kmstool doctor --profile local")
@@ -59,7 +62,7 @@ def doctor(session: Session) -> None:
             verdict, text = BAD, error.message + (f"; {hint}" if (hint := hint_for(session, error)) else "")
         results.append((name, verdict, text))
     answer = {"Checks": [{"Name": name, "Verdict": verdict, "Text": text} for name, verdict, text in results]}
-    outputs.print_answer(session, answer, lambda: outputs.print_table(session, ("CHECK", "", "FINDING"), results))
+    outputs.print_answer(session, answer, lambda: tables.show(session, _COLUMNS, results))
     if failures:
         failed = ", ".join(name for name, verdict, _ in results if verdict == BAD)
         raise type(failures[0])(f"{len(failures)} of {len(results)} checks failed: {failed}")

@@ -6,7 +6,7 @@ Text from outside is never sent to a terminal with its control characters.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,26 +111,6 @@ def open_output(
     See `atomic.create` for the rest.
     """
     return console.changes.created(Path(out), replace=force, durable=durable)
-
-
-def print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows: aligned and with headings on a terminal, tab-separated without them elsewhere."""
-    if not sys.stdout.isatty():
-        for row in rows:
-            print("\t".join(printable(cell) for cell in row))
-        return
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading in headings:
-        # Ids are there to be copied; the other columns give way.
-        drawn.add_column(heading, overflow="fold", no_wrap=heading.endswith(" ID"))
-    for row in rows:
-        drawn.add_row(*(Text(printable(cell)) for cell in row))
-    Console(no_color=console.settings.no_color or None).print(drawn)
 
 
 def print_fields(rows: Mapping[str, str]) -> None:

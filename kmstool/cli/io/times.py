@@ -22,6 +22,11 @@ def format_time(unix: int) -> str:
     return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def format_day(unix: int) -> str:
+    """Return the day of Unix seconds, in UTC, a dash for 0 (not set)."""
+    return format_time(unix).partition("T")[0]
+
+
 def parse_duration(text: str) -> int:
     """Return the seconds of `90s`, `30m`, `12h`, `8d` or `2w`; raise `UsageError`."""
     match = _DURATION.fullmatch(text)

@@ -10,12 +10,25 @@ import click
 
 from kmstool import words
 from kmstool.cli import options
-from kmstool.cli.io import outputs
+from kmstool.cli.io import outputs, tables, times
+from kmstool.cli.io.columns import Column
 from kmstool.cli.params import KEY
 from kmstool.cli.session.session import Session, takes
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
+
+
+_COLUMNS = (
+    tables.name("NAME"),
+    tables.STATE,
+    Column("BYTES", 3),
+    tables.name("KEY", 2),
+    Column("DATA KEY ID"),
+    tables.name("DESCRIPTION", 4, extra=True),
+    tables.wide("DELETION", 5),
+    tables.wide("CREATED", 6),
+)
 
 
 @dataclass(frozen=True)
@@ -46,11 +59,25 @@ def list_(session: Session, wanted: ListWords) -> None:
     data_keys = list(client.list_data_keys(**_filters(wanted, key_id)))[::-1]
     answer = {"TotalCount": len(data_keys), "DataKeyMetadatas": [dict(item.answer) for item in data_keys]}
     rows = [
-        (item.name, item.state, str(item.byte_count), item.key_alias or item.key_id, item.data_key_id)
+        (
+            item.name,
+            item.state,
+            str(item.byte_count),
+            item.key_alias or item.key_id,
+            item.data_key_id,
+            item.description or "-",
+            times.format_day(item.deletion_unix),
+            times.format_day(item.created_unix),
+        )
         for item in data_keys
     ]
-    headings = ("NAME", "STATE", "BYTES", "KEY", "DATA KEY ID")
-    outputs.print_answer(session, answer, lambda: outputs.print_table(session, headings, rows))
+    counted = tables.Counted(
+        "data key",
+        session.region(session.profile()),
+        make="kmstool data-key generate --name NAME",
+        see_all="kmstool data-key list" if _filters(wanted, key_id) else "",
+    )
+    outputs.print_answer(session, answer, lambda: tables.show(session, _COLUMNS, rows, counted))
 
 
 def _filters(wanted: ListWords, key_id: str | None) -> dict[str, Any]:

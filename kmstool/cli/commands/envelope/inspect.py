@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmstool.cli import envelope_files, options
-from kmstool.cli.io import outputs, times
+from kmstool.cli.io import outputs, tables, times
+from kmstool.cli.io.columns import Column
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import IntegrityError
 
@@ -59,6 +60,9 @@ def _facts(opened: OpenedEnvelope) -> dict[str, Any]:
     }
 
 
+_COLUMNS = (Column("KIND"), Column("REGION", 1), Column("KEY ID"), Column("WRAPPED", 2))
+
+
 def _print_facts(session: Session, facts: dict[str, Any]) -> None:
     import json
 
@@ -86,4 +90,4 @@ def _print_facts(session: Session, facts: dict[str, Any]) -> None:
         )
         for item in facts["Recipients"]
     ]
-    outputs.print_table(session, ("KIND", "REGION", "KEY ID", "WRAPPED"), rows)
+    tables.show(session, _COLUMNS, rows)

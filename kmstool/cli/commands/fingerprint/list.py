@@ -8,11 +8,15 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.commands.whitebox.keys import key_option
-from kmstool.cli.io import outputs
+from kmstool.cli.io import outputs, tables
+from kmstool.cli.io.columns import Column
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
+
+
+_COLUMNS = (Column("FINGERPRINT"), tables.name("DESCRIPTION", 1))
 
 
 @click.command("list", cls=options.Command, example="kmstool fingerprint list --key app")
@@ -24,4 +28,5 @@ def list_(session: Session, key: KeyAddress) -> None:
     found = client.fingerprints(key_id)
     answer = {"DeviceFingerprints": [{"Identity": item.identity, "Description": item.description} for item in found]}
     rows = [(item.identity, item.description) for item in found]
-    outputs.print_answer(session, answer, lambda: outputs.print_table(session, ("FINGERPRINT", "DESCRIPTION"), rows))
+    counted = tables.Counted("device", make=f"kmstool fingerprint bind --key {key} FINGERPRINT")
+    outputs.print_answer(session, answer, lambda: tables.show(session, _COLUMNS, rows, counted))

@@ -6,8 +6,11 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.commands.key.usages import usage_name
-from kmstool.cli.io import outputs
+from kmstool.cli.io import outputs, tables
+from kmstool.cli.io.columns import Column
 from kmstool.cli.session.session import Session, pass_session
+
+_COLUMNS = (Column("USAGE"), Column("ALGORITHM", 1), Column("API NAME", 2))
 
 
 @click.command(cls=options.Command, example="kmstool key algorithms")
@@ -22,6 +25,4 @@ def algorithms(session: Session) -> None:
         for group in ALGORITHM_GROUPS
         for item in answer[group]
     ]
-    outputs.print_answer(
-        session, answer, lambda: outputs.print_table(session, ("USAGE", "ALGORITHM", "API NAME"), rows)
-    )
+    outputs.print_answer(session, answer, lambda: tables.show(session, _COLUMNS, rows))

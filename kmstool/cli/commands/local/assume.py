@@ -5,8 +5,11 @@ from __future__ import annotations
 import click
 
 from kmstool.cli import options
-from kmstool.cli.io import outputs
+from kmstool.cli.io import outputs, tables
+from kmstool.cli.io.columns import Column
 from kmstool.cli.session.session import Session, pass_session
+
+_COLUMNS = (Column("UNKNOWN"), Column("ANSWER"), Column("ASSUMED"), tables.prose("MEANING"))
 
 
 @click.command(cls=options.Command, example="kmstool local assume U11=b,U5=b")
@@ -39,7 +42,7 @@ def assume(session: Session, answers: str | None) -> None:
             for name, chosen, *texts in found
             for answer, meaning in zip("ab", texts, strict=True)
         ]
-        outputs.print_table(session, ("UNKNOWN", "ANSWER", "ASSUMED", "MEANING"), rows)
+        tables.show(session, _COLUMNS, rows)
 
     listed = [{"Unknown": name, "Assumed": chosen, "A": a, "B": b} for name, chosen, a, b in found]
     outputs.print_answer(session, {"Assumptions": listed}, text)

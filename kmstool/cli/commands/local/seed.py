@@ -5,10 +5,14 @@ from __future__ import annotations
 import click
 
 from kmstool.cli import options
-from kmstool.cli.io import inputs, outputs
+from kmstool.cli.io import inputs, outputs, tables
+from kmstool.cli.io.columns import Column
 from kmstool.cli.session.session import Session, pass_session
 
 MAX_SEED_BYTES = 2**24
+
+
+_COLUMNS = (tables.name("ALIAS"), tables.STATE, Column("REGION", 1), Column("KEY ID"))
 
 
 @click.command(cls=options.Command, example="kmstool local seed seed.toml")
@@ -27,6 +31,4 @@ def seed(session: Session, file: str | None) -> None:
     added = seeds.apply(session.local_kms(), texts.whole(source.data, "the seed file"))
     answer = {"Keys": [{"KeyId": cmk.key_id, "Alias": cmk.alias, "Region": cmk.region} for cmk in added]}
     rows = [(cmk.alias, cmk.state, cmk.region, cmk.key_id) for cmk in added]
-    outputs.print_answer(
-        session, answer, lambda: outputs.print_table(session, ("ALIAS", "STATE", "REGION", "KEY ID"), rows)
-    )
+    outputs.print_answer(session, answer, lambda: tables.show(session, _COLUMNS, rows, tables.Counted("key")))

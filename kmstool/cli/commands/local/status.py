@@ -9,11 +9,15 @@ import click
 from kmstool.cli import options
 from kmstool.cli.commands.local.offsets import clock_text
 from kmstool.cli.console import LOCAL_NOTE
-from kmstool.cli.io import outputs, times
+from kmstool.cli.io import outputs, tables, times
+from kmstool.cli.io.columns import Column
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
     from kmstool.server.web.listening import Served
+
+
+_COLUMNS = (Column("REGION"), Column("PROFILE", 2), Column("ALGORITHM", 1), Column("KEYS"))
 
 
 @click.command(cls=options.Command, example="kmstool local status")
@@ -46,7 +50,7 @@ def status(session: Session) -> None:
         )
         print()
         rows = [(item["Region"], item["Profile"], item["Algorithm"], str(item["Keys"])) for item in regions]
-        outputs.print_table(session, ("REGION", "PROFILE", "ALGORITHM", "KEYS"), rows)
+        tables.show(session, _COLUMNS, rows)
 
     answer = {**store, "Keys": sum(store["Keys"].values()), "Regions": regions, "Served": None}
     if served:

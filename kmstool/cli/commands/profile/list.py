@@ -6,8 +6,19 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.commands.profile.answers import answer_of
-from kmstool.cli.io import outputs
+from kmstool.cli.io import outputs, tables
+from kmstool.cli.io.columns import Column
 from kmstool.cli.session.session import Session, pass_session
+
+_COLUMNS = (
+    tables.name("NAME"),
+    Column("IN USE"),
+    Column("REGION", 1),
+    Column("CREDENTIALS", 3),
+    tables.name("KEY", 2),
+    tables.name("ENDPOINT", 4, extra=True),
+    tables.wide("ROLE", 5),
+)
 
 
 @click.command("list", cls=options.Command, example="kmstool profile list")
@@ -19,8 +30,15 @@ def list_(session: Session) -> None:
     current = profiles.current
     answer = {"Profiles": [{**answer_of(item), "InUse": item.name == current} for item in found]}
     rows = [
-        (item.name, "in use" if item.name == current else "", item.region, item.credentials, item.key) for item in found
+        (
+            item.name,
+            "in use" if item.name == current else "",
+            item.region,
+            item.credentials,
+            item.key,
+            item.endpoint,
+            item.role_arn,
+        )
+        for item in found
     ]
-    outputs.print_answer(
-        session, answer, lambda: outputs.print_table(session, ("NAME", "", "REGION", "CREDENTIALS", "KEY"), rows)
-    )
+    outputs.print_answer(session, answer, lambda: tables.show(session, _COLUMNS, rows, tables.Counted("profile")))

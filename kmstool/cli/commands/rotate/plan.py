@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
-from kmstool.cli.io import outputs, progress
+from kmstool.cli.io import outputs, progress, tables
+from kmstool.cli.io.columns import Column
 from kmstool.cli.params import KEY, ContextWords
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import PartialError, UsageError
@@ -124,6 +125,9 @@ def _scan(wanted: PlanWords) -> ScanOptions:
     )
 
 
+_COLUMNS = (Column("KEY ID"), Column("KIND"), Column("ITEMS"))
+
+
 def _print(session: Session, made: Plan, out: str) -> None:
     counts = sorted(made.counts().items())
     answer = {
@@ -138,7 +142,7 @@ def _print(session: Session, made: Plan, out: str) -> None:
     }
 
     def text() -> None:
-        outputs.print_table(session, ("KEY ID", "KIND", "ITEMS"), [(key, kind, f"{n:,}") for (key, kind), n in counts])
+        tables.show(session, _COLUMNS, [(key, kind, f"{n:,}") for (key, kind), n in counts])
         session.note(
             f"{made.items:,} items in {len(made.files):,} files are to be moved, {len(made.left_out):,} are left out"
         )

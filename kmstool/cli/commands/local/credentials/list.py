@@ -5,8 +5,11 @@ from __future__ import annotations
 import click
 
 from kmstool.cli import options
-from kmstool.cli.io import outputs, times
+from kmstool.cli.io import outputs, tables, times
+from kmstool.cli.io.columns import Column
 from kmstool.cli.session.session import Session, pass_session
+
+_COLUMNS = (Column("SECRET ID"), Column("KIND", 2), Column("EXPIRES", 1), Column("PARENT'S SECRET ID", 3))
 
 
 @click.command("list", cls=options.Command, example="kmstool local credentials list")
@@ -26,8 +29,5 @@ def list_(session: Session) -> None:
         ]
     }
     rows = [(item.secret_id, item.kind, times.format_time(item.expires_unix), item.parent or "-") for item in live]
-    outputs.print_answer(
-        session,
-        answer,
-        lambda: outputs.print_table(session, ("SECRET ID", "KIND", "EXPIRES", "PARENT'S SECRET ID"), rows),
-    )
+    counted = tables.Counted("credential", make="kmstool local credentials create")
+    outputs.print_answer(session, answer, lambda: tables.show(session, _COLUMNS, rows, counted))
