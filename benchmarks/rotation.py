@@ -1,8 +1,8 @@
 """What `kmstool rotate apply` makes of a quota: processes share it without a coordinator, over a served KMS that is slow.
 
-The served KMS answers each call after 40 ms and keeps to the published rates (`local serve --quota`). Prints for 1, 2
-and 4 processes (`--shard`) the items a second, the part of the quota of ReEncrypt that they are, and how many calls were
-refused. Usage: rotation.py [--items N]
+The served KMS answers each call after 40 ms and keeps to 300 a second of each action (`local serve --quota 300`). Prints for 1, 2
+and 4 processes (`--shard`) the items a second, the part of the quota that they are, and how many calls were
+refused. Usage: rotation.py [--items N] [--quota RATE]
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from pathlib import Path
 
 from client import KMSTOOL, serving
 
-from kmstool.api import protocol
-
 
 def run(environ: dict[str, str], *arguments: str, stdin: bytes = b"") -> bytes:
     """Run kmstool and return its stdout; exit unless it succeeds."""
@@ -33,7 +31,8 @@ def run(environ: dict[str, str], *arguments: str, stdin: bytes = b"") -> bytes:
 def main() -> None:
     """Make a tree, and rotate copies of it by 1, 2 and 4 processes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--items", type=int, default=2000)
+    parser.add_argument("--items", type=int, default=6000)
+    parser.add_argument("--quota", type=int, default=300)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -47,18 +46,17 @@ def main() -> None:
             (folder / "tree" / f"{number}.blob").write_text(blob)
         run(environ, "local", "faults", "add", "--delay", "40ms")
         print(f"{'processes':>10}{'items/s':>10}{'of quota':>10}{'calls':>8}{'refused':>9}")
-        with serving(folder, "--quota") as served:
+        with serving(folder, "--quota", str(options.quota)) as served:
             for count in (1, 2, 4):
-                measure(folder, served, count, options.items)
+                measure(folder, served, count, options.items, options.quota)
 
 
-def measure(folder: Path, environ: dict[str, str], count: int, items: int) -> None:
+def measure(folder: Path, environ: dict[str, str], count: int, items: int, quota: int) -> None:
     """Rotate a copy of the tree by some processes at once, and print what came of it."""
     copy = folder / f"copy-{count}"
     shutil.copytree(folder / "tree", copy)
     plan = str(folder / f"{count}.json")
     run(environ, "rotate", "plan", "--from", "old", "--to", "new", "--no-probe", str(copy), "-o", plan)
-    quota = protocol.actions()["ReEncrypt"].qps
     begun = time.perf_counter()
     command = [
         *KMSTOOL,
@@ -73,12 +71,16 @@ def measure(folder: Path, environ: dict[str, str], count: int, items: int) -> No
         "--workers",
         "16",
     ]
-    processes = [
-        subprocess.Popen([*command, "--shard", f"{number}/{count}"], env=environ, stderr=subprocess.PIPE, text=True)
-        for number in range(1, count + 1)
-    ]
-    texts = [process.communicate()[1] for process in processes]
+    # Into files: a pipe that nobody reads holds up who writes to it.
+    logs = [folder / f"{count}-{number}.log" for number in range(1, count + 1)]
+    processes = []
+    for number, log in enumerate(logs, 1):
+        with log.open("wb") as stderr:
+            processes.append(subprocess.Popen([*command, "--shard", f"{number}/{count}"], env=environ, stderr=stderr))
+    for process in processes:
+        process.wait()
     seconds = time.perf_counter() - begun
+    texts = [log.read_text() for log in logs]
     if any(process.returncode for process in processes):
         sys.exit("\n".join(text[-2000:] for text in texts))
     calls = sum(len(re.findall(r"ReEncrypt: \d+ ms", text)) for text in texts)

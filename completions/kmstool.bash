@@ -313,7 +313,7 @@ _kmstool_command() {
       ;;
     'kmstool local serve')
       options=(--host --port --port-file --socket --tls --cert --key --quota --lenient --assume --metadata --web-identity -h --help)
-      valued=(--host --port --port-file --socket --cert --key --assume)
+      valued=(--host --port --port-file --socket --cert --key --quota --assume)
       ;;
     'kmstool local status')
       options=(-h --help)

@@ -728,7 +728,7 @@ function __kmstool_command --no-scope-shadowing
                 '--tls'\t'Speak TLS on the port, with a certificate that local env tells clients to trust.' \
                 '--cert'\t'Certificate for TLS, with its chain (PEM); implies --tls.' \
                 '--key'\t'Private key of the certificate (PEM).' \
-                '--quota'\t'Keep to the request rates that the cloud publishes.' \
+                '--quota'\t'Keep to the request rates that the cloud publishes, or to RATE requests of each action in a second.' \
                 '--lenient'\t'Take requests without a region, which the cloud refuses.' \
                 '--assume'\t'Take these answers to unknowns; see local assume.' \
                 '--metadata'\t'Be a CVM\'s metadata service too, at a secret place.' \
@@ -741,6 +741,7 @@ function __kmstool_command --no-scope-shadowing
                 '--socket' \
                 '--cert' \
                 '--key' \
+                '--quota' \
                 '--assume'
         case 'kmstool local status'
             set options '-h'\t'Show this message and exit.' \

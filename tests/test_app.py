@@ -88,7 +88,7 @@ from pathlib import Path
 from kmstool.crypto import keys, pem
 from kmstool.server import key_pairs, protection
 from kmstool.server.web import gateway
-server = gateway.Gateway(Path(sys.argv[1]), protection.no_passphrase, quota=False, report=print)
+server = gateway.Gateway(Path(sys.argv[1]), protection.no_passphrase, quota=None, report=print)
 loaded = set(sys.modules)
 public_key = pem.write_public_key(keys.from_pkcs8(key_pairs.make("SM2")).public_key)
 kms = server._writer

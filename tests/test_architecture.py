@@ -29,6 +29,7 @@ import kmstool
 from kmstool import errors, words
 from kmstool.api import protocol
 from kmstool.cli import main, options, params
+from kmstool.cli.commands.local import serve
 from kmstool.cli.commands.rotate import words as rotation_words
 from kmstool.cli.lazy import LazyGroup
 from tests.conftest import unable
@@ -352,6 +353,7 @@ def value_type(param: click.Parameter, module: ModuleType, annotation: str) -> s
         return "Mapping[str, str]"
     names = {params.KEY: "KeyAddress", params.END: "times.End", params.RANGE: "ByteRange", params.DELAY: "float"}
     names |= {params.PUBLIC_KEY: "PublicKeyFile", rotation_words.SHARD: "words.Shard", rotation_words.VERIFY: "int"}
+    names |= {serve.QUOTA: "Rates"}
     kinds = {click.types.BoolParamType: "bool", click.types.IntParamType: "int", click.IntRange: "int"}
     kinds |= {options.NumberRange: "float"}
     name = names.get(param.type) or kinds.get(type(param.type), "str")

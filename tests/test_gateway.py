@@ -753,8 +753,9 @@ def test_a_killed_server_keeps_what_it_acknowledged_and_holds_no_lock(tmp_path: 
         assert call(second, "DescribeKey", KeyId=key_id)["KeyMetadata"]["KeyId"] == key_id
 
 
-def test_a_quota_is_kept_where_it_is_asked_for(tmp_path: Path, server: Server) -> None:
-    """Twenty rotations a second: of 70 requests at once, at most two seconds' worth are let through."""
+@pytest.mark.parametrize(("option", "rate"), [(["--quota"], 20), (["--quota", "7"], 7)])
+def test_a_quota_is_kept_where_it_is_asked_for(tmp_path: Path, server: Server, option: list[str], rate: int) -> None:
+    """Twenty rotations a second are published: of 70 requests at once, at most two seconds' worth are let through."""
     body = json.dumps({"KeyId": str(uuid.uuid4())}).encode()
 
     def found(asked: Server) -> list[str | None]:
@@ -762,14 +763,19 @@ def test_a_quota_is_kept_where_it_is_asked_for(tmp_path: Path, server: Server) -
             return list(clients.map(lambda _: code(Ask("RotateKey", body).send(asked)), range(70)))
 
     assert protocol.actions()["RotateKey"].qps == 20
-    with serving(tmp_path / "served", "--quota") as limited:
+    with serving(tmp_path / "served", *option) as limited:
         start = time.monotonic()
         codes = found(limited)
         seconds = time.monotonic() - start
         assert set(codes) == {"RequestLimitExceeded", "ResourceUnavailable.CmkNotFound"}
-        assert 20 <= codes.count("ResourceUnavailable.CmkNotFound") <= 20 * (int(seconds) + 2)
+        assert rate <= codes.count("ResourceUnavailable.CmkNotFound") <= rate * (int(seconds) + 2)
         assert code(Ask().send(limited)) is None
     assert "RequestLimitExceeded" not in found(server)
+
+
+@pytest.mark.parametrize("rate", ["0", "x", "1.5", "\u0663", "9" * 5000])
+def test_a_quota_that_is_none_is_refused(rate: str) -> None:
+    assert b"is no rate" in kmstool("local", "serve", "--quota", rate, exit_code=2).stderr
 
 
 def test_a_restored_store_is_served_at_once(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """How fast a job of many calls may ask: under the published rate of each action, slower when KMS says that it is too fast.
 
-Several processes need no coordinator. Each goes down to what it got when it is refused, then lower, and up
-again little by little (additive increase, multiplicative decrease), so that together they settle under the quota.
+Several processes need no coordinator. Of what a process asked in the last second KMS performed a share, and that share
+of its rate is what the quota has for it: it goes there, and up again little by little, so that together they settle at
+the quota. A share says the same of a process that asked for less because it was held up.
 """
 
 from __future__ import annotations
@@ -20,16 +21,23 @@ THROTTLED = ("RequestLimitExceeded", "4400")
 """The codes of a request that came too soon, the second in the KMS of 2017."""
 
 _OF_QUOTA = 0.8
-_FEWER = 0.7
-# Of the whole rate, in a second. Of sixteen processes each gets about a sixteenth of the quota: were one to raise
-# its rate by several calls, all of them together would be over it again within the second.
-_MORE = 0.01
+# Below the share that was performed; and where KMS performs hardly anything: it may be for a moment only.
+_OF_SHARE = 0.98
+_FEWER = 0.5
+# In a second, of the rate itself: sixteen processes that each raise theirs by a call would be over the quota at once.
+_MORE = 0.02
+# In a second, of the whole rate, once KMS has refused nothing for some seconds: the quota is wider than before.
+_MORE_OF_WHOLE = 0.01
+_CALM_SECONDS = 5.0
 _LEAST = 0.5
 # A command of a few calls waits for nothing, and reads no table of quotas.
 _FREE_CALLS = 8
 # Calls that may come at once after a pause, in seconds of the rate.
 _BURST_SECONDS = 0.1
-_BETWEEN_CUTS_SECONDS = 1.0
+# A rate is lowered once in this time, by the share of the requests in it that were performed.
+_WINDOW_SECONDS = 1.0
+# What it takes to lower the rate before the second is over.
+_MANY_REFUSALS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +69,28 @@ class _Bucket:
     filled_at: float
     cut_at: float | None = None
     """When KMS refused last; until it does the rate is the whole one."""
-    second: int = 0
-    done: int = 0
-    """Calls that were performed in this second of the clock, and in the one before."""
-    done_before: int = 0
+    begun_at: float = 0.0
+    """When the calls that are counted now began."""
+    performed: int = 0
+    refused: int = 0
 
-    def turn(self, second: int) -> None:
-        """Begin to count anew in another second."""
-        if second != self.second:
-            self.done_before = self.done if second == self.second + 1 else 0
-            self.second, self.done = second, 0
+    def weigh(self, now: float) -> None:
+        """Lower the rate where KMS refused something in the last second."""
+        over = now - self.begun_at >= _WINDOW_SECONDS
+        if self.refused and (over or self.refused > max(_MANY_REFUSALS, self.performed)):
+            share = self.performed / (self.performed + self.refused)
+            self.rate = max(min(_LEAST, self.most), self.rate * max(_FEWER, share * _OF_SHARE))
+            self.cut_at = now
+        elif not over:
+            return
+        self.begun_at, self.performed, self.refused = now, 0, 0
+
+    def higher(self, passed: float, calm: float) -> None:
+        """Go up again little by little, as far as the whole rate; KMS has refused nothing for `calm` seconds."""
+        more = self.rate * _MORE
+        if calm > _CALM_SECONDS:
+            more += self.most * _MORE_OF_WHOLE
+        self.rate = min(self.most, self.rate + more * passed)
 
 
 class Limiter:
@@ -111,19 +131,14 @@ class Limiter:
         """Take note of a call that KMS performed."""
         with self._lock:
             if action in self._buckets:
-                self._filled(action).done += 1
+                self._filled(action).performed += 1
 
     def throttled(self, action: str) -> None:
-        """Ask less from now on: KMS refused a call. Once a second, however many calls were on their way."""
+        """Ask for less from the next second on: KMS refused a call."""
         with self._lock:
             bucket = self._filled(action)
             bucket.tokens = min(bucket.tokens, 0.0)
-            if bucket.cut_at is None:
-                bucket.rate = min(bucket.rate, max(bucket.done, bucket.done_before))
-            elif bucket.filled_at - bucket.cut_at < _BETWEEN_CUTS_SECONDS:
-                return
-            bucket.rate = max(min(_LEAST, bucket.most), bucket.rate * _FEWER)
-            bucket.cut_at = bucket.filled_at
+            bucket.refused += 1
 
     def rate(self, action: str) -> float:
         """Return the calls of an action in a second, as they are allowed now."""
@@ -134,12 +149,12 @@ class Limiter:
         now, bucket = self._clock(), self._buckets.get(action)
         if bucket is None:
             most = self._rate.of(action)
-            bucket = self._buckets[action] = _Bucket(most, most, 1.0, now, second=int(now))
+            bucket = self._buckets[action] = _Bucket(most, most, 1.0, now, begun_at=now)
         passed, bucket.filled_at = now - bucket.filled_at, now
         bucket.tokens = min(max(1.0, bucket.rate * _BURST_SECONDS), bucket.tokens + bucket.rate * passed)
-        bucket.turn(int(now))
         if bucket.cut_at is not None:
-            bucket.rate = min(bucket.most, bucket.rate + bucket.most * _MORE * passed)
+            bucket.higher(passed, now - bucket.cut_at)
+        bucket.weigh(now)
         return bucket
 
 

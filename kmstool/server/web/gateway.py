@@ -25,7 +25,7 @@ from kmstool.server.web.desk import Desk, Report, Stores
 from kmstool.server.web.faults import Faults
 from kmstool.server.web.http import Answer, HttpAnswer, HttpRequest
 from kmstool.server.web.incoming import SMALL_BODY_BYTES
-from kmstool.server.web.quota import Quota
+from kmstool.server.web.quota import Quota, Rates
 from kmstool.server.web.services import CurrentServices
 
 _NOWHERE = HttpAnswer(b"there is nothing here\n", 404, "text/plain")
@@ -62,7 +62,7 @@ class Gateway:
         folder: Path,
         passphrase: Passphrase,
         *,
-        quota: bool,
+        quota: Rates | None,
         report: Report,
         stubs: Stubs = Stubs(),
         lenient: bool = False,
@@ -80,9 +80,9 @@ class Gateway:
         self._seen_version = -1
         self._report = report
         stores = Stores(self._reader, self._writer, self._thread)
-        self._current = Desk(CurrentServices(), stores, self._faults, Quota() if quota else None, report)
+        self._current = Desk(CurrentServices(), stores, self._faults, Quota(quota) if quota else None, report)
         self._beta_service = BetaService()
-        self._beta = Desk(self._beta_service, stores, self._faults, Quota() if quota else None, report)
+        self._beta = Desk(self._beta_service, stores, self._faults, Quota(quota) if quota else None, report)
         admin.lasting_credential(self._writer)
 
     def close(self) -> None:

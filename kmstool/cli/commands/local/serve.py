@@ -13,14 +13,31 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.options import file_option, not_empty
+from kmstool.cli.params import Parsed
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.server.web.gateway import Gateway
     from kmstool.server.web.listening import Tls
+    from kmstool.server.web.quota import Rates
 
 _PATH_BYTES = 24
+_PUBLISHED = "published"
+_MOST_A_SECOND = 100_000
+
+
+def _rates(word: str) -> Rates:
+    from kmstool.server.web.quota import Rates
+
+    if word == _PUBLISHED:
+        return Rates()
+    if not (word.isascii() and word.isdigit() and 0 < int(word[:10]) <= _MOST_A_SECOND):
+        raise UsageError(f"{word!r} is no rate", hint=f"requests in a second, 1 to {_MOST_A_SECOND}")
+    return Rates(int(word))
+
+
+QUOTA = Parsed("rate", _rates)
 
 
 @dataclass(frozen=True)
@@ -34,7 +51,7 @@ class ServeWords:
     tls: bool
     cert: str | None
     key_file: str | None
-    quota: bool
+    quota: Rates | None
     lenient: bool
     assume: str
     metadata: bool
@@ -53,7 +70,14 @@ class ServeWords:
     "--cert", metavar="FILE", callback=not_empty, help="Certificate for TLS, with its chain (PEM); implies --tls."
 )
 @click.option("--key", "key_file", metavar="FILE", callback=not_empty, help="Private key of the certificate (PEM).")
-@click.option("--quota", is_flag=True, help="Keep to the request rates that the cloud publishes.")
+@click.option(
+    "--quota",
+    metavar="[RATE]",
+    is_flag=False,
+    flag_value=_PUBLISHED,
+    type=QUOTA,
+    help="Keep to the request rates that the cloud publishes, or to RATE requests of each action in a second.",
+)
 @click.option("--lenient", is_flag=True, help="Take requests without a region, which the cloud refuses.")
 @click.option("--assume", metavar="U1=b,...", default="", help="Take these answers to unknowns; see local assume.")
 @click.option("--metadata", is_flag=True, help="Be a CVM's metadata service too, at a secret place.")
