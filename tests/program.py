@@ -31,12 +31,11 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any, NoReturn
 
-import coverage
-
 from kmstool import __main__ as start
 from kmstool.cli.main import command_line
 from kmstool.system import leftovers, mounts, terminal
 from tests.conftest import PROGRAM
+from tests.measured import Measured
 
 TIMEOUT_SECONDS = 60
 _PIPE_BYTES = 65536
@@ -102,7 +101,7 @@ def kmstool(
     (such as strace), it is a process; with `fork`, a fork of this one.
     """
     words = [str(argument) for argument in arguments]
-    run = _Run(
+    run = Run(
         stdin.encode() if isinstance(stdin, str) else stdin if isinstance(stdin, bytes) else _number(stdin),
         None if stdout is None else _number(stdout),
         {**(os.environ if env is None else env), **variables},
@@ -133,9 +132,10 @@ def on_terminal(
     `stdin` is what is piped in, else it is the terminal too. `typed` is there from the beginning; of a `dialogue`
     each line is typed when its prompt has appeared and somebody waits for it.
     """
-    run = _Run(b"", None, {**os.environ, **variables}, None, None, timeout)
+    run = Run(b"", None, {**os.environ, **variables}, None, None, timeout)
     ours, terminal = os.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    measured = Measured()
     with _readable(stdin or b"") as piped:
         child = os.fork()
         if child == 0:
@@ -143,7 +143,7 @@ def on_terminal(
             # The terminal takes all three places.
             kept = None if stdin is None else os.dup(piped)
             steps = [partial(os.login_tty, terminal), *([] if kept is None else [partial(os.dup2, kept, 0)])]
-            run.become([str(argument) for argument in arguments], *steps)
+            run.become([str(argument) for argument in arguments], measured, *steps, _close_others)
     os.close(terminal)
     shown = bytearray()
     with open(ours, "r+b", buffering=0) as screen:
@@ -156,6 +156,7 @@ def on_terminal(
             screen.write(reply.encode() + b"\n")
         _shows(screen, shown, timeout)
         status = _ended(child, timeout)
+    measured.add()
     ran = Ran(os.waitstatus_to_exitcode(status), bytes(shown), b"")
     assert exit_code in (None, ran.exit_code), f"exit code {ran.exit_code}: {ran.stdout.decode('utf-8', 'replace')}"
     return ran
@@ -175,8 +176,8 @@ def _shows(screen: IO[bytes], shown: bytearray, seconds: float, wanted: bytes | 
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """The surroundings of a run."""
+class Run:
+    """The surroundings of a run of the program."""
 
     stdin: bytes | int
     stdout: int | None
@@ -209,23 +210,26 @@ class _Run:
             _readable(self.stdin) as stdin,
         ):
             files = (stdin, out.fileno() if self.stdout is None else self.stdout, err.fileno())
+            measured = Measured()
             child = os.fork()
             if child == 0:
-                self.become(words, lambda: _put_in_place(*files), os.setsid)
+                self.become(words, measured, lambda: _put_in_place(*files), os.setsid, _close_others)
             status = _ended(child, self.timeout)
+            measured.add()
             return Ran(os.waitstatus_to_exitcode(status), _content(out), _content(err))
 
-    def become(self, words: list[str], *prepare: Callable[[], object]) -> NoReturn:
-        """Let a fork be the program, from its first instruction to its end, with other descriptors 0, 1 and 2."""
+    def become(self, words: list[str], measured: Measured, *prepare: Callable[[], object]) -> NoReturn:
+        """Let a fork be the program, from its first instruction to its end, with the descriptors that are prepared."""
         try:
-            # What this process has measured it writes itself.
-            with suppress(AttributeError):
-                coverage.Coverage.current()._collector.reset()  # type: ignore[union-attr]
+            measured.begin()
             for step in prepare:
                 step()
-            os.closerange(len(_STREAMS), os.sysconf("SC_OPEN_MAX"))
-            _open_streams()
             _set_environment(self.environ)
+            _open_streams()
+            for name in _STREAMS:
+                # The program puts its own streams in place of an interpreter's.
+                setattr(sys, f"__{name}__", getattr(sys, name))
+            _warn_as_always()
             os.chdir(self.cwd or ".")
             if self.umask is not None:
                 os.umask(self.umask)
@@ -435,12 +439,24 @@ def _put_in_place(*descriptors: int) -> None:
         os.dup2(descriptor, number)
 
 
+def _close_others() -> None:
+    os.closerange(len(_STREAMS), os.sysconf("SC_OPEN_MAX"))
+
+
+def _warn_as_always() -> None:
+    """Take warnings as Python does by itself; in the tests' process they are errors."""
+    warnings.resetwarnings()
+    for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+        warnings.simplefilter("ignore", category)
+
+
 def _open_streams() -> None:
+    at_once = bool(os.environ.get("PYTHONUNBUFFERED"))
     for number, name in enumerate(_STREAMS):
         file = open(number, "wb" if number else "rb", closefd=False)  # noqa: SIM115 - as long as the program runs
         errors = "backslashreplace" if name == "stderr" else "strict"
         by_line = name == "stderr" or file.isatty()
-        setattr(sys, name, TextIOWrapper(file, "utf-8", errors, line_buffering=by_line))
+        setattr(sys, name, TextIOWrapper(file, "utf-8", errors, line_buffering=by_line, write_through=at_once))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import difflib
 import os
 import re
 import secrets
+import select
 import shlex
 import shutil
 import signal
@@ -20,9 +21,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from tests import warm
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -127,24 +131,30 @@ def matches(expected: Sequence[str], got: Sequence[str]) -> bool:
     return len(got) in ends
 
 
-def program_folder() -> str:
-    """Return the folder of the kmstool under test: the one that is installed for the running Python."""
+def installed_program() -> Path:
+    """Return the kmstool under test: the one that is installed for the running Python."""
     beside = Path(sys.executable).with_name("kmstool")
     found = str(beside) if beside.exists() else shutil.which("kmstool")
     if found is None:
         pytest.fail("kmstool is neither beside the running Python nor on PATH; install it first")
-    return str(Path(found).parent)
+    return Path(found)
 
 
-def environment() -> dict[str, str]:
+def environment(program_folder: Path) -> dict[str, str]:
     unwanted = {"BASH_ENV", "CDPATH", "COLUMNS", "ENV", "FORCE_COLOR", "NO_COLOR"}
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
-    path = program_folder() + os.pathsep + os.environ.get("PATH", os.defpath)
-    return kept | {"LC_ALL": "C.UTF-8", "PATH": path, "TZ": "UTC"}
+    path = str(program_folder) + os.pathsep + os.environ.get("PATH", os.defpath)
+    # What goes to a file comes in the order in which it comes to a terminal.
+    return kept | {"LC_ALL": "C.UTF-8", "PATH": path, "PYTHONUNBUFFERED": "1", "TZ": "UTC"}
 
 
-def run(session: Sequence[Step], folder: Path, timeout: float = TIMEOUT_SECONDS) -> list[Outcome]:
-    """Run a session in the empty `folder`; fewer outcomes than steps mean that the next one never came back."""
+def run(
+    session: Sequence[Step], folder: Path, timeout: float = TIMEOUT_SECONDS, *, is_warm: bool = False
+) -> list[Outcome]:
+    """Run a session in the empty `folder`; fewer outcomes than steps mean that the next one never came back.
+
+    Its kmstool is the installed one, or a warm one.
+    """
     bash = shutil.which("bash")
     assert bash, "the sessions need bash"
     mark = f"\x1e{secrets.token_hex(8)}"
@@ -153,24 +163,29 @@ def run(session: Sequence[Step], folder: Path, timeout: float = TIMEOUT_SECONDS)
     script, transcript = folder.with_suffix(".bash"), folder.with_suffix(".txt")
     script.write_text("".join(lines))
     folder.mkdir()
+    program, address = installed_program(), f"\0{mark}"
+    if is_warm:
+        program = warm.put_client(folder.with_suffix(".bin"), program, address)
     # A file and not a pipe, which a process left in the background would keep open.
     with transcript.open("ab") as out:
-        shell = subprocess.Popen(
+        shell = partial(
+            subprocess.Popen,
             [bash, "--noprofile", "--norc", str(script)],
             cwd=folder,
-            env=environment(),
+            env=environment(program.parent),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
             # As most users have it, so that what is shown works for them too.
             umask=0o022,
         )
-    with suppress(subprocess.TimeoutExpired):
-        shell.wait(timeout)
+        leader, measured = warm.forked(address, shell)
+    with open(os.pidfd_open(leader), "rb") as watched:
+        select.select([watched], [], [], timeout)
     with suppress(ProcessLookupError):
-        os.killpg(shell.pid, signal.SIGKILL)
-    shell.wait()
+        os.killpg(leader, signal.SIGKILL)
+    os.waitpid(leader, 0)
+    measured.add()
     parts = re.split(f"{mark} ([0-9]+)\n", transcript.read_bytes().decode(errors="backslashreplace"))
     return [Outcome(output_lines(parts[at]), int(parts[at + 1])) for at in range(0, len(parts) - 1, 2)]
 
@@ -209,7 +224,10 @@ def describe(name: str, step: Step, outcome: Outcome) -> str:
 def test_session(path: Path, tmp_path: Path) -> None:
     session = steps(path.read_text("utf-8"))
     assert session, f"{path.name} shows no command"
-    found = faults(str(path.relative_to(ROOT)), session, run(session, tmp_path / "work"))
+    warm.load()
+    # What the README shows is all of it: the installed program, started for each command.
+    outcomes = run(session, tmp_path / "work", is_warm=path != README)
+    found = faults(str(path.relative_to(ROOT)), session, outcomes)
     if found:
         pytest.fail("\n\n".join(found), pytrace=False)
 
@@ -347,3 +365,26 @@ def test_a_command_that_does_not_come_back(command: str, tmp_path: Path) -> None
 def test_a_process_in_the_background_does_not_hold_up_a_session(tmp_path: Path) -> None:
     session = steps("```console\n$ sleep 60 &\n$ echo done\ndone\n```")
     assert faults("x.md", session, run(session, tmp_path / "work", timeout=10)) == []
+
+
+def test_a_warm_program_does_what_the_installed_one_does(tmp_path: Path) -> None:
+    """It has the words, variables, folder, umask and files of its command, and ends as that ends, by a signal too."""
+    commands = [
+        "export KMSTOOL_HOME=$PWD/home; kmstool --version",
+        "kmstool --quiet init --local && mkdir f && cd f",
+        "printf text | kmstool --quiet encrypt -o blob && stat -c %a blob",
+        "(umask 077 && printf text | kmstool --quiet encrypt -o closed && stat -c %a closed)",
+        "kmstool decrypt /dev/fd/7 7< blob",
+        "kmstool decrypt <(cat blob)",
+        "kmstool --profile none decrypt < blob",
+        "kmstool digest missing | cat; echo ${PIPESTATUS[0]}",
+        "kmstool exec --env TEXT=@blob -- sh -c 'echo $TEXT; kill -KILL $$'",
+        "kmstool exec --env TEXT=@blob -- sh -c 'echo > started; exec sleep 60' & pid=$!",
+        "until [ -e started ]; do sleep 0.01; done; kill $pid; wait $pid",
+    ]
+    session = [Step(1, command, (), 0) for command in commands]
+    warm.load()
+    cold, hot = (run(session, tmp_path / name, is_warm=name == "warm") for name in ("cold", "warm"))
+    assert [outcome.exit_code for outcome in cold] == [0, 0, 0, 0, 0, 0, 2, 0, 137, 0, 143]
+    assert [outcome.exit_code for outcome in hot] == [outcome.exit_code for outcome in cold]
+    assert [outcome.lines for outcome in hot[:8]] == [outcome.lines for outcome in cold[:8]]
