@@ -4,7 +4,7 @@ _kmstool_command() {
   commands=() options=() valued=()
   case $1 in
     kmstool)
-      commands=(api asymmetric auth batch data-key decrypt digest doctor encrypt envelope exec fingerprint import-material init key local material migrate profile public-key random reencrypt rotate sign verify whitebox)
+      commands=(api asymmetric auth batch data-key decrypt digest doctor encrypt envelope exec fingerprint import-material init key local material migrate profile public-key random reencrypt rotate shell sign verify whitebox)
       options=(-V --version -h --help)
       ;;
     'kmstool api')
@@ -410,6 +410,9 @@ _kmstool_command() {
     'kmstool rotate status')
       options=(--html --watch --merge -h --help)
       valued=(--html --merge)
+      ;;
+    'kmstool shell')
+      options=(-h --help)
       ;;
     'kmstool sign')
       options=(--key --algorithm --digest --message-type --id --raw -o --out --force -h --help)

@@ -29,6 +29,7 @@ function __kmstool_command --no-scope-shadowing
                 'random'\t'Print random bytes made by KMS.' \
                 'reencrypt'\t'Move a blob to a newer or other key.' \
                 'rotate'\t'Move ciphertexts in files to another key.' \
+                'shell'\t'Run commands in one session, without starting anew.' \
                 'sign'\t'Sign a file or stdin with a key in KMS.' \
                 'verify'\t'Check a signature over a file or stdin.' \
                 'whitebox'\t'Encrypt in KMS for programs that decrypt without it.'
@@ -992,6 +993,9 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
             set valued '--html' \
                 '--merge'
+        case 'kmstool shell'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
         case 'kmstool sign'
             set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
                 '--algorithm'\t'Signature algorithm; else the key\'s first.' \

@@ -152,7 +152,7 @@ def on_terminal(
         for prompt, reply in dialogue:
             assert _shows(screen, shown, timeout, prompt.encode(), seen), bytes(shown)
             seen = shown.index(prompt.encode(), seen) + len(prompt)
-            until(lambda: waits(child, "n_tty_read|wait_woken"))
+            until(lambda: _is_raw(ours) or waits(child, "n_tty_read|wait_woken"))
             screen.write(reply.encode() + b"\n")
         _shows(screen, shown, timeout)
         status = _ended(child, timeout)
@@ -160,6 +160,11 @@ def on_terminal(
     ran = Ran(os.waitstatus_to_exitcode(status), bytes(shown), b"")
     assert exit_code in (None, ran.exit_code), f"exit code {ran.exit_code}: {ran.stdout.decode('utf-8', 'replace')}"
     return ran
+
+
+def _is_raw(terminal: int) -> bool:
+    """Tell whether somebody edits a line on a terminal, key by key, who misses none of them."""
+    return not termios.tcgetattr(terminal)[3] & termios.ICANON
 
 
 def _shows(screen: IO[bytes], shown: bytearray, seconds: float, wanted: bytes | None = None, start: int = 0) -> bool:

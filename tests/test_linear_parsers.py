@@ -24,6 +24,7 @@ from kmstool.api import cmk_rules, context, protocol, tc3
 from kmstool.cli import messages, options, params
 from kmstool.cli.commands.rotate import words as rotation_words
 from kmstool.cli.io import replace_process, times
+from kmstool.cli.shell import lines
 from kmstool.crypto import der, ecdsa, formats, keys, pem
 from kmstool.crypto.sm2.keys import PrivateKey as Sm2Key
 from kmstool.envelope import armor, header, manifest, stanzas
@@ -422,6 +423,7 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
     "lines of a batch": (lambda t: batches._parse(1, t.encode()), ("", "{"), ('{"a":1}', '"a":"b",', "[", '{"a":')),
     "lines of manifests": (_manifest, ("", '{"blob": "'), ("a-k-", "QUJD", '{"blob":', "[")),
     "shards": (rotation_words.parse_shard, ("", "1/"), ("1", "auto/")),
+    "lines of a shell": (lines.read, ("",), ("a 'b' ",)),
     "pairs": (lambda t: params.parse_pairs([t], "tag", "--tag"), ("", "a="), ("a=b",)),
     "endpoints": (endpoint.Endpoint.parse, ("", "https://", "http://a@"), ("a@", "a.b", "//", "[::1]", "%41")),
     "exceptions from proxies": (

@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -56,6 +56,7 @@ COMMANDS = {
     "random": ("kmstool.cli.commands.random:random", "Print random bytes made by KMS."),
     "reencrypt": ("kmstool.cli.commands.reencrypt:reencrypt", "Move a blob to a newer or other key."),
     "rotate": ("kmstool.cli.commands.rotate.group:rotate", "Move ciphertexts in files to another key."),
+    "shell": ("kmstool.cli.commands.shell:shell", "Run commands in one session, without starting anew."),
     "sign": ("kmstool.cli.commands.sign:sign", "Sign a file or stdin with a key in KMS."),
     "verify": ("kmstool.cli.commands.verify:verify", "Check a signature over a file or stdin."),
     "whitebox": (
@@ -99,6 +100,16 @@ def command_line() -> int:
         # What was not written yet is given up: its reader may be what does not go on.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return session.stopped or INTERRUPTED
+
+
+def run_inside(session: Session) -> int:
+    """Run a command as `command_line` does, inside an interactive session: a signal ends the command alone."""
+    try:
+        exit_code = run(session)
+        session.ended = True
+        return exit_code
+    except (KeyboardInterrupt, _Stopped):
         return session.stopped or INTERRUPTED
 
 
@@ -250,7 +261,12 @@ def _prepare_warnings(session: Session) -> None:
 
 
 def _prepare_signals(session: Session) -> None:
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
+    def stop(number: int, frame: FrameType | None) -> None:
+        if session.kept is not None and number == signal.SIGINT and (session.ended or session.stopped):
+            # An interactive session goes on, however often.
+            if session.ended:
+                return
+            raise KeyboardInterrupt
         if session.stopped or session.ended:
             # The second one ends at once, whatever still waits: a lock, a pipe that nobody reads.
             # So does one that comes when the command is through, where nobody would catch what is raised.

@@ -142,14 +142,25 @@ class _GlobalOptions(click.Command):
 class Command(_GlobalOptions):
     """A command of kmstool; `example` is one line that the tests run.
 
-    Raises `TypeError` if the callback, made by `reads`, does not read exactly the parameters that the command has.
+    `alone` is one that becomes another program, or runs until it is stopped. Raises `TypeError` if the callback, made by `reads`, does not read exactly the parameters that the command has.
     """
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
+    def __init__(self, *args: Any, alone: bool = False, **settings: Any) -> None:
         super().__init__(*args, **settings)
+        self.alone = alone
         names = {str(param.name) for param in self.params if param.expose_value}
         if self.callback and (read := getattr(self.callback, _READS, None)) != names:
             raise TypeError(f"the command {self.name} has the parameters {sorted(names)}, but reads {read}")
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words; raise `NeedsProcess` where an interactive session would not survive the command."""
+        if self.alone and ctx.obj is not None and ctx.obj.kept is not None:
+            raise NeedsProcess
+        return super().parse_args(ctx, args)
+
+
+class NeedsProcess(BaseException):
+    """A command has to run in a process of its own; no failure, so nothing on the way takes it for one."""
 
 
 _READS = "reads_parameters"

@@ -15,7 +15,11 @@ from kmstool.kms.profiles import Profiles
 ENVIRONMENT = "environment"
 """The name of the profile that the credential variables make."""
 
-_XDG = {"config": ("XDG_CONFIG_HOME", ".config"), "data": ("XDG_DATA_HOME", ".local/share")}
+_XDG = {
+    "config": ("XDG_CONFIG_HOME", ".config"),
+    "data": ("XDG_DATA_HOME", ".local/share"),
+    "state": ("XDG_STATE_HOME", ".local/state"),
+}
 
 
 class Environment:
@@ -34,6 +38,14 @@ class Environment:
         """Where the embedded KMS keeps its store."""
         named = self.environ.get("KMSTOOL_LOCAL_HOME")
         return Path(named).absolute() if named else self._folder("data") / "local"
+
+    @property
+    def history_file(self) -> Path | None:
+        """Where the history of interactive sessions is, None without a home."""
+        try:
+            return self._folder("state") / "history"
+        except NoHomeError:
+            return None
 
     @cached_property
     def profiles(self) -> Profiles:
@@ -69,7 +81,7 @@ class Environment:
         return self.environ.get("TENCENTCLOUD_REGION") or words.REGION
 
     def _folder(self, kind: str) -> Path:
-        """Return the folder for `config` or `data`: KMSTOOL_HOME, or where the platform keeps it."""
+        """Return the folder for `config`, `data` or `state`: KMSTOOL_HOME, or where the platform keeps it."""
         named = self.environ.get("KMSTOOL_HOME")
         if named:
             return Path(named).absolute()

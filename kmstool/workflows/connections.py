@@ -9,11 +9,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kmstool.api.cmk_rules import KeyAddress
-from kmstool.errors import AccessError, InputError
+from kmstool.errors import InputError
 from kmstool.kms import names
 from kmstool.kms.client import KmsClient
 from kmstool.kms.credentials.sources import choose_profile
@@ -23,8 +22,9 @@ from kmstool.kms.profiles import LOCAL, Profile
 from kmstool.kms.transport.deadline import Deadline
 from kmstool.kms.transport.limiter import Limiter, Rate
 from kmstool.kms.transport.pool import PooledTransport
-from kmstool.system import ownership
+from kmstool.workflows import passphrases
 from kmstool.workflows.changes import Changes
+from kmstool.workflows.kept import Kept, Loans
 
 if TYPE_CHECKING:
     from kmstool.envelope.recipients import Identity
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from kmstool.kms.credentials.sources import AskPassphrase
     from kmstool.kms.provider import Provider
     from kmstool.server.app import EmbeddedKms
-
-_MAX_PASSPHRASE_BYTES = 1024
 
 Wrapper = Callable[[Transport], Transport]
 
@@ -70,7 +68,7 @@ class Connections:
     """The KMSs that one run reaches.
 
     `ask_passphrase` is asked for those of credentials and stores, `trace` is told of each call, `wrap` is put
-    around every transport, and every change goes through `changes`.
+    around every transport, and every change goes through `changes`. What is in `kept` is not opened again.
     """
 
     def __init__(
@@ -82,12 +80,17 @@ class Connections:
         trace: Callable[[str], None] | None = None,
         wrap: Wrapper = lambda transport: transport,
         changes: Changes = Changes(),  # noqa: B008 - it has no state
+        kept: Kept | None = None,
     ) -> None:
         self.environment = environment
         self.options = options
         self.used_local = False
         """Whether the local KMS was asked."""
-        self._ask_passphrase, self._trace, self._wrap, self._changes = ask_passphrase, trace, wrap, changes
+        self._trace, self._wrap, self._changes = trace, wrap, changes
+        self._kept = kept or Kept(ask_passphrase)
+        self._kept.ask_passphrase = ask_passphrase
+        self.loans = Loans(self._kept)
+        """What this run has of what is kept."""
         self._chosen: dict[str | None, Profile] = {}
         self._clients: dict[tuple[str, str], KmsClient] = {}
         self.named: dict[str, tuple[str, KmsClient]] = {}
@@ -96,7 +99,9 @@ class Connections:
     @cached_property
     def deadline(self) -> Deadline:
         """The time that this run may wait in all, for whatever services."""
-        return Deadline(self.options.max_wait, self.options.timeout)
+        shared = self._kept.shared(self.options, lambda: Deadline(self.options.max_wait, self.options.timeout))
+        shared.renew()
+        return shared
 
     @cached_property
     def limiter(self) -> Limiter:
@@ -140,12 +145,11 @@ class Connections:
         from kmstool.kms.transport.retry import RetryingTransport
         from kmstool.kms.transport.senders import sender
 
-        client = sender(self.options.transport or profile.transport)(
-            credentials,
-            region,
-            endpoint=self.endpoint(profile),
-            timeout=self.options.timeout,
-            deadline=self.deadline,
+        kind, endpoint = sender(self.options.transport or profile.transport), self.endpoint(profile)
+        client: Transport = self.loans.lend(
+            (kind, credentials, region, endpoint, self.options),
+            lambda: kind(credentials, region, endpoint=endpoint, timeout=self.options.timeout, deadline=self.deadline),
+            lambda _: True,
         )
         limited = LimitedTransport(self.traced(client), self.limiter)
         return RetryingTransport(limited, retries=self.options.retries, deadline=self.deadline)
@@ -155,12 +159,14 @@ class Connections:
         from kmstool.server.app import EmbeddedKms
 
         self.used_local = True
-        return EmbeddedKms(
-            self.environment.local_folder,
-            region or self.region(self.environment.profiles.get(LOCAL)),
-            lambda: self._ask_passphrase("the store of the local KMS"),
-            refuse=self._changes.refuse,
-        )
+        folder, refuse = self.environment.local_folder, self._changes.refuse
+        place = region or self.region(self.environment.profiles.get(LOCAL))
+
+        def opened() -> EmbeddedKms:
+            return EmbeddedKms(folder, place, lambda: self._kept.ask("the store of the local KMS"), refuse=refuse)
+
+        # One that is only read is that of a dry run.
+        return opened() if refuse else self.loans.lend((folder, place), opened, lambda kms: kms.store.stands())
 
     def provider(self, profile: Profile) -> Provider:
         """Return where a profile's credentials come from; raise `AccessError` if they are not there."""
@@ -168,14 +174,37 @@ class Connections:
             return self._local_provider()
         from kmstool.kms.credentials import sources
 
-        sts = _Sts(self, profile)
-        return sources.provider_of(self.environment, profile, self._ask_passphrase, sts, self.deadline)
+        return self._kept.shared(
+            (profile, self.options, self._trace is None),
+            lambda: sources.provider_of(
+                self.environment, profile, self._kept.ask, partial(self._call_sts, profile), self.deadline
+            ),
+        )
 
     def in_role(self, profile: Profile, base: Provider) -> Provider:
         """Return the role that a profile names, assumed by a credential; that itself where it names none."""
         from kmstool.kms.credentials import sources
 
-        return sources.in_role(self.environment, profile, base, _Sts(self, profile))
+        return sources.in_role(self.environment, profile, base, partial(self._call_sts, profile))
+
+    def _call_sts(
+        self, profile: Profile, action: str, params: Mapping[str, Any], signer: Provider | None
+    ) -> Mapping[str, Any]:
+        """Call STS where this run's environment says it is."""
+        from kmstool.kms.credentials import roles
+        from kmstool.kms.transport.cloud import CloudTransport
+
+        environ = self.environment.environ
+        client = CloudTransport(
+            signer,
+            environ.get("TKE_REGION") or self.region(profile),
+            endpoint=environ.get("KMSTOOL_STS_ENDPOINT") or profile.sts_endpoint or roles.STS_HOST,
+            timeout=self.options.timeout,
+            deadline=self.deadline,
+            service="sts",
+            version=roles.STS_VERSION,
+        )
+        return self.traced(client).call(action, params)
 
     def key(self, address: KeyAddress | str | None = None) -> KeyPlace:
         """Resolve a key as users name it, None for the profile's own; raise `InputError` if that has none."""
@@ -245,30 +274,6 @@ def _client_of(place: KeyPlace, _: str) -> KmsClient:
     return place.client
 
 
-class _Sts:
-    """Calls STS where this run's environment says it is."""
-
-    def __init__(self, connections: Connections, profile: Profile) -> None:
-        self._connections = connections
-        self._profile = profile
-
-    def __call__(self, action: str, params: Mapping[str, Any], signer: Provider | None) -> Mapping[str, Any]:
-        from kmstool.kms.credentials import roles
-        from kmstool.kms.transport.cloud import CloudTransport
-
-        connections, environ = self._connections, self._connections.environment.environ
-        client = CloudTransport(
-            signer,
-            environ.get("TKE_REGION") or connections.region(self._profile),
-            endpoint=environ.get("KMSTOOL_STS_ENDPOINT") or self._profile.sts_endpoint or roles.STS_HOST,
-            timeout=connections.options.timeout,
-            deadline=connections.deadline,
-            service="sts",
-            version=roles.STS_VERSION,
-        )
-        return connections.traced(client).call(action, params)
-
-
 def connect(
     profile: str | None = None,
     options: ConnectOptions | None = None,
@@ -285,16 +290,7 @@ def connect(
     options = options or ConnectOptions()
     chosen = replace(options, profile=profile or options.profile)
     return Connections(
-        Environment(environ), chosen, ask_passphrase=ask_passphrase or (lambda thing: _from_file(environ, thing))
+        Environment(environ),
+        chosen,
+        ask_passphrase=ask_passphrase or (lambda thing: passphrases.from_file(environ, thing)),
     )
-
-
-def _from_file(environ: Mapping[str, str], thing: str) -> bytes:
-    name = environ.get("KMSTOOL_PASSPHRASE_FILE")
-    if not name:
-        raise AccessError(f"{thing} is locked with a passphrase")
-    try:
-        text = ownership.read(Path(name), _MAX_PASSPHRASE_BYTES, secret=True)
-    except OSError as error:
-        raise InputError(f"cannot read {name}: {(error.strerror or '').lower()}") from error
-    return text.removesuffix(b"\n").removesuffix(b"\r")

@@ -46,6 +46,7 @@ class _InOrder(options.Command):
     "exec",
     cls=_InOrder,
     context_settings=options.OWN_ARGUMENTS,
+    alone=True,
     example="kmstool exec --env PASSWORD=@secret.blob -- printenv PASSWORD",
 )
 @click.option(

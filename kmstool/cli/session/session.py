@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kmstool.server.app import EmbeddedKms
     from kmstool.workflows.connections import Connections, KeyPlace
     from kmstool.workflows.folders import Reports
+    from kmstool.workflows.kept import Kept
 
 Options = TypeVar("Options", bound="DataclassInstance")
 
@@ -38,8 +39,10 @@ Options = TypeVar("Options", bound="DataclassInstance")
 class Session(Prompts):
     """One run of a command, with the KMS that its options, variables and profiles choose."""
 
-    def __init__(self, environ: Mapping[str, str], words: Sequence[str] = ()) -> None:
+    def __init__(self, environ: Mapping[str, str], words: Sequence[str] = (), kept: Kept | None = None) -> None:
         super().__init__(environ)
+        self.kept = kept
+        """What is open already where this is a command of an interactive session, which goes on after it."""
         self.words = tuple(words)
         """The command line, without the program's name."""
         self.stopped = 0
@@ -82,7 +85,13 @@ class Session(Prompts):
             trace=trace,
             wrap=self._wrapped,
             changes=self.changes,
+            kept=self.kept,
         )
+
+    def give_back(self) -> None:
+        """Leave what this command has opened to the next one of an interactive session."""
+        if "connections" in self.__dict__:
+            self.connections.loans.give_back()
 
     def set_rate(self, per_second: float | None, share: float = 1.0) -> None:
         """Say how fast this run may call, before its first call, and which share of the quota is its own."""
@@ -112,6 +121,11 @@ class Session(Prompts):
     def local_folder(self) -> Path:
         """Where the embedded KMS keeps its store."""
         return self.environment.local_folder
+
+    @property
+    def history_file(self) -> Path | None:
+        """Where the history of interactive sessions is, None without a home."""
+        return self.environment.history_file
 
     @property
     def home(self) -> Path:

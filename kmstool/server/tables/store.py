@@ -164,12 +164,15 @@ class Store:
                 facts={"noun": "key"},
             ) from error
 
-    def _refuse_replaced(self) -> None:
-        # After a reset by another process this connection would write to a file without a name.
+    def stands(self) -> bool:
+        """Return whether the file is the one that was opened: after a reset by another process it has no name."""
         with suppress(FileNotFoundError):
-            if os.stat(self.path).st_ino == self._inode:
-                return
-        raise database_errors.replaced(self.path)
+            return os.stat(self.path).st_ino == self._inode
+        return False
+
+    def _refuse_replaced(self) -> None:
+        if not self.stands():
+            raise database_errors.replaced(self.path)
 
 
 def bring_up(db: sqlite3.Connection, to: int = schema.VERSION) -> None:

@@ -58,7 +58,7 @@ class ServeWords:
     web_identity: bool
 
 
-@click.command(cls=options.Command, example="kmstool local serve --port 0 --port-file kms.port")
+@click.command(cls=options.Command, alone=True, example="kmstool local serve --port 0 --port-file kms.port")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port; 0 takes a free one.")
 @file_option("--port-file", help="Write the bare port number here once ready.")

@@ -29,6 +29,7 @@ class ExecWords:
     "exec",
     cls=options.Command,
     context_settings=options.OWN_ARGUMENTS,
+    alone=True,
     example="kmstool whitebox exec --bundle app-secret --env API_KEY -- printenv API_KEY",
 )
 @options.folder_option("--bundle", "folder", required=True, help="Folder made by kmstool whitebox bundle.")
