@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kmstool import words
+from kmstool import near, words
 from kmstool.crypto import digests, ecdsa, formats, rsa
 from kmstool.crypto.formats import SignatureFormat
 from kmstool.crypto.keys import (
@@ -72,8 +72,8 @@ def algorithm_of(name: str | None, kind: Kind) -> Algorithm:
         return fitting[0]
     named = ALGORITHMS.get(ALIASES.get(name, name))
     if named not in fitting:
-        names = ", ".join(algorithm.name for algorithm in fitting)
-        raise ArgumentError(f"{name!r} is no signature algorithm of a key of the kind {kind}", hint=f"one of: {names}")
+        hint = near.question_or_all(name, [algorithm.name for algorithm in fitting])
+        raise ArgumentError(f"{name!r} is no signature algorithm of a key of the kind {kind}", hint=hint)
     return named
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kmstool import words
+from kmstool import near, words
 from kmstool.errors import ArgumentError
 from kmstool.words import USAGES
 
@@ -150,7 +150,7 @@ def usage_of(name: str) -> str:
     """Return the API's spelling of a key usage given in it or as a short name; raise `ArgumentError`."""
     usage = USAGES.get(name.lower(), name)
     if usage not in USAGES.values():
-        raise ArgumentError(f"unknown key usage {name!r}", hint="one of: " + ", ".join(USAGES))
+        raise ArgumentError(f"unknown key usage {name!r}", hint=near.question_or_all(name, USAGES))
     return usage
 
 

@@ -25,7 +25,16 @@ _PLACES = {
 
 def hint_for(session: Session, error: KmsToolError) -> str | None:
     """Return what to try next after an error of this run, with all that the run knows; None if nothing is known."""
+    if error.kms_code == "UnsupportedRegion" and (question := _near_region(error)):
+        return question
     return hint_of(error, _known(session, error))
+
+
+def _near_region(error: KmsToolError) -> str | None:
+    from kmstool import near
+    from kmstool.server.regions import ELSEWHERE, REGIONS
+
+    return near.question(error.facts.get("asked_region", ""), (*REGIONS, *ELSEWHERE))
 
 
 def _known(session: Session, error: KmsToolError) -> dict[str, str]:

@@ -42,9 +42,15 @@ class LazyCommands(MutableMapping[str, click.Command]):
     def __len__(self) -> int:
         return len(self._places)
 
+    def groups(self) -> Iterator[str]:
+        """Yield the names of those that are groups themselves, without an import."""
+        return (name for name, target in self._places.items() if target.partition(":")[0].endswith(".group"))
+
 
 class LazyGroup(Group):
     """A group over a table `name → (module:attribute, summary)`; its help imports no command."""
+
+    commands: LazyCommands
 
     def __init__(self, *args: Any, table: Mapping[str, tuple[str, str]], **settings: Any) -> None:
         super().__init__(*args, **settings)

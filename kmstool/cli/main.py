@@ -192,9 +192,12 @@ def _usage_error(session: Session, error: ArgumentError | click.ClickException) 
             with contextlib.suppress(OSError):
                 print(error.format_message(), file=sys.stderr)
         return UsageError("a command is missing")
-    message = error.format_message().rstrip(".")
+    from kmstool.cli import suggestions
+
+    # Not what click makes of it: what is near is the hint.
+    message = (error.message if suggestions.is_unknown(error) else error.format_message()).rstrip(".")
     ctx = getattr(error, "ctx", None)
-    hint = f"see {ctx.command_path} --help" if ctx else None
+    hint = suggestions.hint_of(error) or (f"see {ctx.command_path} --help" if ctx else None)
     return UsageError(message[:1].lower() + message[1:], hint=hint)
 
 

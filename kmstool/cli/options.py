@@ -15,7 +15,7 @@ import click
 
 from kmstool import words
 from kmstool.cli.messages import quoted
-from kmstool.cli.params import CONTEXT_TEXT, KEY, collected, collected_context
+from kmstool.cli.params import CONTEXT_TEXT, KEY, Choice, collected, collected_context
 from kmstool.errors import UsageError
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -84,11 +84,11 @@ GLOBAL = (
     _global("--profile", "Profile to use: which KMS, region and key.", metavar="NAME"),
     _global("--region", "Region of the keys.", metavar="REGION"),
     _global("--endpoint", "Host or URL of KMS, in place of the usual one.", metavar="URL"),
-    _global("--transport", "What sends requests: kmstool itself, or Tencent's SDK.", type=click.Choice(["own", "sdk"])),
+    _global("--transport", "What sends requests: kmstool itself, or Tencent's SDK.", type=Choice(["own", "sdk"])),
     _global("--timeout", "Seconds that one call to KMS may take.", type=NumberRange(0.1, 600), metavar="SECONDS"),
     _global("--retries", "How often to try again.", type=click.IntRange(0, 1000), metavar="N"),
     _global("--max-wait", "Seconds that a command may wait in all.", type=NumberRange(0, 86400), metavar="SECONDS"),
-    _global("--format", "Output for people, or the API's answer.", type=click.Choice(["text", "json"])),
+    _global("--format", "Output for people, or the API's answer.", type=Choice(["text", "json"])),
     _global(
         "--query", "Print only what this JMESPath expression selects.", metavar="JMESPATH", callback=_checked_query
     ),

@@ -24,6 +24,27 @@ else:
 _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
 
 
+class ChoiceError(click.BadParameter):
+    """A word that is none of the choices; `hint` is the one that may have been meant."""
+
+    hint: str | None = None
+
+
+class Choice(click.Choice[str]):
+    """One of some words; one that is none of them is answered with the nearest."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the word."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            from kmstool import near
+
+            refusal = ChoiceError(error.message, ctx, param)
+            refusal.hint = near.question(str(value), self.choices)
+            raise refusal from error
+
+
 class Parsed(ParamType):
     """A type of the values that a function makes of a word; it raises `UsageError` or, from below, `ArgumentError`."""
 

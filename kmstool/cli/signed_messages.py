@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli.io import inputs
+from kmstool.cli.params import Choice
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ def _checked_id(ctx: click.Context, param: click.Parameter, value: str | None) -
 
 
 algorithm_option = click.option("--algorithm", metavar="NAME", help="Signature algorithm; else the key's first.")
-type_option = click.option(
-    "--message-type", type=click.Choice(["raw", "digest"]), default="raw", help="What FILE holds."
-)
+type_option = click.option("--message-type", type=Choice(["raw", "digest"]), default="raw", help="What FILE holds.")
 id_option = click.option(
     "--id", "user_id", metavar="ID", callback=_checked_id, help="User id of SM2, if it is not the usual one."
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from kmstool import near
 from kmstool.api import cmk_rules
 from kmstool.errors import ArgumentError, NotFoundError, Reason
 from kmstool.kms.client import KmsClient
@@ -65,9 +66,6 @@ def _matches(known: str, name: str, address: cmk_rules.KeyAddress) -> bool:
 
 
 def _unknown(address: cmk_rules.KeyAddress, listing: _Listing, noun: str, unknown: Reason) -> NotFoundError:
-    import difflib  # noqa: PLC0415 - for mistakes only
-
-    near = difflib.get_close_matches(address.name, [name for _, name in listing()], n=3)
     facts = {name: value for name in ("region", "profile") if (value := getattr(address, name))}
-    hint = f"did you mean {' or '.join(near)}?" if near else None
+    hint = near.question(address.name, (name for _, name in listing()))
     return NotFoundError(f"there is no {noun} {str(address)!r}", hint=hint, reason=unknown, facts=facts)

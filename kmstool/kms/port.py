@@ -53,6 +53,7 @@ class ExplainedTransport:
     """A transport that adds to each failure what was asked for, so that a hint can name it."""
 
     inner: Transport
+    region: str
 
     def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Perform the action."""
@@ -61,5 +62,5 @@ class ExplainedTransport:
         except KmsToolError as error:
             asked = {fact: params.get(name) for fact, name in _FACTS.items()}
             texts = {fact: value for fact, value in asked.items() if isinstance(value, str)}
-            error.facts = {"action": action, **texts, **error.facts}
+            error.facts = {"action": action, "asked_region": self.region, **texts, **error.facts}
             raise

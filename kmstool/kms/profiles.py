@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from kmstool import words
+from kmstool import near, words
 from kmstool.errors import ArgumentError, InputError, NoHomeError, Reason
 from kmstool.kms import ini
 from kmstool.system import atomic, ownership
@@ -102,7 +102,7 @@ class Profiles:
         if not parser.has_section(section):
             if name == LOCAL:
                 return Profile(LOCAL)
-            raise ArgumentError(f"there is no profile {name!r}", hint="one of: " + ", ".join(self.names()))
+            raise ArgumentError(f"there is no profile {name!r}", hint=near.question_or_all(name, self.names()))
         values = {field: parser.get(section, option, fallback="") for option, field in _FIELDS.items()}
         return Profile(name, **{**values, "region": values["region"] or words.REGION})
 

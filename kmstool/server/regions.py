@@ -54,5 +54,6 @@ WHITE_BOX = ("ap-guangzhou", "ap-shanghai", "ap-beijing", "ap-hongkong")
 def region(name: str) -> Region:
     """Return a region by its API name; refuse an unknown one as the cloud does (`UnsupportedRegion`)."""
     if name not in REGIONS:
-        raise protocol.error("UnsupportedRegion", f"the region {name!r} is not served")
+        facts = {"asked_region": name}
+        raise protocol.error("UnsupportedRegion", f"the region {name!r} is not served", facts=facts)
     return REGIONS[name]

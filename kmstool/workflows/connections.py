@@ -137,7 +137,7 @@ class Connections:
         place = region or self.region(chosen)
         is_local = chosen.is_local and not self.endpoint(chosen)
         inner = self.traced(self.local_kms(place)) if is_local else self.cloud(chosen, place, self.provider(chosen))
-        return self._changes.transport(self._wrap(ExplainedTransport(inner)))
+        return self._changes.transport(self._wrap(ExplainedTransport(inner, place)))
 
     def cloud(self, profile: Profile, region: str, credentials: Provider) -> Transport:
         """Return a transport to Tencent Cloud, or to what the endpoint names, with retries."""

@@ -57,14 +57,9 @@ def _request(params: str) -> dict[str, Any]:
 
 
 def _refuse_unknown(action: str) -> None:
-    import difflib
-
+    from kmstool import near
     from kmstool.api import protocol
     from kmstool.errors import UsageError
 
     if action not in protocol.actions():
-        names = {name.lower(): name for name in protocol.actions()}
-        near = [names[name] for name in difflib.get_close_matches(action.lower(), names, n=3)]
-        raise UsageError(
-            f"the API has no action {action!r}", hint=f"did you mean {' or '.join(near)}?" if near else None
-        )
+        raise UsageError(f"the API has no action {action!r}", hint=near.question(action, protocol.actions()))

@@ -8,6 +8,7 @@ import click
 
 from kmstool.cli import key_files, options
 from kmstool.cli.io import inputs, outputs
+from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, takes
 from kmstool.cli.signed_messages import DIGESTS, choose_algorithm, digest_message, id_option, public_key_option
 from kmstool.errors import UsageError
@@ -25,9 +26,7 @@ class DigestWords(outputs.Destination):
 
 
 @click.command(cls=options.Command, example="kmstool digest --algorithm sm3 release.tar")
-@click.option(
-    "--algorithm", type=click.Choice([*DIGESTS, "sm2"]), required=True, help="sm2 is SM3 with key and user id."
-)
+@click.option("--algorithm", type=Choice([*DIGESTS, "sm2"]), required=True, help="sm2 is SM3 with key and user id.")
 @public_key_option
 @id_option
 @click.option("--raw", is_flag=True, help="Write bytes in place of hex.")

@@ -10,6 +10,7 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.io import outputs
+from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, takes
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class PublicKeyWords(outputs.Destination):
 @click.command("public-key", cls=options.Command, example="kmstool public-key signer > pub.pem")
 @options.key_argument
 @click.option(
-    "--encoding", type=click.Choice(["pem", "der", "base64"]), default="pem", show_default=True, help="Output form."
+    "--encoding", type=Choice(["pem", "der", "base64"]), default="pem", show_default=True, help="Output form."
 )
 @options.output_options
 @takes(PublicKeyWords)

@@ -11,6 +11,7 @@ import click
 from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.io import outputs
+from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
@@ -31,7 +32,7 @@ class RandomWords(outputs.Destination):
 
 @click.command(cls=options.Command, example="kmstool random 32")
 @click.argument("count", metavar="BYTES", type=click.IntRange(1, words.MAX_RANDOM_BYTES))
-@click.option("--encoding", type=click.Choice(list(_ENCODINGS)), help="Output form; else hex.")
+@click.option("--encoding", type=Choice(list(_ENCODINGS)), help="Output form; else hex.")
 @options.output_options
 @takes(RandomWords)
 def random(session: Session, wanted: RandomWords) -> None:

@@ -11,6 +11,7 @@ import click
 from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.io import inputs, outputs
+from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, takes
 from kmstool.cli.signed_messages import (
     algorithm_option,
@@ -45,7 +46,7 @@ class SignWords(outputs.Destination):
 @click.command(cls=options.Command, example="kmstool sign --key signer release.tar -o release.sig")
 @options.key_option
 @algorithm_option
-@click.option("--digest", "digesting", type=click.Choice(["auto", "never", "always"]),
+@click.option("--digest", "digesting", type=Choice(["auto", "never", "always"]),
               help="Digest here; else auto, which does over 4,096 bytes.")  # fmt: skip
 @type_option
 @id_option

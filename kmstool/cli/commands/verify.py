@@ -10,6 +10,7 @@ import click
 from kmstool import words
 from kmstool.cli import key_files, options
 from kmstool.cli.io import inputs, outputs
+from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, takes
 from kmstool.cli.signed_messages import (
     algorithm_option,
@@ -55,7 +56,7 @@ class VerifyWords:
 @algorithm_option
 @type_option
 @id_option
-@click.option("--signature-format", type=click.Choice(["auto", "der", "raw"]), default="auto", help="Its encoding.")
+@click.option("--signature-format", type=Choice(["auto", "der", "raw"]), default="auto", help="Its encoding.")
 @options.input_argument
 @takes(VerifyWords)
 def verify(session: Session, wanted: VerifyWords) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kmstool import near
 from kmstool.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,4 +22,4 @@ def sender(name: str) -> type[CloudTransport | SdkTransport]:
         from kmstool.kms.transport.sdk import SdkTransport  # noqa: PLC0415 - as above
 
         return SdkTransport
-    raise InputError(f"there is no transport {name!r}", hint="one of: own, sdk")
+    raise InputError(f"there is no transport {name!r}", hint=near.question_or_all(name, ("own", "sdk")))

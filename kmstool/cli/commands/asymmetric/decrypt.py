@@ -11,6 +11,7 @@ from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.commands.asymmetric.ciphertexts import MAX_INPUT_BYTES, algorithm_option
 from kmstool.cli.io import inputs, outputs
+from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
@@ -36,7 +37,7 @@ class DecryptWords(outputs.Destination):
 @click.option(
     "--raw", is_flag=True, expose_value=False, help="The ciphertext is bytes; they are told from text without this too."
 )
-@click.option("--ciphertext-format", type=click.Choice(["auto", "der", "c1c3c2", "c1c2c3"]), default="auto", show_default=True,
+@click.option("--ciphertext-format", type=Choice(["auto", "der", "c1c3c2", "c1c2c3"]), default="auto", show_default=True,
               help="Encoding of an SM2 ciphertext.")  # fmt: skip
 @options.output_options
 @options.input_argument

@@ -9,6 +9,7 @@ import click
 
 from kmstool import words
 from kmstool.cli import options
+from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session
 from kmstool.errors import AccessError, UsageError
 
@@ -20,7 +21,7 @@ WHITE_BOX = "whitebox"
 DEFAULT_PROFILE = "cloud"
 store_option = click.option(
     "--store",
-    type=click.Choice(words.STORES),
+    type=Choice(words.STORES),
     default=words.KEYRING,
     show_default=True,
     help="Where to keep the credential.",

@@ -12,7 +12,7 @@ from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.io import outputs, tables, times
 from kmstool.cli.io.columns import Column
-from kmstool.cli.params import KEY
+from kmstool.cli.params import KEY, Choice
 from kmstool.cli.session.session import Session, takes
 
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ class ListWords:
 
 
 @click.command("list", cls=options.Command, example="kmstool data-key list --state enabled")
-@click.option("--state", type=click.Choice(options.DATA_KEY_STATES), help="Only data keys in this state.")
+@click.option("--state", type=Choice(options.DATA_KEY_STATES), help="Only data keys in this state.")
 @click.option("--key", type=KEY, metavar="KEY", help="Only data keys under this key.")
 @click.option("--search", metavar="TEXT", help="Only data keys with this in their name or id.")
-@click.option("--origin", type=click.Choice(["kms", "external"]), help="Only data keys of this origin.")
+@click.option("--origin", type=Choice(["kms", "external"]), help="Only data keys of this origin.")
 @click.option(
     "--bytes", "byte_count", type=click.IntRange(1, words.MAX_DATA_KEY_BYTES), help="Only data keys of this size."
 )

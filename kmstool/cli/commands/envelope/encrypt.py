@@ -12,7 +12,7 @@ import click
 from kmstool.cli import envelope_files, envelope_folders, options, recipients
 from kmstool.cli.commands.envelope import folders
 from kmstool.cli.io import inputs, outputs
-from kmstool.cli.params import KEY, PUBLIC_KEY, ContextWords
+from kmstool.cli.params import KEY, PUBLIC_KEY, Choice, ContextWords
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
@@ -65,7 +65,7 @@ class EncryptWords(ContextWords, outputs.FileNamed):
 @options.shield_option
 @options.pairs_option("--aad", "facts", noun="fact", text="Fact of the file, bound to it, not sent to KMS; repeatable.")
 @click.option(
-    "--suite", type=click.Choice(recipients.SUITES), default=recipients.SUITES[0], show_default=True, help="Cipher."
+    "--suite", type=Choice(recipients.SUITES), default=recipients.SUITES[0], show_default=True, help="Cipher."
 )
 @click.option("-a", "--armor", is_flag=True, help="Write text (PEM) in place of binary data.")
 @options.file_option("--detached", help="Write the header to a file of its own.")

@@ -11,7 +11,7 @@ import click
 
 from kmstool.cli import blobs, envelope_files, options, recipients
 from kmstool.cli.io import inputs, outputs
-from kmstool.cli.params import KEY
+from kmstool.cli.params import KEY, Choice
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
@@ -42,13 +42,11 @@ class LegacyWords(outputs.Destination):
     cls=options.Command,
     example="kmstool envelope import-legacy --blob dek.blob --trailing-zeros strip-block old.txt -o new.kte",
 )
-@click.option("--scheme", type=click.Choice(SCHEMES), default=SCHEMES[0], show_default=True, help="How it was made.")
+@click.option("--scheme", type=Choice(SCHEMES), default=SCHEMES[0], show_default=True, help="How it was made.")
 @click.option("--blob", required=True, metavar="FILE", help="The ciphertext blob of the data key.")
-@click.option(
-    "--cipher", type=click.Choice(["aes", "sm4"]), default="aes", show_default=True, help="Cipher of the data."
-)
+@click.option("--cipher", type=Choice(["aes", "sm4"]), default="aes", show_default=True, help="Cipher of the data.")
 @click.option("--raw", is_flag=True, help="The data is bytes, not base64.")
-@click.option("--trailing-zeros", type=click.Choice(["keep", "strip-block", "refuse"]), default="refuse", show_default=True,
+@click.option("--trailing-zeros", type=Choice(["keep", "strip-block", "refuse"]), default="refuse", show_default=True,
               help="What zeros at the end are.")  # fmt: skip
 @click.option(
     "--key", "keys", type=KEY, multiple=True, metavar="KEY", help="Recipient of the new envelope; repeatable."

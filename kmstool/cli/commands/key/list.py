@@ -12,6 +12,7 @@ from kmstool.cli import options, watching
 from kmstool.cli.commands.key.usages import Usage, usage_name
 from kmstool.cli.io import outputs, tables, times
 from kmstool.cli.io.columns import Column
+from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, takes
 
 if TYPE_CHECKING:
@@ -43,11 +44,11 @@ class ListWords:
 
 
 @click.command("list", cls=options.Command, example="kmstool key list --state enabled")
-@click.option("--state", type=click.Choice(options.STATES), help="Only keys in this state.")
+@click.option("--state", type=Choice(options.STATES), help="Only keys in this state.")
 @click.option("--usage", type=Usage(), help="Only keys for this purpose.")
 @click.option("--search", metavar="TEXT", help="Only keys with this in their alias or id.")
-@click.option("--origin", type=click.Choice(["kms", "external"]), help="Only keys with material of this origin.")
-@click.option("--owner", type=click.Choice(["user", "product"]), default="user", show_default=True, help="Whose keys.")
+@click.option("--origin", type=Choice(["kms", "external"]), help="Only keys with material of this origin.")
+@click.option("--owner", type=Choice(["user", "product"]), default="user", show_default=True, help="Whose keys.")
 @options.pairs_option("--tag", "tags", noun="tag", text="Only keys with this tag; repeatable.")
 @click.option("--watch", is_flag=True, help="Show the list again whenever it changes, until Ctrl-C.")
 @takes(ListWords)

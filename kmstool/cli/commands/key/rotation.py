@@ -9,6 +9,7 @@ import click
 from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.io import outputs, times
+from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import UsageError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=options.Command, example="kmstool key rotation on demo --days 90")
-@click.argument("what", type=click.Choice(["on", "off", "status"]), metavar="on|off|status")
+@click.argument("what", type=Choice(["on", "off", "status"]), metavar="on|off|status")
 @options.key_argument
 @click.option(
     "--days",

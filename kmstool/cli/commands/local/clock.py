@@ -9,11 +9,12 @@ import click
 from kmstool.cli import options
 from kmstool.cli.commands.local.offsets import clock_text
 from kmstool.cli.io import outputs, times
+from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, pass_session
 
 
 @click.command(cls=options.Command, example="kmstool local clock advance 8d")
-@click.argument("what", type=click.Choice(["show", "advance", "set", "reset"]), metavar="show|advance|set|reset")
+@click.argument("what", type=Choice(["show", "advance", "set", "reset"]), metavar="show|advance|set|reset")
 @click.argument("value", required=False)
 @pass_session
 def clock(session: Session, what: str, value: str | None) -> None:

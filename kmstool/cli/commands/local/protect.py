@@ -6,12 +6,13 @@ import click
 
 from kmstool import words
 from kmstool.cli import options
+from kmstool.cli.params import Choice
 from kmstool.cli.session import passphrases
 from kmstool.cli.session.session import Session, pass_session
 
 
 @click.command(cls=options.Command, example="kmstool local protect passphrase --passphrase-file pass.txt")
-@click.argument("mode", type=click.Choice(words.PROTECTIONS), metavar="file|keyring|passphrase")
+@click.argument("mode", type=Choice(words.PROTECTIONS), metavar="file|keyring|passphrase")
 @click.option("--passphrase-file", metavar="FILE", help="Take the new passphrase from here; a descriptor is /dev/fd/N.")
 @passphrases.weak_option
 @pass_session

@@ -10,7 +10,7 @@ import click
 from kmstool import words
 from kmstool.cli import blobs, options
 from kmstool.cli.io import inputs
-from kmstool.cli.params import END
+from kmstool.cli.params import END, Choice
 from kmstool.cli.session.session import Session
 from kmstool.errors import UsageError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 algorithm_option = click.option(
     "--algorithm",
-    type=click.Choice(words.RSA_ALGORITHMS),
+    type=Choice(words.RSA_ALGORITHMS),
     default=words.RSA_ALGORITHMS[0],
     show_default=True,
     help="How the material is wrapped.",
@@ -36,7 +36,7 @@ check_option = click.option(
     "--check", "blob", metavar="FILE", help="A ciphertext blob of before that must open afterwards."
 )
 encoding_option = click.option(
-    "--encoding", type=click.Choice(words.ENCODINGS), default="raw", show_default=True, help="What FILE holds."
+    "--encoding", type=Choice(words.ENCODINGS), default="raw", show_default=True, help="What FILE holds."
 )
 params_option = options.folder_option("--params", "folder", required=True, help="What kmstool material params made.")
 passphrase_option = options.file_option(

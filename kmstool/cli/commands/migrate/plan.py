@@ -11,7 +11,7 @@ import click
 from kmstool.cli import options
 from kmstool.cli.commands.rotate.plan import context_rules, write_plan
 from kmstool.cli.io import outputs, progress
-from kmstool.cli.params import KEY, ContextWords
+from kmstool.cli.params import KEY, Choice, ContextWords
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
@@ -45,7 +45,7 @@ class PlanWords(ContextWords):
 @click.option("--force", is_flag=True, help="Replace an existing plan.")
 @click.option("--old-profile", metavar="NAME", help="Profile that opens the old blobs. Default: the one in use.")
 @click.option("--old-region", metavar="REGION", help="Region of the old KMS. Default: that of its profile or the key.")
-@click.option("--old-form", type=click.Choice(["file", "any"]), default="file", show_default=True,
+@click.option("--old-form", type=Choice(["file", "any"]), default="file", show_default=True,
               metavar="file|any", help="Files that are one blob, or all base64 in texts: the old KMS gets to see it.")  # fmt: skip
 @click.option("--base64", "encoded", is_flag=True, help="Find blobs in base64 once more, as in a Kubernetes Secret.")
 @options.encryption_context_option

@@ -10,6 +10,7 @@ import click
 from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.commands.profile.answers import answer_of
+from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
@@ -34,7 +35,7 @@ class SetWords:
 @click.command("set", cls=options.Command, example="kmstool profile set work --credentials cvm-role --key alias/demo")
 @click.argument("name")
 @click.option("--key", metavar="KEY", help="Key for commands that name none; empty for none.")
-@click.option("--credentials", type=click.Choice(CREDENTIALS), help="Where its credentials come from.")
+@click.option("--credentials", type=Choice(CREDENTIALS), help="Where its credentials come from.")
 @click.option("--role-arn", metavar="ARN", help="Role to assume with them; empty for none.")
 @click.option("--role-session", metavar="NAME", help="Name of that role's session in the records of the cloud.")
 @click.option("--sts-endpoint", metavar="URL", help="Host or URL of STS, which is asked for the role.")

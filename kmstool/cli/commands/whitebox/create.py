@@ -11,6 +11,7 @@ from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.commands.whitebox.keys import without_keys
 from kmstool.cli.io import outputs
+from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, takes
 
 
@@ -26,7 +27,7 @@ class CreateWords:
 
 @click.command(cls=options.Command, example="kmstool whitebox create --alias app --algorithm AES_256")
 @click.option("--alias", required=True, metavar="NAME", help="Name of the key: 1 to 60 letters, digits, - and _.")
-@click.option("--algorithm", type=click.Choice(words.CIPHERS), required=True, help="What the key is for.")
+@click.option("--algorithm", type=Choice(words.CIPHERS), required=True, help="What the key is for.")
 @click.option("--description", default="", metavar="TEXT", help="Free text, at most 1,024 bytes.")
 @options.pairs_option("--tag", "tags", noun="tag", text="Tag of the key; repeatable.")
 @takes(CreateWords)

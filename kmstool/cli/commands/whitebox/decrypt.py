@@ -13,6 +13,7 @@ from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.commands.whitebox.bundles import read_bundle, require_mac_option, sdk_lib_option
 from kmstool.cli.io import inputs, outputs
+from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 from kmstool.words import Cipher
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MAX_TEXT_BYTES = 65536
 _ALGORITHM = click.option(
     "--algorithm",
-    type=click.Choice(words.CIPHERS),
+    type=Choice(words.CIPHERS),
     help="With --sdk-lib, where the name of the key file does not tell it.",
 )
 _BUNDLE = options.folder_option("--bundle", "folder", help="Folder made by kmstool whitebox bundle.")
