@@ -13,6 +13,9 @@ from typing import Protocol
 
 from kmstool.errors import AccessError
 
+PERMANENT, TEMPORARY, ROLE, MACHINE, POD = KINDS = "permanent", "temporary", "role", "metadata", "pod"
+"""Of credentials: lasting, with a token, of a role that was assumed, of the role of a machine, of the role of a pod."""
+
 _RENEW_SECONDS = 300
 # Of a shorter SecretId the two ends together would show most.
 _LONG_ID_CHARACTERS = 16
@@ -40,6 +43,8 @@ class Provider(Protocol):
 
     source: str
     """For people: the environment, a file, a keyring, a role."""
+    kind: str
+    """What sort of credential it gives: one of `KINDS`."""
 
     def get(self) -> Credential:
         """Return a credential that is valid now; raise `AccessError` or `NetworkError`."""
@@ -55,6 +60,7 @@ class FixedProvider:
 
     def __init__(self, credential: Credential, source: str) -> None:
         self.source = source
+        self.kind = TEMPORARY if credential.token else PERMANENT
         self._credential = credential
 
     def get(self) -> Credential:
@@ -71,8 +77,9 @@ class FixedProvider:
 class RenewedProvider:
     """A provider of temporary credentials, fetched at first use and again five minutes before they expire."""
 
-    def __init__(self, fetch: Callable[[], Credential], source: str) -> None:
+    def __init__(self, fetch: Callable[[], Credential], source: str, kind: str = TEMPORARY) -> None:
         self.source = source
+        self.kind = kind
         self._fetch = fetch
         self._credential: Credential | None = None
 

@@ -28,14 +28,14 @@ def tags_of(kms: Connections, key: Key, region: str, profile: str | None = None)
         raise
 
 
-def endpoint_of(kms_endpoint: str | None) -> str | None:
-    """Return where the tag service is, None for the usual place.
+def endpoint_of(kms_endpoint: str | None, service: str = "tag") -> str | None:
+    """Return where the tag service, or another one, is, None for the usual place.
 
     It has a host of its own beside each of KMS's in Tencent Cloud, and shares the port of any other endpoint.
     """
     if kms_endpoint is None or _HOSTS not in kms_endpoint:
         return kms_endpoint
-    return kms_endpoint.replace("kms.", "tag.", 1)
+    return kms_endpoint.replace("kms.", f"{service}.", 1)
 
 
 def _transport(kms: Connections, region: str, named: str | None) -> Transport:

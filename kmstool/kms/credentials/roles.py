@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from kmstool.errors import AccessError, NetworkError, ServiceError
-from kmstool.kms.provider import Credential, Provider, RenewedProvider, checked
+from kmstool.kms.provider import MACHINE, POD, ROLE, Credential, Provider, RenewedProvider, checked
 from kmstool.kms.transport.connection import Connection
 from kmstool.kms.transport.deadline import Deadline
 from kmstool.kms.transport.endpoint import Endpoint
@@ -38,7 +38,7 @@ def assume_role(base: Provider, role_arn: str, session_name: str, sts: Sts) -> P
     """Return a provider of the role's credentials; `base` signs the requests for them."""
     params = {"RoleArn": role_arn, "RoleSessionName": session_name or _SESSION}
     source = f"the role {role_arn}, by {base.source}"
-    return RenewedProvider(lambda: _credential(sts("AssumeRole", params, base), source), source)
+    return RenewedProvider(lambda: _credential(sts("AssumeRole", params, base), source), source, ROLE)
 
 
 def from_tke(environ: Mapping[str, str], sts: Sts) -> Provider | None:
@@ -63,7 +63,7 @@ def from_tke(environ: Mapping[str, str], sts: Sts) -> Provider | None:
         }
         return _credential(sts("AssumeRoleWithWebIdentity", params, None), source)
 
-    return RenewedProvider(fetch, source)
+    return RenewedProvider(fetch, source, POD)
 
 
 def is_pod(environ: Mapping[str, str]) -> bool:
@@ -87,7 +87,7 @@ def from_cvm_role(metadata: str = METADATA, deadline: Deadline | None = None) ->
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise AccessError("the metadata service gave an answer that holds no credential") from error
 
-    return RenewedProvider(fetch, "the CVM's role")
+    return RenewedProvider(fetch, "the CVM's role", MACHINE)
 
 
 def _get(metadata: str, path: str, deadline: Deadline | None) -> bytes:

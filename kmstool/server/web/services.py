@@ -24,6 +24,8 @@ class CurrentServices:
         """Tell whether a call only reads."""
         if _is_for_tags(call):
             return not tag_service.writes(call.action)
+        if call.version == sts.VERSION:
+            return call.action == sts.IDENTITY
         return call.version == protocol.VERSION and not writes(call.action, call.params)
 
     def perform(self, kms: EmbeddedKms, call: SignedCall) -> Mapping[str, Any]:

@@ -16,11 +16,13 @@ from typing import Any
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.call import refuse
 from kmstool.server.tables import credentials
+from kmstool.server.tables.cmks import UIN
 from kmstool.server.tables.credentials import ServedCredential
 from kmstool.server.vault import Vault
 
 VERSION = "2018-08-13"
 WEB_IDENTITY = "AssumeRoleWithWebIdentity"
+IDENTITY = "GetCallerIdentity"
 METADATA_PATH = "/latest/meta-data/cam/security-credentials/"
 ROLE = "kmstool-local"
 PARAMETERS = {
@@ -29,9 +31,11 @@ PARAMETERS = {
         "SerialNumber", "TokenCode",
     ),
     WEB_IDENTITY: ("ProviderId", "WebIdentityToken", "RoleArn", "RoleSessionName", "DurationSeconds"),
+    IDENTITY: (),
 }  # fmt: skip
 """The parameters of each action, of which some mean nothing here."""
 
+_ROLE_ID = "4611686018427387904"
 _DEFAULT_SECONDS = 7200
 _MAX_SECONDS = 43200
 _REQUIRED = {
@@ -42,13 +46,15 @@ _KINDS = {"AssumeRole": credentials.ROLE, WEB_IDENTITY: credentials.WEB_IDENTITY
 
 
 def call(kms: EmbeddedKms, action: str, params: Mapping[str, Any], signer: str) -> dict[str, Any]:
-    """Serve an action; the answer holds Credentials and ExpiredTime.
+    """Serve an action; the answer holds Credentials and ExpiredTime, or says who signed.
 
     `signer` is the id of the API key that signed, or of the web identity token: the new key
     comes from that, and ends with it.
     """
     if action not in PARAMETERS:
         raise refuse("InvalidAction", f"the STS stub has no action {action!r}")
+    if action == IDENTITY:
+        return {**_caller(kms, signer), "RequestId": str(uuid.uuid4())}
     for name in _REQUIRED[action]:
         if not params.get(name):
             raise refuse("MissingParameter", f"the parameter {name} is missing")
@@ -67,6 +73,18 @@ def call(kms: EmbeddedKms, action: str, params: Mapping[str, Any], signer: str) 
         "Expiration": _expiration(made),
         "RequestId": str(uuid.uuid4()),
     }
+
+
+def _caller(kms: EmbeddedKms, signer: str) -> dict[str, str]:
+    """Say who signed: the owner of the one account here, or a role of it (page 1312/66098)."""
+    with kms.transaction(write=False) as opened:
+        signing = credentials.find(opened.db, opened.vault, signer)
+    account = str(UIN)
+    known = {"AccountId": account, "PrincipalId": account}
+    if signing is None or signing.kind == credentials.LASTING:
+        return {**known, "Type": "CAMUser", "UserId": account, "Arn": f"qcs::cam:{account}:uin/{account}"}
+    arn = f"qcs::sts:{account}:assumed-role/{_ROLE_ID}"
+    return {**known, "Type": "CAMRole", "UserId": f"{_ROLE_ID}:{ROLE}", "Arn": arn}
 
 
 def identity(kms: EmbeddedKms, params: Mapping[str, Any]) -> str:
