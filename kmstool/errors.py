@@ -78,6 +78,7 @@ class Reason(Enum):
     STORE_FILE_DAMAGED = auto()
     STORE_SERVED = auto()
     STORE_SERVED_ALREADY = auto()
+    TAGS_UNCHANGEABLE = auto()
     TAGS_UNREADABLE = auto()
     UNREACHABLE = auto()
     VALID_TO = auto()

@@ -103,8 +103,9 @@ REASONS: Mapping[Reason, str | By] = {
         "do message, signature and key belong together?",
     ),
     Reason.SM2_KEY_UNNAMED: "an SM2 key must be named with its region and id: --public-key REGION:KEYID=FILE",
-    Reason.TAGS_UNREADABLE: "let the credential call tag:DescribeResourceTagsByResourceIds, or give the tags "
-    "with --tag, or --no-tags",
+    Reason.TAGS_UNCHANGEABLE: "grant {credential} the action tag:ModifyResourceTags in CAM",
+    Reason.TAGS_UNREADABLE: "grant {credential} the action tag:DescribeResourceTagsByResourceIds in CAM; key replace takes the tags "
+    "with --tag, or does without: --no-tags",
     Reason.UNREACHABLE: "check the network, proxy and endpoint: kmstool doctor",
     Reason.VALID_TO: "for example --valid-to 365d, or leave it out: valid for ever",
     Reason.VENDOR_LIBRARY_NEEDED: "a key file of Tencent Cloud opens with Tencent's library only: name it with --sdk-lib",

@@ -1,9 +1,11 @@
-"""The tags of keys, which KMS sets when it makes a key and tells nobody: another service of the cloud lists them.
+"""The tags of keys, which KMS sets when it makes a key and tells nobody: another service lists and changes them.
 
-Tag API 2018-08-13, DescribeResourceTagsByResourceIds; a key is named there by its `ResourceId`.
+Tag API 2018-08-13, DescribeResourceTagsByResourceIds and ModifyResourceTags; a key is named there by its `ResourceId`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 from kmstool.kms import answers
 from kmstool.kms.port import Transport
@@ -11,6 +13,8 @@ from kmstool.kms.port import Transport
 VERSION = "2018-08-13"
 
 _PAGE = 100
+_MAX_CHANGES = 10
+"""How many tags one call sets, and how many it removes."""
 
 
 def tags_of(transport: Transport, region: str, resource_id: str) -> dict[str, str]:
@@ -36,3 +40,21 @@ def tags_of(transport: Transport, region: str, resource_id: str) -> dict[str, st
         if len(page) < _PAGE:
             return listed
         offset += _PAGE
+
+
+def change_tags(
+    transport: Transport, region: str, resource_id: str, *, changed: Mapping[str, str], removed: Sequence[str]
+) -> None:
+    """Set tags of a key of a region and remove others; one that is not there is removed already."""
+    # Of the account that signs no UIN need be named.
+    resource = f"qcs::kms:{region}:uin/:key/{resource_id}"
+    setting = [{"TagKey": name, "TagValue": value} for name, value in changed.items()]
+    removing = [{"TagKey": name} for name in removed]
+    for start in range(0, max(len(setting), len(removing)), _MAX_CHANGES):
+        lists = {
+            name: items[start : start + _MAX_CHANGES]
+            for name, items in (("ReplaceTags", setting), ("DeleteTags", removing))
+        }
+        transport.call(
+            "ModifyResourceTags", {"Resource": resource, **{name: some for name, some in lists.items() if some}}
+        )

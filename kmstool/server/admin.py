@@ -14,7 +14,7 @@ from kmstool.server.app import EmbeddedKms
 from kmstool.server.assumptions import Assumptions
 from kmstool.server.copies import backup, restore, snapshot
 from kmstool.server.protection import Passphrase
-from kmstool.server.tables import credentials, faults, store
+from kmstool.server.tables import cmks, credentials, faults, store
 from kmstool.server.tables.credentials import ServedCredential
 from kmstool.server.tables.faults import FaultRule
 
@@ -23,6 +23,7 @@ __all__ = [
     "assume",
     "assumed",
     "backup",
+    "bindings",
     "clear_faults",
     "create_credential",
     "delete_credential",
@@ -164,6 +165,13 @@ def clear_faults(kms: EmbeddedKms) -> None:
     """Remove all fault rules, damaged ones too."""
     with kms.transaction(write=True) as opened:
         faults.clear(opened.db)
+
+
+def bindings(kms: EmbeddedKms, region: str, key_id: str) -> list[tuple[str, str]]:
+    """Return (product, resource) of every cloud resource that uses a key, which no action of the API tells."""
+    with kms.transaction(region, write=False) as opened:
+        cmk = cmks.TABLE.find_here(opened, key_id)
+        return [] if cmk is None else cmks.bindings(opened, cmk)
 
 
 def reset(folder: Path) -> None:

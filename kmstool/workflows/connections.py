@@ -86,7 +86,7 @@ class Connections:
         self.options = options
         self.used_local = False
         """Whether the local KMS was asked."""
-        self._trace, self._wrap, self._changes = trace, wrap, changes
+        self._trace, self._wrap, self.changes = trace, wrap, changes
         self._kept = kept or Kept(ask_passphrase)
         self._kept.ask_passphrase = ask_passphrase
         self.loans = Loans(self._kept)
@@ -137,7 +137,7 @@ class Connections:
         place = region or self.region(chosen)
         is_local = chosen.is_local and not self.endpoint(chosen)
         inner = self.traced(self.local_kms(place)) if is_local else self.cloud(chosen, place, self.provider(chosen))
-        return self._changes.transport(self._wrap(ExplainedTransport(inner, place)))
+        return self.changes.transport(self._wrap(ExplainedTransport(inner, place)))
 
     def cloud(self, profile: Profile, region: str, credentials: Provider) -> Transport:
         """Return a transport to Tencent Cloud, or to what the endpoint names, with retries."""
@@ -159,7 +159,7 @@ class Connections:
         from kmstool.server.app import EmbeddedKms
 
         self.used_local = True
-        folder, refuse = self.environment.local_folder, self._changes.refuse
+        folder, refuse = self.environment.local_folder, self.changes.refuse
         place = region or self.region(self.environment.profiles.get(LOCAL))
 
         def opened() -> EmbeddedKms:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,24 @@ def tags_of(kms: Connections, key: Key, region: str, profile: str | None = None)
         return tags.tags_of(_transport(kms, region, profile), region, key.resource_id or key.key_id)
     except AccessError as error:
         error.reason = Reason.TAGS_UNREADABLE
+        raise
+
+
+def change_tags(
+    kms: Connections,
+    key: Key,
+    region: str,
+    profile: str | None = None,
+    *,
+    changed: Mapping[str, str],
+    removed: Sequence[str],
+) -> None:
+    """Set tags of a key and remove others; raise `AccessError` where the credential may not."""
+    transport = kms.changes.transport(_transport(kms, region, profile))
+    try:
+        tags.change_tags(transport, region, key.resource_id or key.key_id, changed=changed, removed=removed)
+    except AccessError as error:
+        error.reason = Reason.TAGS_UNCHANGEABLE
         raise
 
 

@@ -34,6 +34,7 @@ COMMANDS = {
         "Let KMS destroy disabled keys after some days.",
     ),
     "show": ("kmstool.cli.commands.key.show:show", "Show all that KMS says of a key."),
+    "tag": ("kmstool.cli.commands.key.tag:tag", "List, set and remove the tags of a key."),
     "unarchive": ("kmstool.cli.commands.key.unarchive:unarchive", "Put an archived key to full use again."),
     "unbind": ("kmstool.cli.commands.key.unbind:unbind", "Note that a cloud product's resource no longer uses a key."),
 }

@@ -14,6 +14,7 @@ from kmstool.cli.session.session import Session, pass_session
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
     from kmstool.kms.answers import Key
+    from kmstool.workflows.connections import KeyPlace
 
 
 @click.command(cls=options.Command, example="kmstool key show demo")
@@ -21,12 +22,26 @@ if TYPE_CHECKING:
 @pass_session
 def show(session: Session, key: KeyAddress) -> None:
     """Show all that KMS says of a key."""
-    client, key_id = session.key(key)
-    found = client.describe_key(key_id)
-    outputs.print_answer(session, {"KeyMetadata": dict(found.answer)}, lambda: outputs.print_fields(_fields(found)))
+    place = session.connections.key(key)
+    found = place.client.describe_key(place.key_id)
+    answer = {"KeyMetadata": dict(found.answer)}
+    outputs.print_answer(
+        session, answer, lambda: outputs.print_fields(_fields(found, _users(session, place, key.profile)))
+    )
 
 
-def _fields(key: Key) -> dict[str, str]:
+def _users(session: Session, place: KeyPlace, named: str | None) -> str:
+    """Return what binds a key: no action of the API tells, and of the embedded KMS in process the store does."""
+    profile = session.profile(named)
+    if not profile.is_local or session.endpoint(profile):
+        return "KMS does not tell; it refuses to disable or delete a key that a cloud product uses"
+    from kmstool.server import admin
+
+    users = admin.bindings(session.local_kms(place.region), place.region, place.key_id)
+    return ", ".join(f"{product} {resource}" for product, resource in users) or "nothing"
+
+
+def _fields(key: Key, users: str) -> dict[str, str]:
     rotation = f"every {key.rotate_days} days, next {times.format_time(key.next_rotation_unix)}"
     return {
         "alias": key.alias,
@@ -41,5 +56,6 @@ def _fields(key: Key) -> dict[str, str]:
         "last rotated": times.format_time(key.last_rotation_unix),
         "deletion": times.format_time(key.deletion_unix),
         "valid to": times.format_time(key.valid_to_unix),
+        "used by": users,
         "resource": key.resource_id or "-",
     }
