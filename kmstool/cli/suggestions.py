@@ -17,7 +17,7 @@ _MOST = 3
 VERBS = {
     "add": ("create", "bind", "set"),
     "delete": ("schedule-deletion", "remove", "unbind", "clear"),
-    "describe": ("show", "set-description"),
+    "describe": ("show",),
     "destroy": ("schedule-deletion", "delete", "reset"),
     "download": ("download-key",),
     "generate": ("generate", "create"),
@@ -35,7 +35,7 @@ VERBS = {
     "start": ("serve",),
     "stat": ("status", "show"),
     "undelete": ("cancel-deletion",),
-    "update": ("rename", "set-description", "set"),
+    "update": ("rename", "set"),
     "view": ("show", "inspect"),
 }
 """Verbs of other tools, and what does that here: the first of them that a group has."""
@@ -80,7 +80,6 @@ COMMANDS = {
     "ScheduleKeyDeletion": "key schedule-deletion",
     "SignByAsymmetricKey": "sign",
     "UpdateAlias": "key rename",
-    "UpdateKeyDescription": "key set-description",
     "VerifyByAsymmetricKey": "verify",
 }
 """What is no command of the root but of another tool or of the API, and the command that does it."""

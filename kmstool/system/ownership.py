@@ -82,6 +82,18 @@ def check_path(path: Path, *, secret: bool) -> None:
         check(os.lstat(real), path, secret=secret)
 
 
+def public_mode() -> int:
+    """Return the mode of a new file that holds no secret: what the umask leaves of reading and writing for all."""
+    with suppress(OSError):
+        # Elsewhere than on Linux to see the umask is to set it, for the other threads too.
+        for line in Path("/proc/self/status").read_bytes().splitlines():
+            if line.startswith(b"Umask:"):
+                return 0o666 & ~int(line.split()[1], 8)
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it that are missing, all of them 0700 whatever the umask says.
 

@@ -25,7 +25,7 @@ from kmstool.envelope.sealing import Source
 from kmstool.envelope.stanzas import parse_context
 from kmstool.envelope.workers import Progress, Write
 from kmstool.errors import InputError, IntegrityError, Reason
-from kmstool.system import mounts
+from kmstool.system import mounts, ownership
 from kmstool.workflows.changes import Changes
 from kmstool.workflows.sources import EnvelopeInput, opened_envelope, opened_source
 
@@ -117,12 +117,15 @@ def encrypt(
     """
     if detached and options.armor:
         raise InputError("armor has no detached header")
+    public = ownership.public_mode()
     with ExitStack() as stack:
         # The stack closes them in reverse: a header that is detached gets its name last.
         content = stack.enter_context(opened_source(source))
-        apart = stack.enter_context(changes.created(detached, replace=replace)) if detached else None
+        apart = stack.enter_context(changes.created(detached, replace=replace, mode=public)) if detached else None
         if isinstance(target, Path):
-            payload = stack.enter_context(changes.created(target, replace=replace, durable=apart is not None))
+            payload = stack.enter_context(
+                changes.created(target, replace=replace, durable=apart is not None, mode=public)
+            )
             write, descriptor = engine.writer(payload.fileno()), payload.fileno()
         else:
             payload, write, descriptor = None, target, None

@@ -73,14 +73,14 @@ def walk(folder: Path, report: Report, suffix: str = "") -> FolderFiles:
 
 
 @contextmanager
-def created_below(folder: Beneath, path: str, *, replace: bool) -> Iterator[BinaryIO]:
+def created_below(folder: Beneath, path: str, *, replace: bool, mode: int = 0o600) -> Iterator[BinaryIO]:
     """Make a file below a folder, and the folders that it is in, as `atomic.create` does; no link is followed."""
     target = folder.root / path
     try:
         within = folder.folder_of(path, make=True)
     except OSError as error:
         raise atomic.fault(target.parent, error) from error
-    with atomic.create(target, replace=replace, durable=False, within=within) as out:
+    with atomic.create(target, replace=replace, durable=False, within=within, mode=mode) as out:
         yield out
 
 

@@ -19,6 +19,7 @@ from kmstool.envelope.sealing import Source
 from kmstool.envelope.stanzas import KEY_DIGEST, KEY_ID, REGION, Stanza
 from kmstool.errors import AccessError, InputError, KmsToolError, OutputError, Reason
 from kmstool.system.beneath import Beneath
+from kmstool.system.ownership import public_mode
 from kmstool.workflows.envelopes import SUFFIX, EncryptOptions, Recipients, ignore
 from kmstool.workflows.folders import Report, created_below, refuse_spared
 from kmstool.workflows.many import Outcome
@@ -97,7 +98,7 @@ class TreeSealer:
         data = Manifest(listed).encode()
         head = self._options.envelope.header(self._dek, len(data), to_file=True, facts={**self._belonging, PATH: NAME})
         content = Source(io.BytesIO(data).readinto, size=len(data))
-        with created_below(self._folders.target, NAME + SUFFIX, replace=True) as out:
+        with created_below(self._folders.target, NAME + SUFFIX, replace=True, mode=public_mode()) as out:
             sealing.seal(self._dek.dek, head, content, out.fileno(), ignore)
 
     @property
@@ -116,7 +117,9 @@ class TreeSealer:
         dek = how.new_dek(self._recipients) if self._options.dek_per_file else self._dek
         content = Source.of(descriptor)
         head = how.header(dek, content.size, to_file=True, facts={**self._belonging, PATH: path})
-        with created_below(self._folders.target, path + SUFFIX, replace=self._options.replace) as out:
+        with created_below(
+            self._folders.target, path + SUFFIX, replace=self._options.replace, mode=public_mode()
+        ) as out:
             return manifest.digest_of(head, sealing.seal(dek.dek, head, content, out.fileno(), ignore))
 
     def _kept(self, descriptor: int, path: str) -> str | None:

@@ -53,4 +53,4 @@ def digest(session: Session, wanted: DigestWords) -> None:
         else:
             found = digests.of_chunks(DIGESTS[wanted.algorithm], source.chunks())
     text = found if wanted.raw else found.hex().encode() + b"\n"
-    outputs.write_result(session, {"Digest": found.hex()}, text, wanted, source=source)
+    outputs.write_result(session, {"Digest": found.hex()}, text, wanted, source=source, public=True)

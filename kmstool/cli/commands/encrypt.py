@@ -50,4 +50,4 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
     client, key_id = session.key(wanted.key)
     encrypted = client.encrypt(key_id, plaintext, wanted.encryption_context)
     blob = encrypted.ciphertext_blob.encode() + b"\n"
-    outputs.write_result(session, encrypted.answer, blob, wanted, source=source)
+    outputs.write_result(session, encrypted.answer, blob, wanted, source=source, public=True)

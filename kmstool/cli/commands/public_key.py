@@ -44,4 +44,4 @@ def public_key(session: Session, wanted: PublicKeyWords) -> None:
         "der": der,
         "base64": base64.b64encode(der) + b"\n",
     }
-    outputs.write_result(session, found.answer, forms[wanted.encoding], wanted)
+    outputs.write_result(session, found.answer, forms[wanted.encoding], wanted, public=True)

@@ -52,4 +52,6 @@ def reencrypt(session: Session, wanted: ReencryptWords) -> None:
     )
     if not moved.changed:
         session.note(f"nothing to do: the blob is on the newest version of {moved.key_id}")
-    outputs.write_result(session, moved.answer, moved.ciphertext_blob.encode() + b"\n", wanted, source=source)
+    outputs.write_result(
+        session, moved.answer, moved.ciphertext_blob.encode() + b"\n", wanted, source=source, public=True
+    )

@@ -72,7 +72,7 @@ def sign(session: Session, wanted: SignWords) -> None:
         digest = message if is_digest else digest_message(chosen, public_key, message, source, None)
     _check_answer(chosen, public_key, digest, signed.signature)
     written = signed.signature if wanted.raw or wanted.out is not None else base64.b64encode(signed.signature) + b"\n"
-    outputs.write_result(session, signed.answer, written, wanted, source=source)
+    outputs.write_result(session, signed.answer, written, wanted, source=source, public=True)
 
 
 def _message(wanted: SignWords, algorithm: Algorithm, key: PublicKey, source: inputs.Stream) -> tuple[bytes, bool]:

@@ -59,10 +59,11 @@ def write_result(
     to: Destination,
     *,
     source: inputs.Input | inputs.Stream | None = None,
+    public: bool = False,
 ) -> None:
     """Write what a command is asked for to a file; without one, print it as `print_answer` does."""
     if to.out is not None:
-        write(console, data, to.out, force=to.force, source=source)
+        write(console, data, to.out, force=to.force, source=source, public=public)
     else:
         print_answer(console, fields, lambda: write(console, data, None))
 
@@ -74,15 +75,16 @@ def write(
     *,
     force: bool = False,
     source: inputs.Input | inputs.Stream | None = None,
+    public: bool = False,
 ) -> None:
-    """Write to the file `out` (0600, all or nothing), or to stdout for None and `-`.
+    """Write to the file `out`, all or nothing, or to stdout for None and `-`; see `open_output` for its mode.
 
     Raises `OutputError` for a file that exists and was not to be replaced, for every fault
     of the file system, and for binary data on a terminal unless `-` was said.
     """
     if out is not None and out != inputs.STDIN:
         inputs.refuse_same(out, source.inode if source else None)
-        with open_output(console, out, force=force) as file:
+        with open_output(console, out, force=force, public=public) as file:
             file.write(data)
         return
     if out is None and sys.stdout.isatty() and not inputs.is_text(data):
@@ -104,13 +106,16 @@ def refuse_existing(out: str, *, force: bool) -> None:
 
 
 def open_output(
-    console: Console, out: str, *, force: bool = False, durable: bool = True
+    console: Console, out: str, *, force: bool = False, durable: bool = True, public: bool = False
 ) -> AbstractContextManager[BinaryIO]:
-    """Open the file `out` (0600) for what the block makes: refused before that, there only after it.
+    """Open the file `out` for what the block makes: refused before that, there only after it.
 
-    See `atomic.create` for the rest.
+    Others may not read it (0600), unless it is public: then the umask says who may. See `atomic.create` for the rest.
     """
-    return console.changes.created(Path(out), replace=force, durable=durable)
+    from kmstool.system import ownership
+
+    mode = ownership.public_mode() if public else 0o600
+    return console.changes.created(Path(out), replace=force, durable=durable, mode=mode)
 
 
 def print_fields(rows: Mapping[str, str]) -> None:

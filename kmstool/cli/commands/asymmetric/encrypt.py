@@ -64,6 +64,7 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
         wanted.out,
         force=wanted.force,
         source=source,
+        public=True,
     )
 
 

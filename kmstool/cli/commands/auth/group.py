@@ -13,7 +13,7 @@ COMMANDS = {
     ),
     "login": ("kmstool.cli.commands.auth.login:login", "Keep a SecretId and SecretKey for a profile."),
     "logout": ("kmstool.cli.commands.auth.logout:logout", "Forget the credential of a profile."),
-    "status": ("kmstool.cli.commands.auth.status:status", "Show who you are to KMS, by which credential."),
+    "status": ("kmstool.cli.commands.auth.status:status", "Show who you are to KMS, and try the credential."),
 }
 
 

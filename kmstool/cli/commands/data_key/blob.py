@@ -34,4 +34,4 @@ def blob(session: Session, wanted: BlobWords) -> None:
     """
     client, data_key_id = session.data_key(wanted.name)
     answer = client.data_key_blob(data_key_id)
-    outputs.write_result(session, answer, answer["CiphertextBlob"].encode() + b"\n", wanted)
+    outputs.write_result(session, answer, answer["CiphertextBlob"].encode() + b"\n", wanted, public=True)

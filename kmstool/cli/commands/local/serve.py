@@ -154,17 +154,17 @@ def _tls(certificate: str | None, key: str | None, *, wanted: bool) -> Tls | Non
 
 @contextmanager
 def _port_file(path: Path, port: int) -> Iterator[None]:
-    """Keep the port in a file (0600) during the block, and remove that unless its name is another file's by then.
+    """Keep the port in a file during the block, and remove that unless its name is another file's by then.
 
     Raises `OutputError` as `atomic.create` does, and for a symbolic link: in the end nothing
     would be left of that.
     """
-    from kmstool.system import atomic
+    from kmstool.system import atomic, ownership
 
     if path.is_symlink():
         raise OutputError(f"cannot write {path}: it is a symbolic link", hint="name a file of its own")
     with ExitStack() as stack:
-        with atomic.create(path, replace=True) as out:
+        with atomic.create(path, replace=True, mode=ownership.public_mode()) as out:
             out.write(f"{port}\n".encode())
             # While it is open, no other file gets its number.
             written = stack.enter_context(open(os.dup(out.fileno()), "rb"))

@@ -45,5 +45,5 @@ def wrap(session: Session, wanted: WrapWords) -> None:
     source = read_material(session, wanted.file, wanted.encoding, wanted.passphrase_file, parameters.material_bytes)
     wrapped = byok.wrap(parameters, source.data)
     written = wrapped.wrapped if wanted.raw else wrapped.write()
-    outputs.write(session, written, wanted.out, force=wanted.force, source=source)
+    outputs.write(session, written, wanted.out, force=wanted.force, source=source, public=True)
     session.note(f"for the key {wrapped.key_id} in {parameters.region}, wrapping key {wrapped.key_digest}")
