@@ -39,7 +39,7 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool auth status')
-      options=(-h --help)
+      options=(--offline -h --help)
       ;;
     'kmstool batch')
       commands=(decrypt encrypt reencrypt)
@@ -185,7 +185,7 @@ _kmstool_command() {
       options=(--local -h --help)
       ;;
     'kmstool key')
-      commands=(algorithms archive bind cancel-deletion create describe disable enable list rename replace rotate rotation schedule-deletion show unarchive unbind)
+      commands=(algorithms archive bind cancel-deletion create describe disable enable list rename replace rotate rotation schedule-deletion show tag unarchive unbind)
       options=(-h --help)
       ;;
     'kmstool key algorithms')
@@ -238,6 +238,10 @@ _kmstool_command() {
       ;;
     'kmstool key show')
       options=(-h --help)
+      ;;
+    'kmstool key tag')
+      options=(--remove -h --help)
+      valued=(--remove)
       ;;
     'kmstool key unarchive')
       options=(-h --help)

@@ -81,7 +81,7 @@ function __kmstool_command --no-scope-shadowing
             set commands 'import-tccli'\t'Take over a profile of tccli.' \
                 'login'\t'Keep a SecretId and SecretKey for a profile.' \
                 'logout'\t'Forget the credential of a profile.' \
-                'status'\t'Show who you are to KMS, by which credential.'
+                'status'\t'Show who you are to KMS, and try the credential.'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool auth import-tccli'
@@ -112,7 +112,8 @@ function __kmstool_command --no-scope-shadowing
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool auth status'
-            set options '-h'\t'Show this message and exit.' \
+            set options '--offline'\t'Do not call KMS: show what is configured.' \
+                '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool batch'
             set commands 'decrypt'\t'Decrypt the blobs of JSON Lines.' \
@@ -521,6 +522,7 @@ function __kmstool_command --no-scope-shadowing
                 'rotation'\t'Turn the yearly rotation of a key on or off, or show it.' \
                 'schedule-deletion'\t'Let KMS destroy disabled keys after some days.' \
                 'show'\t'Show all that KMS says of a key.' \
+                'tag'\t'List, set and remove the tags of a key.' \
                 'unarchive'\t'Put an archived key to full use again.' \
                 'unbind'\t'Note that a cloud product\'s resource no longer uses a key.'
             set options '-h'\t'Show this message and exit.' \
@@ -603,6 +605,11 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool key show'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
+        case 'kmstool key tag'
+            set options '--remove'\t'Remove this tag; repeatable.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
+            set valued '--remove'
         case 'kmstool key unarchive'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'

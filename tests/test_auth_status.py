@@ -80,7 +80,8 @@ def test_a_credential_with_a_token(client: Mapping[str, str], server: Served) ->
         "TENCENTCLOUD_SECRET_KEY": made["SecretKey"],
         "TENCENTCLOUD_TOKEN": made["Token"],
     }
-    assert status(client, "--query", "Kind", **variables).out == "temporary\n"
+    answer = status(client, "--format", "json", **variables).json
+    assert (answer["Kind"], answer["Expires"]) == ("temporary", "not known")
 
 
 def test_what_is_not_allowed_is_told_with_its_code(client: Mapping[str, str], server: Served) -> None:

@@ -12,6 +12,7 @@ from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
     from kmstool.kms.profiles import Profile
+    from kmstool.kms.provider import Credential
 
 Answer = dict[str, object]
 
@@ -45,8 +46,15 @@ def _credential(session: Session, profile: Profile) -> Answer:
         "SecretId": credential.masked_id,
         "Kind": provider.kind,
         "Source": provider.source,
-        "Expires": times.format_time(credential.expires_unix) if credential.expires_unix else "never",
+        "Expires": _expiry(credential),
     }
+
+
+def _expiry(credential: Credential) -> str:
+    if credential.expires_unix:
+        return times.format_time(credential.expires_unix)
+    # A token from outside comes without its end.
+    return "not known" if credential.token else "never"
 
 
 def _tried(session: Session, profile: Profile) -> Answer:
