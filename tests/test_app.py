@@ -35,7 +35,7 @@ def test_every_served_action_is_in_the_api() -> None:
 @pytest.mark.parametrize("action", ACTIONS)
 def test_the_code_of_every_served_action_is_where_the_table_says(action: str) -> None:
     run = ACTIONS[action].run
-    module = ACTIONS[action].place.partition(":")[0]
+    module = ACTIONS[action].function.partition(":")[0]
     # What only sets a state is made by one function for keys of all kinds.
     assert run.__module__ in (f"kmstool.server.actions.{module}", "kmstool.server.actions.states")
     assert callable(run)

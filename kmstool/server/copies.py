@@ -50,24 +50,24 @@ def restore(kms: EmbeddedKms, path: Path, passphrase: Passphrase) -> None:
         raise InputError(f"{path} is not a backup of the local KMS: {error}") from error
 
 
-def _put_in_place(place: store.Store, copy: sqlite3.Connection, passphrase: Passphrase) -> None:
+def _put_in_place(target: store.Store, copy: sqlite3.Connection, passphrase: Passphrase) -> None:
     row = store_row.read(copy)
     # Asked for and stretched before any lock; what others can retire is looked at again under it.
-    key = root_key.found(row, place.folder, passphrase)
-    place.check_changeable(f"replace all keys in {place.folder}")
-    with root_key.exclusive(place.folder):
+    key = root_key.found(row, target.folder, passphrase)
+    target.check_changeable(f"replace all keys in {target.folder}")
+    with root_key.exclusive(target.folder):
         if row.protection != words.PASSPHRASE:
-            key = root_key.found(row, place.folder, passphrase)
+            key = root_key.found(row, target.folder, passphrase)
         vault = _checked(copy, row, key)
-        former = _current(place)
-        staged = row.protection == words.FILE and not root_key.is_in_place(place.folder, key)
+        former = _current(target)
+        staged = row.protection == words.FILE and not root_key.is_in_place(target.folder, key)
         if staged:
-            root_key.stage(place.folder, former, RootKey(words.FILE, "", key))
+            root_key.stage(target.folder, former, RootKey(words.FILE, "", key))
         left = root_key.former_of(former, key)
-        with place.transaction(write=True) as db:
+        with target.transaction(write=True) as db:
             _replace(db, copy)
             store_row.write(db, vault.sealed(store_row.read(db)._replace(former=left or former.former)))
-        root_key.publish(place.folder, left, staged=staged)
+        root_key.publish(target.folder, left, staged=staged)
 
 
 def _checked(copy: sqlite3.Connection, row: StoreRow, key: bytes) -> Vault:
@@ -79,9 +79,9 @@ def _checked(copy: sqlite3.Connection, row: StoreRow, key: bytes) -> Vault:
     return vault
 
 
-def _current(place: store.Store) -> StoreRow:
+def _current(target: store.Store) -> StoreRow:
     try:
-        return root_key.current(place)
+        return root_key.current(target)
     except IntegrityError:
         return _NO_ROW
 
@@ -140,8 +140,8 @@ def _check_tables(source: sqlite3.Connection, path: Path) -> None:
 
 def _objects(db: sqlite3.Connection) -> set[tuple[str, ...]]:
     """Return what a database is made of, and the text that made each part; how that is spaced is of no account."""
-    found = db.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master").fetchall()
-    return {tuple(" ".join(str(text).split()) for text in row) for row in found}
+    parts = db.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master").fetchall()
+    return {tuple(" ".join(str(text).split()) for text in row) for row in parts}
 
 
 def _damaged(path: Path) -> IntegrityError:

@@ -18,17 +18,17 @@ from kmstool.server.call import Action
 class Handler:
     """What serves an action: `module:function` in `server.actions`."""
 
-    place: str
+    function: str
 
     @property
     def run(self) -> Action:
         """The function, which is imported here."""
-        return _imported(self.place)
+        return _imported(self.function)
 
 
 @cache
-def _imported(place: str) -> Action:
-    module, _, name = place.partition(":")
+def _imported(address: str) -> Action:
+    module, _, name = address.partition(":")
     action: Action = getattr(importlib.import_module(f"kmstool.server.actions.{module}"), name)
     return action
 

@@ -159,11 +159,11 @@ def _read(path: Path) -> str:
         raise AccessError(f"cannot read the root key {path}: {(error.strerror or '').lower()}") from error
 
 
-def _parsed(line: str, what: str) -> bytes:
+def _parsed(line: str, name: str) -> bytes:
     try:
         key = protocol.decode(line.removeprefix(_PREFIX).removesuffix("\n"))
     except ValueError:
         key = b""
     if not line.startswith(_PREFIX) or len(key) != KEY_BYTES:
-        raise IntegrityError(f"{what} is damaged", hint="put it back from a copy")
+        raise IntegrityError(f"{name} is damaged", hint="put it back from a copy")
     return key

@@ -139,4 +139,4 @@ def _digests(db: sqlite3.Connection, members: str) -> dict[str, bytes]:
     sets = defaultdict[str, list[tuple[Any, ...]]](list)
     for row_id, *member in db.execute(members):
         sets[row_id].append(tuple(member))
-    return {row_id: seals.digest(found) for row_id, found in sets.items()}
+    return {row_id: seals.digest(members_of_row) for row_id, members_of_row in sets.items()}

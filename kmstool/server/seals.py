@@ -48,20 +48,20 @@ class Seals:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[(table, *row)] = known
-        found: Row = known
-        return found
+        value: Row = known
+        return value
 
 
 def digest(rows: Iterable[Sequence[Any]]) -> bytes:
     """Return what stands for a set of rows in the row that they belong to: 32 bytes, none for an empty set."""
     # JSON has no line breaks here, so that no two sets give the same bytes.
-    found = sorted(_encoded(list(row)) for row in rows)
-    return hashlib.sha256(b"\n".join(found)).digest() if found else b""
+    encoded = sorted(_encoded(list(row)) for row in rows)
+    return hashlib.sha256(b"\n".join(encoded)).digest() if encoded else b""
 
 
-def damaged(what: str, reason: Reason = Reason.STORE_DAMAGED) -> IntegrityError:
+def damaged(subject: str, reason: Reason = Reason.STORE_DAMAGED) -> IntegrityError:
     """Make the error for what none of ours has written."""
-    return IntegrityError(f"{what} is damaged in the store of the local KMS", reason=reason)
+    return IntegrityError(f"{subject} is damaged in the store of the local KMS", reason=reason)
 
 
 def _encoded(values: list[Any]) -> bytes:

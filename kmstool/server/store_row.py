@@ -45,16 +45,16 @@ def read(db: sqlite3.Connection, known: StoreRow | None = None) -> StoreRow:
 
     If it is still the one that is `known`, that is returned.
     """
-    found = db.execute("SELECT * FROM store").fetchone()
-    if known is not None and found == known:
+    row = db.execute("SELECT * FROM store").fetchone()
+    if known is not None and row == known:
         return known
-    if found is None:
+    if row is None:
         raise IntegrityError("the store of the local KMS has lost its own row", reason=Reason.STORE_DAMAGED)
-    if len(found) == _BEFORE_ASSUMPTIONS:
-        found = (*found[:-1], "", found[-1])
-    if len(found) < _FEWEST or [type(value) for value in found] != _TYPES[: len(found)]:
+    if len(row) == _BEFORE_ASSUMPTIONS:
+        row = (*row[:-1], "", row[-1])
+    if len(row) < _FEWEST or [type(value) for value in row] != _TYPES[: len(row)]:
         raise seals.damaged("the store's own row")
-    return StoreRow(*found)
+    return StoreRow(*row)
 
 
 def write(db: sqlite3.Connection, row: StoreRow) -> None:

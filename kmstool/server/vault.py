@@ -96,13 +96,13 @@ class Vault:
 
     def unwrap(self, identity: tuple[str, ...], wrapped: object) -> bytes:
         """Undo `wrap`. Raises `IntegrityError` for a row that is damaged or stood elsewhere."""
-        what = "the key material of " + " ".join(identity)
+        subject = "the key material of " + " ".join(identity)
         if not isinstance(wrapped, bytes):
-            raise damaged(what)
+            raise damaged(subject)
         try:
             return aead.unseal(words.AES_256, self._store_key, wrapped, self._identity(identity))
         except IntegrityError as error:
-            raise damaged(what) from error
+            raise damaged(subject) from error
 
     def fingerprint(self, identity: tuple[str, ...], material: bytes) -> bytes:
         """Return 32 bytes by which material is known again, and from which nobody without the keys can guess it."""

@@ -101,8 +101,8 @@ class Batch:
     def encrypt(self, fields: Fields) -> dict[str, Any]:
         """Encrypt `plaintext` or `plaintext_base64` under `key`, with `context`."""
         _check(fields, {_TEXT, _BYTES, "context", "key"})
-        place = self._place(fields)
-        answer = place.client.encrypt(place.key_id, _plaintext(fields), _context(fields, "context"))
+        key = self._place(fields)
+        answer = key.client.encrypt(key.key_id, _plaintext(fields), _context(fields, "context"))
         return {"ciphertext": answer.ciphertext_blob, "key_id": answer.key_id}
 
     def decrypt(self, fields: Fields) -> dict[str, Any]:
@@ -119,11 +119,11 @@ class Batch:
         """Move `ciphertext` to `key`, else to the newest version of its own; `to_context` is that of the new one."""
         _check(fields, {"ciphertext", "context", "to_context", "key"})
         named = fields.get("key") is not None or self.key is not None
-        place = self._place(fields) if named else None
+        key = self._place(fields) if named else None
         context = _context(fields, "context")
         answer = self._client(fields).re_encrypt(
             _text(fields, "ciphertext"),
-            to_key_id=place.key_id if place else None,
+            to_key_id=key.key_id if key else None,
             source_context=context,
             destination_context=_context(fields, "to_context") if "to_context" in fields else context,
         )

@@ -43,7 +43,7 @@ class Renewal:
 
 def plan_renewal(
     former: Bundle,
-    place: KeyPlace,
+    key: KeyPlace,
     environ: Mapping[str, str],
     *,
     library: Path | None = None,
@@ -54,11 +54,11 @@ def plan_renewal(
     The plaintext stays in memory. Raises what `Bundle.decrypt` raises, and `InputError` where the bundle does not
     name its key or KMS has that key no longer, so that nobody knows the devices.
     """
-    algorithm = bundle_files.algorithm_of(place.client.describe_white_box_key(place.key_id).algorithm)
+    algorithm = bundle_files.algorithm_of(key.client.describe_white_box_key(key.key_id).algorithm)
     plaintext = former.decrypt(environ, library=library)
-    bound = _devices(former, place) if bind and former.key_id != place.key_id else []
-    change = devices.plan_change(place, lambda before: fingerprints.added(before, _lacking(before, bound)))
-    return Renewal(former, place.key_id, algorithm, plaintext, change)
+    bound = _devices(former, key) if bind and former.key_id != key.key_id else []
+    change = devices.plan_change(key, lambda before: fingerprints.added(before, _lacking(before, bound)))
+    return Renewal(former, key.key_id, algorithm, plaintext, change)
 
 
 def renew(renewal: Renewal, environ: Mapping[str, str], changes: Changes | None = None) -> DecryptKey:
@@ -83,17 +83,17 @@ def renew(renewal: Renewal, environ: Mapping[str, str], changes: Changes | None 
     return key
 
 
-def _devices(former: Bundle, place: KeyPlace) -> list[DeviceFingerprint]:
+def _devices(former: Bundle, key: KeyPlace) -> list[DeviceFingerprint]:
     if not former.key_id:
         raise InputError(
             f"{former.key_file.parent} does not tell under which white-box key it is, so that its devices are not known",
             reason=Reason.FORMER_DEVICES_UNKNOWN,
         )
     try:
-        return place.client.fingerprints(former.key_id)
+        return key.client.fingerprints(former.key_id)
     except NotFoundError as error:
         raise InputError(
-            f"KMS has no white-box key {former.key_id} in {place.region}, under which {former.key_file.parent} is, "
+            f"KMS has no white-box key {former.key_id} in {key.region}, under which {former.key_file.parent} is, "
             "so that its devices are not known",
             reason=Reason.FORMER_DEVICES_UNKNOWN,
         ) from error

@@ -30,13 +30,13 @@ def download_key(client: KmsClient, key_id: str) -> DecryptKey:
 
 
 def create(
-    place: KeyPlace, plaintext: bytes, folder: Path, *, replace: bool = False, changes: Changes | None = None
+    key: KeyPlace, plaintext: bytes, folder: Path, *, replace: bool = False, changes: Changes | None = None
 ) -> DecryptKey:
     """Encrypt for a service: write key file, IV, ciphertext and their MAC into a folder, which changes as one.
 
     Raises `OutputError` for files that are there and not to be replaced, and what KMS raises.
     """
-    client, key_id = place.client, place.key_id
+    client, key_id = key.client, key.key_id
     algorithm = bundle.algorithm_of(client.describe_white_box_key(key_id).algorithm)
     encrypted = client.encrypt_by_white_box(key_id, plaintext)
     decrypt_key = download_key(client, key_id)

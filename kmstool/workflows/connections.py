@@ -134,10 +134,10 @@ class Connections:
     def transport(self, region: str | None = None, profile: str | None = None) -> Transport:
         """Return a new transport to the KMS in use, or to the one that a key's address names."""
         chosen = self.profile(profile)
-        place = region or self.region(chosen)
+        region = region or self.region(chosen)
         is_local = chosen.is_local and not self.endpoint(chosen)
-        inner = self.traced(self.local_kms(place)) if is_local else self.cloud(chosen, place, self.provider(chosen))
-        return self.changes.transport(self._wrap(ExplainedTransport(inner, place)))
+        inner = self.traced(self.local_kms(region)) if is_local else self.cloud(chosen, region, self.provider(chosen))
+        return self.changes.transport(self._wrap(ExplainedTransport(inner, region)))
 
     def cloud(self, profile: Profile, region: str, credentials: Provider) -> Transport:
         """Return a transport to Tencent Cloud, or to what the endpoint names, with retries."""
@@ -222,15 +222,15 @@ class Connections:
         """Return a symmetric CMK as one who can open an envelope, None for the profile's own."""
         from kmstool.kms.cmk_recipients import CmkRecipient
 
-        place = self.key(address)
-        return CmkRecipient(place.client, place.key_id, place.region, place.site)
+        key = self.key(address)
+        return CmkRecipient(key.client, key.key_id, key.region, key.site)
 
     def hosted_dek(self, address: KeyAddress | str) -> HostedDek:
         """Return a data key that KMS keeps as the DEK of an envelope."""
         from kmstool.kms.cmk_recipients import HostedDek
 
-        place = self.data_key(address)
-        return HostedDek(place.client, place.key_id, place.region, place.site)
+        data_key = self.data_key(address)
+        return HostedDek(data_key.client, data_key.key_id, data_key.region, data_key.site)
 
     def identities(self, keys: Sequence[KeyAddress | str] = ()) -> list[Identity]:
         """Return what opens envelopes: the KMS of the profile in the region of each stanza, or with keys only those."""
@@ -238,7 +238,7 @@ class Connections:
 
         if not keys:
             return [CmkIdentity(self.client)]
-        return [CmkIdentity(partial(_client_of, place), (place.key_id,)) for place in map(self.key, keys)]
+        return [CmkIdentity(partial(_client_of, key), (key.key_id,)) for key in map(self.key, keys)]
 
     def default_key(self) -> str:
         """Return the address of the profile's own key; raise `InputError` if it has none."""
@@ -269,9 +269,9 @@ class Connections:
         return FixedProvider(Credential(pair.secret_id, pair.secret_key), "the store of the local KMS")
 
 
-def _client_of(place: KeyPlace, _: str) -> KmsClient:
+def _client_of(key: KeyPlace, _: str) -> KmsClient:
     """Return the client by which a key was found, whatever region a header names."""
-    return place.client
+    return key.client
 
 
 def connect(

@@ -33,22 +33,22 @@ class DeviceChange:
         return fingerprints.overwrite(self.client, self.key_id, self.before, self.after)
 
 
-def plan_change(place: KeyPlace, change: Callable[[Devices], Devices]) -> DeviceChange:
+def plan_change(key: KeyPlace, change: Callable[[Devices], Devices]) -> DeviceChange:
     """Ask KMS for the devices of a key, and plan what `change` makes of them."""
-    before = place.client.fingerprints(place.key_id)
-    return DeviceChange(place.client, place.key_id, before, change(before))
+    before = key.client.fingerprints(key.key_id)
+    return DeviceChange(key.client, key.key_id, before, change(before))
 
 
-def bind(place: KeyPlace, devices: Sequence[DeviceFingerprint]) -> DeviceChange:
+def bind(key: KeyPlace, devices: Sequence[DeviceFingerprint]) -> DeviceChange:
     """Plan to bind a key to more devices; raise `InputError` for malformed or too many ones."""
-    return plan_change(place, lambda before: fingerprints.added(before, devices))
+    return plan_change(key, lambda before: fingerprints.added(before, devices))
 
 
-def unbind(place: KeyPlace, identities: Sequence[str]) -> DeviceChange:
+def unbind(key: KeyPlace, identities: Sequence[str]) -> DeviceChange:
     """Plan to bind a key to some devices no longer; raise `NotFoundError` for one that it is not bound to."""
-    return plan_change(place, lambda before: fingerprints.removed(before, identities))
+    return plan_change(key, lambda before: fingerprints.removed(before, identities))
 
 
-def replace_all(place: KeyPlace, devices: Sequence[DeviceFingerprint]) -> DeviceChange:
+def replace_all(key: KeyPlace, devices: Sequence[DeviceFingerprint]) -> DeviceChange:
     """Plan to bind a key to these devices and to no others; raise as `bind` does."""
-    return plan_change(place, lambda _: fingerprints.added([], devices))
+    return plan_change(key, lambda _: fingerprints.added([], devices))

@@ -48,9 +48,9 @@ class ImportTarget:
     region: str
 
     @classmethod
-    def of(cls, place: KeyPlace) -> ImportTarget:
+    def of(cls, key: KeyPlace) -> ImportTarget:
         """Ask KMS for the key at a place."""
-        return cls(place.client, place.client.describe_key(place.key_id), place.region)
+        return cls(key.client, key.client.describe_key(key.key_id), key.region)
 
     @property
     def material_bytes(self) -> int:

@@ -90,11 +90,11 @@ def _opened(call: Call, cmk: cmks.Cmk, blob: blobs.Blob, field: str) -> bytes:
     try:
         return cmks.unseal(call, cmk, blob, context)
     except KmsToolError:
-        given = call.params.get(field, "")
-        if context == given:
+        text = call.params.get(field, "")
+        if context == text:
             raise
         # The store may have other blobs, of before this was assumed.
-        return cmks.unseal(call, cmk, blob, given)
+        return cmks.unseal(call, cmk, blob, text)
 
 
 def _context(call: Call, field: str) -> str:

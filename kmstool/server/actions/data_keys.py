@@ -74,19 +74,19 @@ def describe_data_keys(call: Call) -> dict[str, Any]:
 
 def list_data_keys(call: Call) -> dict[str, Any]:
     """List the ids of all data keys."""
-    found = [] if choice(call, "Role") else rows.newest_first(call)
-    ids = [{"DataKeyId": data_key.data_key_id} for data_key in page(call, found)]
-    return {"DataKeys": ids, "TotalCount": len(found)}
+    data_keys = [] if choice(call, "Role") else rows.newest_first(call)
+    ids = [{"DataKeyId": data_key.data_key_id} for data_key in page(call, data_keys)]
+    return {"DataKeys": ids, "TotalCount": len(data_keys)}
 
 
 def list_data_key_detail(call: Call) -> dict[str, Any]:
     """List data keys with all about them, filtered; no cloud product has any here."""
     wanted = _filter(call)
-    found = [] if choice(call, "Role") else [data_key for data_key in rows.newest_first(call) if wanted(data_key)]
+    data_keys = [] if choice(call, "Role") else [data_key for data_key in rows.newest_first(call) if wanted(data_key)]
     if choice(call, "OrderType") == 1:
-        found.reverse()
-    shown = [rows.metadata(call, data_key) for data_key in page(call, found)]
-    return {"TotalCount": len(found), "DataKeyMetadatas": shown}
+        data_keys.reverse()
+    shown = [rows.metadata(call, data_key) for data_key in page(call, data_keys)]
+    return {"TotalCount": len(data_keys), "DataKeyMetadatas": shown}
 
 
 def update_name(call: Call) -> dict[str, Any]:

@@ -76,25 +76,25 @@ def describe_key(call: Call) -> dict[str, Any]:
 
 def describe_keys(call: Call) -> dict[str, Any]:
     """Tell all about up to 100 keys."""
-    found = [cmks.load(call, key_id) for key_id in key_ids(call)]
-    return {"KeyMetadatas": [cmks.metadata(call, cmk) for cmk in found]}
+    keys = [cmks.load(call, key_id) for key_id in key_ids(call)]
+    return {"KeyMetadatas": [cmks.metadata(call, cmk) for cmk in keys]}
 
 
 def list_keys(call: Call) -> dict[str, Any]:
     """List the ids of the keys that can be used, or could be soon."""
     choice(call, "Role")
-    found = [cmk for cmk in cmks.newest_first(call) if cmk.state in _LISTED and _owned(call, cmk)]
-    return {"Keys": [{"KeyId": cmk.key_id} for cmk in page(call, found)], "TotalCount": len(found)}
+    keys = [cmk for cmk in cmks.newest_first(call) if cmk.state in _LISTED and _owned(call, cmk)]
+    return {"Keys": [{"KeyId": cmk.key_id} for cmk in page(call, keys)], "TotalCount": len(keys)}
 
 
 def list_key_detail(call: Call) -> dict[str, Any]:
     """List keys with all about them, filtered; without KeyUsage only symmetric ones, as in the cloud."""
     choice(call, "Role")
     wanted = _filter(call)
-    found = [cmk for cmk in cmks.newest_first(call) if wanted(cmk)]
+    keys = [cmk for cmk in cmks.newest_first(call) if wanted(cmk)]
     if choice(call, "OrderType") == 1:
-        found.reverse()
-    return {"TotalCount": len(found), "KeyMetadatas": [cmks.metadata(call, cmk) for cmk in page(call, found)]}
+        keys.reverse()
+    return {"TotalCount": len(keys), "KeyMetadatas": [cmks.metadata(call, cmk) for cmk in page(call, keys)]}
 
 
 def update_alias(call: Call) -> dict[str, Any]:

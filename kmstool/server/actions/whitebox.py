@@ -43,10 +43,10 @@ def create_key(call: Call) -> dict[str, Any]:
     count = white_box_keys.TABLE.count(call)
     if count >= words.MAX_WHITE_BOX_KEYS:
         raise refuse("LimitExceeded.KeyLimitExceeded", f"the region has {count} white-box keys, the most there are")
-    place, key_id = call.region.name, identifiers.new(call.now)
-    wrapped = white_box_keys.wrap(call, place, key_id, algorithm, white_box_keys.new_secret(algorithm))
+    region, key_id = call.region.name, identifiers.new(call.now)
+    wrapped = white_box_keys.wrap(call, region, key_id, algorithm, white_box_keys.new_secret(algorithm))
     digest = tag_rows.digest(new_tags.kept)
-    key = WhiteBoxKey(place, key_id, alias, text, words.ENABLED, algorithm, call.now, wrapped, digest)
+    key = WhiteBoxKey(region, key_id, alias, text, words.ENABLED, algorithm, call.now, wrapped, digest)
     white_box_keys.insert(call, key)
     tag_rows.insert(call.db, key_id, new_tags.kept)
     return {
@@ -71,13 +71,13 @@ def describe_details(call: Call) -> dict[str, Any]:
     if status not in _STATUS_FILTER:
         raise invalid(call, f"KeyStatus is {status}, 0 (disabled) and 1 (enabled) are possible")
     states = _STATUS_FILTER[status]
-    found = [
+    keys = [
         key
         for key in white_box_keys.newest_first(call)
         if key.state in states and tagged(call, key.key_id, key.tags_digest)
     ]
-    shown = page(call, found) if params.get("Limit") else found[params.get("Offset", 0) :]
-    return {"KeyInfos": [white_box_keys.info(call, key) for key in shown], "TotalCount": len(found)}
+    shown = page(call, keys) if params.get("Limit") else keys[params.get("Offset", 0) :]
+    return {"KeyInfos": [white_box_keys.info(call, key) for key in shown], "TotalCount": len(keys)}
 
 
 @_offered
@@ -116,8 +116,8 @@ def encrypt(call: Call) -> dict[str, Any]:
     if not 1 <= len(plaintext) <= words.MAX_PLAINTEXT_BYTES:
         raise invalid(call, f"the plaintext is {len(plaintext)} bytes, 1 to {words.MAX_PLAINTEXT_BYTES} are possible")
     # An empty text is the same as none, as for every optional text of the API.
-    given = call.params.get("InitializationVector")
-    iv = binary(call, "InitializationVector") if given else secrets.token_bytes(words.BLOCK_BYTES)
+    iv_text = call.params.get("InitializationVector")
+    iv = binary(call, "InitializationVector") if iv_text else secrets.token_bytes(words.BLOCK_BYTES)
     if len(iv) != words.BLOCK_BYTES:
         raise invalid(call, f"the IV has {len(iv)} bytes, not {words.BLOCK_BYTES}")
     ciphertext = white_box_keys.encrypt(call, key, iv, plaintext)
@@ -128,13 +128,13 @@ def encrypt(call: Call) -> dict[str, Any]:
 def overwrite_devices(call: Call) -> dict[str, Any]:
     """Bind a white-box key to up to 200 devices and no others; decrypt keys that were taken before stay as they are."""
     key = white_box_keys.usable(call, call.params["KeyId"])
-    given = call.params.get("DeviceFingerprints", [])
-    if len(given) > words.MAX_DEVICES:
+    fingerprints = call.params.get("DeviceFingerprints", [])
+    if len(fingerprints) > words.MAX_DEVICES:
         raise refuse(
             "LimitExceeded.FingerprintsLimitExceeded",
-            f"{len(given)} device fingerprints are given, at most {words.MAX_DEVICES} are possible",
+            f"{len(fingerprints)} device fingerprints are given, at most {words.MAX_DEVICES} are possible",
         )
-    devices = [_device(call, item) for item in given]
+    devices = [_device(call, item) for item in fingerprints]
     if len({device.fingerprint for device in devices}) != len(devices):
         raise invalid(call, "a device fingerprint is given twice")
     white_box_keys.bind(call, key, devices)
@@ -157,8 +157,8 @@ def describe_service(call: Call) -> dict[str, Any]:
     return {"ServiceEnabled": call.region.name in WHITE_BOX}
 
 
-def _device(call: Call, given: dict[str, str]) -> Device:
-    device = Device(given["Identity"], given.get("Description", ""))
+def _device(call: Call, fields: dict[str, str]) -> Device:
+    device = Device(fields["Identity"], fields.get("Description", ""))
     try:
         binding.check_fingerprint(device.fingerprint)
     except InputError as error:

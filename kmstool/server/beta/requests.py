@@ -33,10 +33,10 @@ def check(action: str, params: Mapping[str, Any]) -> dict[str, Any]:
 
 def region_of(params: Mapping[str, Any]) -> str:
     """Return the region that the parameter Region names, in today's words or in those of 2017; else the default one."""
-    given = str(params.get("Region") or "")
-    named = beta.REGIONS.get(given, given) or words.REGION
+    name = str(params.get("Region") or "")
+    named = beta.REGIONS.get(name, name) or words.REGION
     if named not in beta.REGIONS.values():
-        raise beta.refuse("", Code.PARAMETER, f"the region {given!r} is none of the API of 2017")
+        raise beta.refuse("", Code.PARAMETER, f"the region {name!r} is none of the API of 2017")
     return named
 
 

@@ -38,17 +38,17 @@ def parse(text: str, name: str = "the seed file") -> Mapping[str, Any]:
 
 def _outside_strings(text: str) -> str:
     """Return the text without strings and comments; one without an end takes all that follows."""
-    parts, place = [], 0
-    while found := _OPENING.search(text, place):
-        parts.append(text[place : found.start()])
+    parts, position = [], 0
+    while string := _OPENING.search(text, position):
+        parts.append(text[position : string.start()])
         # The line goes on after a string, and ends after a comment.
-        place = _end(text, found)
-        parts.append("\n" if text[place - 1] == "\n" else "")
-    return "".join([*parts, text[place:]])
+        position = _end(text, string)
+        parts.append("\n" if text[position - 1] == "\n" else "")
+    return "".join([*parts, text[position:]])
 
 
 def _end(text: str, opening: re.Match[str]) -> int:
-    for found in _CLOSING[opening[0]].finditer(text, opening.end()):
-        if not found[0].startswith("\\"):
-            return found.end()
+    for closing in _CLOSING[opening[0]].finditer(text, opening.end()):
+        if not closing[0].startswith("\\"):
+            return closing.end()
     return len(text)

@@ -157,10 +157,10 @@ def destroy(transaction: Transaction, key_id: str) -> None:
 def bindings(transaction: Transaction, cmk: Cmk) -> list[tuple[str, str]]:
     """Return (product, resource) of every cloud resource that uses a key; raise `IntegrityError` for altered ones."""
     query = "SELECT product, resource FROM binding WHERE key_id = ?"
-    found: list[tuple[str, str]] = transaction.db.execute(query, (cmk.key_id,)).fetchall()
-    if (found or cmk.bindings_digest) and seals.digest(found) != cmk.bindings_digest:
+    pairs: list[tuple[str, str]] = transaction.db.execute(query, (cmk.key_id,)).fetchall()
+    if (pairs or cmk.bindings_digest) and seals.digest(pairs) != cmk.bindings_digest:
         raise TABLE.damaged(cmk)
-    return found
+    return pairs
 
 
 def bind(transaction: Transaction, cmk: Cmk, resources: Sequence[tuple[str, str]]) -> Cmk:

@@ -101,24 +101,24 @@ def find(db: sqlite3.Connection, vault: Vault, secret_id: str) -> ServedCredenti
     ).fetchone()
     if row is None or _root(db, secret_id) is None:
         return None
-    found = _opened(secret_id, json.loads(vault.unwrap(identity(secret_id), row[0])))
-    if found is None or (found.expires_unix, found.kind, found.parent) != row[1:]:
+    credential = _opened(secret_id, json.loads(vault.unwrap(identity(secret_id), row[0])))
+    if credential is None or (credential.expires_unix, credential.kind, credential.parent) != row[1:]:
         raise IntegrityError(
             f"the API key {secret_id} was altered in the store of the local KMS",
             reason=Reason.API_KEY_ALTERED,
             facts={"secret_id": secret_id},
         )
-    return found
+    return credential
 
 
 def find_bearer(db: sqlite3.Connection, vault: Vault, text: object) -> ServedCredential | None:
     """Return the web identity token of that text, None unless it was issued here and is valid now."""
     if not isinstance(text, str) or not text.isascii():
         return None
-    found = find(db, vault, text.partition(".")[0])
-    if found is None or found.kind != TOKEN or found.expired:
+    token = find(db, vault, text.partition(".")[0])
+    if token is None or token.kind != TOKEN or token.expired:
         return None
-    return found if hmac.compare_digest(found.bearer.encode(), text.encode()) else None
+    return token if hmac.compare_digest(token.bearer.encode(), text.encode()) else None
 
 
 def secret_ids(db: sqlite3.Connection) -> frozenset[str]:
@@ -131,7 +131,7 @@ def all_lasting(db: sqlite3.Connection, vault: Vault) -> list[ServedCredential]:
     rows = db.execute(
         "SELECT secret_id FROM credential WHERE kind = ? ORDER BY created, secret_id", (LASTING,)
     ).fetchall()
-    return [found for (secret_id,) in rows if (found := find(db, vault, secret_id))]
+    return [credential for (secret_id,) in rows if (credential := find(db, vault, secret_id))]
 
 
 def all_live(db: sqlite3.Connection, vault: Vault) -> list[ServedCredential]:
@@ -139,8 +139,8 @@ def all_live(db: sqlite3.Connection, vault: Vault) -> list[ServedCredential]:
     rows = db.execute(
         "SELECT secret_id FROM credential ORDER BY kind <> ?, created, kind, secret_id", (LASTING,)
     ).fetchall()
-    found = [find(db, vault, secret_id) for (secret_id,) in rows]
-    return [item for item in found if item and not item.expired]
+    stored = [find(db, vault, secret_id) for (secret_id,) in rows]
+    return [item for item in stored if item and not item.expired]
 
 
 def latest(db: sqlite3.Connection, vault: Vault, kind: str, parent_id: str, seconds: int) -> ServedCredential | None:
@@ -182,20 +182,20 @@ def _root(db: sqlite3.Connection, secret_id: str) -> str | None:
     return row[0] if row else None
 
 
-def _keep(db: sqlite3.Connection, vault: Vault, made: ServedCredential) -> ServedCredential:
+def _keep(db: sqlite3.Connection, vault: Vault, credential: ServedCredential) -> ServedCredential:
     sealed = {
-        "key": made.secret_key,
-        "token": made.token,
-        "kind": made.kind,
-        "parent": made.parent,
-        "expires": made.expires_unix,
+        "key": credential.secret_key,
+        "token": credential.token,
+        "kind": credential.kind,
+        "parent": credential.parent,
+        "expires": credential.expires_unix,
     }
-    wrapped = vault.wrap(identity(made.secret_id), json.dumps(sealed).encode())
+    wrapped = vault.wrap(identity(credential.secret_id), json.dumps(sealed).encode())
     db.execute(
         "INSERT INTO credential (secret_id, wrapped, created, expires, kind, parent) VALUES (?, ?, ?, ?, ?, ?)",
-        (made.secret_id, wrapped, int(time.time()), made.expires_unix, made.kind, made.parent),
+        (credential.secret_id, wrapped, int(time.time()), credential.expires_unix, credential.kind, credential.parent),
     )
-    return made
+    return credential
 
 
 def _opened(secret_id: str, sealed: Any) -> ServedCredential | None:

@@ -265,9 +265,9 @@ def _connect(path: Path) -> sqlite3.Connection:
 
     By its name alone SQLite would make an empty one then, which is damage to all who come after.
     """
-    place = f"file:{quote(str(path.absolute()))}?mode=rw"
+    address = f"file:{quote(str(path.absolute()))}?mode=rw"
     try:
-        return sqlite3.connect(place, timeout=0, isolation_level=None, check_same_thread=False, uri=True)
+        return sqlite3.connect(address, timeout=0, isolation_level=None, check_same_thread=False, uri=True)
     except sqlite3.OperationalError:
         os.stat(path)
         raise

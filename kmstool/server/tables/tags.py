@@ -31,7 +31,7 @@ def fault(tags: Mapping[str, str]) -> Fault | None:
     """Return what is wrong with tags that a key is to have, None for good ones."""
     if len(tags) > MAX_TAGS:
         return Fault("LimitExceeded.ResourceAttachedTags", f"a resource has at most {MAX_TAGS} tags")
-    return next((found for tag in tags.items() if (found := _fault(*tag))), None)
+    return next((failed for tag in tags.items() if (failed := _fault(*tag))), None)
 
 
 def digest(tags: Mapping[str, str]) -> bytes:
@@ -46,10 +46,10 @@ def insert(db: sqlite3.Connection, key_id: str, tags: Mapping[str, str]) -> None
 
 def load(db: sqlite3.Connection, key_id: str, expected: bytes) -> dict[str, str]:
     """Return the tags of a key; raise `IntegrityError` unless they are those of its row's digest."""
-    found = dict(db.execute("SELECT name, value FROM tag WHERE key_id = ?", (key_id,)))
-    if digest(found) != expected:
+    tags = dict(db.execute("SELECT name, value FROM tag WHERE key_id = ?", (key_id,)))
+    if digest(tags) != expected:
         raise seals.damaged(f"the set of tags of the key {key_id!r}")
-    return found
+    return tags
 
 
 def remove(db: sqlite3.Connection, key_id: str) -> None:

@@ -47,7 +47,7 @@ class BetaService:
             raise beta.refuse(action, Code.PARAMETER, "the header host is malformed")
         hosts = list(claims.hosts(host))
         secret_id = signing.check(request.method, hosts, fields, lookup, self._nonces)
-        region = next((found for found in map(beta.region_of_host, hosts) if found), None)
+        region = next((named for named in map(beta.region_of_host, hosts) if named), None)
         own = {name: value for name, value in fields.items() if name not in beta.COMMON}
         return SignedCall(action, VERSION, region or requests.region_of(fields), own, secret_id)
 

@@ -71,27 +71,27 @@ class ChunkedBody:
         """
         if not keep:
             self._kept = bytearray()
-        place = 0
+        start = 0
         try:
             while True:
                 if self._missing:
-                    part = buffer[place : place + self._missing]
+                    part = buffer[start : start + self._missing]
                     if keep:
                         self._kept += part
-                    place += len(part)
+                    start += len(part)
                     self._missing -= len(part)
                     if self._missing:
                         return False
-                end = buffer.find(b"\r\n", place, place + MAX_LINE_BYTES + 2)
+                end = buffer.find(b"\r\n", start, start + MAX_LINE_BYTES + 2)
                 if end < 0:
-                    if len(buffer) - place > MAX_LINE_BYTES + 1:
+                    if len(buffer) - start > MAX_LINE_BYTES + 1:
                         raise HttpError(400, "malformed chunk")
                     return False
-                line, place = bytes(buffer[place:end]), end + 2
+                line, start = bytes(buffer[start:end]), end + 2
                 if self._read(line):
                     return True
         finally:
-            del buffer[:place]
+            del buffer[:start]
 
     def _read(self, line: bytes) -> bool:
         """Read a line between bytes of the body; tell whether it is the last one."""

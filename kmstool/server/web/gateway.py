@@ -43,8 +43,8 @@ class Stubs:
 
     def path(self, request: HttpRequest) -> str | None:
         """Return what is asked of the metadata service, None for anybody who does not know where it is."""
-        secret, given = self.metadata.encode(), request.path.encode()
-        known = bool(secret) and hmac.compare_digest(given[: len(secret)], secret)
+        secret, path = self.metadata.encode(), request.path.encode()
+        known = bool(secret) and hmac.compare_digest(path[: len(secret)], secret)
         if not known or request.method != "GET" or not is_addressed_by_loopback(request):
             return None
         return request.path[len(secret) :]
@@ -176,8 +176,8 @@ class Gateway:
             return None
         if secret_id not in self._credentials:
             with self._reader.transaction(write=False) as opened:
-                found = credentials.find(opened.db, opened.vault, secret_id)
-            self._credentials[secret_id] = found if found and found.kind != credentials.TOKEN else None
+                credential = credentials.find(opened.db, opened.vault, secret_id)
+            self._credentials[secret_id] = credential if credential and credential.kind != credentials.TOKEN else None
         return self._credentials[secret_id]
 
     def _refresh(self) -> None:

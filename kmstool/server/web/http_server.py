@@ -60,8 +60,10 @@ class HttpServer:
         server = await loop.create_server(lambda: Connection(self.shared, tls), host, port, backlog=_ACCEPTED_AT_ONCE)
         servers = [server]
         if unix is not None:
-            made = await loop.create_unix_server(lambda: Connection(self.shared), sock=unix, backlog=_ACCEPTED_AT_ONCE)
-            servers.append(made)
+            unix_server = await loop.create_unix_server(
+                lambda: Connection(self.shared), sock=unix, backlog=_ACCEPTED_AT_ONCE
+            )
+            servers.append(unix_server)
         for listening in (item for one in servers for item in one.sockets):
             with listening.dup() as again:
                 again.listen(_WAITING)

@@ -115,9 +115,9 @@ def served(folder: Path) -> Served | None:
         ownership.check(os.fstat(descriptor), path, secret=True)
         mounts.lock(descriptor, shared=True, wait=False)
     except BlockingIOError:
-        found = os.pread(descriptor, _MAX_LOCK_BYTES, 0)
+        text = os.pread(descriptor, _MAX_LOCK_BYTES, 0)
         # Empty while the server starts.
-        return _told(found, folder) if found else None
+        return _told(text, folder) if text else None
     finally:
         os.close(descriptor)
     return None
@@ -125,17 +125,17 @@ def served(folder: Path) -> Served | None:
 
 def running(folder: Path) -> Served:
     """Return what the server of this store tells; raise `NetworkError` if none is running."""
-    found = served(folder)
-    if found is None:
+    server = served(folder)
+    if server is None:
         raise _not_running()
-    return found
+    return server
 
 
 def refuse_served(folder: Path) -> None:
     """Raise `OutputError` if this store is served: its server would go on without it."""
-    found = served(folder)
-    if found:
-        raise OutputError(f"the store in {folder} is served at {found.address}", reason=Reason.STORE_SERVED)
+    server = served(folder)
+    if server:
+        raise OutputError(f"the store in {folder} is served at {server.address}", reason=Reason.STORE_SERVED)
 
 
 def bracketed(host: str) -> str:

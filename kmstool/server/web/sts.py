@@ -66,11 +66,15 @@ def call(kms: EmbeddedKms, action: str, params: Mapping[str, Any], signer: str) 
         raise refuse("InvalidParameter", f"DurationSeconds is {seconds}, 1 to {_MAX_SECONDS} are possible")
     with kms.transaction(write=True) as opened:
         credentials.remove_expired(opened.db)
-        made = credentials.derive(opened.db, opened.vault, _KINDS[action], signer, seconds)
+        credential = credentials.derive(opened.db, opened.vault, _KINDS[action], signer, seconds)
     return {
-        "Credentials": {"Token": made.token, "TmpSecretId": made.secret_id, "TmpSecretKey": made.secret_key},
-        "ExpiredTime": made.expires_unix,
-        "Expiration": _expiration(made),
+        "Credentials": {
+            "Token": credential.token,
+            "TmpSecretId": credential.secret_id,
+            "TmpSecretKey": credential.secret_key,
+        },
+        "ExpiredTime": credential.expires_unix,
+        "Expiration": _expiration(credential),
         "RequestId": str(uuid.uuid4()),
     }
 
@@ -92,10 +96,10 @@ def identity(kms: EmbeddedKms, params: Mapping[str, Any]) -> str:
     if not params.get("WebIdentityToken"):
         raise refuse("MissingParameter", "the parameter WebIdentityToken is missing")
     with kms.transaction(write=False) as opened:
-        found = credentials.find_bearer(opened.db, opened.vault, params["WebIdentityToken"])
-    if found is None:
+        token = credentials.find_bearer(opened.db, opened.vault, params["WebIdentityToken"])
+    if token is None:
         raise refuse("InvalidParameter.WebIdentityTokenError", "the token was not issued here, or has expired")
-    return found.secret_id
+    return token.secret_id
 
 
 def metadata(kms: EmbeddedKms, path: str) -> bytes | None:
@@ -111,14 +115,14 @@ def metadata(kms: EmbeddedKms, path: str) -> bytes | None:
         lasting = credentials.all_lasting(opened.db, opened.vault)
         if not lasting:
             return None
-        made = _of_the_machine(opened.db, opened.vault, lasting[0].secret_id)
+        credential = _of_the_machine(opened.db, opened.vault, lasting[0].secret_id)
     return json.dumps(
         {
-            "TmpSecretId": made.secret_id,
-            "TmpSecretKey": made.secret_key,
-            "Token": made.token,
-            "ExpiredTime": made.expires_unix,
-            "Expiration": _expiration(made),
+            "TmpSecretId": credential.secret_id,
+            "TmpSecretKey": credential.secret_key,
+            "Token": credential.token,
+            "ExpiredTime": credential.expires_unix,
+            "Expiration": _expiration(credential),
             "Code": "Success",
         }
     ).encode()
@@ -130,5 +134,5 @@ def _of_the_machine(db: sqlite3.Connection, vault: Vault, parent_id: str) -> Ser
     return kept or credentials.derive(db, vault, credentials.METADATA, parent_id, _DEFAULT_SECONDS)
 
 
-def _expiration(made: ServedCredential) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(made.expires_unix))
+def _expiration(credential: ServedCredential) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(credential.expires_unix))

@@ -28,14 +28,14 @@ def listening(path: Path) -> Iterator[socket.socket]:
     path = ownership.resolve(path.parent) / path.name
     with socket.socket(socket.AF_UNIX) as listener:
         try:
-            made = _bind(listener, path)
+            bound = _bind(listener, path)
         except OSError as error:
             raise atomic.fault(path, error) from error
         try:
             yield listener
         finally:
             with suppress(FileNotFoundError):
-                if os.path.samestat(made, path.lstat()):
+                if os.path.samestat(bound, path.lstat()):
                     path.unlink()
 
 

@@ -56,8 +56,8 @@ def make_plan(
     scan = Scan(request.scan, request.region)
     files: list[PlannedFile] = []
     with nullcontext(executor) if executor else ThreadPoolExecutor(workers) as pool:
-        found = _found(scan, request)
-        while batch := list(islice(found, _WINDOW_FILES)):
+        files_found = _found(scan, request)
+        while batch := list(islice(files_found, _WINDOW_FILES)):
             asked = [(file, _asked(file, request, mover, pool)) for file in batch]
             for file, answers in asked:
                 planned = _planned(file, answers, request, scan.left_out)

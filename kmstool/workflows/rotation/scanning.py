@@ -115,7 +115,7 @@ class Scan:
                 if reason != "-":
                     self.left_out.append(LeftOut(str(path), reason))
                 return
-            found = self._ciphertexts(path, name, status)
+            file = self._ciphertexts(path, name, status)
         except OSError as error:
             error.filename = str(path)
             self._unread(error)
@@ -123,8 +123,8 @@ class Scan:
         except KmsToolError as error:
             self.left_out.append(LeftOut(str(path), error.message, failed=True))
             return
-        if found and found.items:
-            yield found
+        if file and file.items:
+            yield file
 
     def _reason_to_leave(self, path: Path, name: str, status: os.stat_result) -> str:
         """Return why a file is left out, a dash where that is not worth telling, empty where it is not."""
@@ -152,8 +152,8 @@ class Scan:
             if status.st_size > MAX_TEXT_BYTES:
                 raise InputError(f"an envelope in armor of more than {MAX_TEXT_BYTES:,} bytes")
             data = _read(path)
-            found = self._envelope(path, unarmored_header(data), Kind.ARMOR)
-            return FoundFile(found.path, found.kind, hashlib.sha256(data).hexdigest(), found.items)
+            file = self._envelope(path, unarmored_header(data), Kind.ARMOR)
+            return FoundFile(file.path, file.kind, hashlib.sha256(data).hexdigest(), file.items)
         if status.st_size > MAX_TEXT_BYTES or b"\0" in start:
             return None
         data = _read(path)

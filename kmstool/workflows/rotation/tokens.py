@@ -64,8 +64,8 @@ def find_old_tokens(data: bytes, *, encoded: bool = False, anywhere: bool = True
 
     Where they are not looked for `anywhere`, a file is one blob or has none; line ends may follow it.
     """
-    found = (_old_token(run, encoded=encoded) for run in _OLD.finditer(data))
-    tokens = [token for token in found if token]
+    candidates = (_old_token(run, encoded=encoded) for run in _OLD.finditer(data))
+    tokens = [token for token in candidates if token]
     if not anywhere and [(token.start, token.end) for token in tokens] != [(0, len(data.rstrip(b"\r\n")))]:
         return []
     return tokens
