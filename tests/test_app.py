@@ -39,7 +39,7 @@ def test_the_code_of_every_served_action_is_where_the_table_says(action: str) ->
     # What only sets a state is made by one function for keys of all kinds.
     assert run.__module__ in (f"kmstool.server.actions.{module}", "kmstool.server.actions.states")
     assert callable(run)
-    places = [handler.place for handler in ACTIONS.values()]
+    places = [handler.function for handler in ACTIONS.values()]
     assert len(set(places)) == len(places)
 
 

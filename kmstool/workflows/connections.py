@@ -160,13 +160,13 @@ class Connections:
 
         self.used_local = True
         folder, refuse = self.environment.local_folder, self.changes.refuse
-        place = region or self.region(self.environment.profiles.get(LOCAL))
+        region = region or self.region(self.environment.profiles.get(LOCAL))
 
         def opened() -> EmbeddedKms:
-            return EmbeddedKms(folder, place, lambda: self._kept.ask("the store of the local KMS"), refuse=refuse)
+            return EmbeddedKms(folder, region, lambda: self._kept.ask("the store of the local KMS"), refuse=refuse)
 
         # One that is only read is that of a dry run.
-        return opened() if refuse else self.loans.lend((folder, place), opened, lambda kms: kms.store.stands())
+        return opened() if refuse else self.loans.lend((folder, region), opened, lambda kms: kms.store.stands())
 
     def provider(self, profile: Profile) -> Provider:
         """Return where a profile's credentials come from; raise `AccessError` if they are not there."""

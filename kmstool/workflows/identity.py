@@ -62,13 +62,13 @@ def abilities(kms: Connections, profile: Profile) -> Iterator[tuple[Ability, Map
         yield _tried(transport, text, action, params)
     if not profile.key:
         return
-    place = kms.key(profile.key)
-    seen, answer = _tried(transport, f"see {profile.key}", "DescribeKey", {"KeyId": place.key_id})
+    key = kms.key(profile.key)
+    seen, answer = _tried(transport, f"see {profile.key}", "DescribeKey", {"KeyId": key.key_id})
     yield seen, answer
     metadata = answer.get("KeyMetadata", {})
     if (metadata.get("KeyUsage"), metadata.get("KeyState")) != (words.SYMMETRIC, words.ENABLED):
         return
-    params = {"KeyId": place.key_id, "Plaintext": protocol.encode(_PROBE)}
+    params = {"KeyId": key.key_id, "Plaintext": protocol.encode(_PROBE)}
     encrypted, answer = _tried(transport, f"encrypt with {profile.key}", "Encrypt", params)
     yield encrypted, answer
     if blob := answer.get("CiphertextBlob"):
@@ -104,11 +104,11 @@ def _sts(kms: Connections, profile: Profile, provider: Provider) -> Transport:
     from kmstool.kms.credentials import roles  # noqa: PLC0415 - where the network is meant
     from kmstool.kms.transport.cloud import CloudTransport  # noqa: PLC0415
 
-    place = kms.environment.environ.get("KMSTOOL_STS_ENDPOINT") or profile.sts_endpoint
+    endpoint = kms.environment.environ.get("KMSTOOL_STS_ENDPOINT") or profile.sts_endpoint
     client = CloudTransport(
         provider,
         kms.region(profile),
-        endpoint=place or endpoint_of(kms.endpoint(profile), "sts"),
+        endpoint=endpoint or endpoint_of(kms.endpoint(profile), "sts"),
         timeout=min(kms.options.timeout, _STS_SECONDS),
         deadline=kms.deadline,
         service="sts",

@@ -49,8 +49,8 @@ def digest(session: Session, wanted: DigestWords) -> None:
             key = key_files.public_key(session, wanted.public_key)
             if key.kind != "SM2":
                 raise UsageError(f"the public key is {key.kind}, not SM2")
-            found = digest_message(choose_algorithm(None, key), key, b"", source, wanted.user_id)
+            message_digest = digest_message(choose_algorithm(None, key), key, b"", source, wanted.user_id)
         else:
-            found = digests.of_chunks(DIGESTS[wanted.algorithm], source.chunks())
-    text = found if wanted.raw else found.hex().encode() + b"\n"
-    outputs.write_result(session, {"Digest": found.hex()}, text, wanted, source=source, public=True)
+            message_digest = digests.of_chunks(DIGESTS[wanted.algorithm], source.chunks())
+    text = message_digest if wanted.raw else message_digest.hex().encode() + b"\n"
+    outputs.write_result(session, {"Digest": message_digest.hex()}, text, wanted, source=source, public=True)

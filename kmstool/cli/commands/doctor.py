@@ -72,8 +72,8 @@ def _versions(session: Session) -> Finding:
     from importlib.metadata import version
 
     names = ("certifi", "click", "cryptography", "keyring")
-    found = ", ".join(f"{name} {version(name)}" for name in names)
-    return GOOD, f"kmstool {__version__}, Python {sys.version.split()[0]}, {found}"
+    installed = ", ".join(f"{name} {version(name)}" for name in names)
+    return GOOD, f"kmstool {__version__}, Python {sys.version.split()[0]}, {installed}"
 
 
 def _keyring(session: Session) -> Finding:
@@ -108,8 +108,8 @@ def _endpoint(session: Session) -> Finding:
         return GOOD, "none needed"
     from kmstool.kms.transport import probe
 
-    found = probe.probe(session.endpoint(profile), session.settings.timeout)
-    return GOOD, f"{found.host} answers in {found.milliseconds:.0f} ms"
+    reached = probe.probe(session.endpoint(profile), session.settings.timeout)
+    return GOOD, f"{reached.host} answers in {reached.milliseconds:.0f} ms"
 
 
 def _certificates(session: Session) -> Finding:
@@ -174,8 +174,8 @@ def _file_system(session: Session) -> Finding:
 def _leftovers(session: Session) -> Finding:
     from kmstool.cli import file_checks
 
-    found = _of_tccli(session.environment.home / ".tccli") if session.environment.home else []
-    notes = ["secrets in clear: " + ", ".join(found)] if found else []
+    secrets = _of_tccli(session.environment.home / ".tccli") if session.environment.home else []
+    notes = ["secrets in clear: " + ", ".join(secrets)] if secrets else []
     if left := file_checks.left(session):
         notes.append("of commands that were killed, removed by the next that writes there: " + ", ".join(left))
     if not notes:

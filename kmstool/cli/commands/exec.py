@@ -81,11 +81,11 @@ def exec_(session: Session, wanted: ExecWords) -> None:
     itself are not handed on.
     """
     contexts = _contexts(click.get_current_context().meta[_ORDER], wanted)
-    found = {name: blobs.read(file)[1] for name, file in _files(wanted.words).items()}
+    ciphertexts = {name: blobs.read(file)[1] for name, file in _files(wanted.words).items()}
     client = session.client()
     secrets = {
         name: client.decrypt(blob, context).plaintext
-        for (name, blob), context in zip(found.items(), contexts, strict=True)
+        for (name, blob), context in zip(ciphertexts.items(), contexts, strict=True)
     }
     replace_process.become(
         session, session.environ, wanted.command, secrets, "kmstool decrypt writes it to a pipe", wanted.keep
@@ -124,7 +124,7 @@ def _context(words: list[str], exact: list[str]) -> Context:
 
 def _files(words: tuple[str, ...]) -> dict[str, str]:
     """Return the files by the names of the variables."""
-    found: dict[str, str] = {}
+    files: dict[str, str] = {}
     for word in words:
         name, _, value = word.partition("=")
         replace_process.check_variable(name)
@@ -134,7 +134,7 @@ def _files(words: tuple[str, ...]) -> dict[str, str]:
                 f"--env {name}=... names no file",
                 hint=f"give the file of a ciphertext blob: --env {name}=@FILE; plain values need no kmstool",
             )
-        if name in found:
+        if name in files:
             raise UsageError(f"two secrets for {name}", hint="a variable holds one; give them two names")
-        found[name] = value[1:]
-    return found
+        files[name] = value[1:]
+    return files

@@ -37,11 +37,11 @@ def public_key(session: Session, wanted: PublicKeyWords) -> None:
     from kmstool.crypto import pem
 
     client, key_id = session.key(wanted.key)
-    found = client.public_key(key_id)
-    der = found.public_key.to_spki()
+    key = client.public_key(key_id)
+    der = key.public_key.to_spki()
     forms = {
-        "pem": pem.write_public_key(found.public_key).encode(),
+        "pem": pem.write_public_key(key.public_key).encode(),
         "der": der,
         "base64": base64.b64encode(der) + b"\n",
     }
-    outputs.write_result(session, found.answer, forms[wanted.encoding], wanted, public=True)
+    outputs.write_result(session, key.answer, forms[wanted.encoding], wanted, public=True)

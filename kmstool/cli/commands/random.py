@@ -46,5 +46,7 @@ def random(session: Session, wanted: RandomWords) -> None:
         and (session.settings.query or session.settings.format == "json")
     ):
         raise UsageError("--encoding goes with text output or -o", hint="in the API's answer the bytes are in base64")
-    made = session.client().random(wanted.count)
-    outputs.write_result(session, made.answer, _ENCODINGS[wanted.encoding or "hex"](made.plaintext), wanted)
+    random_bytes = session.client().random(wanted.count)
+    outputs.write_result(
+        session, random_bytes.answer, _ENCODINGS[wanted.encoding or "hex"](random_bytes.plaintext), wanted
+    )

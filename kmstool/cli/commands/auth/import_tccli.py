@@ -58,37 +58,37 @@ def import_tccli(session: Session, wanted: ImportTccliWords) -> None:
     from kmstool.kms.credentials import tccli
 
     check_passphrase_options(session, wanted.store, wanted.passphrase_file)
-    found = tccli.read(session.home, wanted.source)
-    if found is None:
+    source = tccli.read(session.home, wanted.source)
+    if source is None:
         raise AccessError(f"tccli has no profile {wanted.source!r}", hint=f"looked in {session.home / '.tccli'}")
-    if found.of_cvm:
-        _take_over_role(session, found, wanted)
+    if source.of_cvm:
+        _take_over_role(session, source, wanted)
         return
     name = probed(session, wanted.store, wanted.passphrase_file)
-    credential = found.base().get()
-    profile = _taken_over(session, found, name, wanted.store)
+    credential = source.base().get()
+    profile = _taken_over(session, source, name, wanted.store)
     keep(session, credential, profile, wanted.passphrase_file, verify=not wanted.no_verify)
     session.note(f"{session.home / '.tccli' / wanted.source}.credential still holds the SecretKey in clear: delete it")
 
 
-def _take_over_role(session: Session, found: TccliProfile, wanted: ImportTccliWords) -> None:
+def _take_over_role(session: Session, source: TccliProfile, wanted: ImportTccliWords) -> None:
     if wanted.passphrase_file is not None or session.weak:
-        raise UsageError(f"{found.source} stands for the role of the CVM: there is no credential to encrypt")
-    profile = _taken_over(session, found, profile_name(session), "cvm-role")
+        raise UsageError(f"{source.source} stands for the role of the CVM: there is no credential to encrypt")
+    profile = _taken_over(session, source, profile_name(session), "cvm-role")
     if not wanted.no_verify:
         try_provider(session, profile, session.connections.provider(profile))
     put(session, profile, None, "the role of the CVM")
 
 
-def _taken_over(session: Session, found: TccliProfile, name: str, credentials: str) -> Profile:
+def _taken_over(session: Session, source: TccliProfile, name: str, credentials: str) -> Profile:
     """Return the kmstool profile that does what tccli's does."""
     settings = session.settings
-    settings.region = settings.region or found.region or None
-    settings.endpoint = settings.endpoint or found.endpoint or None
-    role = ("", "") if found.of_cvm else (found.role_arn, found.role_session)
+    settings.region = settings.region or source.region or None
+    settings.endpoint = settings.endpoint or source.endpoint or None
+    role = ("", "") if source.of_cvm else (source.role_arn, source.role_session)
     return replace(
         changed_profile(session, name, credentials),
         role_arn=role[0],
         role_session=role[1],
-        sts_endpoint=found.sts_endpoint,
+        sts_endpoint=source.sts_endpoint,
     )

@@ -71,16 +71,16 @@ def keep(
     """Keep a credential for a profile, after trying it on KMS if asked to, and put the profile to use."""
     from kmstool.kms.credentials import store
 
-    name, place = profile.name, profile.credentials
+    name, storage = profile.name, profile.credentials
     if verify:
         try_credential(session, profile, credential)
     session.changes.run(
         lambda: store.save(
-            place, session.config_folder, name, credential, lambda: session.new_passphrase(passphrase_file)
+            storage, session.config_folder, name, credential, lambda: session.new_passphrase(passphrase_file)
         ),
-        f"keep the credential of the profile {name} in the {place}",
+        f"keep the credential of the profile {name} in the {storage}",
     )
-    put(session, profile, credential, f"in the {place}")
+    put(session, profile, credential, f"in the {storage}")
 
 
 def changed_profile(session: Session, name: str, store: str) -> Profile:

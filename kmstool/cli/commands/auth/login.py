@@ -89,12 +89,12 @@ def _login_white_box(session: Session, secret_id: str | None, folder: str, *, ve
     from kmstool.whitebox import bundle
 
     secret_id = secret_id or _asked_id(session)
-    place = Path(folder).absolute()
+    path = Path(folder).absolute()
     changed = changed_profile(session, profile_name(session), WHITE_BOX)
-    profile = replace(changed, secret_id=secret_id, whitebox=str(place))
-    found = bundle.read(place)
-    credential = store.from_white_box(profile, found, session.environ)
-    if found.opens_anywhere:
+    profile = replace(changed, secret_id=secret_id, whitebox=str(path))
+    sealed_key = bundle.read(path)
+    credential = store.from_white_box(profile, sealed_key, session.environ)
+    if sealed_key.opens_anywhere:
         session.warn(
             f"the key file in {folder} is bound to no device: whoever can read the folder has the SecretKey; "
             "bind this device (kmstool fingerprint), then make the folder anew"
@@ -103,9 +103,9 @@ def _login_white_box(session: Session, secret_id: str | None, folder: str, *, ve
         try_credential(session, profile, credential)
     else:
         # Nothing else would tell whether it is the SecretKey that was put there.
-        found.require_mac()
-    if found.mac is None:
-        session.changes.run(lambda: bundle.add_mac(found), f"write {place / bundle.MAC_FILE}")
+        sealed_key.require_mac()
+    if sealed_key.mac is None:
+        session.changes.run(lambda: bundle.add_mac(sealed_key), f"write {path / bundle.MAC_FILE}")
     put(session, profile, credential, f"in {profile.whitebox}")
 
 

@@ -67,9 +67,9 @@ def generate(session: Session, wanted: GenerateWords) -> None:
             if wanted.out is not None
             else None
         )
-        made = client.host_data_key(
+        created = client.host_data_key(
             key_id, wanted.name, wanted.byte_count, encryption_context, description=wanted.description, tags=pairs
         )
         if file:
-            file.write(made.plaintext or b"")
-    print_hosted(session, made)
+            file.write(created.plaintext or b"")
+    print_hosted(session, created)

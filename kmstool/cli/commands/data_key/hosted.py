@@ -20,9 +20,9 @@ description_option = click.option("--description", default="", metavar="TEXT", h
 tags_option = options.pairs_option("--tag", "tags", noun="tag", text="Tag of the data key; repeatable.")
 
 
-def print_hosted(session: Session, made: CreatedDataKey) -> None:
+def print_hosted(session: Session, created: CreatedDataKey) -> None:
     """Print the id of a data key that KMS keeps from now on; its bytes are shown in no format."""
-    if made.tag_code:
-        session.note(f"the data key is kept, but its tags were not set: {made.tag_message}")
-    shown = {name: value for name, value in made.answer.items() if name != "Plaintext"}
-    outputs.print_answer(session, shown, lambda: print(made.data_key_id))
+    if created.tag_code:
+        session.note(f"the data key is kept, but its tags were not set: {created.tag_message}")
+    shown = {name: value for name, value in created.answer.items() if name != "Plaintext"}
+    outputs.print_answer(session, shown, lambda: print(created.data_key_id))

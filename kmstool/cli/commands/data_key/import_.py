@@ -55,7 +55,7 @@ def import_(session: Session, wanted: ImportWords) -> None:
             raise UsageError("--blob takes the place of FILE, and excludes --trim-newline")
         _, text = blobs.read(wanted.blob_file)
         client, key_id = session.key(wanted.key) if wanted.key is not None else (session.client(), None)
-        made = client.import_blob(key_id, wanted.name, text, **more)
+        created = client.import_blob(key_id, wanted.name, text, **more)
     else:
         hint = "data of any size goes into an envelope: kmstool envelope encrypt"
         source = inputs.read(
@@ -63,5 +63,5 @@ def import_(session: Session, wanted: ImportWords) -> None:
         )
         material = without_newline(session, source, wanted.trim_newline)
         client, key_id = session.key(wanted.key)
-        made = client.import_data_key(key_id, wanted.name, material, **more)
-    print_hosted(session, made)
+        created = client.import_data_key(key_id, wanted.name, material, **more)
+    print_hosted(session, created)

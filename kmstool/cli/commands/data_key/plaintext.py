@@ -35,5 +35,5 @@ def plaintext(session: Session, wanted: PlaintextWords) -> None:
     they are text.
     """
     client, data_key_id = session.data_key(wanted.name)
-    found = client.data_key_plaintext(data_key_id)
-    outputs.write_result(session, found.answer, found.plaintext, wanted)
+    data_key = client.data_key_plaintext(data_key_id)
+    outputs.write_result(session, data_key.answer, data_key.plaintext, wanted)

@@ -22,19 +22,21 @@ if TYPE_CHECKING:
 def show(session: Session, name: KeyAddress) -> None:
     """Show all that KMS says of a data key."""
     client, data_key_id = session.data_key(name)
-    found = client.describe_data_key(data_key_id)
-    outputs.print_answer(session, {"DataKeyMetadata": dict(found.answer)}, lambda: outputs.print_fields(_fields(found)))
+    data_key = client.describe_data_key(data_key_id)
+    outputs.print_answer(
+        session, {"DataKeyMetadata": dict(data_key.answer)}, lambda: outputs.print_fields(_fields(data_key))
+    )
 
 
-def _fields(found: HostedDataKey) -> dict[str, str]:
+def _fields(data_key: HostedDataKey) -> dict[str, str]:
     return {
-        "name": found.name,
-        "data key id": found.data_key_id,
-        "state": found.state,
-        "bytes": str(found.byte_count),
-        "key": f"{found.key_alias or '-'} ({found.key_id})",
-        "description": found.description or "-",
-        "created": times.format_time(found.created_unix),
-        "origin": found.origin or "-",
-        "deletion": times.format_time(found.deletion_unix),
+        "name": data_key.name,
+        "data key id": data_key.data_key_id,
+        "state": data_key.state,
+        "bytes": str(data_key.byte_count),
+        "key": f"{data_key.key_alias or '-'} ({data_key.key_id})",
+        "description": data_key.description or "-",
+        "created": times.format_time(data_key.created_unix),
+        "origin": data_key.origin or "-",
+        "deletion": times.format_time(data_key.deletion_unix),
     }

@@ -25,8 +25,8 @@ _COLUMNS = (Column("FINGERPRINT"), tables.name("DESCRIPTION", 1))
 def list_(session: Session, key: KeyAddress) -> None:
     """List the devices that a white-box key is bound to."""
     client, key_id = session.white_box_key(key)
-    found = client.fingerprints(key_id)
-    answer = {"DeviceFingerprints": [{"Identity": item.identity, "Description": item.description} for item in found]}
-    rows = [(item.identity, item.description) for item in found]
+    devices = client.fingerprints(key_id)
+    answer = {"DeviceFingerprints": [{"Identity": item.identity, "Description": item.description} for item in devices]}
+    rows = [(item.identity, item.description) for item in devices]
     counted = tables.Counted("device", make=f"kmstool fingerprint bind --key {key} FINGERPRINT")
     outputs.print_answer(session, answer, lambda: tables.show(session, _COLUMNS, rows, counted))

@@ -27,8 +27,8 @@ def template(session: Session, key: KeyAddress | None) -> None:
     """
     from kmstool.kms import fingerprints
 
-    found: Sequence[DeviceFingerprint] = ()
+    devices: Sequence[DeviceFingerprint] = ()
     if key is not None:
         client, key_id = session.white_box_key(key)
-        found = client.fingerprints(key_id)
-    outputs.write(session, fingerprints.write_csv(found).encode("utf-8", "backslashreplace"), None)
+        devices = client.fingerprints(key_id)
+    outputs.write(session, fingerprints.write_csv(devices).encode("utf-8", "backslashreplace"), None)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=options.Command, example="kmstool key rotation on demo --days 90")
-@click.argument("what", type=Choice(["on", "off", "status"]), metavar="on|off|status")
+@click.argument("mode", type=Choice(["on", "off", "status"]), metavar="on|off|status")
 @options.key_argument
 @click.option(
     "--days",
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
     help="With on: the cycle in days; else 365.",
 )
 @pass_session
-def rotation(session: Session, what: str, key: KeyAddress, days: int | None) -> None:
+def rotation(session: Session, mode: str, key: KeyAddress, days: int | None) -> None:
     """Turn the yearly rotation of a key on or off, or show it."""
-    if days is not None and what != "on":
-        raise UsageError(f"--days goes with on, not with {what}")
+    if days is not None and mode != "on":
+        raise UsageError(f"--days goes with on, not with {mode}")
     client, key_id = session.key(key)
-    if what == "on":
+    if mode == "on":
         client.enable_rotation(key_id, days or words.DEFAULT_ROTATION_DAYS)
-    elif what == "off":
+    elif mode == "off":
         client.disable_rotation(key_id)
-    found = client.describe_key(key_id)
-    status = f"on, every {found.rotate_days} days, next {times.format_time(found.next_rotation_unix)}"
+    metadata = client.describe_key(key_id)
+    status = f"on, every {metadata.rotate_days} days, next {times.format_time(metadata.next_rotation_unix)}"
     rows = {
-        "rotation": status if found.rotation_enabled else "off",
-        "last": times.format_time(found.last_rotation_unix),
+        "rotation": status if metadata.rotation_enabled else "off",
+        "last": times.format_time(metadata.last_rotation_unix),
     }
     answer = {
-        "KeyRotationEnabled": found.rotation_enabled,
-        "RotateDays": found.rotate_days,
-        "NextRotateTime": found.next_rotation_unix,
-        "LastRotateTime": found.last_rotation_unix,
+        "KeyRotationEnabled": metadata.rotation_enabled,
+        "RotateDays": metadata.rotate_days,
+        "NextRotateTime": metadata.next_rotation_unix,
+        "LastRotateTime": metadata.last_rotation_unix,
     }
     outputs.print_answer(session, answer, lambda: outputs.print_fields(rows))

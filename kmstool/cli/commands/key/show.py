@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 @pass_session
 def show(session: Session, key: KeyAddress) -> None:
     """Show all that KMS says of a key."""
-    place = session.connections.key(key)
-    found = place.client.describe_key(place.key_id)
-    answer = {"KeyMetadata": dict(found.answer)}
+    address = session.connections.key(key)
+    metadata = address.client.describe_key(address.key_id)
+    answer = {"KeyMetadata": dict(metadata.answer)}
     outputs.print_answer(
-        session, answer, lambda: outputs.print_fields(_fields(found, _users(session, place, key.profile)))
+        session, answer, lambda: outputs.print_fields(_fields(metadata, _users(session, address, key.profile)))
     )
 
 
-def _users(session: Session, place: KeyPlace, named: str | None) -> str:
+def _users(session: Session, address: KeyPlace, named: str | None) -> str:
     """Return what binds a key: no action of the API tells, and of the embedded KMS in process the store does."""
     profile = session.profile(named)
     if not profile.is_local or session.endpoint(profile):
         return "KMS does not tell; it refuses to disable or delete a key that a cloud product uses"
     from kmstool.server import admin
 
-    users = admin.bindings(session.local_kms(place.region), place.region, place.key_id)
+    users = admin.bindings(session.local_kms(address.region), address.region, address.key_id)
     return ", ".join(f"{product} {resource}" for product, resource in users) or "nothing"
 
 

@@ -44,9 +44,9 @@ def tag(session: Session, wanted: TagWords) -> None:
     changed = parse_pairs(wanted.tags, "tag", "kmstool key tag KEY")
     if both := sorted(changed.keys() & set(wanted.removed)):
         raise UsageError(f"the tag {both[0]!r} is to be set and removed", hint="choose one of the two")
-    place = session.connections.key(wanted.key)
-    key = place.client.describe_key(place.key_id)
-    site = key, place.region, wanted.key.profile
+    address = session.connections.key(wanted.key)
+    key = address.client.describe_key(address.key_id)
+    site = key, address.region, wanted.key.profile
     if changed or wanted.removed:
         change_tags(session.connections, *site, changed=changed, removed=list(dict.fromkeys(wanted.removed)))
         session.note(f"the tags of the key {key.alias} are changed")

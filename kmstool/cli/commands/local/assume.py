@@ -34,15 +34,15 @@ def assume(session: Session, answers: str | None) -> None:
         session.changes.make(
             lambda: admin.assume(kms, answers), "change what the local KMS assumes of the cloud", params
         )
-    found = [(name, "b" if name in assumed else "a", *texts) for name, texts in UNKNOWNS.items()]
+    questions = [(name, "b" if name in assumed else "a", *texts) for name, texts in UNKNOWNS.items()]
 
     def text() -> None:
         rows = [
             (name if answer == "a" else "", answer, "yes" if answer == chosen else "", meaning)
-            for name, chosen, *texts in found
+            for name, chosen, *texts in questions
             for answer, meaning in zip("ab", texts, strict=True)
         ]
         tables.show(session, _COLUMNS, rows)
 
-    listed = [{"Unknown": name, "Assumed": chosen, "A": a, "B": b} for name, chosen, a, b in found]
+    listed = [{"Unknown": name, "Assumed": chosen, "A": a, "B": b} for name, chosen, a, b in questions]
     outputs.print_answer(session, {"Assumptions": listed}, text)

@@ -14,10 +14,10 @@ from kmstool.cli.session.session import Session, pass_session
 
 
 @click.command(cls=options.Command, example="kmstool local clock advance 8d")
-@click.argument("what", type=Choice(["show", "advance", "set", "reset"]), metavar="show|advance|set|reset")
+@click.argument("operation", type=Choice(["show", "advance", "set", "reset"]), metavar="show|advance|set|reset")
 @click.argument("value", required=False)
 @pass_session
-def clock(session: Session, what: str, value: str | None) -> None:
+def clock(session: Session, operation: str, value: str | None) -> None:
     """Move the embedded KMS's clock.
 
     With "advance 8d" (s, m, h, d, w), "set 2027-01-31T08:00:00Z" or "reset". Deletion
@@ -27,16 +27,16 @@ def clock(session: Session, what: str, value: str | None) -> None:
     from kmstool.errors import UsageError
     from kmstool.server import admin
 
-    if (value is None) != (what in ("show", "reset")):
-        raise UsageError(f"clock {what} takes {'one value' if value is None else 'no value'}")
+    if (value is None) != (operation in ("show", "reset")):
+        raise UsageError(f"clock {operation} takes {'one value' if value is None else 'no value'}")
     kms = session.local_kms()
     offset = int(admin.describe(kms)["ClockOffset"])
-    if what == "advance":
+    if operation == "advance":
         offset += times.parse_duration(str(value))
-    elif what != "show":
-        offset = times.parse_time(str(value)) - int(time.time()) if what == "set" else 0
+    elif operation != "show":
+        offset = times.parse_time(str(value)) - int(time.time()) if operation == "set" else 0
     now = int(time.time()) + offset
-    if what != "show":
+    if operation != "show":
         params = {"Now": now, "ClockOffset": offset}
         now = session.changes.make(lambda: admin.move_clock(kms, offset), "move the clock of the local KMS", params)
     outputs.print_answer(session, {"Now": now, "ClockOffset": offset}, lambda: print(clock_text(now, offset)))

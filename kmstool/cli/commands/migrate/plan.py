@@ -85,7 +85,7 @@ def plan(session: Session, wanted: PlanWords) -> None:
             session.deadline.renew()
             advance(count)
 
-        made = plan_migration(
+        new_plan = plan_migration(
             session.connections,
             wanted.to_key,
             old_profile=wanted.old_profile,
@@ -95,4 +95,4 @@ def plan(session: Session, wanted: PlanWords) -> None:
             scan=scan,
             done=done,
         )
-    write_plan(session, made, wanted.out, force=wanted.force)
+    write_plan(session, new_plan, wanted.out, force=wanted.force)

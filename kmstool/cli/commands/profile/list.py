@@ -26,9 +26,9 @@ _COLUMNS = (
 def list_(session: Session) -> None:
     """List the profiles."""
     profiles = session.profiles
-    found = [profiles.get(name) for name in profiles.names()]
+    all_profiles = [profiles.get(name) for name in profiles.names()]
     current = profiles.current
-    answer = {"Profiles": [{**answer_of(item), "InUse": item.name == current} for item in found]}
+    answer = {"Profiles": [{**answer_of(item), "InUse": item.name == current} for item in all_profiles]}
     rows = [
         (
             item.name,
@@ -39,6 +39,6 @@ def list_(session: Session) -> None:
             item.endpoint,
             item.role_arn,
         )
-        for item in found
+        for item in all_profiles
     ]
     outputs.print_answer(session, answer, lambda: tables.show(session, _COLUMNS, rows, tables.Counted("profile")))

@@ -63,11 +63,11 @@ def set_(session: Session, wanted: SetWords) -> None:
         "role_session": wanted.role_session,
         "sts_endpoint": wanted.sts_endpoint,
     }
-    given = {field: value for field, value in choices.items() if value is not None}
+    values = {field: value for field, value in choices.items() if value is not None}
     former = profiles.get(wanted.name) if wanted.name in profiles.names() else Profile(wanted.name)
     session.changes.run(
-        lambda: profiles.change(wanted.name, **given),
+        lambda: profiles.change(wanted.name, **values),
         f"set the profile {wanted.name}",
-        answer_of(replace(former, **given)),
+        answer_of(replace(former, **values)),
     )
     session.note(f"the profile {wanted.name} is set")

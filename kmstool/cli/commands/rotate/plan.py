@@ -75,7 +75,7 @@ def plan(session: Session, wanted: PlanWords) -> None:
             session.deadline.renew()
             advance(count)
 
-        made = plan_rotation(
+        new_plan = plan_rotation(
             session.connections,
             wanted.from_key,
             wanted.to_key,
@@ -85,16 +85,16 @@ def plan(session: Session, wanted: PlanWords) -> None:
             probe=not wanted.no_probe,
             done=done,
         )
-    write_plan(session, made, wanted.out, force=wanted.force)
+    write_plan(session, new_plan, wanted.out, force=wanted.force)
 
 
-def write_plan(session: Session, made: Plan, out: str, *, force: bool) -> None:
+def write_plan(session: Session, new_plan: Plan, out: str, *, force: bool) -> None:
     """Write a plan and show what is in it; raise `PartialError` if there is something that nobody could look at."""
     from kmstool.workflows.rotation.plan_files import encode_plan
 
-    outputs.write(session, "".join(encode_plan(made)).encode(), out, force=force)
-    _print(session, made, out)
-    failed = [one for one in made.left_out if one.failed]
+    outputs.write(session, "".join(encode_plan(new_plan)).encode(), out, force=force)
+    _print(session, new_plan, out)
+    failed = [one for one in new_plan.left_out if one.failed]
     for one in failed[:20]:
         session.warn(f"{one.path}: {one.reason}")
     if failed:
@@ -128,23 +128,23 @@ def _scan(wanted: PlanWords) -> ScanOptions:
 _COLUMNS = (Column("KEY ID"), Column("KIND"), Column("ITEMS"))
 
 
-def _print(session: Session, made: Plan, out: str) -> None:
-    counts = sorted(made.counts().items())
+def _print(session: Session, new_plan: Plan, out: str) -> None:
+    counts = sorted(new_plan.counts().items())
     answer = {
         "Plan": out,
-        "PlanId": made.plan_id,
-        "From": made.from_key,
-        "To": made.to_key,
-        "Items": made.items,
-        "Files": len(made.files),
-        "LeftOut": len(made.left_out),
+        "PlanId": new_plan.plan_id,
+        "From": new_plan.from_key,
+        "To": new_plan.to_key,
+        "Items": new_plan.items,
+        "Files": len(new_plan.files),
+        "LeftOut": len(new_plan.left_out),
         "ByKey": [{"KeyId": key, "Kind": kind, "Items": count} for (key, kind), count in counts],
     }
 
     def text() -> None:
         tables.show(session, _COLUMNS, [(key, kind, f"{n:,}") for (key, kind), n in counts])
         session.note(
-            f"{made.items:,} items in {len(made.files):,} files are to be moved, {len(made.left_out):,} are left out"
+            f"{new_plan.items:,} items in {len(new_plan.files):,} files are to be moved, {len(new_plan.left_out):,} are left out"
         )
 
     outputs.print_answer(session, answer, text)

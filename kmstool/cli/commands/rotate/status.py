@@ -51,13 +51,13 @@ def show(session: Session, wanted: StatusWords) -> None:
     """Show it once, or until all is done."""
     plan, path = words.read_named_plan(wanted.plan)
     while True:
-        found = _status(plan, path, wanted.merge)
+        current = _status(plan, path, wanted.merge)
         if wanted.html is not None:
             from kmstool.workflows.rotation.status import page
 
-            outputs.write(session, page(found).encode(), wanted.html, force=True)
-        outputs.print_answer(session, found.answer(), partial(_print, found))
-        if not wanted.watch or not found.left:
+            outputs.write(session, page(current).encode(), wanted.html, force=True)
+        outputs.print_answer(session, current.answer(), partial(_print, current))
+        if not wanted.watch or not current.left:
             return
         time.sleep(_WATCH_SECONDS)
 
@@ -69,21 +69,21 @@ def _status(plan: Plan, path: Path, merged: tuple[str, ...]) -> Status:
     return read_status(plan, [*journals_of(path), *map(Path, merged)])
 
 
-def _print(found: Status) -> None:
-    left = "-" if found.seconds_left is None else f"{found.seconds_left:,.0f} s"
+def _print(current: Status) -> None:
+    left = "-" if current.seconds_left is None else f"{current.seconds_left:,.0f} s"
     outputs.print_fields(
         {
-            "from": found.plan.from_key,
-            "to": found.plan.to_key,
-            "items": f"{found.plan.items:,} in {len(found.plan.files):,} files",
-            "done": f"{found.done:,}",
-            "left": f"{found.left:,}",
-            "failed": f"{found.failed:,}",
-            "rolled back": f"{found.rolled_back:,}",
-            "left out": f"{len(found.plan.left_out):,}",
-            "rate": f"{found.per_second:,.1f} items a second",
+            "from": current.plan.from_key,
+            "to": current.plan.to_key,
+            "items": f"{current.plan.items:,} in {len(current.plan.files):,} files",
+            "done": f"{current.done:,}",
+            "left": f"{current.left:,}",
+            "failed": f"{current.failed:,}",
+            "rolled back": f"{current.rolled_back:,}",
+            "left out": f"{len(current.plan.left_out):,}",
+            "rate": f"{current.per_second:,.1f} items a second",
             "time left": left,
         }
     )
-    for name, fault in found.faults.items():
+    for name, fault in current.faults.items():
         print(f"{name}: {fault}")

@@ -47,6 +47,6 @@ def bundle(session: Session, wanted: BundleWords) -> None:
     from kmstool.workflows import bundles
 
     plaintext = read_plaintext(session, wanted.file, wanted.trim_newline)
-    place = session.connections.white_box_key(wanted.key)
-    key = bundles.create(place, plaintext, Path(wanted.out), replace=wanted.force, changes=session.changes)
+    white_box_key = session.connections.white_box_key(wanted.key)
+    key = bundles.create(white_box_key, plaintext, Path(wanted.out), replace=wanted.force, changes=session.changes)
     tell_devices(session, key)

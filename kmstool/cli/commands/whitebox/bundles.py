@@ -24,12 +24,12 @@ def read_bundle(session: Session, folder: str, *, require_mac: bool) -> Bundle:
     """Read a bundle; warn of one without a MAC, or with `require_mac` raise what `Bundle.require_mac` does."""
     from kmstool.whitebox import bundle as bundles
 
-    found = bundles.read(Path(folder))
+    bundle = bundles.read(Path(folder))
     if require_mac:
-        found.require_mac()
-    if found.mac is None:
+        bundle.require_mac()
+    if bundle.mac is None:
         session.warn(
             f"{folder} has no {bundles.MAC_FILE}: it cannot be told whether it was altered; "
             "kmstool whitebox bundle makes one, and --require-mac refuses to do without"
         )
-    return found
+    return bundle

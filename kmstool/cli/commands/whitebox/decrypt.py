@@ -66,20 +66,20 @@ def decrypt(session: Session, wanted: DecryptWords) -> None:
     source = None
     if wanted.folder is not None and not (wanted.key_file or wanted.iv or wanted.raw or wanted.file):
         inputs.spare(wanted.out, *_files_of(wanted.folder))
-        found = read_bundle(session, wanted.folder, require_mac=wanted.require_mac)
+        bundle = read_bundle(session, wanted.folder, require_mac=wanted.require_mac)
     elif wanted.folder is None and wanted.key_file and wanted.iv and not wanted.require_mac:
         inputs.spare(wanted.out, wanted.key_file, *([wanted.iv[1:]] if wanted.iv.startswith("@") else []))
         source = inputs.read(
             wanted.file, MAX_TEXT_BYTES, "the ciphertext has {size} bytes; KMS makes none of so many", ""
         )
-        found = _put_together(wanted.key_file, wanted.iv, source.data, raw=wanted.raw)
+        bundle = _put_together(wanted.key_file, wanted.iv, source.data, raw=wanted.raw)
         session.note("IV and ciphertext are not authenticated: it cannot be told whether they were altered")
     else:
         raise UsageError("give --bundle DIR alone, or --key-file and --iv", hint="see kmstool whitebox decrypt --help")
     library = Path(wanted.sdk_lib) if wanted.sdk_lib else None
-    plaintext = found.decrypt(session.environ, library=library, algorithm=wanted.algorithm)
+    plaintext = bundle.decrypt(session.environ, library=library, algorithm=wanted.algorithm)
     _write_plaintext(
-        session, plaintext, wanted.out, force=wanted.force, source=source, authenticated=found.mac is not None
+        session, plaintext, wanted.out, force=wanted.force, source=source, authenticated=bundle.mac is not None
     )
 
 

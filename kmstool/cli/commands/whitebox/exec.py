@@ -47,8 +47,8 @@ def exec_(session: Session, wanted: ExecWords) -> None:
     environment for kmstool itself are not handed on.
     """
     replace_process.check_variable(wanted.name)
-    found = read_bundle(session, wanted.folder, require_mac=wanted.require_mac)
-    secret = found.decrypt(session.environ, library=Path(wanted.sdk_lib) if wanted.sdk_lib else None)
+    bundle = read_bundle(session, wanted.folder, require_mac=wanted.require_mac)
+    secret = bundle.decrypt(session.environ, library=Path(wanted.sdk_lib) if wanted.sdk_lib else None)
     replace_process.become(
         session,
         session.environ,

@@ -25,8 +25,8 @@ _COLUMNS = (
 @pass_session
 def list_(session: Session) -> None:
     """List all white-box keys of the region."""
-    found = list(session.client().list_white_box_keys())
-    answer = {"TotalCount": len(found), "KeyInfos": [without_keys(key.answer) for key in found]}
+    keys = list(session.client().list_white_box_keys())
+    answer = {"TotalCount": len(keys), "KeyInfos": [without_keys(key.answer) for key in keys]}
     rows = [
         (
             key.alias,
@@ -37,7 +37,7 @@ def list_(session: Session) -> None:
             key.description or "-",
             times.format_day(key.created_unix),
         )
-        for key in found
+        for key in keys
     ]
     region = session.region(session.profile())
     counted = tables.Counted("white-box key", region, make="kmstool whitebox create --alias NAME")

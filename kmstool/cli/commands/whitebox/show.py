@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 def show(session: Session, key: KeyAddress) -> None:
     """Show what KMS says of a white-box key."""
     client, key_id = session.white_box_key(key)
-    found = client.describe_white_box_key(key_id)
-    outputs.print_answer(session, {"KeyInfo": without_keys(found.answer)}, lambda: outputs.print_fields(_fields(found)))
+    metadata = client.describe_white_box_key(key_id)
+    outputs.print_answer(
+        session, {"KeyInfo": without_keys(metadata.answer)}, lambda: outputs.print_fields(_fields(metadata))
+    )
 
 
 def _fields(key: WhiteBoxKey) -> dict[str, str]:
