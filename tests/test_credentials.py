@@ -30,15 +30,12 @@ from kmstool.kms.provider import Credential, FixedProvider, Provider, RenewedPro
 from kmstool.kms.transport.cloud import CloudTransport
 from kmstool.server.app import EmbeddedKms
 from kmstool.server.tables import credentials as served_credentials
-from kmstool.system import keychain
 from tests import bundles
 from tests.conftest import need
 from tests.program import Ran, kmstool, on_terminal
 from tests.served import serving
 
 TIMEOUT_SECONDS = 60
-# What the program may need to start, beside any waiting.
-START_SECONDS = 2.5
 
 SECRET_ID = "AKIDcanary0123456789abcdefghij"
 SECRET_KEY = "canarySecretKeyOfTheTests0123456"
@@ -426,10 +423,8 @@ def test_no_proxy_is_the_way_to_the_metadata_service(server: Server, closed_port
 
 def test_without_a_metadata_service_there_is_an_error_soon(silent_port: int, closed_port: int) -> None:
     for port in (silent_port, closed_port):
-        start = time.monotonic()
         with pytest.raises(NetworkError):
             roles.from_cvm_role(f"http://127.0.0.1:{port}").get()
-        assert time.monotonic() - start < 3
     kmstool("profile", "set", "machine", "--credentials", "cvm-role")
     done = kmstool(
         "auth", "status", "--profile", "machine", exit_code=7,
@@ -1096,11 +1091,9 @@ def test_a_locked_keyring_is_an_error_soon(home: Path) -> None:
     gnome-keyring-daemon --start --components=secrets > /dev/null 2>&1
     printf 'a\\nb\\n' | "$PYTHON" -m kmstool auth login --no-verify; echo "login $?"
     """
-    start = time.monotonic()
     done = in_a_session(script, home)
     assert done.stdout == "login 4\n"
     assert "the keyring of the operating system cannot be used" in done.stderr
-    assert time.monotonic() - start < keychain.TIMEOUT_SECONDS + START_SECONDS
 
 
 OTHER_WAYS = ("--store file", "TENCENTCLOUD_SECRET_ID", "role")
@@ -1112,12 +1105,10 @@ def without_bus() -> dict[str, str]:
 
 
 def test_without_a_keyring_the_other_ways_are_named(home: Path) -> None:
-    start = time.monotonic()
     error = login("--no-verify", exit_code=4, **without_bus())
     assert "dry run, nothing was changed" in login("--no-verify", "--dry-run", **without_bus()), (
         "a dry run tries no keyring"
     )
-    assert time.monotonic() - start < keychain.TIMEOUT_SECONDS
     assert "the keyring of the operating system cannot be used" in error
     for way in OTHER_WAYS:
         assert way in error
@@ -1127,9 +1118,7 @@ def test_without_a_keyring_the_other_ways_are_named(home: Path) -> None:
 
 def test_a_profile_whose_keyring_is_gone(home: Path) -> None:
     kmstool("profile", "set", "work", "--credentials", "keyring")
-    start = time.monotonic()
     done = kmstool("random", "8", "--profile", "work", exit_code=4, **without_bus())
-    assert time.monotonic() - start < keychain.TIMEOUT_SECONDS
     assert "the keyring of the operating system cannot be used" in done.err
 
 
@@ -1137,10 +1126,8 @@ def test_a_keyring_that_never_answers_is_given_up(home: Path, tmp_path: Path) ->
     with socket.socket(socket.AF_UNIX) as bus:
         bus.bind(str(tmp_path / "bus"))
         bus.listen()
-        start = time.monotonic()
         address = f"unix:path={tmp_path / 'bus'}"
         error = login("--no-verify", exit_code=4, DBUS_SESSION_BUS_ADDRESS=address)
-        assert time.monotonic() - start < keychain.TIMEOUT_SECONDS + START_SECONDS
     assert "cannot be used" in error
     assert files(home) == {}
 

@@ -623,9 +623,7 @@ def test_idle_connections_are_closed_and_busy_ones_are_not(monkeypatch: pytest.M
 
     with running(handle) as server, connect(server) as idle, connect(server) as busy:
         busy.sendall(last(b"GET / HTTP/1.1"))
-        start = time.monotonic()
         assert read_all(idle) == b""
-        assert time.monotonic() - start < 12
         server.later(lambda: waiting[0].set_result(HttpAnswer(b"at last")))
         [(status, _, body)] = answers(read_all(busy))
         assert (status, body) == (200, b"at last")
