@@ -1,5 +1,7 @@
 """Every test has its own home and no credentials; the embedded KMS is the real one."""
 
+import functools
+import hashlib
 import os
 import shutil
 import signal
@@ -9,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -51,6 +53,20 @@ def closed_files() -> Iterator[None]:
 def quiet_pipes() -> None:
     """Let a pipe without a reader be an error, as in every start of Python: a command that became another one undid that."""
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stretched_once() -> Iterator[None]:
+    """Stretch a passphrase with the same salt once, which gives the same key each time and takes most of a test's time."""
+    computed = hashlib.scrypt
+
+    @functools.lru_cache(256)
+    def remembered(passphrase: bytes, **settings: Any) -> bytes:
+        return computed(passphrase, **settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hashlib, "scrypt", remembered)
+        yield
 
 
 @pytest.fixture
