@@ -418,6 +418,117 @@ def test_an_example_is_run(path: str) -> None:
     assert any(f"{run} ".startswith(f"{line} ") for run in shown()), f"no session shows $ {line}"
 
 
+TESTED_IN = {
+    "sessions/asymmetric.md": "cli.commands.asymmetric.ciphertexts",
+    "sessions/batch.md": "cli.commands.batch.lines",
+    "sessions/data_keys.md": "cli.commands.data_key.hosted cli.commands.data_key.states",
+    "sessions/lifecycle.md": "cli.commands.key.products cli.commands.local.offsets cli.key_changes cli.several",
+    "sessions/keys.md": "cli.commands.key.usages",
+    "sessions/material.md": "cli.commands.material.inputs",
+    "sessions/auth.md": "cli.commands.profile.answers",
+    "sessions/serving.md": "cli.commands.local.credentials.lifetimes",
+    "sessions/whitebox.md": "cli.commands.whitebox.plaintexts",
+    "README.md": "cli.blobs cli.plaintexts",
+    "test_admin.py": "server.clock server.copies",
+    "test_app.py": "server.actions.service",
+    "test_asymmetric.py": "server.key_pairs",
+    "test_atomic.py": "system.publishing",
+    "test_beta_gateway.py": "server.web.older_signatures",
+    "test_ciphers.py": "server.wrapping",
+    "test_client.py": "kms.calls.byok kms.calls.crypt kms.calls.states",
+    "test_cloud.py": "kms.transport.json_answers",
+    "test_connection.py": "kms.transport.sockets",
+    "test_credentials.py": "cli.commands.auth.keeping cli.io.questions cli.session.prompts kms.credentials.sources "
+    "system.keychain",
+    "test_envelope.py": "cli.envelope_files cli.io.progress cli.recipients workflows.rewrapping",
+    "test_gateway.py": "server.web.desk server.web.quota server.web.refusals server.web.services",
+    "test_generated.py": "cli.generated.shells",
+    "test_http_abuse.py": "server.web.turns",
+    "test_key_replacement.py": "kms.tags",
+    "test_lifecycle.py": "server.actions.parameters server.actions.states server.due server.identifiers",
+    "test_main.py": "__main__ cli.streams",
+    "test_migration.py": "workflows.beta_connections",
+    "test_mounts.py": "system.keeping system.signals",
+    "test_output.py": "cli.console cli.io.outputs",
+    "test_pem.py": "crypto.curve_names",
+    "test_pipes.py": "cli.io.inputs",
+    "test_protection.py": "server.renewal server.root_key",
+    "test_rotation.py": "workflows.rotation.headers",
+    "test_sdk_transport.py": "kms.transport.senders",
+    "test_seals.py": "server.tables.sealed_rows",
+    "test_seed.py": "server.seed.white_box",
+    "test_signing.py": "cli.key_files cli.signed_messages",
+    "test_store.py": "server.founding server.store_row",
+    "test_trees.py": "cli.commands.envelope.folders cli.envelope_folders workflows.folders workflows.many "
+    "workflows.tree_opening workflows.tree_rewrapping workflows.tree_sealing",
+    "test_ways.py": "cli.file_checks system.abilities",
+    "test_whitebox.py": "whitebox.circuits",
+}
+"""Where the modules are tested that no test imports and none is named for: under a command or another module."""
+
+STEPS = 3
+"""How many imports there are at most from what a test or session uses to a module that it tests."""
+
+
+def imported(path: Path) -> set[str]:
+    """Return the modules, and the names in modules, that a file imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def implementation(command: click.Command) -> str:
+    """Return the module in which a command stands."""
+    return inspect.unwrap(command.callback or unable).__module__
+
+
+def used(place: str) -> set[str]:
+    """Return what a test imports, itself or by those that help it, or the modules of the commands that it runs."""
+    path = ROOT / (place if place == "README.md" else f"tests/{place}")
+    text = path.read_text("utf-8")
+    commands = {implementation(LEAVES[line]) for line in LEAVES if f"{line} " in text}
+    if path.suffix == ".md":
+        return commands
+    helpers = {name for name in imported(path) if name.startswith("tests.") and not name.startswith("tests.program.")}
+    files = [path, *(file for name in helpers if (file := ROOT / f"{name.replace('.', '/')}.py").exists())]
+    runs_commands = {"tests.program", "tests.conftest.PROGRAM"} & imported(path)
+    return {name for file in files for name in imported(file)} | (
+        set(map(implementation, LEAVES.values())) if runs_commands else set()
+    )
+
+
+def test_every_module_has_its_tests() -> None:
+    """By a file of its name, by a test that imports it, by the session of its command, or where TESTED_IN says.
+
+    A newcomer who changes a module has to find what tests it, and a module that nothing tests has to be seen.
+    """
+    files = {path.name: imported(path) for path in (ROOT / "tests").rglob("test_*.py")}
+    known = {name for names in files.values() for name in names} | set(map(implementation, LEAVES.values()))
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in MODULES}
+    listed = {f"kmstool.{name}": place for place, names in TESTED_IN.items() for name in names.split()}
+    homeless = {
+        name
+        for name, path in modules.items()
+        if path.name not in ("__init__.py", "group.py")
+        and f"test_{path.stem.strip('_')}.py" not in files
+        and name not in known
+    }
+    assert homeless <= set(listed) <= set(modules)
+    imports = {name: imported(path) & set(modules) for name, path in modules.items()}
+    # By their names only: the code of an action, and the command line.
+    imports["kmstool.server.handlers"] |= {name for name in modules if name.startswith("kmstool.server.actions.")}
+    imports["kmstool.cli.main"] |= {"kmstool.__main__"}
+    for name, place in listed.items():
+        reached = used(place) & set(modules)
+        for _ in range(STEPS):
+            reached |= {other for one in reached for other in imports[one]}
+        assert name in reached, f"{place} does not reach {name}"
+
+
 def test_the_states_of_options_are_those_of_the_api() -> None:
     assert options.STATES == ("enabled", "disabled", "pending-delete", "pending-import", "archived")
     assert words.STATES[:3] == words.DATA_KEY_STATES
