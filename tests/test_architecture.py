@@ -6,6 +6,7 @@ Every rule here is broken one import or one line at a time; the test that fails 
 import ast
 import builtins
 import dataclasses
+import functools
 import http.server
 import importlib
 import inspect
@@ -95,6 +96,11 @@ def example(command: click.Command) -> str:
 
 def module_name(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
 
 
 def listed_modules(arguments: list[str], folder: Path, given: str = "", **variables: str) -> tuple[str, set[str]]:
@@ -231,7 +237,7 @@ def statements(body: Sequence[ast.stmt]) -> int:
 )
 def test_a_command_parses_asks_opens_and_prints(path: Path) -> None:
     """What takes more than that is a call of the library below, or a function of its own."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno is not None
             assert node.end_lineno - node.lineno < MAX_FUNCTION_LINES, node.name
@@ -278,16 +284,19 @@ def bound_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.name
 
 
-@pytest.mark.parametrize("path", MODULES, ids=module_name)
-def test_a_binding_names_what_it_is(path: Path) -> None:
+def test_a_binding_names_what_it_is() -> None:
     """What was found, made or given is a key, a status, a match: `found` says how it came here and not what it is."""
-    tree = ast.parse(path.read_text("utf-8"))
-    assert not [(line, name) for line, name in bound_names(tree) if name in NAMELESS_BINDINGS]
+    assert not [
+        (module_name(path), line, name)
+        for path in MODULES
+        for line, name in bound_names(tree_of(path))
+        if name in NAMELESS_BINDINGS
+    ]
 
 
 def texts_of(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the line and text of every string literal of a module that is no docstring."""
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = tree_of(path)
     statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in statements:
@@ -302,22 +311,28 @@ NO_COMMAND = {"kmstool local KMS"}
 SPOKEN = re.compile(r"(?<![\w-])--[a-z]|\bkmstool (?:" + "|".join(main.COMMANDS) + r")\b")
 
 
-@pytest.mark.parametrize("path", BELOW_THE_COMMAND_LINE, ids=module_name)
-def test_only_the_command_line_speaks_of_commands_and_options(path: Path) -> None:
+def test_only_the_command_line_speaks_of_commands_and_options() -> None:
     """A message from below that says `--key` is wrong for whoever calls the library from Python.
 
     Raise the error with a `Reason` and its facts in place of the hint, and give `cli/hints.py` the text.
     """
-    assert not [(line, text) for line, text in texts_of(path) if SPOKEN.search(text) and text not in NO_COMMAND]
-
-
-@pytest.mark.parametrize("path", BELOW_THE_COMMAND_LINE, ids=module_name)
-def test_a_usage_error_is_the_command_lines(path: Path) -> None:
-    """What a caller chose wrongly is an `ArgumentError` below; the command line makes a `UsageError` of it."""
-    names = [
-        node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, (ast.alias, ast.Attribute))
+    assert not [
+        (module_name(path), line, text)
+        for path in BELOW_THE_COMMAND_LINE
+        for line, text in texts_of(path)
+        if SPOKEN.search(text) and text not in NO_COMMAND
     ]
-    assert not [node for node in names if "UsageError" in {getattr(node, "name", ""), getattr(node, "attr", "")}]
+
+
+def test_a_usage_error_is_the_command_lines() -> None:
+    """What a caller chose wrongly is an `ArgumentError` below; the command line makes a `UsageError` of it."""
+    assert not [
+        (module_name(path), node.lineno)
+        for path in BELOW_THE_COMMAND_LINE
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, (ast.alias, ast.Attribute))
+        and "UsageError" in {getattr(node, "name", ""), getattr(node, "attr", "")}
+    ]
 
 
 def typed_parameters(command: click.Command) -> dict[str, str]:
@@ -380,7 +395,7 @@ def test_no_option_is_read_by_a_string() -> None:
     """A mistyped string passes every checker, and is a fault of the run in which it is reached."""
     read = []
     for path in sorted((PACKAGE / "cli").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.FunctionDef) and node.args.kwarg and node.args.kwarg.arg not in CLICKS_OWN:
                 read.append(f"{module_name(path)}: **{node.args.kwarg.arg} of {node.name}")
             if (
@@ -425,7 +440,7 @@ TESTED_IN = {
     "sessions/lifecycle.md": "cli.commands.key.products cli.commands.local.offsets cli.key_changes cli.several",
     "sessions/keys.md": "cli.commands.key.usages",
     "sessions/material.md": "cli.commands.material.inputs",
-    "sessions/auth.md": "cli.commands.profile.answers",
+    "sessions/auth.md": "cli.commands.profile.answers workflows.identity",
     "sessions/serving.md": "cli.commands.local.credentials.lifetimes",
     "sessions/whitebox.md": "cli.commands.whitebox.plaintexts",
     "README.md": "cli.blobs cli.plaintexts",
@@ -433,7 +448,7 @@ TESTED_IN = {
     "test_app.py": "server.actions.service",
     "test_asymmetric.py": "server.key_pairs",
     "test_atomic.py": "system.publishing",
-    "test_beta_gateway.py": "server.web.older_signatures",
+    "test_gateway.py": "server.web.desk server.web.older_signatures server.web.quota server.web.refusals server.web.services",
     "test_ciphers.py": "server.wrapping",
     "test_client.py": "kms.calls.byok kms.calls.crypt kms.calls.states",
     "test_cloud.py": "kms.transport.json_answers",
@@ -441,7 +456,6 @@ TESTED_IN = {
     "test_credentials.py": "cli.commands.auth.keeping cli.io.questions cli.session.prompts kms.credentials.sources "
     "system.keychain",
     "test_envelope.py": "cli.envelope_files cli.io.progress cli.recipients workflows.rewrapping",
-    "test_gateway.py": "server.web.desk server.web.quota server.web.refusals server.web.services",
     "test_generated.py": "cli.generated.shells",
     "test_http_abuse.py": "server.web.turns",
     "test_key_replacement.py": "kms.tags",
@@ -457,6 +471,7 @@ TESTED_IN = {
     "test_sdk_transport.py": "kms.transport.senders",
     "test_seals.py": "server.tables.sealed_rows",
     "test_seed.py": "server.seed.white_box",
+    "test_shell.py": "cli.parameter_kinds cli.shell.processes workflows.kept",
     "test_signing.py": "cli.key_files cli.signed_messages",
     "test_store.py": "server.founding server.store_row",
     "test_trees.py": "cli.commands.envelope.folders cli.envelope_folders workflows.folders workflows.many "
@@ -473,7 +488,7 @@ STEPS = 3
 def imported(path: Path) -> set[str]:
     """Return the modules, and the names in modules, that a file imports."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -580,7 +595,7 @@ def test_what_words_has_is_written_nowhere_else() -> None:
     again = {
         module_name(path): lines
         for path in MODULES
-        if path.name != "words.py" and (lines := list(written_again(ast.parse(path.read_text("utf-8")))))
+        if path.name != "words.py" and (lines := list(written_again(tree_of(path))))
     }
     assert again == {}
 
@@ -590,7 +605,7 @@ def test_no_request_is_made_up_for_its_transaction() -> None:
     made_up = [
         (module_name(path), node.lineno)
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "request"
@@ -607,7 +622,7 @@ def test_no_command_reads_the_rows_of_the_store() -> None:
         (module_name(path), node.lineno)
         for path in MODULES
         if CLI in path.parents
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Attribute) and node.attr in ("db", "vault", "transaction")
     ]
     assert rows == []
@@ -646,17 +661,17 @@ def test_a_failure_says_when_it_is_raised(failure: type[errors.KmsToolError]) ->
     assert 1 <= failure.exit_code <= 9
 
 
-@pytest.mark.parametrize("path", MODULES, ids=module_name)
-def test_a_module_can_be_read_at_once(path: Path) -> None:
+def test_a_module_can_be_read_at_once() -> None:
     """A module of more lines does two things; the docstring of each half will say which."""
-    assert len(path.read_text("utf-8").splitlines()) <= MAX_MODULE_LINES
+    lines = {module_name(path): len(path.read_text("utf-8").splitlines()) for path in MODULES}
+    assert {name: count for name, count in lines.items() if count > MAX_MODULE_LINES} == {}
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.name != "__init__.py"], ids=module_name)
-def test_a_module_says_what_it_holds(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
-    assert not set(path.stem.split("_")) & NAMELESS, "name the module for what it holds"
-    assert path.parent.name not in NAMELESS
+def test_a_module_says_what_it_holds() -> None:
+    modules = [path for path in MODULES if path.name != "__init__.py"]
+    assert not [module_name(path) for path in modules if not ast.get_docstring(tree_of(path))]
+    # A module and its folder are named for what they hold.
+    assert not [module_name(path) for path in modules if {*path.stem.split("_"), path.parent.name} & NAMELESS]
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=module_name)
@@ -718,7 +733,7 @@ READERS_ALLOWED: dict[str, set[str]] = {
 
 def calls_that_read(path: Path) -> set[str]:
     """Return the calls in a module that read or write a descriptor or file, but for functions of other modules."""
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = tree_of(path)
     modules = {
         alias.asname or alias.name.partition(".")[0]
         for node in ast.walk(tree)
