@@ -5,11 +5,12 @@ import os
 import sys
 
 _INTERRUPTED, _OUTPUT_ERROR = 130, 8
+_SIGNALLED = (129, _INTERRUPTED, 143)
 _COLLECT_AFTER = 50_000  # objects
 
 
 def run() -> None:
-    """Run kmstool on `sys.argv` and end the process with its exit code.
+    """Run kmstool on `sys.argv` and end the process with its exit code, or by the signal that it was to end by.
 
     At once: taking the interpreter apart takes as long as two of its starts, and a signal
     that comes meanwhile would show as a traceback.
@@ -27,6 +28,10 @@ def run() -> None:
         # Not even the code that makes messages could be loaded. The interpreter's own code at times loses the first.
         os.write(2, b"kmstool: error: out of memory\n")
         exit_code = _OUTPUT_ERROR
+    if exit_code in _SIGNALLED:
+        from kmstool.system import signals
+
+        signals.end_by(exit_code - 128)
     os._exit(exit_code)
 
 
@@ -63,7 +68,7 @@ def _end_quietly_when_interrupted() -> None:
     import signal
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

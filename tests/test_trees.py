@@ -285,7 +285,13 @@ def test_a_folder_that_was_stopped_is_finished_by_running_it_again() -> None:
     with started("envelope", *ENCRYPT) as process:
         until(lambda: sum(len(names) for _, _, names in os.walk("sealed")) >= 20)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(TIMEOUT_SECONDS) == 143
+        _, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert process.returncode == -signal.SIGTERM
+    line = rb"kmstool: stopped: ([0-9,]+) of ([0-9,]+) files are done; the same command goes on\n"
+    counts = re.search(line, stderr)
+    assert counts, stderr
+    assert int(counts[2].replace(b",", b"")) == FILES
+    assert int(counts[1].replace(b",", b"")) < FILES
     made = len(tree_of("sealed"))
     assert 20 <= made < FILES
     assert not Path("sealed", MANIFEST).exists()

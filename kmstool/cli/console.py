@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 from kmstool.cli.messages import print_json, printable, say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from kmstool.workflows.changes import Change, Changes
 
+_CI = ("true", "1")
 LOCAL_NOTE = "local KMS, for development and tests"
 
 
@@ -38,14 +41,53 @@ class Settings:
     no_pager: bool = False
 
 
+@dataclass(slots=True)
+class Job:
+    """How far a job of many things is, such as files; `total` is None if that is not known."""
+
+    noun: str
+    total: int | None
+    goes_on: bool
+    """Whether the same command goes on where it was stopped."""
+    done: int = 0
+    show: Callable[[int, int | None], None] | None = None
+    """Shows how many are done, and of how many."""
+
+    def expect(self, count: int) -> None:
+        """Add so many things to those that there are."""
+        self.total = (self.total or 0) + count
+
+    def advance(self, count: int = 1) -> None:
+        """Add so many things to those that are done."""
+        self.done += count
+        if self.show:
+            self.show(self.done, self.total)
+
+
 class Console:
     """The settings of a run, and what it tells its user beside the results."""
 
-    def __init__(self) -> None:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
         self.settings = Settings()
         self.unmade: list[Change] = []
         """The changes that a dry run has recorded; from the first one on nothing is told as if it were done."""
+        self.job: Job | None = None
+        """The job that runs now."""
+        self.cut_short = False
+        """Whether a part of a result, and not yet all, has gone to stdout."""
         self._notes: list[str] = []
+
+    @property
+    def is_ci(self) -> bool:
+        """Whether a CI runner started the program, where a terminal has nobody at it."""
+        return self.environ.get("CI") in _CI
+
+    @property
+    def animated(self) -> bool:
+        """Whether stderr shows what is rewritten while a job goes on, such as a bar."""
+        hushed = self.settings.quiet or self.is_ci or self.environ.get("TERM") == "dumb"
+        return not hushed and sys.stderr.isatty()
 
     @cached_property
     def changes(self) -> Changes:

@@ -37,10 +37,14 @@ def encrypt_source(
     from kmstool.workflows import envelopes
 
     _check_outputs(source, target, detached, armor=options.armor)
-    with progress.bar(session, "encrypting", source.size) as advance:
+    to_stdout = target in (None, inputs.STDIN)
+    with (
+        progress.bar(session, "encrypting", source.size) as advance,
+        _noted_stdout(session) if to_stdout else nullcontext() as write,
+    ):
         envelopes.encrypt(
             source,
-            stdout_writer() if target in (None, inputs.STDIN) else Path(str(target)),
+            write or Path(str(target)),
             recipients,
             options,
             detached=None if detached is None else Path(detached),
@@ -70,7 +74,7 @@ def decrypt_source(
         refuse_same(str(target), *([source, header] if header else [source]))
     with (
         progress.bar(session, "decrypting", source.size) as advance,
-        _verified_stdout(target) if to_stdout else nullcontext() as write,
+        _verified_stdout(session, target) if to_stdout else nullcontext() as write,
     ):
         envelopes.decrypt(
             source,
@@ -153,24 +157,37 @@ def _check_outputs(source: Source, target: str | None, detached: str | None, *, 
 
 
 @contextmanager
-def _verified_stdout(target: str | None) -> Iterator[Write]:
+def _noted_stdout(session: Session) -> Iterator[Write]:
+    """Give a writer to stdout; while the block has not ended, what it has written is not all."""
+    write = stdout_writer()
+
+    def noted(data: memoryview) -> None:
+        session.cut_short = True
+        write(data)
+
+    yield noted
+    session.cut_short = False
+
+
+@contextmanager
+def _verified_stdout(session: Session, target: str | None) -> Iterator[Write]:
     """Give a writer to stdout; a failure in the block after something has left says that it is not all.
 
     It refuses to send binary data to a terminal that `target` does not name.
     """
     text_only = target is None and sys.stdout.isatty()
-    write, begun = stdout_writer(), False
 
-    def guarded(data: memoryview) -> None:
-        nonlocal begun
-        if text_only and not inputs.is_text(bytes(data)):
-            raise inputs.not_for_terminals()
-        begun = begun or len(data) > 0
-        write(data)
+    with _noted_stdout(session) as write:
 
-    try:
-        yield guarded
-    except KmsToolError as error:
-        if begun:
-            error.hint = "the output is incomplete: discard it"
-        raise
+        def guarded(data: memoryview) -> None:
+            if text_only and not inputs.is_text(bytes(data)):
+                raise inputs.not_for_terminals()
+            if len(data):
+                write(data)
+
+        try:
+            yield guarded
+        except KmsToolError as error:
+            if session.cut_short:
+                error.hint = "the output is incomplete: discard it"
+            raise

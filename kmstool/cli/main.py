@@ -22,6 +22,7 @@ from kmstool.cli.messages import say
 from kmstool.cli.session.session import Session
 from kmstool.cli.streams import prepare_streams
 from kmstool.errors import ArgumentError, DryRunDone, InputError, KmsToolError, MountWarning, OutputError, UsageError
+from kmstool.system import signals
 
 COMMANDS = {
     "api": ("kmstool.cli.commands.api:api", "Call any action of the KMS API."),
@@ -116,6 +117,16 @@ def run_inside(session: Session) -> int:
 def run(session: Session) -> int:
     """Run the command that the words of a session are, and return its exit code; only signals are raised."""
     try:
+        return _run(session)
+    except (KeyboardInterrupt, _Stopped):
+        from kmstool.cli import stops
+
+        stops.tell(session)
+        raise
+
+
+def _run(session: Session) -> int:
+    try:
         prepare_streams()
         _prepare_signals(session)
         with warnings.catch_warnings(), root.make_context("kmstool", list(session.words), obj=session) as ctx:
@@ -127,8 +138,6 @@ def run(session: Session) -> int:
         return _flushed(session)
     except click.exceptions.Exit as end:
         return _without_stdout(end.exit_code) if end.exit_code else _flushed(session)
-    except click.Abort:
-        return _without_stdout(INTERRUPTED)
     except BrokenPipeError:
         return _without_stdout(CLOSED_PIPE)
     except Exception as error:
@@ -273,7 +282,7 @@ def _prepare_signals(session: Session) -> None:
         if session.stopped or session.ended:
             # The second one ends at once, whatever still waits: a lock, a pipe that nobody reads.
             # So does one that comes when the command is through, where nobody would catch what is raised.
-            os._exit(128 + number)
+            signals.end_by(number)
         session.stopped = 128 + number
         # Click's prompts know what Python itself makes of Ctrl-C.
         raise KeyboardInterrupt if number == signal.SIGINT else _Stopped(session.stopped)

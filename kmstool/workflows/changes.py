@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, TypeVar
@@ -32,23 +32,47 @@ class Changes:
     refuse: Callable[[str], NoReturn] | None = None
     """What a store that must not change calls with what would be done; None where it may."""
 
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        """What was done until now."""
+        self.begun: list[str] = []
+        """What is being done; after a signal it is not known whether it was."""
+
+    @contextmanager
+    def noted(self, text: str) -> Iterator[None]:
+        """Keep in mind what the block does, for the case that it is stopped."""
+        self.begun.append(text)
+        try:
+            yield
+        except Exception:
+            self.begun.remove(text)
+            raise
+        self.begun.remove(text)
+        self.made.append(text)
+
     def transport(self, inner: Transport) -> Transport:
         """Return a transport that makes the changes which are asked of it."""
-        return inner
+        return _NotingTransport(inner, self)
 
+    @contextmanager
     def created(
         self, path: Path, *, replace: bool = False, durable: bool = True, mode: int = 0o600, within: int | None = None
-    ) -> AbstractContextManager[BinaryIO]:
+    ) -> Iterator[BinaryIO]:
         """Give a file that has its name after the block; see `atomic.create`."""
-        return atomic.create(path, replace=replace, durable=durable, mode=mode, within=within)
+        made = atomic.create(path, replace=replace, durable=durable, mode=mode, within=within)
+        with ExitStack() as published, made as file:
+            yield file
+            published.enter_context(self.noted(f"write {path}"))
 
     def removed(self, path: Path) -> None:
         """Take a file away, on disk too when this returns."""
-        atomic.remove(path)
+        with self.noted(f"remove {path}"):
+            atomic.remove(path)
 
+    @contextmanager
     def folder(
         self, folder: Path, names: Collection[str], *, replace: bool = False, room: int = 0, parents: bool = False
-    ) -> AbstractContextManager[dict[str, bytes]]:
+    ) -> Iterator[dict[str, bytes]]:
         """Give a dictionary for the contents of files that a folder has after the block; see `folders.changed`.
 
         With `parents` the folders above it are made where they are missing.
@@ -60,17 +84,21 @@ class Changes:
                 raise atomic.fault(folder, error) from error
         from kmstool.system import folders  # noqa: PLC0415 - most runs change no folder
 
-        return folders.changed(folder, names, replace=replace, room=room)
+        with ExitStack() as published, folders.changed(folder, names, replace=replace, room=room) as contents:
+            yield contents
+            published.enter_context(self.noted(f"write {folder}"))
 
     def run(self, change: Callable[[], Result], text: str, params: Mapping[str, Any] | None = None) -> Result | None:
         """Make a change and return what comes of it; a dry run records it, goes on and returns None."""
-        del text, params
-        return change()
+        del params
+        with self.noted(text):
+            return change()
 
     def make(self, change: Callable[[], Result], text: str, params: Mapping[str, Any] | None = None) -> Result:
         """Make a change whose result is needed; a dry run records it and ends with `DryRunDone`."""
-        del text, params
-        return change()
+        del params
+        with self.noted(text):
+            return change()
 
     def trial(self, change: Callable[[], Result]) -> Result | None:
         """Make a change that is taken back at once, to see whether it can be; a dry run leaves it out."""
@@ -81,6 +109,7 @@ class DryRun(Changes):
     """Makes no change: files are checked and written without a name, and `record` is told of each change."""
 
     def __init__(self, record: Callable[[Change], None]) -> None:
+        super().__init__()
         self._record = record
         self.refuse = self._refuse
 
@@ -132,6 +161,18 @@ class DryRun(Changes):
     def _refuse(self, text: str, params: Mapping[str, Any] | None = None) -> NoReturn:
         self._record(Change(text, params or {}))
         raise DryRunDone
+
+
+@dataclass(frozen=True, slots=True)
+class _NotingTransport:
+    inner: Transport
+    changes: Changes
+
+    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        if not protocol.changes(action, params):
+            return self.inner.call(action, params)
+        with self.changes.noted(f"call {action}"):
+            return self.inner.call(action, params)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,18 +19,24 @@ from kmstool.workflows.sources import unreadable
 _MOST_NAMES = 20
 
 Report = Callable[[str], None]
+Begin = Callable[[int], None]
 
 
 class Reports(TypedDict):
-    """Whom a job of many files tells what: notes, what is wrong, and each file that is through."""
+    """Whom a job of many files tells what: notes, what is wrong, how many files there are, and each that is through."""
 
     report: Report
     warn: Report
+    begin: Begin
     done: Done
 
 
 def say_nothing(_: str) -> None:
     """Report nothing."""
+
+
+def expect_nothing(_: int) -> None:
+    """Count no files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from kmstool.envelope.stanzas import KEY_ID, REGION
 from kmstool.kms.cmk_recipients import CmkRecipient
 from kmstool.workflows.changes import Changes
 from kmstool.workflows.envelopes import SUFFIX
-from kmstool.workflows.folders import FolderReport, Report, say_nothing, walk
+from kmstool.workflows.folders import Begin, FolderReport, Report, expect_nothing, say_nothing, walk
 from kmstool.workflows.many import Done, Outcome, run_threads
 from kmstool.workflows.rewrapping import Wrap, rewrap
 from kmstool.workflows.sources import unreadable
@@ -59,6 +59,7 @@ def rewrap_tree(
     *,
     report: Report = say_nothing,
     warn: Report = say_nothing,
+    begin: Begin = expect_nothing,
     done: Done | None = None,
     changes: Changes | None = None,
 ) -> TreeCount:
@@ -68,6 +69,7 @@ def rewrap_tree(
     envelopes that failed, of which `warn` was told.
     """
     files = walk(folder, report, SUFFIX)
+    begin(len(files.paths))
     outcomes = run_threads(TreeRewrapper(folder, targets, wrap, changes or Changes()), files.paths, done)
     outcome = FolderReport(warn, folder, "rewrapped")
     outcome.add_outcomes(len(files.paths), files.unread, outcomes)

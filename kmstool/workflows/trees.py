@@ -11,7 +11,7 @@ from kmstool.envelope.manifest import BELONGS, NAME
 from kmstool.errors import KmsToolError
 from kmstool.workflows.changes import Changes
 from kmstool.workflows.envelopes import SUFFIX, Identities, Recipients
-from kmstool.workflows.folders import FolderFiles, FolderReport, Report, say_nothing, walk
+from kmstool.workflows.folders import Begin, FolderFiles, FolderReport, Report, expect_nothing, say_nothing, walk
 from kmstool.workflows.many import Done, Outcome, run_in_order, run_many, run_threads
 from kmstool.workflows.tree_opening import TreeDecryptOptions, TreeOpener
 from kmstool.workflows.tree_sealing import TreeEncryptOptions, TreeSealer, manifest_of
@@ -35,6 +35,7 @@ def encrypt_tree(
     executor: Executor | None = None,
     report: Report = say_nothing,
     warn: Report = say_nothing,
+    begin: Begin = expect_nothing,
     done: Done | None = None,
     changes: Changes | None = None,
 ) -> TreeCount | None:
@@ -51,6 +52,7 @@ def encrypt_tree(
     outcome = FolderReport(warn, source, "encrypted")
 
     def run() -> TreeCount:
+        begin(len(files.paths))
         if options.dek_per_file and executor is None:
             outcomes = run_threads(sealer, files.paths, done)
         else:
@@ -74,6 +76,7 @@ def decrypt_tree(
     executor: Executor | None = None,
     report: Report = say_nothing,
     warn: Report = say_nothing,
+    begin: Begin = expect_nothing,
     done: Done | None = None,
     changes: Changes | None = None,
 ) -> TreeCount | None:
@@ -87,6 +90,7 @@ def decrypt_tree(
     files, outcome = _envelopes(source, report), FolderReport(warn, source, "decrypted")
 
     def run() -> TreeCount:
+        begin(len(files.paths))
         return _open_all(opener, files, outcome, executor, done)
 
     return _run_or_tell(run, changes, files, outcome, "decrypt", target)
@@ -100,11 +104,14 @@ def verify_tree(
     executor: Executor | None = None,
     report: Report = say_nothing,
     warn: Report = say_nothing,
+    begin: Begin = expect_nothing,
     done: Done | None = None,
 ) -> TreeCount:
     """Authenticate every .kte below a folder, and what the manifest says of all; raise as `decrypt_tree` does."""
     opener = TreeOpener(source, None, identities, options or TreeDecryptOptions())
-    return _open_all(opener, _envelopes(source, report), FolderReport(warn, source, "verified"), executor, done)
+    files = _envelopes(source, report)
+    begin(len(files.paths))
+    return _open_all(opener, files, FolderReport(warn, source, "verified"), executor, done)
 
 
 def _run_or_tell(

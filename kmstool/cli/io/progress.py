@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from kmstool.cli.console import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ _WAIT_SECONDS = 0.5
 @contextmanager
 def bar(console: Console, title: str, total: int | None, *, of_bytes: bool = True) -> Iterator[Callable[[int], None]]:
     """Give a function to call with each number of bytes, or else of items, done; `total` is None if it is not known."""
-    if console.settings.quiet or not sys.stderr.isatty():
+    if not console.animated:
         yield lambda _: None
         return
     shown = _Bar(title, total, of_bytes=of_bytes, no_color=console.settings.no_color)
@@ -27,6 +28,25 @@ def bar(console: Console, title: str, total: int | None, *, of_bytes: bool = Tru
         yield shown.advance
     finally:
         shown.close()
+
+
+@contextmanager
+def job(
+    console: Console, title: str | None, total: int | None = None, *, noun: str = "files", goes_on: bool = True
+) -> Iterator[Job]:
+    """Give the count of a job of many things, shown by a bar that has a title, and told of where a signal ends the job."""
+    running = console.job = Job(noun, total, goes_on)
+    shown = None
+    if title is not None and console.animated:
+        shown = _Bar(title, total, of_bytes=False, no_color=console.settings.no_color)
+    running.show = shown.set if shown else None
+    try:
+        yield running
+    finally:
+        if shown:
+            shown.close()
+    # One that ends by an error is still to be told of.
+    console.job = None
 
 
 class _Bar:
@@ -38,9 +58,12 @@ class _Bar:
         self._task: Any = None
 
     def advance(self, count: int) -> None:
-        self._done += count
+        self.set(self._done + count, self._total)
+
+    def set(self, done: int, total: int | None) -> None:
+        self._done, self._total = done, total
         if self._progress is not None:
-            self._progress.update(self._task, completed=self._done)
+            self._progress.update(self._task, completed=done, total=total)
         elif time.monotonic() - self._begun > _WAIT_SECONDS:
             self._start()
 
@@ -71,6 +94,8 @@ class _Bar:
             TimeRemainingColumn(),
             console=Console(stderr=True, no_color=self._no_color or None),
             transient=True,
+            # It would send to stderr what a pipe is to get.
+            redirect_stdout=False,
         )
         self._task = self._progress.add_task(self._title, total=self._total, completed=self._done)
         self._progress.start()

@@ -8,15 +8,12 @@ from kmstool.cli.console import Console
 from kmstool.cli.io import questions
 from kmstool.errors import AccessError, UsageError
 
-_CI = ("true", "1")
-
 
 class Prompts(Console):
     """The questions of a run; `environ` are the variables that may answer them."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        super().__init__()
-        self.environ = environ
+        super().__init__(environ)
         self.weak = False
         """Whether a new passphrase may be as short as it likes."""
 
@@ -25,7 +22,7 @@ class Prompts(Console):
         """Whether questions may be asked: there is a terminal, whatever stdin is, and it is not that of a CI runner."""
         from kmstool.system import terminal
 
-        return not self.settings.no_input and self.environ.get("CI") not in _CI and terminal.is_there()
+        return not self.settings.no_input and not self.is_ci and terminal.is_there()
 
     def confirm(self, action: str) -> None:
         """Ask before something that cannot be undone; raise `UsageError` without a yes."""

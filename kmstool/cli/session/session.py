@@ -6,7 +6,8 @@ A session belongs to one run of the program; nothing here is global, and it only
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -102,10 +103,18 @@ class Session(Prompts):
         """Whether the local KMS was asked, which every message then says."""
         return self.served_local or ("connections" in self.__dict__ and self.connections.used_local)
 
-    @property
-    def reports(self) -> Reports:
-        """What a job of many files tells of itself; each file that is done grants the next one the whole time."""
-        return {"report": self.note, "warn": self.warn, "done": lambda _: self.deadline.renew()}
+    @contextmanager
+    def reports(self, title: str, *, goes_on: bool = True) -> Iterator[Reports]:
+        """Give what a job of many files tells of itself; each file that is done grants the next one the whole time."""
+        from kmstool.cli.io import progress
+
+        with progress.job(self, title, goes_on=goes_on) as job:
+
+            def done(_: object) -> None:
+                self.deadline.renew()
+                job.advance()
+
+            yield {"report": self.note, "warn": self.warn, "begin": job.expect, "done": done}
 
     @property
     def profiles(self) -> Profiles:

@@ -20,10 +20,10 @@ class Undone:
     had_it: int
 
 
-def roll_back(plan: Plan, path: Path, warn: Callable[[str], None]) -> Undone:
+def roll_back(plan: Plan, path: Path, warn: Callable[[str], None], looked: Callable[[], None] = lambda: None) -> Undone:
     """Put the old ciphertexts back where the new ones still stand, byte for byte, without any call to KMS.
 
-    Raises `InputError` if nothing was applied, `PartialError` for files that somebody changed since, which stay
+    `looked` is called for each file that is through. Raises `InputError` if nothing was applied, `PartialError` for files that somebody changed since, which stay
     as they are.
     """
     files = {file.path: file for file in plan.files}
@@ -31,6 +31,7 @@ def roll_back(plan: Plan, path: Path, warn: Callable[[str], None]) -> Undone:
     for journal_file in _needed(journals_of(path), path):
         with locked_journal(journal_file, plan.plan_id) as journal:
             for entry in list(journal.entries()):
+                looked()
                 if entry.state not in (State.READY, State.DONE):
                     continue
                 try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.hints import error_fields
-from kmstool.cli.io import inputs
+from kmstool.cli.io import inputs, progress
 from kmstool.cli.session.session import Session
 from kmstool.errors import PartialError
 
@@ -47,18 +48,21 @@ def run(session: Session, wanted: BatchWords, operation: Operation) -> None:
     """Print what comes of each line as soon as those before it are printed; raise `PartialError` if some failed."""
     from kmstool.workflows.batches import run_batch
 
-    done = failed = 0
-    with inputs.open_input(wanted.file) as descriptor:
+    failed = 0
+    # On a terminal the lines themselves show how far it is.
+    title = None if sys.stdout.isatty() else "lines"
+    with inputs.open_input(wanted.file) as descriptor, progress.job(session, title, noun="lines", goes_on=False) as job:
         for line in run_batch(_lines(descriptor), operation, in_flight=wanted.in_flight):
             session.deadline.renew()
             fields = dict(line.fields) if line.error is None else {"error": error_fields(line.error)}
             if line.line_id is not None:
                 fields = {"id": line.line_id, **fields}
             print(json.dumps(fields, ensure_ascii=False), flush=True)
-            done, failed = done + 1, failed + (line.error is not None)
+            job.advance()
+            failed += line.error is not None
     if failed:
-        raise PartialError(f"{failed:,} of {done:,} lines failed")
-    session.note(f"{done:,} lines are done")
+        raise PartialError(f"{failed:,} of {job.done:,} lines failed")
+    session.note(f"{job.done:,} lines are done")
 
 
 def _lines(descriptor: int) -> Iterator[bytes]:

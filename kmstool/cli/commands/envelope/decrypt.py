@@ -78,7 +78,8 @@ def _decrypt_folder(session: Session, wanted: DecryptWords) -> None:
         force=wanted.force,
     )
     identities = recipients.identities_of(session, wanted.keys, wanted.private_keys)
-    count = decrypt_tree(source, target, identities, how, changes=session.changes, **session.reports)
+    with session.reports("decrypting") as reports:
+        count = decrypt_tree(source, target, identities, how, changes=session.changes, **reports)
     if count is not None:
         were_there = f", and {count.kept} were there already" if count.kept else ""
         session.note(f"{count.files} files were decrypted{were_there}")

@@ -142,7 +142,8 @@ def _encrypt_folder(
         spared=tuple(Path(key.file) for key in wanted.public_keys),
     )
     identities = recipients.identities_of(session)
-    count = encrypt_tree(source, target, everyone, identities, choices, changes=session.changes, **session.reports)
+    with session.reports("encrypting") as reports:
+        count = encrypt_tree(source, target, everyone, identities, choices, changes=session.changes, **reports)
     if count is not None:
         were_there = f", and {count.kept} were there already" if count.kept else ""
         session.note(f"{count.files} files were encrypted{were_there}")

@@ -104,7 +104,8 @@ def _rewrap_folders(session: Session, wanted: RewrapWords) -> None:
     folders = [envelope_folders.named_folder(name, hint=hint) for name in wanted.names]
     targets = [recipients.cmk(session, key) for key in wanted.keys]
     wrap = _wrapper(session, wanted)
-    counts = [rewrap_tree(folder, targets, wrap, changes=session.changes, **session.reports) for folder in folders]
+    with session.reports("rewrapping") as reports:
+        counts = [rewrap_tree(folder, targets, wrap, changes=session.changes, **reports) for folder in folders]
     files, kept = sum(count.files for count in counts), sum(count.kept for count in counts)
     had_them = f", and {kept} had them already" if kept else ""
     answer = {"Rewrapped": files, "Kept": kept}

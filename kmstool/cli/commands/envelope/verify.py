@@ -37,7 +37,8 @@ def verify(session: Session, wanted: OpeningWords) -> None:
 
         folder = envelope_folders.named_folder(wanted.file, hint="kmstool envelope verify -r DIR")
         how = folders.opening(wanted, {"--context": wanted.encryption_context, "--detached": wanted.detached})
-        files = verify_tree(folder, identities, how, **session.reports).files
+        with session.reports("verifying", goes_on=False) as reports:
+            files = verify_tree(folder, identities, how, **reports).files
         outputs.print_answer(session, {"Valid": True, "Files": files}, lambda: print(f"{files} envelopes valid"))
         return
     with (

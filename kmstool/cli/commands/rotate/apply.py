@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import options
+from kmstool.cli import options, stops
 from kmstool.cli.commands.rotate import words
 from kmstool.cli.io import outputs, progress
 from kmstool.cli.session.session import Session, takes
@@ -56,22 +56,19 @@ def run(session: Session, wanted: ApplyWords, job: Callable[..., Progress]) -> N
     total = sum(len(file.items) for file in share)
     session.set_rate(wanted.rate, 1 / wanted.shard[1] if wanted.shard else 1.0)
     how = ApplyOptions(workers=wanted.workers, verify_every=wanted.verify, shard=wanted.shard)
-    count = 0
-    with progress.bar(session, "moving", total, of_bytes=False) as advance:
+    with progress.job(session, "moving", total, noun="items") as running:
 
         def done(items: int) -> None:
-            nonlocal count
-            count += items
             session.deadline.renew()
-            advance(items)
+            running.advance(items)
 
         try:
             result = session.changes.make(
                 lambda: job(session.connections, plan, path, how, warn=session.warn, done=done),
                 f"move {total:,} items in {len(share):,} files",
             )
-        except (KeyboardInterrupt, KmsToolError):
-            session.warn(f"stopped: {count:,} of {total:,} items are done; the same command goes on")
+        except KmsToolError:
+            session.warn(stops.outcome(session))
             raise
     _print(session, result, total)
 

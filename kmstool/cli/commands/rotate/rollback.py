@@ -8,7 +8,7 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.commands.rotate import words
-from kmstool.cli.io import outputs
+from kmstool.cli.io import outputs, progress
 from kmstool.cli.session.session import Session, takes
 
 
@@ -37,6 +37,9 @@ def put_back(session: Session, name: str) -> None:
 
     plan, path = words.read_named_plan(name)
     session.confirm("the old ciphertexts will be put back")
-    undone = session.changes.make(lambda: roll_back(plan, path, session.warn), "put the old ciphertexts back")
+    with progress.job(session, "putting back", len(plan.files)) as job:
+        undone = session.changes.make(
+            lambda: roll_back(plan, path, session.warn, job.advance), "put the old ciphertexts back"
+        )
     answer = {"Files": undone.files, "HadIt": undone.had_it}
     outputs.print_answer(session, answer, lambda: session.note(f"{undone.files:,} files have their old content again"))
