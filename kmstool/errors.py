@@ -183,6 +183,10 @@ class UnreachableError(NetworkError):
     """KMS could not be reached, and nothing was sent."""
 
 
+class NobodyThereError(UnreachableError):
+    """Nothing is at the address: its name is not known, or its port refuses. That seldom passes."""
+
+
 class UnknownOutcomeError(NetworkError):
     """A change was sent and whether it took effect is not known."""
 

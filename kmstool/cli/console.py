@@ -27,7 +27,7 @@ class Settings:
     endpoint: str | None = None
     transport: str | None = None
     timeout: float = 30
-    retries: int = 10
+    retries: int | None = None
     max_wait: float = 60
     format: str = "text"
     query: str | None = None

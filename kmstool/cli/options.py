@@ -86,7 +86,12 @@ GLOBAL = (
     _global("--endpoint", "Host or URL of KMS, in place of the usual one.", metavar="URL"),
     _global("--transport", "What sends requests: kmstool itself, or Tencent's SDK.", type=Choice(["own", "sdk"])),
     _global("--timeout", "Seconds that one call to KMS may take.", type=NumberRange(0.1, 600), metavar="SECONDS"),
-    _global("--retries", "How often to try again.", type=click.IntRange(0, 1000), metavar="N"),
+    _global(
+        "--retries",
+        "How often to try again. Default: 10, or 1 where nothing is at the address.",
+        type=click.IntRange(0, 1000),
+        metavar="N",
+    ),
     _global("--max-wait", "Seconds that a command may wait in all.", type=NumberRange(0, 86400), metavar="SECONDS"),
     _global("--format", "Output for people, or the API's answer.", type=Choice(["text", "json"])),
     _global(

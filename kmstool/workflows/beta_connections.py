@@ -8,7 +8,6 @@ from kmstool.kms.beta.client import BetaClient
 from kmstool.kms.beta.transport import BetaTransport, host_of
 from kmstool.kms.transport.limiter import LimitedTransport, Limiter
 from kmstool.kms.transport.pool import PooledTransport
-from kmstool.kms.transport.retry import RetryingTransport
 
 if TYPE_CHECKING:
     from kmstool.kms.port import Transport
@@ -45,4 +44,4 @@ def _transport(kms: Connections, profile: Profile, region: str, limiter: Limiter
         deadline=kms.deadline,
     )
     limited = LimitedTransport(kms.traced(client), limiter)
-    return RetryingTransport(limited, retries=kms.options.retries, deadline=kms.deadline, lookups={})
+    return kms.retrying(limited, {})

@@ -59,8 +59,8 @@ class Changes:
         self, path: Path, *, replace: bool = False, durable: bool = True, mode: int = 0o600, within: int | None = None
     ) -> Iterator[BinaryIO]:
         """Give a file that has its name after the block; see `atomic.create`."""
-        made = atomic.create(path, replace=replace, durable=durable, mode=mode, within=within)
-        with ExitStack() as published, made as file:
+        creation = atomic.create(path, replace=replace, durable=durable, mode=mode, within=within)
+        with ExitStack() as published, creation as file:
             yield file
             published.enter_context(self.noted(f"write {path}"))
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kmstool.api.cmk_rules import KeyAddress
 from kmstool.errors import InputError
@@ -22,7 +22,7 @@ from kmstool.kms.profiles import LOCAL, Profile
 from kmstool.kms.transport.deadline import Deadline
 from kmstool.kms.transport.limiter import Limiter, Rate
 from kmstool.kms.transport.pool import PooledTransport
-from kmstool.workflows import passphrases
+from kmstool.workflows import passphrases, sts_connections
 from kmstool.workflows.changes import Changes
 from kmstool.workflows.kept import Kept, Loans
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from kmstool.kms.cmk_recipients import CmkRecipient, HostedDek
     from kmstool.kms.credentials.sources import AskPassphrase
     from kmstool.kms.provider import Provider
+    from kmstool.kms.transport.outcomes import Lookup
+    from kmstool.kms.transport.retry import Waits
     from kmstool.server.app import EmbeddedKms
 
 Wrapper = Callable[[Transport], Transport]
@@ -41,7 +43,8 @@ class ConnectOptions:
     """What is asked of all connections of a run; None leaves the choice to the profile and the environment.
 
     `timeout` is the seconds of one call, `max_wait` those of all pauses and retries, `retries` how often one is
-    tried again. `rate` is the calls a second of a job and its share of them. `transport` is what sends requests over the network: `own`, or Tencent's `sdk`.
+    tried again, None for as often as it helps. `rate` is the calls a second of a job and its share of them.
+    `transport` is what sends requests over the network: `own`, or Tencent's `sdk`.
     """
 
     profile: str | None = None
@@ -49,7 +52,7 @@ class ConnectOptions:
     endpoint: str | None = None
     transport: str | None = None
     timeout: float = 30
-    retries: int = 10
+    retries: int | None = None
     max_wait: float = 60
     rate: Rate | None = None
 
@@ -68,7 +71,8 @@ class Connections:
     """The KMSs that one run reaches.
 
     `ask_passphrase` is asked for those of credentials and stores, `trace` is told of each call, `wrap` is put
-    around every transport, and every change goes through `changes`. What is in `kept` is not opened again.
+    around every transport, every change goes through `changes`, and `waits` is told of pauses. What is in `kept`
+    is not opened again.
     """
 
     def __init__(
@@ -79,14 +83,16 @@ class Connections:
         ask_passphrase: AskPassphrase,
         trace: Callable[[str], None] | None = None,
         wrap: Wrapper = lambda transport: transport,
-        changes: Changes = Changes(),  # noqa: B008 - it has no state
+        changes: Changes | None = None,
         kept: Kept | None = None,
+        waits: Waits | None = None,
     ) -> None:
         self.environment = environment
         self.options = options
         self.used_local = False
         """Whether the local KMS was asked."""
-        self._trace, self._wrap, self.changes = trace, wrap, changes
+        self._trace, self._wrap, self._waits = trace, wrap, waits
+        self.changes = changes or Changes()
         self._kept = kept or Kept(ask_passphrase)
         self._kept.ask_passphrase = ask_passphrase
         self.loans = Loans(self._kept)
@@ -142,7 +148,7 @@ class Connections:
     def cloud(self, profile: Profile, region: str, credentials: Provider) -> Transport:
         """Return a transport to Tencent Cloud, or to what the endpoint names, with retries."""
         from kmstool.kms.transport.limiter import LimitedTransport
-        from kmstool.kms.transport.retry import RetryingTransport
+        from kmstool.kms.transport.outcomes import LOOKUPS
         from kmstool.kms.transport.senders import sender
 
         kind, endpoint = sender(self.options.transport or profile.transport), self.endpoint(profile)
@@ -151,8 +157,14 @@ class Connections:
             lambda: kind(credentials, region, endpoint=endpoint, timeout=self.options.timeout, deadline=self.deadline),
             lambda _: True,
         )
-        limited = LimitedTransport(self.traced(client), self.limiter)
-        return RetryingTransport(limited, retries=self.options.retries, deadline=self.deadline)
+        return self.retrying(LimitedTransport(self.traced(client), self.limiter), LOOKUPS)
+
+    def retrying(self, inner: Transport, lookups: Mapping[str, Lookup]) -> Transport:
+        """Return a transport that repeats what may be repeated, within the time of this run."""
+        from kmstool.kms.transport.retry import RetryingTransport
+
+        retries, waits = self.options.retries, self._waits
+        return RetryingTransport(inner, retries=retries, deadline=self.deadline, waits=waits, lookups=lookups)
 
     def local_kms(self, region: str | None = None) -> EmbeddedKms:
         """Open the embedded KMS of this machine."""
@@ -177,7 +189,7 @@ class Connections:
         return self._kept.shared(
             (profile, self.options, self._trace is None),
             lambda: sources.provider_of(
-                self.environment, profile, self._kept.ask, partial(self._call_sts, profile), self.deadline
+                self.environment, profile, self._kept.ask, self._sts(profile), self.deadline
             ),
         )
 
@@ -185,26 +197,7 @@ class Connections:
         """Return the role that a profile names, assumed by a credential; that itself where it names none."""
         from kmstool.kms.credentials import sources
 
-        return sources.in_role(self.environment, profile, base, partial(self._call_sts, profile))
-
-    def _call_sts(
-        self, profile: Profile, action: str, params: Mapping[str, Any], signer: Provider | None
-    ) -> Mapping[str, Any]:
-        """Call STS where this run's environment says it is."""
-        from kmstool.kms.credentials import roles
-        from kmstool.kms.transport.cloud import CloudTransport
-
-        environ = self.environment.environ
-        client = CloudTransport(
-            signer,
-            environ.get("TKE_REGION") or self.region(profile),
-            endpoint=environ.get("KMSTOOL_STS_ENDPOINT") or profile.sts_endpoint or roles.STS_HOST,
-            timeout=self.options.timeout,
-            deadline=self.deadline,
-            service="sts",
-            version=roles.STS_VERSION,
-        )
-        return self.traced(client).call(action, params)
+        return sources.in_role(self.environment, profile, base, self._sts(profile))
 
     def key(self, address: KeyAddress | str | None = None) -> KeyPlace:
         """Resolve a key as users name it, None for the profile's own; raise `InputError` if that has none."""
@@ -259,6 +252,12 @@ class Connections:
         key_id = find(client, address)
         self.named[key_id] = (str(address), client)
         return KeyPlace(client, key_id, address.region or self.region(profile), site)
+
+    def _sts(self, profile: Profile) -> sts_connections.Sts:
+        place = self.environment.environ.get("TKE_REGION") or self.region(profile)
+        return sts_connections.Sts(
+            self.environment.environ, profile, place, self.options.timeout, self.deadline, self.traced
+        )
 
     def _local_provider(self) -> Provider:
         """Return the API key of the embedded KMS, with which its own clients sign over the network."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from kmstool.errors import AccessError, Reason
 from kmstool.kms import tags
-from kmstool.kms.transport.retry import RetryingTransport
 
 if TYPE_CHECKING:
     from kmstool.kms.answers import Key
@@ -72,7 +71,7 @@ def _transport(kms: Connections, region: str, named: str | None) -> Transport:
         service="tag",
         version=tags.VERSION,
     )
-    return RetryingTransport(kms.traced(client), retries=kms.options.retries, deadline=kms.deadline, lookups={})
+    return kms.retrying(kms.traced(client), {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kmstool.kms.port import Transport
     from kmstool.kms.profiles import Profile, Profiles
     from kmstool.kms.transport.deadline import Deadline
+    from kmstool.kms.transport.retry import Waits
     from kmstool.server.app import EmbeddedKms
     from kmstool.workflows.connections import Connections, KeyPlace
     from kmstool.workflows.folders import Reports
@@ -87,6 +88,7 @@ class Session(Prompts):
             wrap=self._wrapped,
             changes=self.changes,
             kept=self.kept,
+            waits=self._waits(),
         )
 
     def give_back(self) -> None:
@@ -202,6 +204,14 @@ class Session(Prompts):
                 f"the environment comes before it: commands use {chosen.name} here, "
                 f"unless its variables are unset or --profile {name} is given"
             )
+
+    def _waits(self) -> Waits | None:
+        """Return what tells the user whom this run waits for; an error in JSON is to stand alone on stderr."""
+        if self.settings.quiet or (self.settings.format == "json" and not self.animated):
+            return None
+        from kmstool.cli.io.waiting import Waiting
+
+        return Waiting(rewrites=self.animated).tell
 
     def _wrapped(self, transport: Transport) -> Transport:
         if self.shield:

@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 
-from kmstool.errors import AccessError, KmsToolError, Reason, UnreachableError
+from kmstool.errors import AccessError, KmsToolError, NobodyThereError, Reason, UnreachableError
 from kmstool.kms.transport import sockets
 from kmstool.kms.transport.proxies import Proxy
 from kmstool.kms.transport.trust import TrustedCertificates
@@ -69,7 +69,14 @@ def of_service(shown: str, error: Exception, trusted: TrustedCertificates | None
     if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code not in _OTHER_NAME and trusted:
         hint = f"trusted are those in {trusted.shown}; SSL_CERT_FILE names a file with the certificates of another CA"
         return UnreachableError(message, hint=hint)
-    return UnreachableError(message, reason=Reason.UNREACHABLE)
+    return _kind(error)(message, reason=Reason.UNREACHABLE)
+
+
+def _kind(error: Exception) -> type[UnreachableError]:
+    if isinstance(error, socket.gaierror):
+        # A name server that does not answer now may do so soon.
+        return UnreachableError if error.errno == socket.EAI_AGAIN else NobodyThereError
+    return NobodyThereError if isinstance(error, (ConnectionRefusedError, UnicodeError)) else UnreachableError
 
 
 def of_proxy(shown: str, proxy: Proxy, error: Exception) -> KmsToolError:
@@ -87,7 +94,7 @@ def of_proxy(shown: str, proxy: Proxy, error: Exception) -> KmsToolError:
         return UnreachableError(
             f"{begin} does not speak TLS", hint=f"write http:// into {proxy.variable}, not https://"
         )
-    return UnreachableError(f"{begin} refuses or does not answer: {reason(error)}", hint=_exception(proxy))
+    return _kind(error)(f"{begin} refuses or does not answer: {reason(error)}", hint=_exception(proxy))
 
 
 def _is_no_tls(error: Exception) -> bool:

@@ -10,17 +10,28 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
 from kmstool.api import protocol
-from kmstool.errors import KmsToolError, NetworkError, Reason, ServiceError, UnknownOutcomeError, UnreachableError
+from kmstool.errors import (
+    KmsToolError,
+    NetworkError,
+    NobodyThereError,
+    Reason,
+    ServiceError,
+    UnknownOutcomeError,
+    UnreachableError,
+)
 from kmstool.kms.port import Transport
 from kmstool.kms.transport.deadline import Deadline
 from kmstool.kms.transport.outcomes import LOOKUPS, Lookup
 
-RETRIES = 10
+RETRIES, RETRIES_OF_NOBODY = 10, 1
+"""How often a failure is tried again, and one that says that nothing is at the address, unless it is said how often."""
 
+_NOBODY_SECONDS = 0.5
 _FIRST_SECONDS = 0.1
 _LONGEST_SECONDS = 20.0
 
@@ -74,24 +85,40 @@ def backoff(attempt: int) -> float:
     return longest * secrets.randbelow(2**20) / 2**20
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What is tried again after a pause, because of what, and the how manieth of how many tries that will be."""
+
+    failure: KmsToolError
+    seconds: float
+    number: int
+    of: int
+
+
+Waits = Callable[[Again | None], None]
+"""Is told of each pause that can be noticed, and by None when the call that was tried again is through."""
+
+
 class RetryingTransport:
     """A transport that repeats what may be repeated, within a deadline or, without one, a new one for each action.
 
-    `lookups` are the ways to see what became of a lost request, none for another API; `sleep` is there for tests.
+    `retries` is how often, None for as often as it helps; `waits` is told of pauses; `lookups` are the ways to see what became of a lost request, none for another API; `sleep` is there for tests.
     """
 
     def __init__(
         self,
         inner: Transport,
         *,
-        retries: int = RETRIES,
+        retries: int | None = None,
         deadline: Deadline | None = None,
+        waits: Waits | None = None,
         lookups: Mapping[str, Lookup] = LOOKUPS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._inner = inner
         self._retries = retries
         self._deadline = deadline
+        self._waits = waits
         self._lookups = lookups
         self._sleep = sleep
 
@@ -107,27 +134,42 @@ class RetryingTransport:
             return self._call(action, params, deadline)
 
     def _call(self, action: str, params: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
-        since_unix, lost = int(time.time()), False
-        for attempt in range(self._retries + 1):
+        told: list[Again] = []
+        try:
+            return self._try(action, params, deadline, told)
+        finally:
+            if told and self._waits:
+                self._waits(None)
+
+    def _try(self, action: str, params: Mapping[str, Any], deadline: Deadline, told: list[Again]) -> dict[str, Any]:
+        since_unix, lost, retries = int(time.time()), False, RETRIES if self._retries is None else self._retries
+        for attempt in range(retries + 1):
             try:
                 return self._inner.call(action, params)
             except KmsToolError as error:
                 failure, verdict = error, classify(error)
             if self._must_look(verdict, action, params, lost=lost):
-                answer = self._look_up((action, params, since_unix), failure, self._retries - attempt, deadline)
+                answer = self._look_up((action, params, since_unix), failure, retries - attempt, deadline)
                 if answer is not None:
                     return answer
             if verdict in (Verdict.CANCEL, Verdict.UNREADABLE):
                 raise failure
             lost = lost or verdict is Verdict.UNKNOWN
-            # A damaged packet or a closed connection: once more at once.
-            pause = 0.0 if attempt == 0 and failure.kms_code is None else backoff(attempt)
-            if attempt == self._retries or not deadline.allows(pause):
+            last = self._last(failure, retries)
+            pause = _pause(failure, attempt)
+            if attempt >= last or not deadline.allows(pause):
                 break
+            if self._waits and (attempt or pause):
+                told.append(Again(failure, pause, attempt + 2, last + 1))
+                self._waits(told[-1])
             self._sleep(pause)
         if verdict is Verdict.NOW and protocol.changes(action, params) and not lost:
             raise failure.retold(f"{failure.message}; nothing was done")
         raise failure
+
+    def _last(self, failure: KmsToolError, retries: int) -> int:
+        """Return the number of the last try, from 0, where it fails in this way."""
+        return RETRIES_OF_NOBODY if self._retries is None and isinstance(failure, NobodyThereError) else retries
 
     def _must_look(self, verdict: Verdict, action: str, params: Mapping[str, Any], *, lost: bool) -> bool:
         """Tell whether to see first what became of a request."""
@@ -159,6 +201,13 @@ class RetryingTransport:
             kms_code=failure.kms_code,
             request_id=failure.request_id,
         ) from failure
+
+
+def _pause(failure: KmsToolError, attempt: int) -> float:
+    if isinstance(failure, NobodyThereError):
+        return max(_NOBODY_SECONDS, backoff(attempt))
+    # A damaged packet or a closed connection: once more at once.
+    return 0.0 if attempt == 0 and failure.kms_code is None else backoff(attempt)
 
 
 def _is_among(code: str, prefixes: tuple[str, ...]) -> bool:

@@ -21,7 +21,16 @@ from typing import Any
 from urllib.parse import quote
 
 from kmstool.api import protocol
-from kmstool.errors import AccessError, InputError, KmsToolError, NetworkError, Reason, ServiceError, UnreachableError
+from kmstool.errors import (
+    AccessError,
+    InputError,
+    KmsToolError,
+    NetworkError,
+    NobodyThereError,
+    Reason,
+    ServiceError,
+    UnreachableError,
+)
 from kmstool.kms.provider import Provider
 from kmstool.kms.transport import failures, sockets, trust
 from kmstool.kms.transport.cloud import credential_of, response_of
@@ -195,7 +204,9 @@ def _unreached(server: Endpoint, error: BaseException) -> KmsToolError:
     untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes)
     if untrusted or any(type(cause).__name__ in _UNSENT for cause in causes):
         reason = "its certificate is not trusted" if untrusted else "there is no connection"
-        return UnreachableError(f"cannot reach {shown}: {reason}", reason=Reason.UNREACHABLE)
+        nobody = any(isinstance(cause, ConnectionRefusedError) for cause in causes)
+        kind = NobodyThereError if nobody else UnreachableError
+        return kind(f"cannot reach {shown}: {reason}", reason=Reason.UNREACHABLE)
     return NetworkError(f"{shown} gave no answer, or not in time", hint=GATEWAY)
 
 
