@@ -20,7 +20,7 @@ _kmstool_command() {
       valued=(--key --algorithm --ciphertext-format -o --out)
       ;;
     'kmstool asymmetric encrypt')
-      options=(--key --public-key --algorithm --raw -o --out --force -h --help)
+      options=(--key --public-key --algorithm --raw --trim-newline -o --out --force -h --help)
       valued=(--key --public-key --algorithm -o --out)
       ;;
     'kmstool auth')
@@ -147,7 +147,7 @@ _kmstool_command() {
       valued=(--key --identity --context --context-text --detached)
       ;;
     'kmstool exec')
-      options=(--env --context --context-text --shield-dek --keep -h --help)
+      options=(--env --context --context-text --shield-dek --trim-newline --keep -h --help)
       valued=(--env --context --context-text --keep)
       ;;
     'kmstool fingerprint')
@@ -178,7 +178,7 @@ _kmstool_command() {
       valued=(--key)
       ;;
     'kmstool import-material')
-      options=(--key --algorithm --valid-to --generate --backup --encrypt-backup --passphrase-file --weak --encoding --check --context --context-text -h --help)
+      options=(--key --algorithm --valid-to --generate --backup --encrypt-backup --passphrase-file --weak --encoding --trim-newline --check --context --context-text -h --help)
       valued=(--key --algorithm --valid-to --backup --passphrase-file --encoding --check --context --context-text)
       ;;
     'kmstool init')
@@ -339,7 +339,7 @@ _kmstool_command() {
       valued=(--params --valid-to --check --context --context-text)
       ;;
     'kmstool material wrap')
-      options=(--params --encoding --passphrase-file --raw -o --out --force -h --help)
+      options=(--params --encoding --trim-newline --passphrase-file --raw -o --out --force -h --help)
       valued=(--params --encoding --passphrase-file -o --out)
       ;;
     'kmstool migrate')
@@ -460,7 +460,7 @@ _kmstool_command() {
       valued=(--key --iv -o --out)
       ;;
     'kmstool whitebox exec')
-      options=(--bundle --env --require-mac --sdk-lib --keep -h --help)
+      options=(--bundle --env --require-mac --sdk-lib --trim-newline --keep -h --help)
       valued=(--bundle --env --sdk-lib --keep)
       ;;
     'kmstool whitebox list')

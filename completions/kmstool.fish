@@ -67,6 +67,7 @@ function __kmstool_command --no-scope-shadowing
                 '--public-key'\t'Public key; with it no KMS is needed.' \
                 '--algorithm'\t'Padding of RSA; OAEP SHA-256 if not said.' \
                 '--raw'\t'Write the ciphertext as bytes, not base64.' \
+                '--trim-newline'\t'Drop exactly one newline at the end.' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
                 '--out'\t'Write here instead of stdout; - forces stdout.' \
                 '--force'\t'Replace an existing output file.' \
@@ -431,6 +432,7 @@ function __kmstool_command --no-scope-shadowing
                 '--context'\t'Encryption context of the blobs that follow it; repeatable.' \
                 '--context-text'\t'The same as the exact text that KMS got from another program.' \
                 '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
+                '--trim-newline'\t'Drop exactly one newline at the end.' \
                 '--keep'\t'Hand this variable on, which is for kmstool itself; repeatable.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -488,6 +490,7 @@ function __kmstool_command --no-scope-shadowing
                 '--passphrase-file'\t'The passphrase of an encrypted backup, old or new; else asked for.' \
                 '--weak'\t'Take a new passphrase of less than 8 characters too.' \
                 '--encoding'\t'What FILE holds.' \
+                '--trim-newline'\t'Drop exactly one newline at the end.' \
                 '--check'\t'A ciphertext blob of before that must open afterwards.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--context-text'\t'The context as the exact text that KMS got from another program.' \
@@ -794,6 +797,7 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool material wrap'
             set options '--params'\t'What kmstool material params made.' \
                 '--encoding'\t'What FILE holds.' \
+                '--trim-newline'\t'Drop exactly one newline at the end.' \
                 '--passphrase-file'\t'The passphrase of an encrypted backup, old or new; else asked for.' \
                 '--raw'\t'Write the wrapped bytes alone, for other programs.' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
@@ -1132,6 +1136,7 @@ function __kmstool_command --no-scope-shadowing
                 '--env'\t'Variable to put the secret into.' \
                 '--require-mac'\t'Refuse a bundle without a MAC.' \
                 '--sdk-lib'\t'Tencent\'s white-box library, for key files of Tencent Cloud; else KMSTOOL_SDK_LIB.' \
+                '--trim-newline'\t'Drop exactly one newline at the end.' \
                 '--keep'\t'Hand this variable on, which is for kmstool itself; repeatable.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -1162,7 +1167,7 @@ function __kmstool_command --no-scope-shadowing
         '--endpoint'\t'Host or URL of KMS, in place of the usual one.' \
         '--transport'\t'What sends requests: kmstool itself, or Tencent\'s SDK.' \
         '--timeout'\t'Seconds that one call to KMS may take.' \
-        '--retries'\t'How often to try again.' \
+        '--retries'\t'How often to try again. Default: 10, or 1 where nothing is at the address.' \
         '--max-wait'\t'Seconds that a command may wait in all.' \
         '--format'\t'Output for people, or the API\'s answer.' \
         '--query'\t'Print only what this JMESPath expression selects.' \

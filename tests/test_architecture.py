@@ -454,7 +454,7 @@ TESTED_IN = {
     "test_cloud.py": "kms.transport.json_answers",
     "test_connection.py": "kms.transport.sockets",
     "test_credentials.py": "cli.commands.auth.keeping cli.io.questions cli.session.prompts kms.credentials.sources "
-    "system.keychain",
+    "system.keychain workflows.sts_connections",
     "test_envelope.py": "cli.envelope_files cli.io.progress cli.recipients workflows.rewrapping",
     "test_generated.py": "cli.generated.shells",
     "test_http_abuse.py": "server.web.turns",

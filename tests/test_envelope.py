@@ -545,7 +545,7 @@ def test_the_name_of_a_detached_header_is_looked_at_first(arguments: tuple[str, 
     Path("folder").mkdir()
     words = ("encrypt", "--key", "demo", "plain", *arguments, "--detached")
     fails(8, "cannot write head: it exists already", *words, "head")
-    fails(8, "cannot write folder: it is not a regular file", *words, "folder", "--force")
+    fails(8, "cannot write folder: it is a folder", *words, "folder", "--force")
     fails(8, "make the folder first", *words, "missing/head")
     fails(2, "the header is written to a file, not to stdout", *words, "-")
     assert "GenerateDataKey" not in calls_of(*words, "head")

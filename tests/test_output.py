@@ -4,6 +4,8 @@ Text from outside never reaches a terminal with its control characters.
 """
 
 import re
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -256,9 +258,61 @@ def test_the_newline_note(data: str, *, noted: bool) -> None:
     assert ("--trim-newline" in done.err) == noted
 
 
-def test_a_file_with_a_newline_is_not_noted() -> None:
-    Path("secret.txt").write_text("secret\n")
-    assert kmstool("encrypt", "--key", "demo", "secret.txt").err == ""
+NEWLINE = "ends in a newline, which was kept; --trim-newline drops it"
+
+
+def keys_for_newlines(kms: EmbeddedKms) -> None:
+    kms.call("CreateKey", {"Alias": "rsa", "KeyUsage": "ASYMMETRIC_DECRYPT_RSA_2048"})
+    kms.call("CreateKey", {"Alias": "own", "Type": 2})
+    kms.call("CreateWhiteBoxKey", {"Alias": "box", "Algorithm": "AES_256"})
+
+
+TRAPS = [
+    ("encrypt", "--key", "demo"),
+    ("asymmetric", "encrypt", "--key", "rsa"),
+    ("whitebox", "encrypt", "--key", "box", "-o", "sealed"),
+    ("whitebox", "bundle", "--key", "box", "-o", "bundle"),
+    ("data-key", "import", "--key", "demo", "--name", "kept"),
+    ("import-material", "--key", "own"),
+]
+
+
+@pytest.mark.parametrize("command", TRAPS, ids=" ".join)
+def test_a_secret_that_ends_in_a_newline_is_said_whatever_it_came_from(
+    command: tuple[str, ...], kms: EmbeddedKms
+) -> None:
+    keys_for_newlines(kms)
+    data = "fifteen letters\n"
+    Path("secret.txt").write_text(data)
+    assert f"kmstool: secret.txt {NEWLINE}" in kmstool(*command, "secret.txt", exit_code=None).err
+    for folder in ("sealed", "bundle"):
+        shutil.rmtree(folder, ignore_errors=True)
+    assert f"kmstool: the input {NEWLINE}" in kmstool(*command, stdin=data, exit_code=None).err
+
+
+@pytest.mark.parametrize("command", TRAPS, ids=" ".join)
+def test_who_trims_is_told_nothing(command: tuple[str, ...], kms: EmbeddedKms) -> None:
+    keys_for_newlines(kms)
+    Path("secret.txt").write_text("exactly sixteen.\n")
+    assert NEWLINE not in kmstool(*command, "--trim-newline", "secret.txt").err
+
+
+def test_bytes_are_no_line() -> None:
+    Path("material").write_bytes(b"\xff" * 15 + b"\n")
+    assert kmstool("encrypt", "--key", "demo", "material").err == ""
+
+
+@pytest.mark.parametrize(("options", "value"), [((), "secret\n"), (("--trim-newline",), "secret")])
+def test_a_variable_with_a_newline_is_said_or_trimmed(options: tuple[str, ...], value: str) -> None:
+    kmstool("encrypt", "--key", "demo", "-o", "blob", stdin="secret\n")
+    kmstool("whitebox", "create", "--alias", "box", "--algorithm", "SM4")
+    kmstool("whitebox", "bundle", "--key", "box", "-o", "bundle", stdin="secret\n")
+    code = ("--", sys.executable, "-c", "import os; print(repr(os.environ['IT']))")
+    for words in (("exec", "--env", "IT=@blob"), ("whitebox", "exec", "--bundle", "bundle", "--env", "IT")):
+        done = kmstool(*words, *options, *code, fork=True)
+        assert done.out == f"{value!r}\n"
+        assert (f"the secret for IT {NEWLINE}" in done.err) == (not options)
+        assert not kmstool(*words, "--quiet", *code, fork=True).err.count("newline")
 
 
 @pytest.mark.parametrize("width", ["46", "60", "200"])

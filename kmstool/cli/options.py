@@ -7,7 +7,7 @@ the later one wins where both are given.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial, update_wrapper
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ import click
 from kmstool import words
 from kmstool.cli.messages import quoted
 from kmstool.cli.params import CONTEXT_TEXT, KEY, Choice, collected, collected_context
+from kmstool.cli.targets import Target
 from kmstool.errors import UsageError
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -37,6 +38,9 @@ def not_empty(ctx: click.Context, param: click.Parameter, value: Any, *, why: st
     if value == "":
         raise click.BadParameter(f"{why}; is a variable not set?", ctx, param)
     return value
+
+
+not_empty_file = partial(not_empty, why="an empty name is no file")
 
 
 class NumberRange(click.FloatRange):
@@ -163,6 +167,13 @@ class Command(_GlobalOptions):
             raise NeedsProcess
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, when what it writes can be written as far as that can be seen."""
+        for param in self.params:
+            if isinstance(param, Target):
+                param.check(ctx)
+        return super().invoke(ctx)
+
 
 class NeedsProcess(BaseException):
     """A command has to run in a process of its own; no failure, so nothing on the way takes it for one."""
@@ -224,7 +235,19 @@ def input_argument(function: Decorated) -> Decorated:
 def output_options(function: Decorated) -> Decorated:
     """Add `-o, --out FILE` and `--force`, which may be for a file that the command itself names."""
     function = click.option("--force", is_flag=True, help="Replace an existing output file.")(function)
-    return click.option("-o", "--out", metavar="FILE", help="Write here instead of stdout; - forces stdout.")(function)
+    return file_target("-o", "--out", help="Write here instead of stdout; - forces stdout.")(function)
+
+
+def file_target(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
+    """Add an option for a file that is written; see `targets.Target`."""
+    return click.option(*names, cls=Target, metavar="FILE", **settings)
+
+
+def folder_target(
+    *names: str, holds: Callable[[], Collection[str]], **settings: Any
+) -> Callable[[Decorated], Decorated]:
+    """Add an option for a folder that gets files of the names that it `holds`."""
+    return folder_option(*names, cls=Target, names=holds, **settings)
 
 
 def _shield(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -264,7 +287,7 @@ def folder_option(*names: str, **settings: Any) -> Callable[[Decorated], Decorat
 
 def file_option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
     """Add an option that takes a file, which an empty name is not."""
-    return click.option(*names, metavar="FILE", callback=partial(not_empty, why="an empty name is no file"), **settings)
+    return click.option(*names, metavar="FILE", callback=not_empty_file, **settings)
 
 
 def key_argument(function: Decorated) -> Decorated:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -69,6 +69,31 @@ def create(
     finally:
         _forget(folder, name)
         os.close(folder)
+
+
+def check(path: Path, *, replace: bool = False) -> None:
+    """Raise what `create` would raise as far as that can be seen, without a trace; another process may change it."""
+    _check_target(path, None, replace=replace)
+    _check_folder(path.parent, path)
+
+
+def check_folder(folder: Path, names: Collection[str] = (), *, replace: bool = False) -> None:
+    """Raise `OutputError` where a folder cannot have files of these names; it may be missing, with those above it."""
+    taken = next((folder / name for name in sorted(names) if os.path.lexists(folder / name)), None)
+    if taken and not replace:
+        raise fault(taken, FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)))
+    nearest = next((one for one in (folder, *folder.absolute().parents) if os.path.lexists(one)), folder)
+    _check_folder(nearest, folder)
+
+
+def _check_folder(folder: Path, path: Path) -> None:
+    try:
+        if not stat.S_ISDIR(os.stat(folder).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise fault(path, error) from error
 
 
 def remove(path: Path) -> None:
@@ -146,6 +171,7 @@ def fault(path: Path, error: OSError) -> OutputError:
         errno.EPERM: "choose a folder that you may write to",
         errno.EROFS: "choose a folder that you may write to",
         errno.ENOENT: "make the folder first",
+        errno.ENOTDIR: "choose a folder: a part of the name is a file",
     }
     if error.errno == errno.EEXIST:
         return OutputError(f"cannot write {path}: it exists already", reason=Reason.FILE_EXISTS)
@@ -171,6 +197,8 @@ def _check_target(path: Path, within: int | None, *, replace: bool) -> None:
         if error.errno == errno.ENOENT:
             return
         raise fault(path, error) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise OutputError(f"cannot write {path}: it is a folder", hint="name a file in it, or another one")
     if not (stat.S_ISREG(status.st_mode) or _is_plain_link(path, status.st_mode)):
         raise OutputError(f"cannot write {path}: it is not a regular file", hint="use - and a redirection instead")
     if not replace:

@@ -188,9 +188,7 @@ class Connections:
 
         return self._kept.shared(
             (profile, self.options, self._trace is None),
-            lambda: sources.provider_of(
-                self.environment, profile, self._kept.ask, self._sts(profile), self.deadline
-            ),
+            lambda: sources.provider_of(self.environment, profile, self._kept.ask, self._sts(profile), self.deadline),
         )
 
     def in_role(self, profile: Profile, base: Provider) -> Provider:
@@ -254,9 +252,9 @@ class Connections:
         return KeyPlace(client, key_id, address.region or self.region(profile), site)
 
     def _sts(self, profile: Profile) -> sts_connections.Sts:
-        place = self.environment.environ.get("TKE_REGION") or self.region(profile)
+        region = self.environment.environ.get("TKE_REGION") or self.region(profile)
         return sts_connections.Sts(
-            self.environment.environ, profile, place, self.options.timeout, self.deadline, self.traced
+            self.environment.environ, profile, region, self.options.timeout, self.deadline, self.traced
         )
 
     def _local_provider(self) -> Provider:

@@ -11,7 +11,7 @@ from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.io import inputs, outputs
 from kmstool.cli.params import ContextWords
-from kmstool.cli.plaintexts import without_newline
+from kmstool.cli.plaintexts import trim_newline_option, without_newline
 from kmstool.cli.session.session import Session, takes
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class EncryptWords(ContextWords, outputs.Destination):
 @click.command(cls=options.Command, example="kmstool encrypt --key demo secret.txt > secret.blob")
 @options.key_option
 @options.encryption_context_option
-@click.option("--trim-newline", is_flag=True, help="Drop exactly one newline at the end.")
+@trim_newline_option
 @options.output_options
 @options.input_argument
 @takes(EncryptWords)

@@ -11,6 +11,7 @@ import click
 from kmstool.cli import blobs, options
 from kmstool.cli.io import replace_process
 from kmstool.cli.params import CONTEXT_TEXT, context_of, one_context
+from kmstool.cli.plaintexts import trim_newline_option, variables
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
@@ -25,6 +26,7 @@ class ExecWords:
     words: tuple[str, ...]
     context: tuple[str, ...]
     context_text: tuple[str, ...]
+    trim_newline: bool
     keep: tuple[str, ...]
     command: tuple[str, ...]
 
@@ -68,6 +70,7 @@ class _InOrder(options.Command):
     help="The same as the exact text that KMS got from another program.",
 )
 @options.shield_option
+@trim_newline_option
 @replace_process.keep_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
 @takes(ExecWords)
@@ -87,8 +90,9 @@ def exec_(session: Session, wanted: ExecWords) -> None:
         name: client.decrypt(blob, context).plaintext
         for (name, blob), context in zip(ciphertexts.items(), contexts, strict=True)
     }
+    held = variables(session, secrets, wanted.trim_newline)
     replace_process.become(
-        session, session.environ, wanted.command, secrets, "kmstool decrypt writes it to a pipe", wanted.keep
+        session, session.environ, wanted.command, held, "kmstool decrypt writes it to a pipe", wanted.keep
     )
 
 

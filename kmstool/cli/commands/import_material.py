@@ -21,6 +21,7 @@ from kmstool.cli.commands.material.inputs import (
 from kmstool.cli.io import outputs, times
 from kmstool.cli.io.inputs import STDIN
 from kmstool.cli.params import ContextWords
+from kmstool.cli.plaintexts import trim_newline_option
 from kmstool.cli.session import passphrases
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
@@ -42,6 +43,7 @@ class ImportMaterialWords(ContextWords):
     encrypt_backup: bool
     passphrase_file: str | None
     encoding: str
+    trim_newline: bool
     blob: str | None
     file: str | None
 
@@ -51,13 +53,18 @@ class ImportMaterialWords(ContextWords):
 @algorithm_option
 @valid_to_option
 @click.option("--generate", is_flag=True, help="Make the material here, in place of FILE.")
-@click.option("--backup", metavar="FILE", help="With --generate: where to keep it; never over another file.")
+@options.file_target(
+    "--backup",
+    kept="choose another name: a backup is never replaced, it may be the only copy of a key",
+    help="With --generate: where to keep it; never over another file.",
+)
 @click.option(
     "--encrypt-backup", is_flag=True, help="With --generate: keep it under a passphrase. Implied by --passphrase-file."
 )
 @passphrase_option
 @passphrases.weak_option
 @encoding_option
+@trim_newline_option
 @check_option
 @options.encryption_context_option
 @options.input_argument
@@ -90,6 +97,8 @@ def _check_source(wanted: ImportMaterialWords, *, weak: bool) -> None:
         raise UsageError("give FILE, or --generate to have the material made")
     if wanted.encrypt_backup and not generate:
         raise UsageError("--encrypt-backup goes with --generate")
+    if wanted.trim_newline and generate:
+        raise UsageError("--trim-newline is for FILE, and --generate takes none")
     if weak and not generate:
         raise UsageError("--weak goes with --generate", hint="the passphrase of a backup that exists is what it is")
 
@@ -100,7 +109,8 @@ def _source(session: Session, target: ImportTarget, wanted: ImportMaterialWords)
 
     if wanted.backup is None:
         size = target.material_bytes
-        return read_material(session, wanted.file, wanted.encoding, wanted.passphrase_file, size).data
+        trim = wanted.trim_newline
+        return read_material(session, wanted.file, wanted.encoding, wanted.passphrase_file, size, trim=trim).data
     if wanted.backup in ("", STDIN):
         raise UsageError(f"{wanted.backup!r} is no file for a backup", hint="name a new file")
     imports.check_new_material(target, Path(wanted.backup))

@@ -25,6 +25,8 @@ class Input:
     data: bytes = field(repr=False)
     piped: bool
     inode: tuple[int, int]
+    shown: str = "stdin"
+    """What a message calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def read(name: str | None, limit: int, too_long: str, hint: str, *, secret: bool
     if len(data) > limit:
         size = f"{status.st_size:,}" if status.st_size > limit else f"over {limit:,}"
         raise InputError(too_long.format(size=size), hint=hint)
-    return Input(data, name in (None, STDIN), (status.st_dev, status.st_ino))
+    return Input(data, name in (None, STDIN), (status.st_dev, status.st_ino), shown(name))
 
 
 def _check_secret(name: str | None, status: os.stat_result) -> None:

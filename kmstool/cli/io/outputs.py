@@ -94,17 +94,6 @@ def write(
     sys.stdout.buffer.flush()
 
 
-def refuse_existing(out: str, *, force: bool) -> None:
-    """Raise `OutputError` for a file that is there and not to be replaced, before anything is asked of KMS."""
-    import errno
-    import os
-
-    from kmstool.system import atomic
-
-    if out not in ("", inputs.STDIN) and not force and os.path.lexists(out):
-        raise atomic.fault(Path(out), FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)))
-
-
 def open_output(
     console: Console, out: str, *, force: bool = False, durable: bool = True, public: bool = False
 ) -> AbstractContextManager[BinaryIO]:

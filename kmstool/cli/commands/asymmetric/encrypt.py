@@ -12,6 +12,7 @@ from kmstool import words
 from kmstool.cli import key_files, options
 from kmstool.cli.commands.asymmetric.ciphertexts import MAX_INPUT_BYTES, algorithm_option, raw_option
 from kmstool.cli.io import inputs, outputs
+from kmstool.cli.plaintexts import trim_newline_option, without_newline
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import InputError, UsageError
 
@@ -31,6 +32,7 @@ class EncryptWords(outputs.Destination):
     public_key: str | None
     algorithm: EncryptionAlgorithm | None
     raw: bool
+    trim_newline: bool
     file: str | None
 
 
@@ -39,6 +41,7 @@ class EncryptWords(outputs.Destination):
 @click.option("--public-key", metavar="FILE", help="Public key; with it no KMS is needed.")
 @algorithm_option
 @raw_option
+@trim_newline_option
 @options.output_options
 @options.input_argument
 @takes(EncryptWords)
@@ -57,7 +60,7 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
     source = inputs.read(
         wanted.file, MAX_INPUT_BYTES, "the plaintext is {size} bytes, far over the limit", "use an envelope"
     )
-    ciphertext = _encrypted(known, wanted.algorithm, source.data)
+    ciphertext = _encrypted(known, wanted.algorithm, without_newline(session, source, wanted.trim_newline))
     outputs.write(
         session,
         ciphertext if wanted.raw else base64.b64encode(ciphertext) + b"\n",

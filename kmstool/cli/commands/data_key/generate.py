@@ -47,7 +47,7 @@ class GenerateWords(ContextWords, outputs.Destination):
 @description_option
 @tags_option
 @options.shield_option
-@click.option("-o", "--out", metavar="FILE", help="Write the bytes of the data key to this file as well.")
+@options.file_target("-o", "--out", help="Write the bytes of the data key to this file as well.")
 @click.option("--force", is_flag=True, help="Replace an existing output file.")
 @takes(GenerateWords)
 def generate(session: Session, wanted: GenerateWords) -> None:

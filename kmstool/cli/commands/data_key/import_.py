@@ -12,7 +12,7 @@ from kmstool import words
 from kmstool.cli import blobs, options
 from kmstool.cli.commands.data_key.hosted import description_option, name_option, print_hosted, tags_option
 from kmstool.cli.io import inputs
-from kmstool.cli.plaintexts import without_newline
+from kmstool.cli.plaintexts import trim_newline_option, without_newline
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
@@ -37,7 +37,7 @@ class ImportWords:
 @options.key_option
 @name_option
 @click.option("--blob", "blob_file", metavar="FILE", help="Import what is in this ciphertext blob; - is stdin.")
-@click.option("--trim-newline", is_flag=True, help="Drop exactly one newline at the end.")
+@trim_newline_option
 @description_option
 @tags_option
 @options.input_argument

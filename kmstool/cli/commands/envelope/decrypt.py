@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -57,6 +58,10 @@ def decrypt(session: Session, wanted: DecryptWords) -> None:
         return
     target = envelope_files.decrypted_name(wanted.file, wanted.out) if wanted.span is None else wanted.out
     inputs.spare(target, *wanted.private_keys)
+    if wanted.out is None and target is not None:
+        from kmstool.system import atomic
+
+        atomic.check(Path(target), replace=wanted.force)
     identities = recipients.identities_of(session, wanted.keys, wanted.private_keys)
     how = DecryptOptions(context=wanted.encryption_context, span=wanted.span, verify_first=wanted.verify_first)
     with envelope_files.sources_of(wanted.file, wanted.detached) as (source, header):

@@ -68,7 +68,7 @@ class EncryptWords(ContextWords, outputs.FileNamed):
     "--suite", type=Choice(recipients.SUITES), default=recipients.SUITES[0], show_default=True, help="Cipher."
 )
 @click.option("-a", "--armor", is_flag=True, help="Write text (PEM) in place of binary data.")
-@options.file_option("--detached", help="Write the header to a file of its own.")
+@options.file_target("--detached", callback=options.not_empty_file, help="Write the header to a file of its own.")
 @click.option("--reserve", is_flag=True, help="Leave room for a rewrap in place, also in small files.")
 @click.option(
     "-r", "--recursive", is_flag=True, help="FILE is a folder; every regular file in it is encrypted into OUT."

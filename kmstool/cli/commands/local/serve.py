@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
-from kmstool.cli.options import file_option, not_empty
+from kmstool.cli.options import file_target, not_empty, not_empty_file
 from kmstool.cli.params import Parsed
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import OutputError, UsageError
@@ -61,7 +61,7 @@ class ServeWords:
 @click.command(cls=options.Command, alone=True, example="kmstool local serve --port 0 --port-file kms.port")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port; 0 takes a free one.")
-@file_option("--port-file", help="Write the bare port number here once ready.")
+@file_target("--port-file", callback=not_empty_file, replaced=True, help="Write the bare port number here once ready.")
 @click.option("--socket", metavar="PATH", callback=not_empty, help="Listen on a Unix socket too, for this user only.")
 @click.option(
     "--tls", is_flag=True, help="Speak TLS on the port, with a certificate that local env tells clients to trust."

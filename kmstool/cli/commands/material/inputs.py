@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool import words
-from kmstool.cli import blobs, options
+from kmstool.cli import blobs, options, plaintexts
 from kmstool.cli.io import inputs
 from kmstool.cli.params import END, Choice
 from kmstool.cli.session.session import Session
@@ -44,10 +44,17 @@ passphrase_option = options.file_option(
 )
 
 
+def parameter_files() -> tuple[str, ...]:
+    """Return the names of the files that parameters are in."""
+    from kmstool.workflows import imports
+
+    return imports.FILES
+
+
 def read_material(
-    session: Session, name: str | None, encoding: str, passphrase_file: str | None, size: int
+    session: Session, name: str | None, encoding: str, passphrase_file: str | None, size: int, *, trim: bool
 ) -> inputs.Input:
-    """Return the key material in a file, which may be an encrypted backup.
+    """Return the key material in a file, which may be an encrypted backup, with `trim` without a newline at its end.
 
     Raises `InputError` for none of `size` bytes, `UsageError` for a passphrase where nothing is encrypted.
     """
@@ -58,6 +65,8 @@ def read_material(
     if not imports.is_backup(source.data):
         if passphrase_file is not None:
             raise UsageError(f"--passphrase-file goes with an encrypted backup, and {name or 'stdin'} is none")
+        if encoding == words.ENCODINGS[0]:
+            source = plaintexts.trimmed(session, source, trim)
         return replace(source, data=byok.decode(source.data, encoding, size))
     thing = f"the backup {name}"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
-from kmstool.cli.commands.material.inputs import algorithm_option
+from kmstool.cli.commands.material.inputs import algorithm_option, parameter_files
 from kmstool.cli.io import outputs, times
 from kmstool.cli.session.session import Session, takes
 
@@ -30,7 +30,14 @@ class ParamsWords:
 @click.command(cls=options.Command, example="kmstool material params --key own -o import")
 @options.key_option
 @algorithm_option
-@options.folder_option("-o", "--out", required=True, help="Where to put them: a new folder, or an empty one.")
+@options.folder_target(
+    "-o",
+    "--out",
+    holds=parameter_files,
+    kept="new parameters void those: choose another folder, or add --force to replace them",
+    required=True,
+    help="Where to put them: a new folder, or an empty one.",
+)
 @click.option("--force", is_flag=True, help="Replace the parameters in that folder.")
 @takes(ParamsWords)
 def params(session: Session, wanted: ParamsWords) -> None:

@@ -10,6 +10,7 @@ import click
 from kmstool.cli import options
 from kmstool.cli.commands.material.inputs import encoding_option, params_option, passphrase_option, read_material
 from kmstool.cli.io import outputs
+from kmstool.cli.plaintexts import trim_newline_option
 from kmstool.cli.session.session import Session, takes
 
 
@@ -19,6 +20,7 @@ class WrapWords(outputs.Destination):
 
     folder: str
     encoding: str
+    trim_newline: bool
     passphrase_file: str | None
     raw: bool
     file: str | None
@@ -27,6 +29,7 @@ class WrapWords(outputs.Destination):
 @click.command(cls=options.Command, example="kmstool material wrap --params import material.bin -o wrapped.json")
 @params_option
 @encoding_option
+@trim_newline_option
 @passphrase_option
 @click.option("--raw", is_flag=True, help="Write the wrapped bytes alone, for other programs.")
 @options.output_options
@@ -42,7 +45,8 @@ def wrap(session: Session, wanted: WrapWords) -> None:
     from kmstool.workflows import imports
 
     parameters = imports.read_parameters(Path(wanted.folder))
-    source = read_material(session, wanted.file, wanted.encoding, wanted.passphrase_file, parameters.material_bytes)
+    size, trim = parameters.material_bytes, wanted.trim_newline
+    source = read_material(session, wanted.file, wanted.encoding, wanted.passphrase_file, size, trim=trim)
     wrapped = byok.wrap(parameters, source.data)
     written = wrapped.wrapped if wanted.raw else wrapped.write()
     outputs.write(session, written, wanted.out, force=wanted.force, source=source, public=True)

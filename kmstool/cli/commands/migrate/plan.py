@@ -10,7 +10,7 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.commands.rotate.plan import context_rules, write_plan
-from kmstool.cli.io import outputs, progress
+from kmstool.cli.io import progress
 from kmstool.cli.params import KEY, Choice, ContextWords
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
@@ -41,7 +41,7 @@ class PlanWords(ContextWords):
 
 @click.command(cls=options.Command, example="kmstool migrate plan --to demo secrets -o plan.json")
 @click.option("--to", "to_key", type=KEY, required=True, metavar="KEY", help="Key of today to move them to.")
-@click.option("-o", "--out", required=True, metavar="FILE", help="Write the plan here.")
+@options.file_target("-o", "--out", required=True, help="Write the plan here.")
 @click.option("--force", is_flag=True, help="Replace an existing plan.")
 @click.option("--old-profile", metavar="NAME", help="Profile that opens the old blobs. Default: the one in use.")
 @click.option("--old-region", metavar="REGION", help="Region of the old KMS. Default: that of its profile or the key.")
@@ -70,7 +70,6 @@ def plan(session: Session, wanted: PlanWords) -> None:
 
     if not wanted.paths and not wanted.manifests:
         raise UsageError("nothing is named to look through", hint="name folders, files or a --manifest FILE")
-    outputs.refuse_existing(wanted.out, force=wanted.force)
     scan = ScanOptions(
         encoded=wanted.encoded,
         contexts=context_rules(wanted, wanted.contexts),

@@ -11,7 +11,7 @@ from kmstool.cli.session.session import Session, takes
 
 
 @click.command(cls=options.Command, example="kmstool migrate status plan.json")
-@options.file_option("--html", help="Write a page for a browser here.")
+@options.file_target("--html", callback=options.not_empty_file, replaced=True, help="Write a page for a browser here.")
 @click.option("--watch", is_flag=True, help="Show it again until all is done.")
 @click.option("--merge", multiple=True, metavar="FILE", help="Count this journal of another machine too; repeatable.")
 @words.plan_argument

@@ -42,7 +42,7 @@ class PlanWords(ContextWords):
 @click.command(cls=options.Command, example="kmstool rotate plan --from demo --to demo-2 secrets -o plan.json")
 @click.option("--from", "from_key", type=KEY, required=True, metavar="KEY", help="Key that the ciphertexts are under.")
 @click.option("--to", "to_key", type=KEY, metavar="KEY", help="Key to move them to. Default: its newest version.")
-@click.option("-o", "--out", required=True, metavar="FILE", help="Write the plan here.")
+@options.file_target("-o", "--out", required=True, help="Write the plan here.")
 @click.option("--force", is_flag=True, help="Replace an existing plan.")
 @click.option("--base64", "encoded", is_flag=True, help="Find blobs in base64 once more, as in a Kubernetes Secret.")
 @options.encryption_context_option
@@ -68,7 +68,6 @@ def plan(session: Session, wanted: PlanWords) -> None:
 
     if not wanted.paths and not wanted.manifests:
         raise UsageError("nothing is named to look through", hint="name folders, files or a --manifest FILE")
-    outputs.refuse_existing(wanted.out, force=wanted.force)
     with progress.bar(session, "looking", None, of_bytes=False) as advance:
 
         def done(count: int) -> None:

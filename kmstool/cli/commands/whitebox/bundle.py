@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
+from kmstool.cli.commands.whitebox.bundles import ciphertext_files
 from kmstool.cli.commands.whitebox.decrypt_keys import tell_devices
 from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.commands.whitebox.plaintexts import read_plaintext
+from kmstool.cli.plaintexts import trim_newline_option
 from kmstool.cli.session.session import Session, takes
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ class BundleWords:
 
 @click.command(cls=options.Command, example="kmstool whitebox bundle --key app secret.txt -o app-secret")
 @key_option
-@click.option("--trim-newline", is_flag=True, help="Drop exactly one newline at the end.")
-@options.folder_option("-o", "--out", required=True, help="Folder for the files.")
+@trim_newline_option
+@options.folder_target("-o", "--out", holds=ciphertext_files, required=True, help="Folder for the files.")
 @click.option("--force", is_flag=True, help="Replace these files, all at once.")
 @options.input_argument
 @takes(BundleWords)

@@ -20,6 +20,13 @@ sdk_lib_option = options.file_option(
 require_mac_option = click.option("--require-mac", is_flag=True, help="Refuse a bundle without a MAC.")
 
 
+def ciphertext_files() -> tuple[str, ...]:
+    """Return the names of the files that hold a ciphertext in a folder."""
+    from kmstool.whitebox import bundle
+
+    return bundle.IV_FILE, bundle.CIPHERTEXT_FILE
+
+
 def read_bundle(session: Session, folder: str, *, require_mac: bool) -> Bundle:
     """Read a bundle; warn of one without a MAC, or with `require_mac` raise what `Bundle.require_mac` does."""
     from kmstool.whitebox import bundle as bundles

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     "download-key", cls=options.Command, example="kmstool whitebox download-key app -o decrypt_key_aes256.bin"
 )
 @options.key_argument
-@click.option("-o", "--out", required=True, metavar="FILE", help="File to write, for its owner only.")
+@options.file_target("-o", "--out", required=True, help="File to write, for its owner only.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @pass_session
 def download_key(session: Session, key: KeyAddress, out: str, force: bool) -> None:

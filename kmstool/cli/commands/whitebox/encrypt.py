@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
+from kmstool.cli.commands.whitebox.bundles import ciphertext_files
 from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.commands.whitebox.plaintexts import read_plaintext
 from kmstool.cli.io import outputs
+from kmstool.cli.plaintexts import trim_newline_option
 from kmstool.cli.session.session import Session, takes
 
 if TYPE_CHECKING:
@@ -31,8 +33,10 @@ class EncryptWords(outputs.Destination):
 @click.command(cls=options.Command, example="kmstool whitebox encrypt --key app secret.txt -o sealed")
 @key_option
 @click.option("--iv", metavar="B64", help="IV of 16 bytes in base64; else KMS draws one.")
-@click.option("--trim-newline", is_flag=True, help="Drop exactly one newline at the end.")
-@options.folder_option("-o", "--out", help="Write iv.base64 and ciphertext.base64 into this folder.")
+@trim_newline_option
+@options.folder_target(
+    "-o", "--out", holds=ciphertext_files, help="Write iv.base64 and ciphertext.base64 into this folder."
+)
 @click.option("--force", is_flag=True, help="Replace these files, all at once; a mac.base64 of them goes.")
 @options.input_argument
 @takes(EncryptWords)

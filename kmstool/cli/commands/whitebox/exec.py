@@ -10,6 +10,7 @@ import click
 from kmstool.cli import options
 from kmstool.cli.commands.whitebox.bundles import read_bundle, require_mac_option, sdk_lib_option
 from kmstool.cli.io import replace_process
+from kmstool.cli.plaintexts import trim_newline_option, variables
 from kmstool.cli.session.session import Session, takes
 
 
@@ -21,6 +22,7 @@ class ExecWords:
     name: str
     require_mac: bool
     sdk_lib: str | None
+    trim_newline: bool
     keep: tuple[str, ...]
     command: tuple[str, ...]
 
@@ -36,6 +38,7 @@ class ExecWords:
 @click.option("--env", "name", required=True, metavar="NAME", help="Variable to put the secret into.")
 @require_mac_option
 @sdk_lib_option
+@trim_newline_option
 @replace_process.keep_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
 @takes(ExecWords)
@@ -53,7 +56,7 @@ def exec_(session: Session, wanted: ExecWords) -> None:
         session,
         session.environ,
         wanted.command,
-        {wanted.name: secret},
+        variables(session, {wanted.name: secret}, wanted.trim_newline),
         "kmstool whitebox decrypt writes it to a pipe",
         wanted.keep,
     )
