@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _MOST = 3
+_LEAST_RATIO = 0.6
+_WORSE = 0.1
+"""How much less alike than the nearest one a word may be."""
 
 
 def near(word: str, known: Iterable[str]) -> list[str]:
@@ -19,7 +22,10 @@ def near(word: str, known: Iterable[str]) -> list[str]:
         return by_fold[folded(word)][:_MOST]
     import difflib  # noqa: PLC0415 - for mistakes only
 
-    return [name for fold in difflib.get_close_matches(folded(word), by_fold, _MOST) for name in by_fold[fold]][:_MOST]
+    ratios = {fold: difflib.SequenceMatcher(None, fold, folded(word)).ratio() for fold in by_fold}
+    least = max(_LEAST_RATIO, max(ratios.values(), default=0) - _WORSE)
+    nearest = sorted((fold for fold in ratios if ratios[fold] >= least), key=lambda fold: -ratios[fold])
+    return [name for fold in nearest for name in by_fold[fold]][:_MOST]
 
 
 def question(word: str, known: Iterable[str]) -> str | None:

@@ -85,7 +85,8 @@ def test_an_unknown_profile_that_is_near_nothing_is_answered_with_all() -> None:
         ("shwo", ["show", "list"], ["show"]),
         ("", ["show"], []),
         ("show", [], []),
-        ("list", ["list1", "list2", "list3", "list4"], ["list4", "list3", "list2"]),
+        ("list", ["list1", "list2", "list3", "list4"], ["list1", "list2", "list3"]),
+        ("ap-guangzou", ["ap-bangkok", "ap-guangzhou"], ["ap-guangzhou"]),
     ],
 )
 def test_spelling_counts_first(word: str, known: list[str], meant: list[str]) -> None:
