@@ -90,6 +90,7 @@ def kmstool(
     umask: int | None = None,
     process: bool = False,
     fork: bool = False,
+    user: int | None = None,
     before: Sequence[str] = (),
     timeout: float = TIMEOUT_SECONDS,
     **variables: str,
@@ -98,7 +99,7 @@ def kmstool(
 
     `stdin` is what is piped in, or an open file; `stdout` one that is written to. `env` takes the place of the
     environment, `variables` are added to it. With `process`, or with words that come `before` the program
-    (such as strace), it is a process; with `fork`, a fork of this one.
+    (such as strace), it is a process; with `fork`, or as another `user`, a fork of this one.
     """
     words = [str(argument) for argument in arguments]
     run = Run(
@@ -112,7 +113,7 @@ def kmstool(
     if process or before:
         ran = run.in_a_process([*before, *PROGRAM, *words])
     else:
-        ran = run.in_a_fork(words) if fork else run.here(words)
+        ran = run.in_a_fork(words, user) if fork or user is not None else run.here(words)
     assert exit_code in (None, ran.exit_code), f"exit code {ran.exit_code}: {ran.stderr.decode('utf-8', 'replace')}"
     assert "--debug" in words or b"Traceback" not in ran.stderr, ran.stderr.decode("utf-8", "replace")
     return ran
@@ -208,7 +209,7 @@ class Run:
         )
         return Ran(done.returncode, done.stdout or b"", done.stderr)
 
-    def in_a_fork(self, words: list[str]) -> Ran:
+    def in_a_fork(self, words: list[str], user: int | None = None) -> Ran:
         with (
             open(os.memfd_create("stdout"), "rb") as out,
             open(os.memfd_create("stderr"), "rb") as err,
@@ -218,7 +219,8 @@ class Run:
             measured = Measured()
             child = os.fork()
             if child == 0:
-                self.become(words, measured, lambda: _put_in_place(*files), os.setsid, _close_others)
+                steps = (lambda: _put_in_place(*files), os.setsid, _close_others, partial(_be_user, user))
+                self.become(words, measured, *steps)
             status = _ended(child, self.timeout)
             measured.add()
             return Ran(os.waitstatus_to_exitcode(status), _content(out), _content(err))
@@ -235,7 +237,8 @@ class Run:
                 # The program puts its own streams in place of an interpreter's.
                 setattr(sys, f"__{name}__", getattr(sys, name))
             _warn_as_always()
-            os.chdir(self.cwd or ".")
+            if self.cwd is not None:
+                os.chdir(self.cwd)
             if self.umask is not None:
                 os.umask(self.umask)
             _begin(words)
@@ -446,6 +449,13 @@ def _put_in_place(*descriptors: int) -> None:
 
 def _close_others() -> None:
     os.closerange(len(_STREAMS), os.sysconf("SC_OPEN_MAX"))
+
+
+def _be_user(user: int | None) -> None:
+    if user is not None:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
 
 
 def _warn_as_always() -> None:

@@ -6,7 +6,7 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,9 @@ import pytest
 from kmstool.errors import AccessError, InputError, OutputError
 from kmstool.server.web import listening
 from kmstool.system import folders, ownership
+from tests import warm
 from tests.conftest import PROGRAM, need, unable
+from tests.program import Ran, kmstool
 
 USER, STRANGER = 65534, 65533
 AS_USER = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
@@ -47,24 +49,12 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-def run() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
-    def run(
-        *arguments: str, user: bool = False, exit_code: int = 0, umask: int = 0o022, given: str = "x", **variables: str
-    ) -> subprocess.CompletedProcess[str]:
-        command = [*(AS_USER if user else ()), *PROGRAM, *arguments]
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-        done = subprocess.run(
-            command, input=given, capture_output=True, text=True, env=environ | variables, umask=umask, check=False
-        )
-        assert done.returncode == exit_code, done.stderr
-        assert "Traceback" not in done.stderr
-        return done
-
-    return run
-
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
+def run(
+    *arguments: str, user: bool = False, exit_code: int = 0, umask: int = 0o022, given: str = "x", **variables: str
+) -> Ran:
+    """Run kmstool, as another user too."""
+    warm.load()
+    return kmstool(*arguments, exit_code=exit_code, umask=umask, stdin=given, user=USER if user else None, **variables)
 
 
 def made(folder: Path) -> list[Path]:
@@ -80,7 +70,7 @@ def store(home: Path) -> Path:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277])
-def test_all_that_is_made_is_closed_whatever_the_umask(home: Path, run: Run, umask: int) -> None:
+def test_all_that_is_made_is_closed_whatever_the_umask(home: Path, umask: int) -> None:
     run("init", "--local", umask=umask)
     wrong = [
         (str(path), oct(path.stat().st_mode))
@@ -101,22 +91,22 @@ def test_all_that_is_made_is_closed_whatever_the_umask(home: Path, run: Run, uma
     ],
     ids=str,
 )  # fmt: skip
-def test_what_others_may_change_is_refused_with_the_way_out(home: Path, run: Run, name: str, mode: int) -> None:
+def test_what_others_may_change_is_refused_with_the_way_out(home: Path, name: str, mode: int) -> None:
     run("init", "--local")
     place, _, file = name.partition("/")
     path = {"config": config, "store": store}[place](home) / file
     before = stat.S_IMODE(path.stat().st_mode)
     path.chmod(mode)
     done = run(*USES_ALL, exit_code=4)
-    assert f"hint: close it: chmod {before:o} {path}" in done.stderr
-    subprocess.run(done.stderr.partition("close it: ")[2], shell=True, check=True)
+    assert f"hint: close it: chmod {before:o} {path}" in done.err
+    subprocess.run(done.err.partition("close it: ")[2], shell=True, check=True)
     run(*USES_ALL)
 
 
 @pytest.mark.parametrize("name", ["config", "config/profiles.ini", "store", "store/root.key", "store/kms.sqlite3"])
 @pytest.mark.parametrize("victim", ["root", "user"])
 def test_what_another_user_put_there_is_refused(
-    users_home: Path, home: Path, run: Run, name: str, victim: str, monkeypatch: pytest.MonkeyPatch
+    users_home: Path, home: Path, name: str, victim: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = home if victim == "root" else users_home
     monkeypatch.setenv("HOME", str(place))
@@ -126,28 +116,28 @@ def test_what_another_user_put_there_is_refused(
     os.chown(path, STRANGER, STRANGER)
     path.chmod(0o755 if path.is_dir() else 0o644)
     done = run(*USES_ALL, user=victim == "user", exit_code=4)
-    assert f"{path} belongs to another user (uid {STRANGER})" in done.stderr or "may not be read" in done.stderr
-    assert f"chown {0 if victim == 'root' else USER} {path}" in done.stderr
+    assert f"{path} belongs to another user (uid {STRANGER})" in done.err or "may not be read" in done.stderr
+    assert f"chown {0 if victim == 'root' else USER} {path}" in done.err
 
 
-def test_a_folder_that_others_can_exchange_is_refused(home: Path, run: Run) -> None:
+def test_a_folder_that_others_can_exchange_is_refused(home: Path) -> None:
     run("init", "--local")
     (home / ".config").chmod(0o777)
     done = run("key", "list", exit_code=4)
-    assert f"close it: chmod o-w {home / '.config'}" in done.stderr
+    assert f"close it: chmod o-w {home / '.config'}" in done.err
     (home / ".config").chmod(0o1777)
     run("key", "list")
 
 
 @pytest.mark.parametrize("owner", [0, STRANGER], ids=["own", "a stranger's"])
-def test_a_link_is_trusted_as_its_owner_is(home: Path, run: Run, owner: int) -> None:
+def test_a_link_is_trusted_as_its_owner_is(home: Path, owner: int) -> None:
     run("init", "--local")
     folder = config(home)
     folder.rename(home / "elsewhere")
     folder.symlink_to(home / "elsewhere")
     os.chown(folder, owner, owner, follow_symlinks=False)
     done = run("key", "list", exit_code=4 if owner else 0)
-    assert not owner or f"{folder} belongs to another user (uid {STRANGER})" in done.stderr
+    assert not owner or f"{folder} belongs to another user (uid {STRANGER})" in done.err
 
 
 def test_links_that_lead_in_a_circle_end(tmp_path: Path) -> None:
@@ -166,7 +156,7 @@ def test_a_way_without_links_is_that_of_the_system(tmp_path: Path) -> None:
         assert ownership.resolve(tmp_path / text) == Path(os.path.realpath(tmp_path / text)), text
 
 
-def test_one_run_of_root_in_a_users_home_leaves_all_to_the_user(users_home: Path, run: Run) -> None:
+def test_one_run_of_root_in_a_users_home_leaves_all_to_the_user(users_home: Path) -> None:
     """`sudo -E kmstool`: HOME is the user's, and so is all that is made there."""
     run("init", "--local", umask=0o077)
     run("random", "32", "-o", str(users_home / "random"))
@@ -185,7 +175,7 @@ def test_one_run_of_root_in_a_users_home_leaves_all_to_the_user(users_home: Path
     run("key", "list", user=True)
 
 
-def test_root_goes_on_with_what_a_user_made(users_home: Path, run: Run) -> None:
+def test_root_goes_on_with_what_a_user_made(users_home: Path) -> None:
     run("init", "--local", user=True)
     before = {path: path.stat().st_uid for path in made(users_home)}
     run("key", "create", "--alias", "roots")
@@ -196,9 +186,7 @@ def test_root_goes_on_with_what_a_user_made(users_home: Path, run: Run) -> None:
 
 @pytest.mark.parametrize("variable", ["KMSTOOL_HOME", "KMSTOOL_LOCAL_HOME"])
 @pytest.mark.parametrize("command", [["key", "list"], ["local", "status"], ["local", "reset", "--yes"]], ids=" ".join)
-def test_root_works_in_no_strangers_folder(
-    users_home: Path, home: Path, run: Run, variable: str, command: list[str]
-) -> None:
+def test_root_works_in_no_strangers_folder(users_home: Path, home: Path, variable: str, command: list[str]) -> None:
     place = users_home / "stranger"
     place.mkdir(mode=0o700)
     os.chown(place, USER, USER)
@@ -206,7 +194,7 @@ def test_root_works_in_no_strangers_folder(
     before = {path: path.stat().st_mtime_ns for path in made(place)}
     assert before
     done = run(*command, "--profile", "local", exit_code=4, **{variable: str(place), "HOME": str(home)})
-    assert f"{users_home} belongs to another user (uid {USER})" in done.stderr
+    assert f"{users_home} belongs to another user (uid {USER})" in done.err
     assert {path: path.stat().st_mtime_ns for path in made(place)} == before
 
 
@@ -236,7 +224,7 @@ def test_a_file_exchanged_after_its_check_is_not_read(tmp_path: Path) -> None:
         ownership.read(path, 99)
 
 
-def test_in_a_sandbox_the_systems_folders_are_nobodys(tmp_path: Path, run: Run) -> None:
+def test_in_a_sandbox_the_systems_folders_are_nobodys(tmp_path: Path) -> None:
     """In a user namespace root's folders show as those of user 65534, who is nobody there."""
     command = ["unshare", "--user", "--map-current-user", *PROGRAM, "init", "--local"]
     if subprocess.run([*command[:3], "true"], capture_output=True, check=False).returncode:
@@ -276,7 +264,7 @@ def test_a_name_that_a_user_exchanges_leads_root_nowhere(
     assert (stat.S_IMODE(found.st_mode), found.st_uid) == (0o755, 0)
 
 
-def test_root_gives_a_user_no_file_that_it_did_not_make(users_home: Path, run: Run) -> None:
+def test_root_gives_a_user_no_file_that_it_did_not_make(users_home: Path) -> None:
     """A file of root's in the home can be moved by the home's owner to where root looks for its own."""
     run("init", "--local", user=True)
     lock = store(users_home) / "serve.lock"
@@ -293,7 +281,7 @@ KEPT = ("passphrase", "identity.pem", "library.so")
 
 
 @pytest.fixture
-def kept(work: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, ...]]:
+def kept(work: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, ...]]:
     """A locked store and an envelope for a private key, and the command that needs each file."""
     run("init", "--local")
     subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-out", "identity.pem"], check=True, capture_output=True)
@@ -324,20 +312,20 @@ def kept(work: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> dict[str, tup
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_a_file_that_a_user_names_is_checked_too(kept: dict[str, tuple[str, ...]], run: Run, name: str) -> None:
+def test_a_file_that_a_user_names_is_checked_too(kept: dict[str, tuple[str, ...]], name: str) -> None:
     usual = 3 if name == "library.so" else 0
     run(*kept[name], exit_code=usual)
     for mode in (0o620, 0o602, *(() if name == "library.so" else (0o640, 0o604))):
         Path(name).chmod(mode)
-        assert f"close it: chmod 600 {name}" in run(*kept[name], exit_code=4).stderr
+        assert f"close it: chmod 600 {name}" in run(*kept[name], exit_code=4).err
     Path(name).chmod(0o600)
     os.chown(name, STRANGER, STRANGER)
-    assert f"{name} belongs to another user (uid {STRANGER})" in run(*kept[name], exit_code=4).stderr
+    assert f"{name} belongs to another user (uid {STRANGER})" in run(*kept[name], exit_code=4).err
     os.chown(name, 0, 0)
     run(*kept[name], exit_code=usual)
 
 
-def test_what_is_open_already_is_taken_as_it_is(kept: dict[str, tuple[str, ...]], run: Run) -> None:
+def test_what_is_open_already_is_taken_as_it_is(kept: dict[str, tuple[str, ...]]) -> None:
     """Whoever gives a descriptor has decided; so pipes of the shell and of sudo work."""
     Path("passphrase").chmod(0o644)
     with open("passphrase", "rb") as file:
@@ -348,14 +336,14 @@ def test_what_is_open_already_is_taken_as_it_is(kept: dict[str, tuple[str, ...]]
     assert done.returncode == 0, done.stderr
 
 
-def findings(done: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str]]:
-    return {item["Name"]: (item["Verdict"], item["Text"]) for item in json.loads(done.stdout)["Checks"]}
+def findings(output: str) -> dict[str, tuple[str, str]]:
+    return {item["Name"]: (item["Verdict"], item["Text"]) for item in json.loads(output)["Checks"]}
 
 
-def test_the_doctor_tells_whose_files_are_wrong_and_what_a_kill_left(home: Path, run: Run) -> None:
+def test_the_doctor_tells_whose_files_are_wrong_and_what_a_kill_left(home: Path) -> None:
     run("init", "--local")
     doctor = ("doctor", "--format", "json", "--profile", "local")
-    found = findings(run(*doctor))
+    found = findings(run(*doctor).out)
     assert {found[name][0] for name in ("files", "file system", "leftovers")} == {"ok"}
     before = made(home)
     left = store(home) / ".kmstool-0123456789abcdef"
@@ -366,7 +354,7 @@ def test_the_doctor_tells_whose_files_are_wrong_and_what_a_kill_left(home: Path,
     stray = config(home) / "work.credential"
     stray.touch(mode=0o600)
     os.chown(stray, STRANGER, STRANGER)
-    found = findings(run(*doctor, exit_code=4))
+    found = findings(run(*doctor, exit_code=4).out)
     assert found["files"][0] == "FAIL"
     for text in (f"others may read {serve_lock}", f"chmod 600 {serve_lock}", f"{stray} belongs to another user"):
         assert text in found["files"][1]
@@ -383,7 +371,7 @@ def test_the_doctor_tells_whose_files_are_wrong_and_what_a_kill_left(home: Path,
     ],
     ids=["links", "renaming", "locks"],
 )
-def test_the_doctor_tells_what_a_file_system_lacks(home: Path, run: Run, refused: str, said: str) -> None:
+def test_the_doctor_tells_what_a_file_system_lacks(home: Path, refused: str, said: str) -> None:
     """As FAT and many others do; the kernel's answer is put in its place here."""
     run("init", "--local")
     before = set(made(home))
@@ -391,7 +379,7 @@ def test_the_doctor_tells_what_a_file_system_lacks(home: Path, run: Run, refused
     words = ("doctor", "--format", "json", "--profile", "local")
     done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    verdict, text = findings(done)["file system"]
+    verdict, text = findings(done.stdout)["file system"]
     assert (verdict, said in text) == ("note", True), text
     assert set(made(home)) == before
 
@@ -399,12 +387,12 @@ def test_the_doctor_tells_what_a_file_system_lacks(home: Path, run: Run, refused
 @pytest.mark.parametrize(
     ("name", "mode"), [("", 0o770), ("iv.base64", 0o602), ("key", 0o640), ("key", 0o604), ("key", 0o620)], ids=str
 )
-def test_a_bundle_is_refused_when_others_may_use_it(run: Run, work: Path, name: str, mode: int) -> None:
+def test_a_bundle_is_refused_when_others_may_use_it(work: Path, name: str, mode: int) -> None:
     run("init", "--local")
-    key = run("whitebox", "create", "--alias", "app", "--algorithm", "SM4").stdout.strip()
+    key = run("whitebox", "create", "--alias", "app", "--algorithm", "SM4").out.strip()
     assert key
     run("whitebox", "bundle", "--key", "app", "-o", "bundle", given="text")
     path = work / "bundle" / ("decrypt_key_sm4.bin" if name == "key" else name)
-    assert run("whitebox", "decrypt", "--bundle", "bundle").stdout == "text"
+    assert run("whitebox", "decrypt", "--bundle", "bundle").out == "text"
     path.chmod(mode)
-    assert "close it: chmod" in run("whitebox", "decrypt", "--bundle", "bundle", exit_code=4).stderr
+    assert "close it: chmod" in run("whitebox", "decrypt", "--bundle", "bundle", exit_code=4).err

@@ -6,6 +6,7 @@ open files to this server, passes signals on, and ends as the fork does. What is
 prints, in a process of its own. `local serve`, which a shell puts in the background, is started anew.
 """
 
+import codecs
 import fcntl
 import functools
 import importlib
@@ -65,12 +66,14 @@ posix._exit(code)
 
 @functools.cache
 def load() -> None:
-    """Import what commands import, so that their forks have it."""
+    """Import what commands import, so that their forks have it: also those that may not read where Python lies."""
     for module in pkgutil.walk_packages(kmstool.__path__, "kmstool."):
         if module.name not in _NOT_LOADED:
             importlib.import_module(module.name)
     for name in ("certifi", "jmespath", "platformdirs"):
         importlib.import_module(name)
+    for name in ("ascii", "idna"):
+        codecs.lookup(name)
 
 
 def put_client(folder: Path, program: Path, address: str) -> Path:
