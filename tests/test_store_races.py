@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,11 +34,13 @@ COMMANDS = {
 
 # The program, forked as often as lines of arguments come in pairs: two real processes that begin at once.
 PAIRS = """
-import json, os, random, sys, time
+import importlib, json, os, pkgutil, sys, time
+import kmstool
 from kmstool.__main__ import run
-from kmstool.cli.commands.local import backup, protect, reset, restore, seed
-from kmstool.server import admin, copies, founding, renewal
-from kmstool.server.seed import seeding
+
+for module in pkgutil.walk_packages(kmstool.__path__, "kmstool."):
+    if module.name.startswith(("kmstool.cli", "kmstool.crypto", "kmstool.server", "kmstool.workflows")):
+        importlib.import_module(module.name)
 
 for line in sys.stdin:
     home, pair, delay = json.loads(line)
@@ -102,6 +105,14 @@ class Place:
 
 
 @pytest.fixture(scope="module")
+def pairs() -> Iterator["subprocess.Popen[str]"]:
+    """The process of which all commands are forks."""
+    command = [sys.executable, "-c", PAIRS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(tmp_path_factory.mktemp("races") / "original")
 
@@ -109,11 +120,10 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Place:
 @pytest.mark.parametrize(
     "pair", list(itertools.combinations_with_replacement(COMMANDS, 2)), ids=lambda pair: f"{pair[0]}-{pair[1]}"
 )
-def test_no_pair_of_commands_loses_a_key(original: Place, pair: tuple[str, str], tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", PAIRS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        _meet(process, original, pair, tmp_path.name)
+def test_no_pair_of_commands_loses_a_key(
+    pairs: "subprocess.Popen[str]", original: Place, pair: tuple[str, str], tmp_path: Path
+) -> None:
+    _meet(pairs, original, pair, tmp_path.name)
 
 
 def _meet(process: "subprocess.Popen[str]", original: Place, pair: tuple[str, str], name: str) -> None:
