@@ -11,11 +11,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from kmstool.server.app import EmbeddedKms
+
+if TYPE_CHECKING:
+    from tests.object_store import ObjectStore
 
 IN_CI = bool(os.environ.get("CI"))
 PROGRAM = (sys.executable, "-m", "kmstool")
@@ -67,6 +70,24 @@ def stretched_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hashlib, "scrypt", remembered)
         yield
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> "Iterator[ObjectStore]":
+    """An S3 server for all tests of a process that want one; its libraries take a second."""
+    from tests import object_store
+
+    with object_store.serving() as store:
+        yield store
+
+
+@pytest.fixture
+def s3(s3_server: "ObjectStore", monkeypatch: pytest.MonkeyPatch) -> "Iterator[ObjectStore]":
+    """An empty bucket on it, and the variables by which the program finds it."""
+    from tests import object_store
+
+    with object_store.empty_bucket(s3_server, monkeypatch) as store:
+        yield store
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ from kmstool.server import blobs, requests
 from kmstool.server.beta import blobs as beta_blobs
 from kmstool.server.seed import toml
 from kmstool.server.web import bodies, http, parameters
+from kmstool.storage import places
 from kmstool.whitebox import binding, key_file
 from kmstool.workflows import batches
 from kmstool.workflows.rotation import plan_files, scanning
@@ -104,6 +105,8 @@ EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
     ("cli/generated/man.py", "_paragraphs"): Own("the program's own help texts"),
     ("cli/commands/rotate/words.py", "_SHARD"): Foreign(("1/1", "auto/", "9")),
     ("cli/commands/rotate/words.py", "_SAMPLE"): Foreign(("sample:", "9")),
+    ("storage/places.py", "_SCHEME"): Foreign(("s3://", "a+b", "a.b-")),
+    ("storage/places.py", "_BUCKET"): Foreign(("bucket-125", "a.b_")),
     ("workflows/rotation/plan_files.py", "_DIGEST"): Foreign(("0a",)),
     ("workflows/rotation/plan_files.py", "_ID"): Foreign(("0a",)),
     ("workflows/rotation/tokens.py", "_BLOB"): Foreign(("QUJD", "-k-", "A-k-", "==-k-", "a=")),
@@ -422,6 +425,7 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
     "plans": (_plan, ("", "{", '{"format": "kmstool-plan-1", "files": ['), ('{"a":1},', "[", '"path":"a",')),
     "lines of a batch": (lambda t: batches._parse(1, t.encode()), ("", "{"), ('{"a":1}', '"a":"b",', "[", '{"a":')),
     "lines of manifests": (_manifest, ("", '{"blob": "'), ("a-k-", "QUJD", '{"blob":', "[")),
+    "places": (places.parse_place, ("", "s3://bucket/"), ("a/", "s3:")),
     "shards": (rotation_words.parse_shard, ("", "1/"), ("1", "auto/")),
     "lines of a shell": (lines.read, ("",), ("a 'b' ",)),
     "pairs": (lambda t: params.parse_pairs([t], "tag", "--tag"), ("", "a="), ("a=b",)),

@@ -6,13 +6,13 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from kmstool.cli.io import inputs, progress
 from kmstool.cli.session.session import Session
 from kmstool.errors import KmsToolError, UsageError
+from kmstool.storage.places import is_url, parse_place
 
 if TYPE_CHECKING:
     from kmstool.envelope.recipients import Identity, Recipient
@@ -44,10 +44,10 @@ def encrypt_source(
     ):
         envelopes.encrypt(
             source,
-            write or Path(str(target)),
+            write or parse_place(str(target)),
             recipients,
             options,
-            detached=None if detached is None else Path(detached),
+            detached=None if detached is None else parse_place(detached),
             replace=force,
             progress=advance,
             changes=session.changes,
@@ -78,7 +78,7 @@ def decrypt_source(
     ):
         envelopes.decrypt(
             source,
-            write or Path(str(target)),
+            write or parse_place(str(target)),
             identities,
             options,
             detached=header,
@@ -117,6 +117,12 @@ def source_of(name: str | None) -> Iterator[Source]:
     """Open FILE, or stdin for None and `-`; raise as `inputs.open_input` does, and `UsageError` for a folder."""
     from kmstool.envelope.sealing import Source
 
+    if name is not None and is_url(name):
+        from kmstool.workflows.sources import opened_source
+
+        with opened_source(parse_place(name)) as source:
+            yield source
+        return
     with inputs.open_input(name) as descriptor:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             raise UsageError(f"{name} is a folder", hint="envelope encrypt and decrypt take folders, with --recursive")
@@ -126,12 +132,13 @@ def source_of(name: str | None) -> Iterator[Source]:
 @contextmanager
 def sources_of(name: str | None, detached: str | None) -> Iterator[tuple[Source, Source | None]]:
     """Open an envelope by name or from stdin, and its detached header, if there is one."""
-    with source_of(name) as payload:
-        if detached is None:
-            yield payload, None
-            return
-        with source_of(detached) as header:
-            yield payload, header
+    from kmstool.workflows.sources import opened_parts
+
+    with ExitStack() as stack:
+        header = None if detached is None else stack.enter_context(source_of(detached))
+        payload = stack.enter_context(source_of(name))
+        beside = None if name in (None, inputs.STDIN) else parse_place(str(name))
+        yield stack.enter_context(opened_parts(payload, header, beside))
 
 
 def stdout_writer() -> Write:

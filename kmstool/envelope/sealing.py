@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from kmstool.envelope import engine, header
@@ -20,11 +20,17 @@ _BOTH_SLOTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where bytes come from; `size` is that of a regular file, which can be read at any place, else None."""
+    """Where bytes come from; `size` is that of a file which can be read at any place, else None.
+
+    That is a regular file, with its `descriptor`, or an object in a store: `read_at` fills a buffer from a place of
+    it, and `again` returns the source from its beginning.
+    """
 
     read: Read
     descriptor: int | None = None
     size: int | None = None
+    read_at: Callable[[memoryview, int], int] | None = None
+    again: Callable[[], Source] | None = None
 
     @classmethod
     def of(cls, descriptor: int) -> Source:
@@ -149,8 +155,8 @@ def unseal_range(opened: OpenedEnvelope, floe: Floe, first: int, last: int, writ
 
     Raises `InputError` for a pipe and for a range beyond the end, `IntegrityError` for altered segments.
     """
-    descriptor, size = opened.source.descriptor, opened.sealed_bytes
-    if descriptor is None or size is None:
+    size = opened.sealed_bytes
+    if size is None:
         raise InputError("a range can be read from a regular file only")
     _check_length(opened)
     count = engine.segments_of(floe, size)
@@ -159,7 +165,7 @@ def unseal_range(opened: OpenedEnvelope, floe: Floe, first: int, last: int, writ
     def open_segment(number: int) -> memoryview:
         begin = number * floe.segment_bytes
         piece = sealed[: min(floe.segment_bytes, size - begin)]
-        engine.read_at(descriptor, piece, opened.offset + begin)
+        _read_at(opened.source, piece, opened.offset + begin)
         return plain[: floe.unseal_into(number, piece, plain, final=number == count - 1)]
 
     # The last segment first: it alone proves how long the whole is.
@@ -247,6 +253,13 @@ def _check_length(opened: OpenedEnvelope) -> None:
 def _write_synced(descriptor: int, data: bytes, offset: int) -> None:
     descriptors.write_all_at(descriptor, data, offset)
     mounts.sync(descriptor)
+
+
+def _read_at(source: Source, buffer: memoryview, offset: int) -> None:
+    if source.descriptor is not None:
+        engine.read_at(source.descriptor, buffer, offset)
+    elif source.read_at is None or source.read_at(buffer, offset) < len(buffer):
+        raise InputError("the input became shorter while it was read")
 
 
 def _exactly(read: Read, size: int) -> bytes:

@@ -13,6 +13,8 @@ from typing import Any, BinaryIO, NoReturn, TypeVar
 from kmstool.api import protocol
 from kmstool.errors import DryRunDone
 from kmstool.kms.port import Transport
+from kmstool.storage import objects
+from kmstool.storage.places import ObjectUrl, Place
 from kmstool.system import atomic, ownership
 
 Result = TypeVar("Result")
@@ -56,17 +58,23 @@ class Changes:
 
     @contextmanager
     def created(
-        self, path: Path, *, replace: bool = False, durable: bool = True, mode: int = 0o600, within: int | None = None
+        self, path: Place, *, replace: bool = False, durable: bool = True, mode: int = 0o600, within: int | None = None
     ) -> Iterator[BinaryIO]:
-        """Give a file that has its name after the block; see `atomic.create`."""
-        creation = atomic.create(path, replace=replace, durable=durable, mode=mode, within=within)
+        """Give a file that has its name after the block; see `atomic.create`, and `objects.created` for an object."""
+        if isinstance(path, ObjectUrl):
+            creation = objects.created(path, replace=replace)
+        else:
+            creation = atomic.create(path, replace=replace, durable=durable, mode=mode, within=within)
         with ExitStack() as published, creation as file:
             yield file
             published.enter_context(self.noted(f"write {path}"))
 
-    def removed(self, path: Path) -> None:
-        """Take a file away, on disk too when this returns."""
+    def removed(self, path: Place) -> None:
+        """Take a file away, on disk too when this returns, or an object."""
         with self.noted(f"remove {path}"):
+            if isinstance(path, ObjectUrl):
+                objects.remove(path)
+                return
             atomic.remove(path)
 
     @contextmanager
@@ -119,14 +127,18 @@ class DryRun(Changes):
 
     @contextmanager
     def created(
-        self, path: Path, *, replace: bool = False, durable: bool = True, mode: int = 0o600, within: int | None = None
+        self, path: Place, *, replace: bool = False, durable: bool = True, mode: int = 0o600, within: int | None = None
     ) -> Iterator[BinaryIO]:
-        """Give a file that is thrown away after the block; raise what `atomic.create` raises all the same."""
-        with atomic.create(path, replace=replace, durable=durable, mode=mode, within=within, publish=False) as file:
+        """Give a file that is thrown away after the block; raise what `Changes.created` raises all the same."""
+        if isinstance(path, ObjectUrl):
+            created = objects.created(path, replace=replace, publish=False)
+        else:
+            created = atomic.create(path, replace=replace, durable=durable, mode=mode, within=within, publish=False)
+        with created as file:
             yield file
         self._record(Change(f"write {path}"))
 
-    def removed(self, path: Path) -> None:
+    def removed(self, path: Place) -> None:
         """Record it."""
         self._record(Change(f"remove {path}"))
 

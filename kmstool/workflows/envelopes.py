@@ -25,11 +25,14 @@ from kmstool.envelope.sealing import Source
 from kmstool.envelope.stanzas import parse_context
 from kmstool.envelope.workers import Progress, Write
 from kmstool.errors import InputError, IntegrityError, Reason
+from kmstool.storage.objects import ObjectWriter
+from kmstool.storage.places import ObjectUrl, Place
 from kmstool.system import mounts, ownership
+from kmstool.workflows import sources
 from kmstool.workflows.changes import Changes
-from kmstool.workflows.sources import EnvelopeInput, opened_envelope, opened_source
+from kmstool.workflows.sources import EnvelopeInput, header_beside, opened_envelope, opened_source
 
-SUFFIX = ".kte"
+SUFFIX = sources.SUFFIX
 
 Recipients = Sequence[Recipient] | Callable[[], Sequence[Recipient]]
 """For whom an envelope is; a function is called when the outputs can be written, so that no call to KMS is wasted."""
@@ -100,38 +103,43 @@ class DecryptOptions:
 
 
 def encrypt(
-    source: Path | Source,
-    target: Path | Write,
+    source: Place | Source,
+    target: Place | Write,
     recipients: Recipients,
     options: EncryptOptions = EncryptOptions(),
     *,
-    detached: Path | None = None,
+    detached: Place | None = None,
     replace: bool = False,
     progress: Progress = ignore,
     changes: Changes = Changes(),  # noqa: B008 - it has no state
 ) -> Header:
     """Put data into an envelope that each of the recipients can open alone, and return its header.
 
-    With `detached` the header goes to a file of its own. Raises `OutputError` for a file that is there and
-    not to be replaced, `InputError` for a source that cannot be read, and what KMS raises.
+    With `detached` the header goes to a file of its own; that of an object in a store goes beside it, so that
+    other recipients cost no copy of the data. Raises `OutputError` for a file that is there and not to be
+    replaced, `InputError` for a source that cannot be read, and what KMS raises.
     """
     if detached and options.armor:
         raise InputError("armor has no detached header")
+    if isinstance(target, ObjectUrl) and not options.armor:
+        detached = detached or header_beside(target)
     public = ownership.public_mode()
     with ExitStack() as stack:
         # The stack closes them in reverse: a header that is detached gets its name last.
         content = stack.enter_context(opened_source(source))
         apart = stack.enter_context(changes.created(detached, replace=replace, mode=public)) if detached else None
-        if isinstance(target, Path):
+        payload, descriptor = None, None
+        if isinstance(target, (Path, ObjectUrl)):
             payload = stack.enter_context(
                 changes.created(target, replace=replace, durable=apart is not None, mode=public)
             )
-            write, descriptor = engine.writer(payload.fileno()), payload.fileno()
+            descriptor, write = _into(target, payload)
         else:
-            payload, write, descriptor = None, target, None
+            write = target
         dek = options.new_dek(recipients)
         at_once = descriptor is not None and not options.armor
-        head = options.header(dek, content.size, to_file=at_once, detached=apart is not None)
+        to_file = payload is not None and not options.armor
+        head = options.header(dek, content.size, to_file=to_file, detached=apart is not None)
         if descriptor is not None and at_once:
             sealing.seal(dek.dek, head, content, descriptor, progress)
         else:
@@ -143,12 +151,12 @@ def encrypt(
 
 
 def decrypt(
-    envelope: Path | Source,
-    target: Path | Write,
+    envelope: Place | Source,
+    target: Place | Write,
     identities: Identities,
     options: DecryptOptions = DecryptOptions(),
     *,
-    detached: Path | Source | None = None,
+    detached: Place | Source | None = None,
     replace: bool = False,
     progress: Progress = ignore,
     changes: Changes = Changes(),  # noqa: B008 - it has no state
@@ -163,28 +171,40 @@ def decrypt(
         if options.verify_first:
             sealing.verify(opened.envelope, floe, progress)
             opened.rewind()
-        if not isinstance(target, Path):
+        if not isinstance(target, (Path, ObjectUrl)):
             _decrypt_in_order(opened, floe, target, options.span, progress)
             return
         with changes.created(target, replace=replace, durable=False) as out:
-            if options.span is None:
-                sealing.unseal(opened.envelope, floe, out.fileno(), progress)
+            descriptor, write = _into(target, out)
+            if options.span is None and descriptor is not None:
+                sealing.unseal(opened.envelope, floe, descriptor, progress)
             else:
-                sealing.unseal_range(opened.envelope, floe, *options.span, engine.writer(out.fileno()))
+                _decrypt_in_order(opened, floe, write, options.span, progress)
 
 
 def verify(
-    envelope: Path | Source,
+    envelope: Place | Source,
     identities: Identities,
     *,
     context: Context | None = None,
-    detached: Path | Source | None = None,
+    detached: Place | Source | None = None,
     progress: Progress = ignore,
 ) -> Header:
     """Authenticate a whole envelope, write nothing and return its header; raise as `decrypt` does."""
     with opened_envelope(envelope, detached) as opened:
         sealing.verify(opened.envelope, _unlocked(opened, identities, context or {}), progress)
         return opened.envelope.header
+
+
+def _into(target: Place, out: BinaryIO) -> tuple[int | None, Write]:
+    """Return the descriptor of a file, None for that of an object, and what writes to it."""
+    if isinstance(target, Path):
+        return out.fileno(), engine.writer(out.fileno())
+
+    def write(data: memoryview) -> None:
+        out.write(data)
+
+    return None, write
 
 
 def _encrypt_in_order(
@@ -197,7 +217,7 @@ def _encrypt_in_order(
         text.close()
 
 
-def _complete(apart: BinaryIO, payload: BinaryIO | None, replaced: Path | None, changes: Changes) -> None:
+def _complete(apart: BinaryIO, payload: BinaryIO | None, replaced: Place | None, changes: Changes) -> None:
     """Bring header and payload to disk, before either has a name, and take a header that is to be replaced away.
 
     They cannot get their names at once. A crash in between leaves a payload without a header,
@@ -206,8 +226,9 @@ def _complete(apart: BinaryIO, payload: BinaryIO | None, replaced: Path | None, 
     if payload is None:
         return
     for output in (apart, payload):
-        output.flush()
-        mounts.sync(output.fileno())
+        if not isinstance(output, ObjectWriter):
+            output.flush()
+            mounts.sync(output.fileno())
     if replaced is not None:
         changes.removed(replaced)
 

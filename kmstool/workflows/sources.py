@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kmstool.envelope import sealing
@@ -17,6 +17,13 @@ from kmstool.envelope.sealing import OpenedEnvelope, Source
 from kmstool.errors import InputError, Reason
 from kmstool.forms import recognition, texts
 from kmstool.forms.recognition import Form
+from kmstool.storage import objects
+from kmstool.storage.objects import ObjectReader
+from kmstool.storage.places import ObjectUrl, Place
+
+SUFFIX = ".kte"
+HEADER_SUFFIX = ".kte-header"
+"""Of a header beside its payload: `big.tar.kte-header` is that of `big.tar.kte`."""
 
 _MAX_WHITE_SPACE = 2**16
 _MARKS_OF_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -35,14 +42,14 @@ class EnvelopeInput:
 
 
 @contextmanager
-def opened_envelope(payload: Path | Source, detached: Path | Source | None = None) -> Iterator[EnvelopeInput]:
+def opened_envelope(payload: Place | Source, detached: Place | Source | None = None) -> Iterator[EnvelopeInput]:
     """Read the header of an envelope, which may be in a source of its own; raise as `sealing.open_envelope` does."""
-    with opened_source(payload) as data:
-        if detached is None:
+    place = None if isinstance(payload, Source) else payload
+    with opened_parts(payload, detached, place) as (data, head):
+        if head is None:
             envelope = sealing.open_envelope(unarmored(data))
             yield EnvelopeInput(envelope, lambda: sealing.open_envelope(unarmored(_from_start(data))))
-            return
-        with opened_source(detached) as head:
+        else:
             yield EnvelopeInput(
                 sealing.open_envelope(head, data),
                 lambda: sealing.open_envelope(_from_start(head), _from_start(data)),
@@ -50,10 +57,45 @@ def opened_envelope(payload: Path | Source, detached: Path | Source | None = Non
 
 
 @contextmanager
-def opened_source(source: Path | Source) -> Iterator[Source]:
-    """Open a path to read it; a source is what it is. Raises `InputError` for a folder and what cannot be opened."""
+def opened_parts(
+    payload: Place | Source, detached: Place | Source | None, place: Place | None
+) -> Iterator[tuple[Source, Source | None]]:
+    """Open an envelope and its detached header, None for none; one that is beside its `place` needs no name."""
+    with opened_source(payload) as source:
+        data = source
+        if detached is None and place is not None:
+            data, detached = _with_header_beside(source, place)
+        if detached is None:
+            yield data, None
+            return
+        with opened_source(detached) as head:
+            yield data, head
+
+
+def header_beside(payload: Place) -> Place:
+    """Return where the header of a payload is, or would be, that has one beside it."""
+    return payload.with_name(payload.name.removesuffix(SUFFIX) + HEADER_SUFFIX)
+
+
+def _with_header_beside(source: Source, payload: Place) -> tuple[Source, Place | None]:
+    """Return the source from its beginning, and the header beside it if it does not begin with its own."""
+    begin = _piece(source.read, len(MAGIC))
+    whole = _put_back(source, begin)
+    if begin == MAGIC or len(begin) < len(MAGIC):
+        return whole, None
+    header = header_beside(payload)
+    there = os.path.isfile(header) if isinstance(header, Path) else objects.stat(header) is not None
+    return whole, header if there else None
+
+
+@contextmanager
+def opened_source(source: Place | Source) -> Iterator[Source]:
+    """Open a place to read it; a source is what it is. Raises `InputError` for a folder and what cannot be opened."""
     if isinstance(source, Source):
         yield source
+        return
+    if isinstance(source, ObjectUrl):
+        yield source_of_object(objects.opened(source))
         return
     try:
         descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
@@ -65,6 +107,15 @@ def opened_source(source: Path | Source) -> Iterator[Source]:
         yield Source.of(descriptor)
     finally:
         os.close(descriptor)
+
+
+def source_of_object(reader: ObjectReader) -> Source:
+    """Return the source that an object is, from its beginning."""
+
+    def again() -> Source:
+        return source_of_object(ObjectReader(reader.url, reader.stat))
+
+    return Source(reader.fill, None, reader.stat.size, reader.fill_at, again)
 
 
 def unreadable(path: Path | str, error: OSError) -> InputError:
@@ -84,10 +135,15 @@ def unarmored(source: Source) -> Source:
             return Source(ArmorReader(_transcoded(_with_start(begin, source.read))).read)
         if recognition.is_taken(begin):
             raise recognition.unexpected(begin, "this", "an envelope", Reason.NO_ENVELOPE)
+    return _put_back(source, begin)
+
+
+def _put_back(source: Source, begin: bytes) -> Source:
+    """Return a source as it was before its beginning was read."""
     if source.size is not None and source.descriptor is not None:
         os.lseek(source.descriptor, 0, os.SEEK_SET)
         return source
-    return Source(_with_start(begin, source.read))
+    return replace(source, read=_with_start(begin, source.read))
 
 
 def _beginning(read: Callable[[memoryview], int], size: int) -> bytes:
@@ -139,6 +195,8 @@ def _with_start(start: bytes, read: Callable[[memoryview], int]) -> Callable[[me
 
 
 def _from_start(source: Source) -> Source:
+    if source.again is not None:
+        return source.again()
     if source.descriptor is None or source.size is None:
         raise InputError("an envelope in a pipe cannot be read twice")
     os.lseek(source.descriptor, 0, os.SEEK_SET)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kmstool.errors import InputError, OutputError, UsageError
+from kmstool.storage.places import is_url, parse_place
 from kmstool.system import descriptors
 
 STDIN = "-"
@@ -156,6 +157,8 @@ def spare(out: str | None, *names: str) -> None:
     if out is None or out == STDIN:
         return
     for name in names:
+        if is_url(out) and is_url(name) and parse_place(out) == parse_place(name):
+            raise UsageError(f"{out} is input and output", hint="write to another object")
         with suppress(OSError):
             status = os.stat(0 if name == STDIN else name)
             refuse_same(out, (status.st_dev, status.st_ino))

@@ -13,6 +13,7 @@ from kmstool.cli.commands.envelope import folders
 from kmstool.cli.io import inputs, outputs
 from kmstool.cli.params import KEY, RANGE
 from kmstool.cli.session.session import Session, takes
+from kmstool.storage.places import parse_place
 
 if TYPE_CHECKING:
     from kmstool.cli.params import ByteRange
@@ -57,11 +58,11 @@ def decrypt(session: Session, wanted: DecryptWords) -> None:
         _decrypt_folder(session, wanted)
         return
     target = envelope_files.decrypted_name(wanted.file, wanted.out) if wanted.span is None else wanted.out
-    inputs.spare(target, *wanted.private_keys)
-    if wanted.out is None and target is not None:
+    inputs.spare(target, *wanted.private_keys, wanted.file or inputs.STDIN, *filter(None, [wanted.detached]))
+    if wanted.out is None and target is not None and isinstance(path := parse_place(target), Path):
         from kmstool.system import atomic
 
-        atomic.check(Path(target), replace=wanted.force)
+        atomic.check(path, replace=wanted.force)
     identities = recipients.identities_of(session, wanted.keys, wanted.private_keys)
     how = DecryptOptions(context=wanted.encryption_context, span=wanted.span, verify_first=wanted.verify_first)
     with envelope_files.sources_of(wanted.file, wanted.detached) as (source, header):

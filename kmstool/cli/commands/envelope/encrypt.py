@@ -98,7 +98,7 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
         return
     target = envelope_files.encrypted_name(wanted.file, wanted.out)
     for output in (target, wanted.detached):
-        inputs.spare(output, *(key.file for key in wanted.public_keys))
+        inputs.spare(output, *(key.file for key in wanted.public_keys), wanted.file or inputs.STDIN)
     with envelope_files.source_of(wanted.file) as source:
         envelope_files.encrypt_source(session, source, target, everyone, how, wanted.detached, force=wanted.force)
 
