@@ -93,7 +93,7 @@ class ObjectStore:
         data: bytes = self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
         return data
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         return [str(one["Key"]) for page in pages for one in page.get("Contents", ())]
 
@@ -131,7 +131,7 @@ def empty_bucket(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterato
     store.client.create_bucket(Bucket=BUCKET)
     store.wire.reset()
     yield store
-    while keys := store.keys()[:1000]:
+    while keys := store.names()[:1000]:
         store.client.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key} for key in keys]})
     for one in store.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", ()):
         store.client.abort_multipart_upload(Bucket=BUCKET, Key=one["Key"], UploadId=one["UploadId"])

@@ -23,7 +23,7 @@ def work(kms: EmbeddedKms, workplace: Path, s3: ObjectStore) -> Path:
 
 def test_a_file_goes_to_a_store_and_comes_back(s3: ObjectStore) -> None:
     done("encrypt", "--key", "demo", "big", "-o", f"{URL}.kte")
-    assert s3.keys() == ["folder/big.kte", "folder/big.kte-header"]
+    assert s3.names() == ["folder/big.kte", "folder/big.kte-header"]
     assert len(s3.get("folder/big.kte-header")) < 2**14
     done("verify", f"{URL}.kte")
     assert '"Detached": true' in done("inspect", f"{URL}.kte", "--format", "json").decode()
@@ -81,13 +81,13 @@ def test_what_does_not_authenticate_leaves_no_object(damage: str, s3: ObjectStor
     s3.put("folder/big.kte", bytes(sealed) if damage == "altered" else bytes(sealed[:-1]))
     fails(5, "", "decrypt", f"{URL}.kte")
     fails(5, "", "verify", f"{URL}.kte")
-    assert s3.keys() == ["folder/big.kte", "folder/big.kte-header"]
+    assert s3.names() == ["folder/big.kte", "folder/big.kte-header"]
     assert s3.uploads() == []
 
 
 def test_a_dry_run_sends_nothing(s3: ObjectStore) -> None:
     done("encrypt", "--key", "demo", "big", "-o", f"{URL}.kte", "--dry-run")
-    assert s3.keys() == []
+    assert s3.names() == []
 
 
 def test_exit_codes_are_those_of_files(s3: ObjectStore) -> None:

@@ -82,14 +82,14 @@ def test_a_failure_leaves_neither_an_object_nor_its_parts(fault: type[BaseExcept
 
     with pytest.raises(fault):
         begin()
-    assert (s3.keys(), s3.uploads()) == ([], [])
+    assert (s3.names(), s3.uploads()) == ([], [])
 
 
 def test_a_wire_that_breaks_in_an_upload_leaves_no_object(s3: ObjectStore) -> None:
     s3.wire.cut_after = PIECE_BYTES + 2**20
     with pytest.raises(NetworkError, match="cannot write s3://bucket/folder/file"), objects.created(URL) as out:
         out.write(bytes(4 * PIECE_BYTES))
-    assert s3.keys() == []
+    assert s3.names() == []
 
 
 def test_an_object_is_read_as_one_to_its_end(url: ObjectUrl) -> None:

@@ -16,7 +16,7 @@ from kmstool import documents
 from kmstool.envelope import sealing
 from kmstool.envelope.header import Header
 from kmstool.envelope.recipients import Identity, unlock
-from kmstool.envelope.sealing import Source
+from kmstool.envelope.sealing import OpenedEnvelope
 from kmstool.envelope.stanzas import parse_context
 from kmstool.errors import InputError, IntegrityError
 
@@ -81,9 +81,8 @@ class Manifest:
         return sorted(path for path, digest in self.files.items() if digest not in present)
 
 
-def open_manifest(source: Source, identities: Sequence[Identity]) -> Manifest:
+def open_manifest(envelope: OpenedEnvelope, identities: Sequence[Identity]) -> Manifest:
     """Open the envelope of a manifest. Raises as `unlock` and `file.unseal` do, and `InputError` for what is none."""
-    envelope = sealing.open_envelope(source)
     if (envelope.plaintext_bytes or 0) > MAX_BYTES:
         raise _malformed()
     floe = unlock(envelope.header, envelope.floe_header, identities)[0]

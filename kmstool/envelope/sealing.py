@@ -93,11 +93,12 @@ def seal(dek: bytes, head: Header, source: Source, target: int, progress: Progre
     return floe.header
 
 
-def seal_stream(dek: bytes, head: Header, source: Source, write: Write, progress: Progress) -> None:
-    """Write an envelope in order, as through a pipe."""
+def seal_stream(dek: bytes, head: Header, source: Source, write: Write, progress: Progress) -> bytes:
+    """Write an envelope in order, as through a pipe; return its FLOE header."""
     floe = Floe.start(head.suite, dek, head.aad)
     write(memoryview((b"" if head.detached else head.encode()) + floe.header))
     engine.seal_stream(floe, _exactly_stated(source), write, progress)
+    return floe.header
 
 
 def open_envelope(source: Source, payload: Source | None = None) -> OpenedEnvelope:

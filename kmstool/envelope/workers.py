@@ -25,7 +25,7 @@ Progress = Callable[[int], None]
 Read = Callable[[memoryview], int]
 """Fills a buffer and returns how much it got; less than the whole means the end."""
 
-Write = Callable[[memoryview], None]
+Write = Callable[[memoryview], object]
 
 
 def threads_for(size: int | None) -> int:

@@ -200,11 +200,7 @@ def _into(target: Place, out: BinaryIO) -> tuple[int | None, Write]:
     """Return the descriptor of a file, None for that of an object, and what writes to it."""
     if isinstance(target, Path):
         return out.fileno(), engine.writer(out.fileno())
-
-    def write(data: memoryview) -> None:
-        out.write(data)
-
-    return None, write
+    return None, out.write
 
 
 def _encrypt_in_order(

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import BinaryIO, TypedDict
 
 from kmstool.errors import InputError, PartialError
+from kmstool.storage import objects
+from kmstool.storage.places import ObjectUrl, Place
 from kmstool.system import atomic
 from kmstool.system.beneath import Beneath
 from kmstool.workflows.many import Done, Outcome
@@ -47,11 +49,13 @@ class FolderFiles:
     unread: list[Outcome]
 
 
-def walk(folder: Path, report: Report, suffix: str = "") -> FolderFiles:
+def walk(folder: Place, report: Report, suffix: str = "") -> FolderFiles:
     """Look through a folder. Links, pipes and the like are left out, and it is reported how many.
 
-    Raises `InputError` if the folder itself cannot be read.
+    Raises `InputError` if the folder itself cannot be read; a prefix in a store without an object is an empty one.
     """
+    if isinstance(folder, ObjectUrl):
+        return FolderFiles(sorted(name for name, _ in objects.listed(folder) if name.endswith(suffix)), [])
     paths: list[str] = []
     others = 0
     unread: list[Outcome] = []
@@ -90,8 +94,10 @@ def created_below(folder: Beneath, path: str, *, replace: bool, mode: int = 0o60
         yield out
 
 
-def refuse_spared(target: Path, spared: Collection[Path]) -> None:
+def refuse_spared(target: Place, spared: Collection[Path]) -> None:
     """Raise `InputError` for a target that is one of the files to work with, such as keys: it may be the only copy."""
+    if isinstance(target, ObjectUrl):
+        return
     for path in spared:
         try:
             same = os.path.samefile(target, path)
@@ -106,7 +112,7 @@ class FolderReport:
     """What is said at the end of a folder: `verb` is what is done to its files, such as `encrypted`."""
 
     warn: Report
-    folder: Path
+    folder: Place
     verb: str
     wrong: list[str] = field(default_factory=list)
 

@@ -18,8 +18,10 @@ from kmstool.envelope.stanzas import Stanza
 from kmstool.errors import ArgumentError, InputError, OutputError
 from kmstool.kms.cmk_recipients import CmkRecipient
 from kmstool.kms.moves import Mover
+from kmstool.storage.places import ObjectUrl, Place
 from kmstool.system import atomic, mounts
 from kmstool.workflows.changes import Changes
+from kmstool.workflows.object_rewrapping import read_header, with_recipients
 from kmstool.workflows.sources import opened_source
 
 Wrap = Callable[[Header, bytes], Sequence[Stanza]]
@@ -35,6 +37,7 @@ class Way(enum.Enum):
 
     IN_PLACE = "in place"
     COPY = "by a copy"
+    HEADER = "by another header"
 
 
 def wrap_here(recipients: Sequence[Recipient], identities: Sequence[Identity]) -> Wrap:
@@ -57,15 +60,17 @@ def wrap_in_kms(
 
 
 def rewrap(
-    path: Path, wrap: Wrap, *, payload: Path | Source | None = None, changes: Changes | None = None
+    path: Place, wrap: Wrap, *, payload: Place | Source | None = None, changes: Changes | None = None
 ) -> Way | None:
     """Give an envelope, or a detached header with its `payload`, the recipients that `wrap` makes; None in a dry run.
 
-    Where the header has room the file is changed in place, else a copy replaces it; a crash leaves the old or
-    the new one. Raises `OutputError` while another process has it, `InputError` for what is no envelope in a
-    regular file, and what `wrap` raises.
+    Where the header has room the file is changed in place, else a copy replaces it; in a store the header is another
+    object. A crash leaves the old or the new one. Raises `OutputError` while another process has it, `InputError`
+    for what is no envelope in a regular file, and what `wrap` raises.
     """
     changes = changes or Changes()
+    if isinstance(path, ObjectUrl):
+        return _rewrap_object(path, wrap, payload, changes)
     try:
         with _locked(path) as descriptor:
             source = Source.of(descriptor)
@@ -77,6 +82,18 @@ def rewrap(
             )
     except OSError as error:
         raise atomic.fault(path, error) from error
+
+
+def _rewrap_object(url: ObjectUrl, wrap: Wrap, payload: Place | Source | None, changes: Changes) -> Way | None:
+    there = read_header(url)
+    head = there.header
+
+    def change() -> Way:
+        start = there.payload_start() if payload is None else _payload_header(head, payload)
+        there.replace(with_recipients(head, wrap(head, start)))
+        return Way.HEADER if head.detached else Way.COPY
+
+    return changes.run(change, f"give {url} other recipients")
 
 
 def _rewrapped(path: Path, source: Source, descriptor: int, wrap: Wrap, header: Header, payload_header: bytes) -> Way:
@@ -127,7 +144,7 @@ def _check_name(path: Path, descriptor: int) -> None:
     raise OutputError(f"{path} was replaced by another process", hint="see what it is now, and try again")
 
 
-def _payload_header(header: Header, payload: Path | Source) -> bytes:
+def _payload_header(header: Header, payload: Place | Source) -> bytes:
     """Return the beginning of the payload that a detached header is for."""
     if not header.detached:
         raise ArgumentError("the header is not detached, so that the payload of another file has no use")

@@ -79,13 +79,18 @@ def header_beside(payload: Place) -> Place:
 
 def _with_header_beside(source: Source, payload: Place) -> tuple[Source, Place | None]:
     """Return the source from its beginning, and the header beside it if it does not begin with its own."""
-    begin = _piece(source.read, len(MAGIC))
-    whole = _put_back(source, begin)
-    if begin == MAGIC or len(begin) < len(MAGIC):
+    whole, has_header = at_beginning(source)
+    if has_header:
         return whole, None
     header = header_beside(payload)
     there = os.path.isfile(header) if isinstance(header, Path) else objects.stat(header) is not None
     return whole, header if there else None
+
+
+def at_beginning(source: Source) -> tuple[Source, bool]:
+    """Return the source from its beginning, and whether it begins with the header of an envelope, or is too short."""
+    begin = _piece(source.read, len(MAGIC))
+    return _put_back(source, begin), begin == MAGIC or len(begin) < len(MAGIC)
 
 
 @contextmanager
@@ -118,7 +123,7 @@ def source_of_object(reader: ObjectReader) -> Source:
     return Source(reader.fill, None, reader.stat.size, reader.fill_at, again)
 
 
-def unreadable(path: Path | str, error: OSError) -> InputError:
+def unreadable(path: Place | str, error: OSError) -> InputError:
     """Make the error for a file that cannot be read."""
     return InputError(f"cannot read {path}: {(error.strerror or '').lower()}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,15 @@ from typing import Any
 from kmstool.envelope import manifest, sealing
 from kmstool.envelope.manifest import BELONGS, Manifest
 from kmstool.envelope.recipients import Identity, unlock
-from kmstool.envelope.sealing import OpenedEnvelope, Source
+from kmstool.envelope.sealing import OpenedEnvelope
 from kmstool.errors import InputError
 from kmstool.kms.cmk_recipients import CmkIdentity
-from kmstool.system.beneath import Beneath
+from kmstool.storage.places import Place
 from kmstool.workflows.envelopes import SUFFIX, Identities, ignore
-from kmstool.workflows.folders import created_below, refuse_spared
+from kmstool.workflows.folders import refuse_spared
 from kmstool.workflows.many import Outcome, no_client
-from kmstool.workflows.sources import unarmored, unreadable
+from kmstool.workflows.sources import unreadable
+from kmstool.workflows.tree_folders import TreeFile, envelope_in, folder_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +40,10 @@ class TreeDecryptOptions:
 class TreeOpener:
     """The task that opens envelopes of one folder into another, or into nothing where `target` is None."""
 
-    def __init__(self, source: Path, target: Path | None, identities: Identities, options: TreeDecryptOptions) -> None:
-        self.source, self.target = Beneath(source), None if target is None else Beneath(target)
+    def __init__(
+        self, source: Place, target: Place | None, identities: Identities, options: TreeDecryptOptions
+    ) -> None:
+        self.source, self.target = folder_of(source), None if target is None else folder_of(target)
         self.options = options
         self.manifest: Manifest | None = None
         self._identities_of = identities
@@ -65,8 +69,8 @@ class TreeOpener:
         for identity in self.identities:
             if isinstance(identity, CmkIdentity):
                 identity.client_of = no_client
-        self.source = Beneath(self.source.root)
-        self.target = None if self.target is None else Beneath(self.target.root)
+        self.source = self.source.renewed()
+        self.target = None if self.target is None else self.target.renewed()
 
     def __call__(self, path: str) -> Outcome:
         """Open one envelope, if it is the one that belongs at this place."""
@@ -75,47 +79,43 @@ class TreeOpener:
             raise InputError(f"nothing is left of its name without {SUFFIX}")
         if self.target is not None:
             refuse_spared(self.target.root / name, self.options.spared)
-        try:
-            descriptor = self.source.open(path)
-        except OSError as error:
-            raise unreadable(self.source.root / path, error) from error
-        try:
-            return self._opened(path, name, Source.of(descriptor))
-        finally:
-            os.close(descriptor)
+        with ExitStack() as stack:
+            try:
+                file, envelope = stack.enter_context(envelope_in(self.source, path))
+            except OSError as error:
+                raise unreadable(self.source.root / path, error) from error
+            return self._opened(path, name, file, envelope)
 
-    def _opened(self, path: str, name: str, source: Source) -> Outcome:
-        envelope = sealing.open_envelope(unarmored(source))
+    def _opened(self, path: str, name: str, file: TreeFile, envelope: OpenedEnvelope) -> Outcome:
         floe = unlock(envelope.header, envelope.floe_header, self.identities)[0]
         digest = manifest.digest_of(envelope.header, envelope.floe_header)
         self._check_place(name, envelope, digest)
-        kept = self.target is not None and not self.options.replace and self._is_there(name, envelope, source)
+        kept = self.target is not None and not self.options.replace and self._is_there(name, envelope, file)
         if self.target is None:
             sealing.verify(envelope, floe, ignore)
         elif not kept:
-            with created_below(self.target, name, replace=self.options.replace) as out:
-                sealing.unseal(envelope, floe, out.fileno(), ignore)
+            with self.target.created(name, replace=self.options.replace) as (descriptor, write):
+                if descriptor is None:
+                    sealing.unseal_stream(envelope, floe, write, ignore)
+                else:
+                    sealing.unseal(envelope, floe, descriptor, ignore)
         belongs = manifest.BELONGS in manifest.facts_of(envelope.header)
         return Outcome(path, digest, BELONGS if belongs else "", kept=kept)
 
-    def _is_there(self, name: str, envelope: OpenedEnvelope, source: Source) -> bool:
+    def _is_there(self, name: str, envelope: OpenedEnvelope, sealed: TreeFile) -> bool:
         """Tell whether the file is there already: as long as the header says, and not older than its envelope.
 
         Files appear when their last byte was verified. What is in one now is taken on trust.
         """
         size = envelope.header.prologue.plaintext_bytes
         size = envelope.plaintext_bytes if size is None else size
-        if self.target is None or size is None or source.descriptor is None:
+        if self.target is None or size is None:
             return False
         try:
-            there = self.target.open(name)
+            with self.target.file(name) as there:
+                return there.size == size and there.is_newer(sealed)
         except OSError:
             return False
-        try:
-            file, sealed = os.fstat(there), os.fstat(source.descriptor)
-        finally:
-            os.close(there)
-        return file.st_size == size and file.st_mtime_ns >= max(sealed.st_mtime_ns, sealed.st_ctime_ns)
 
     def _check_place(self, name: str, envelope: OpenedEnvelope, digest: str) -> None:
         if not self.options.ignore_path:
@@ -127,7 +127,7 @@ class TreeOpener:
 
 
 def _unpickled(
-    source: Path, target: Path | None, identities: Identities, options: TreeDecryptOptions, listed: Manifest | None
+    source: Place, target: Place | None, identities: Identities, options: TreeDecryptOptions, listed: Manifest | None
 ) -> TreeOpener:
     opener = TreeOpener(source, target, identities, options)
     opener.manifest = listed

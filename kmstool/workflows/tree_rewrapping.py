@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kmstool.envelope import sealing
+from kmstool.envelope.header import Header
 from kmstool.envelope.sealing import Source
 from kmstool.envelope.stanzas import KEY_ID, REGION
 from kmstool.kms.cmk_recipients import CmkRecipient
+from kmstool.storage.places import ObjectUrl, Place
 from kmstool.workflows.changes import Changes
 from kmstool.workflows.envelopes import SUFFIX
 from kmstool.workflows.folders import Begin, FolderReport, Report, expect_nothing, say_nothing, walk
 from kmstool.workflows.many import Done, Outcome, run_threads
+from kmstool.workflows.object_rewrapping import read_header
 from kmstool.workflows.rewrapping import Wrap, rewrap
 from kmstool.workflows.sources import unreadable
 from kmstool.workflows.trees import TreeCount
@@ -24,7 +27,7 @@ from kmstool.workflows.trees import TreeCount
 class TreeRewrapper:
     """The task that gives the envelopes of a folder the recipients `targets`, made by `wrap`."""
 
-    folder: Path
+    folder: Place
     targets: Sequence[CmkRecipient]
     wrap: Wrap
     changes: Changes
@@ -39,21 +42,25 @@ class TreeRewrapper:
     def forked(self) -> None:
         """Nothing of it is shared: it runs in threads."""
 
-    def _is_done(self, path: Path) -> bool:
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError as error:
-            raise unreadable(path, error) from error
-        try:
-            stanzas = sealing.open_header(Source.of(descriptor)).header.stanzas
-        finally:
-            os.close(descriptor)
+    def _is_done(self, path: Place) -> bool:
+        stanzas = (read_header(path).header if isinstance(path, ObjectUrl) else _header_of(path)).stanzas
         here = [(stanza.text(REGION), stanza.text(KEY_ID)) for stanza in stanzas]
         return here == [(target.region, target.key_id) for target in self.targets]
 
 
+def _header_of(path: Path) -> Header:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    try:
+        return sealing.open_header(Source.of(descriptor)).header
+    finally:
+        os.close(descriptor)
+
+
 def rewrap_tree(
-    folder: Path,
+    folder: Place,
     targets: Sequence[CmkRecipient],
     wrap: Wrap,
     *,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from kmstool.envelope.manifest import BELONGS, NAME
 from kmstool.errors import KmsToolError
+from kmstool.storage.places import Place
 from kmstool.workflows.changes import Changes
 from kmstool.workflows.envelopes import SUFFIX, Identities, Recipients
 from kmstool.workflows.folders import Begin, FolderFiles, FolderReport, Report, expect_nothing, say_nothing, walk
@@ -26,8 +26,8 @@ class TreeCount:
 
 
 def encrypt_tree(
-    source: Path,
-    target: Path,
+    source: Place,
+    target: Place,
     recipients: Recipients,
     identities: Identities = (),
     options: TreeEncryptOptions | None = None,
@@ -53,7 +53,7 @@ def encrypt_tree(
 
     def run() -> TreeCount:
         begin(len(files.paths))
-        if options.dek_per_file and executor is None:
+        if executor is None and (options.dek_per_file or sealer.source.is_remote or sealer.target.is_remote):
             outcomes = run_threads(sealer, files.paths, done)
         else:
             outcomes = run_many(sealer, files.paths, executor, done)
@@ -68,8 +68,8 @@ def encrypt_tree(
 
 
 def decrypt_tree(
-    source: Path,
-    target: Path,
+    source: Place,
+    target: Place,
     identities: Identities,
     options: TreeDecryptOptions | None = None,
     *,
@@ -97,7 +97,7 @@ def decrypt_tree(
 
 
 def verify_tree(
-    source: Path,
+    source: Place,
     identities: Identities,
     options: TreeDecryptOptions | None = None,
     *,
@@ -120,7 +120,7 @@ def _run_or_tell(
     files: FolderFiles,
     outcome: FolderReport,
     verb: str,
-    target: Path,
+    target: Place,
 ) -> TreeCount | None:
     count = (changes or Changes()).run(run, f"{verb} {len(files.paths)} files into {target}")
     if count is None:
@@ -137,7 +137,7 @@ def _list_all(sealer: TreeSealer, outcomes: Sequence[Outcome], identities: Ident
         outcome.wrong.append("the manifest was not written")
 
 
-def _envelopes(source: Path, report: Report) -> FolderFiles:
+def _envelopes(source: Place, report: Report) -> FolderFiles:
     files = walk(source, report, SUFFIX)
     return replace(files, paths=[path for path in files.paths if path != NAME + SUFFIX])
 
@@ -154,7 +154,11 @@ def _open_all(
     paths = [path for path in files.paths if path not in extra]
     # The first one alone: most often its DEK is that of all.
     outcomes = run_in_order(opener, paths[:1], done)
-    outcomes += run_many(opener, paths[1:], executor, done)
+    if executor is None and (opener.source.is_remote or (opener.target is not None and opener.target.is_remote)):
+        # Each waits for the store, whose connections no fork can share.
+        outcomes += run_threads(opener, paths[1:], done)
+    else:
+        outcomes += run_many(opener, paths[1:], executor, done)
     outcome.add_outcomes(len(files.paths), files.unread, outcomes)
     outcome.add_names(extra, "it is extra: the manifest does not list it", "extra")
     if opener.options.manifest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +12,7 @@ from kmstool.cli.io import outputs
 from kmstool.cli.params import KEY
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
+from kmstool.storage.places import parse_place
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
@@ -117,9 +117,9 @@ def _rewrap(session: Session, name: str, wrap: Wrap, payload: str | None) -> Way
 
     if payload is not None:
         with envelope_files.source_of(payload) as source:
-            return rewrapping.rewrap(Path(name), wrap, payload=source, changes=session.changes)
+            return rewrapping.rewrap(parse_place(name), wrap, payload=source, changes=session.changes)
     try:
-        return rewrapping.rewrap(Path(name), wrap, changes=session.changes)
+        return rewrapping.rewrap(parse_place(name), wrap, changes=session.changes)
     except rewrapping.PayloadMissingError as error:
         raise UsageError(
             error.message,
