@@ -472,6 +472,7 @@ TESTED_IN = {
     "test_generated.py": "cli.generated.shells",
     "test_http_abuse.py": "server.web.turns",
     "test_key_replacement.py": "kms.tags",
+    "test_storage.py": "storage.buffered storage.s3",
     "test_lifecycle.py": "server.actions.parameters server.actions.states server.due server.identifiers",
     "test_main.py": "__main__ cli.streams",
     "test_migration.py": "workflows.beta_connections",

@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 from kmstool.server.app import EmbeddedKms
+from kmstool.storage.places import ObjectUrl
+from kmstool.workflows.object_rewrapping import read_header
+from kmstool.workflows.tree_folders import header_name
 from tests.envelopes import done, envelope, fails, make_keys, tree_of
 from tests.object_store import ObjectStore
 
 URL = "s3://bucket/sealed"
 NAMES = ("a", "b", "sub/a", "sub/ü")
-SEALED = sorted(f"sealed/{name}{end}" for name in (*NAMES, ".kmstool-manifest") for end in (".kte", ".kte-header"))
+ENVELOPES = [f"sealed/{name}.kte" for name in (*NAMES, ".kmstool-manifest")]
+SEALED = sorted([*ENVELOPES, *map(header_name, ENVELOPES)])
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +100,8 @@ def test_one_envelope_gets_other_recipients(s3: ObjectStore) -> None:
     done("encrypt", "tree/a", "-o", f"{URL}/a.kte", "--key", "demo")
     assert "by another header" in envelope("rewrap", f"{URL}/a.kte", "--to", "other").err
     assert "by another header" in envelope("rewrap", f"{URL}/a.kte-header", "--to", "demo").err
+    header = read_header(ObjectUrl("s3", "bucket/sealed/a.kte"))
+    assert (header.url.name, header.header.detached, len(header.payload_start())) == ("a.kte-header", True, 74)
     assert done("decrypt", f"{URL}/a.kte", "-o", "-", "--key", "demo") == Path("tree", "a").read_bytes()
     done("encrypt", "tree/b", "-o", "b.kte", "--key", "demo")
     s3.put("whole.kte", Path("b.kte").read_bytes())

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from kmstool.errors import OutputError
+from kmstool.storage.places import parse_place
 
 _STDOUT = "-"
 
@@ -37,12 +38,16 @@ class Target(click.Option):
             return
         from kmstool.system import atomic
 
+        path = parse_place(name)
+        if not isinstance(path, Path):
+            # A store is asked when the object is begun, which is before KMS too.
+            return
         replace = self.replaced or bool(ctx.params.get("force"))
         try:
             if self.names is not None or ctx.params.get("recursive"):
-                atomic.check_folder(Path(name), self.names() if self.names else (), replace=replace)
+                atomic.check_folder(path, self.names() if self.names else (), replace=replace)
             else:
-                atomic.check(Path(name), replace=replace)
+                atomic.check(path, replace=replace)
         except OutputError as error:
             if self.kept and error.reason is not None:
                 raise OutputError(error.message, hint=self.kept) from error

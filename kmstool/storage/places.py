@@ -84,6 +84,11 @@ def parse_place(word: str) -> Place:
     return ObjectUrl(name, "/".join((bucket, *parts)))
 
 
+def absolute(path: Place) -> Place:
+    """Return a path from the root; a URL is one."""
+    return path.absolute() if isinstance(path, Path) else path
+
+
 def extra_of(scheme: str) -> str:
     """Return the extra of kmstool that has what a scheme needs."""
     return _EXTRAS[scheme]

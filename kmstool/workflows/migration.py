@@ -14,6 +14,7 @@ from kmstool.api.cmk_rules import KeyAddress
 from kmstool.errors import InputError, IntegrityError, NotFoundError
 from kmstool.kms.beta.client import BetaClient
 from kmstool.kms.client import KmsClient
+from kmstool.storage.places import Place, absolute
 from kmstool.workflows.beta_connections import beta_client
 from kmstool.workflows.connections import Connections
 from kmstool.workflows.rotation.applying import Applier, ApplyOptions, Progress
@@ -64,8 +65,8 @@ def plan_migration(
     *,
     old_profile: str | None = None,
     old_region: str | None = None,
-    roots: tuple[Path, ...] = (),
-    manifests: tuple[Path, ...] = (),
+    roots: tuple[Place, ...] = (),
+    manifests: tuple[Place, ...] = (),
     scan: ScanOptions | None = None,
     workers: int = WORKERS,
     done: Callable[[int], None] = ignore_count,
@@ -83,8 +84,8 @@ def plan_migration(
         region=target.region,
         from_key=_SOURCE + region,
         to_key=target.key_id,
-        roots=tuple(root.absolute() for root in roots),
-        manifests=tuple(path.absolute() for path in manifests),
+        roots=tuple(map(absolute, roots)),
+        manifests=tuple(map(absolute, manifests)),
         scan=chosen if chosen.old_form else replace(chosen, old_form="file"),
         any_key=True,
     )

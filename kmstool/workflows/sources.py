@@ -44,8 +44,8 @@ class EnvelopeInput:
 @contextmanager
 def opened_envelope(payload: Place | Source, detached: Place | Source | None = None) -> Iterator[EnvelopeInput]:
     """Read the header of an envelope, which may be in a source of its own; raise as `sealing.open_envelope` does."""
-    place = None if isinstance(payload, Source) else payload
-    with opened_parts(payload, detached, place) as (data, head):
+    beside = None if isinstance(payload, Source) else payload
+    with opened_parts(payload, detached, beside) as (data, head):
         if head is None:
             envelope = sealing.open_envelope(unarmored(data))
             yield EnvelopeInput(envelope, lambda: sealing.open_envelope(unarmored(_from_start(data))))
@@ -58,13 +58,13 @@ def opened_envelope(payload: Place | Source, detached: Place | Source | None = N
 
 @contextmanager
 def opened_parts(
-    payload: Place | Source, detached: Place | Source | None, place: Place | None
+    payload: Place | Source, detached: Place | Source | None, beside: Place | None
 ) -> Iterator[tuple[Source, Source | None]]:
-    """Open an envelope and its detached header, None for none; one that is beside its `place` needs no name."""
+    """Open an envelope and its detached header, None for none; one that is `beside` that path or URL needs no name."""
     with opened_source(payload) as source:
         data = source
-        if detached is None and place is not None:
-            data, detached = _with_header_beside(source, place)
+        if detached is None and beside is not None:
+            data, detached = _with_header_beside(source, beside)
         if detached is None:
             yield data, None
             return

@@ -162,9 +162,9 @@ class ObjectFolder:
         return floe_header
 
 
-def folder_of(place: Place) -> TreeFolder:
-    """Return the folder at a place."""
-    return ObjectFolder(place) if isinstance(place, ObjectUrl) else LocalFolder(place)
+def folder_of(root: Place) -> TreeFolder:
+    """Return the folder at a path or URL."""
+    return ObjectFolder(root) if isinstance(root, ObjectUrl) else LocalFolder(root)
 
 
 @contextmanager

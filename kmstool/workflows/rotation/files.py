@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import stat
 import struct
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from kmstool.envelope import stanzas as records
 from kmstool.envelope.stanzas import Stanza
-from kmstool.errors import InputError, KmsToolError
-from kmstool.system import atomic, descriptors
+from kmstool.errors import InputError, KmsToolError, NetworkError
+from kmstool.storage.places import parse_place
 from kmstool.workflows.rotation import headers
+from kmstool.workflows.rotation.contents import Replaceable, content_at
 from kmstool.workflows.rotation.journal import Entry, State
 from kmstool.workflows.rotation.plan import Item, Kind, PlannedFile
 from kmstool.workflows.rotation.tokens import (
@@ -84,12 +82,12 @@ class Content:
 
 def read_content(file: PlannedFile) -> Content:
     """Read what a file holds now; raise `InputError` for one that is gone or is none any more."""
-    path = Path(file.path)
+    source = content_at(file.path)
     try:
         if file.kind is Kind.ENVELOPE:
-            head = headers.read_header_bytes(path)
+            head = source.header()
             return Content(file.kind, b"", _digest(head), head)
-        data = _read(path)
+        data = _read(source)
     except OSError as error:
         raise InputError(f"it cannot be read: {(error.strerror or '').lower()}") from error
     head = headers.unarmored_header(data) if file.kind is Kind.ARMOR else b""
@@ -114,7 +112,7 @@ def changed_content(file: PlannedFile, content: Content, replacements: Sequence[
 
 def find_state(file: PlannedFile, entry: Entry) -> State | None:
     """Tell whether a file has its old content (READY) or its new one (DONE), None for anything else."""
-    target = Path(file.target or file.path)
+    target = content_at(file.target or file.path)
     if file.kind is Kind.ENVELOPE:
         return _header_state(target, entry)
     if file.target and not target.exists():
@@ -136,14 +134,13 @@ def write_content(file: PlannedFile, entry: Entry) -> None:
 
 def put_back(file: PlannedFile, entry: Entry) -> bool:
     """Put the old content back where the new one still stands; tell whether there was anything to do."""
-    target = Path(file.target or file.path)
     state = find_state(file, entry)
     if state is None:
         raise InputError("somebody changed it since it was moved; it is left as it is")
     if state is State.READY and file.kind is not Kind.ENVELOPE:
         return False
     if file.target:
-        atomic.remove(target)
+        content_at(file.target).remove()
         return True
     back = reverse(entry.replacements)
     _put(file, entry, back, entry.new_digest, entry.old_digest)
@@ -153,40 +150,36 @@ def put_back(file: PlannedFile, entry: Entry) -> bool:
 def _put(
     file: PlannedFile, entry: Entry, replacements: Sequence[Replacement], from_digest: str, to_digest: str
 ) -> None:
-    path = Path(file.path)
+    source = content_at(file.path)
     if file.kind is Kind.ENVELOPE:
         (whole,) = replacements
-        state = _header_state(path, entry)
+        state = _header_state(source, entry)
         if state is None:
             raise InputError("somebody changed it meanwhile; it is left as it is")
-        here = headers.read_header_bytes(path)
+        here = source.header()
         if here != whole.new:
-            headers.write_header(path, whole.old if len(whole.old) == len(here) else here, whole.new)
+            source.replace_header(whole.old if len(whole.old) == len(here) else here, whole.new)
         return
     try:
-        status = path.lstat()
-        data = _read(path)
+        data = _read(source)
     except OSError as error:
         raise InputError(f"it cannot be read: {(error.strerror or '').lower()}") from error
     if _digest(data) == to_digest:
         return
-    if _digest(data) != from_digest or not stat.S_ISREG(status.st_mode):
+    if _digest(data) != from_digest:
         raise InputError("somebody changed it meanwhile; it is left as it is")
     new = replace_tokens(data, replacements)
     if _digest(new) != to_digest:
         raise InputError("the journal does not fit the file")
-    target = Path(file.target or file.path)
-    with atomic.create(target, replace=True, mode=status.st_mode & 0o777) as out:
-        headers.keep_owner(out.fileno(), status)
-        out.write(new)
-        if not file.target and not os.path.samestat(status, path.lstat()):
-            raise InputError("somebody replaced it meanwhile; it is left as it is")
+    source.replace(new, parse_place(file.target or file.path))
 
 
-def _header_state(path: Path, entry: Entry) -> State | None:
+def _header_state(target: Replaceable, entry: Entry) -> State | None:
     (whole,) = entry.replacements
     try:
-        here = headers.read_header_bytes(path)
+        here = target.header()
+    except NetworkError:
+        raise
     except (OSError, KmsToolError):
         return None
     if here == whole.new:
@@ -214,8 +207,8 @@ def _ciphertext(data: bytes) -> tuple[bytes, bool]:
         return data, False
 
 
-def _read(path: Path) -> bytes:
-    data = descriptors.read_file(path, MAX_TEXT_BYTES + 1, os.O_NOFOLLOW)
+def _read(source: Replaceable) -> bytes:
+    data = source.whole()
     if len(data) > MAX_TEXT_BYTES:
         raise InputError(f"it has more than {MAX_TEXT_BYTES:,} bytes")
     return data

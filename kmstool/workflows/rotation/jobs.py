@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kmstool.api.cmk_rules import KeyAddress
 from kmstool.errors import InputError, NotFoundError
+from kmstool.storage.places import Place, absolute, parse_place
 from kmstool.words import OAEP_SHA_256, EncryptionAlgorithm
 from kmstool.workflows.connections import Connections, KeyPlace
 from kmstool.workflows.rotation.applying import Applier, ApplyOptions, Progress
@@ -33,8 +34,8 @@ def plan_rotation(
     from_key: KeyAddress | str,
     to_key: KeyAddress | str | None = None,
     *,
-    roots: tuple[Path, ...] = (),
-    manifests: tuple[Path, ...] = (),
+    roots: tuple[Place, ...] = (),
+    manifests: tuple[Place, ...] = (),
     scan: ScanOptions | None = None,
     probe: bool = True,
     workers: int = WORKERS,
@@ -53,8 +54,8 @@ def plan_rotation(
         region=source.region,
         from_key=source.key_id,
         to_key=target.key_id,
-        roots=tuple(root.absolute() for root in roots),
-        manifests=tuple(path.absolute() for path in manifests),
+        roots=tuple(map(absolute, roots)),
+        manifests=tuple(map(absolute, manifests)),
         scan=scan or ScanOptions(),
         probe=probe,
     )
@@ -96,7 +97,7 @@ def finish_rotation(kms: Connections, plan: Plan, path: Path, *, warn: Callable[
             region=plan.region,
             from_key=plan.from_key,
             to_key=plan.to_key,
-            roots=tuple(map(Path, plan.roots)),
+            roots=tuple(map(parse_place, plan.roots)),
             scan=replace(plan.scan, asymmetric=()),
         )
         for file in make_plan(request, mover).files:

@@ -9,9 +9,9 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 
 from kmstool.errors import AccessError, IntegrityError, ServiceError
+from kmstool.storage.places import Place
 from kmstool.workflows.many import ends_all
 from kmstool.workflows.rotation.moving import Mover, Standing
 from kmstool.workflows.rotation.plan import Item, Kind, LeftOut, Plan, PlannedFile, ScanOptions, new_plan_id
@@ -33,8 +33,8 @@ class PlanRequest:
     region: str
     from_key: str
     to_key: str
-    roots: tuple[Path, ...] = ()
-    manifests: tuple[Path, ...] = ()
+    roots: tuple[Place, ...] = ()
+    manifests: tuple[Place, ...] = ()
     scan: ScanOptions
     probe: bool = True
     any_key: bool = False

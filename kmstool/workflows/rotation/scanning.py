@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import itertools
 import json
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,17 +18,24 @@ from kmstool.api import context as contexts
 from kmstool.envelope.armor import BEGIN
 from kmstool.envelope.header import MAGIC
 from kmstool.envelope.stanzas import KEY_ID, REGION, TENCENT_KMS
-from kmstool.errors import InputError, KmsToolError
+from kmstool.errors import InputError, KmsToolError, NetworkError
 from kmstool.forms import texts
 from kmstool.server.seed import toml
+from kmstool.storage import objects
+from kmstool.storage.places import ObjectUrl, Place
+from kmstool.storage.stores import Stat
 from kmstool.system import descriptors
-from kmstool.workflows.rotation.headers import read_header_bytes, recipients_of, unarmored_header
+from kmstool.workflows.rotation.contents import LocalFile, RemoteObject, Replaceable, content_at
+from kmstool.workflows.rotation.headers import recipients_of, unarmored_header
 from kmstool.workflows.rotation.plan import ContextRule, Item, Kind, LeftOut, ScanOptions
 from kmstool.workflows.rotation.tokens import MAX_TEXT_BYTES, Token, find_old_tokens, find_tokens, is_text
+from kmstool.workflows.tree_folders import header_name
 
 NEVER = (".git", ".hg", ".svn")
 _OWN = (".journal", ".journal.lock", ".journal-journal")
 _MAX_RULES_BYTES = 2**20
+_LOOKS = 16
+"""Objects that are looked into at once."""
 # Plans, and envelopes where blobs of 2017 are looked for.
 _NO_BLOBS = (b'{\n "format": "kmstool-plan-', MAGIC, BEGIN)
 
@@ -58,9 +67,12 @@ class Scan:
     region: str
     left_out: list[LeftOut] = field(default_factory=list)
 
-    def files(self, roots: Sequence[Path]) -> Iterator[FoundFile]:
+    def files(self, roots: Sequence[Place]) -> Iterator[FoundFile]:
         """Yield the files with ciphertexts, in the order of their paths."""
         for root in roots:
+            if isinstance(root, ObjectUrl):
+                yield from self._objects(root)
+                continue
             if not root.is_dir():
                 yield from self._looked_into(root, root.name)
                 continue
@@ -75,9 +87,29 @@ class Scan:
                     path = Path(base, name)
                     yield from self._looked_into(path, os.path.relpath(path, root))
 
-    def manifest(self, path: Path) -> FoundFile:
+    def _objects(self, root: ObjectUrl) -> Iterator[FoundFile]:
+        """Look into the objects below a root, many at a time: each waits for the store."""
+        alone = objects.stat(root)
+        listed = iter([("", alone)]) if alone else without_payloads(objects.listed(root))
+
+        def look(one: tuple[str, Stat]) -> FoundFile | LeftOut | None:
+            name, facts = one
+            url = root / name if name else root
+            if set(name.split("/")) & set(NEVER) or not self._wants(name or root.name):
+                return None
+            return self._looked_at(RemoteObject(url, facts), str(url), name or root.name, facts.size)
+
+        with ThreadPoolExecutor(_LOOKS) as pool:
+            while window := list(itertools.islice(listed, _LOOKS * 16)):
+                for result in pool.map(look, window):
+                    if isinstance(result, LeftOut):
+                        self.left_out.append(result)
+                    elif result:
+                        yield result
+
+    def manifest(self, path: Place) -> FoundFile:
         """Read a manifest of JSON Lines; raise `InputError` that names the line for what is none."""
-        data = _read(path)
+        data = content_at(path).whole()
         if not is_text(data):
             raise InputError(f"the manifest {path} is no text of at most {MAX_TEXT_BYTES:,} bytes")
         items: list[FoundItem] = []
@@ -90,7 +122,8 @@ class Scan:
                 else:
                     self.left_out.append(LeftOut(f"{path}, line {number}", self._other_form))
             position += len(line) + 1
-        target = path.with_name(f"{path.stem}.{'migrated' if self.options.old_form else 'rotated'}{path.suffix}")
+        stem, suffix = os.path.splitext(path.name)
+        target = path.with_name(f"{stem}.{'migrated' if self.options.old_form else 'rotated'}{suffix}")
         return FoundFile(str(path), Kind.MANIFEST, hashlib.sha256(data).hexdigest(), tuple(items), str(target))
 
     @property
@@ -104,31 +137,42 @@ class Scan:
         return find_tokens(data, encoded=self.options.encoded)
 
     def _unread(self, error: OSError) -> None:
-        reason = f"it cannot be read: {(error.strerror or '').lower()}"
-        self.left_out.append(LeftOut(str(error.filename), reason, failed=True))
+        self.left_out.append(_unread(str(error.filename), error))
 
     def _looked_into(self, path: Path, name: str) -> Iterator[FoundFile]:
         try:
             status = path.lstat()
-            reason = self._reason_to_leave(path, name, status)
+            reason = self._reason_to_leave(name, status)
             if reason:
                 if reason != "-":
                     self.left_out.append(LeftOut(str(path), reason))
                 return
-            file = self._ciphertexts(path, name, status)
         except OSError as error:
-            error.filename = str(path)
-            self._unread(error)
+            self.left_out.append(_unread(str(path), error))
             return
-        except KmsToolError as error:
-            self.left_out.append(LeftOut(str(path), error.message, failed=True))
-            return
-        if file and file.items:
-            yield file
+        result = self._looked_at(LocalFile(path), str(path), name, status.st_size)
+        if isinstance(result, LeftOut):
+            self.left_out.append(result)
+        elif result:
+            yield result
 
-    def _reason_to_leave(self, path: Path, name: str, status: os.stat_result) -> str:
+    def _looked_at(self, source: Replaceable, path: str, name: str, size: int) -> FoundFile | LeftOut | None:
+        try:
+            file = self._ciphertexts(source, path, name, size)
+        except OSError as error:
+            return _unread(path, error)
+        except NetworkError:
+            raise
+        except KmsToolError as error:
+            return LeftOut(path, error.message, failed=True)
+        return file if file and file.items else None
+
+    def _wants(self, name: str) -> bool:
+        return self.options.wants(name) and not name.endswith(_OWN)
+
+    def _reason_to_leave(self, name: str, status: os.stat_result) -> str:
         """Return why a file is left out, a dash where that is not worth telling, empty where it is not."""
-        if not self.options.wants(name) or path.name.endswith(_OWN):
+        if not self._wants(name):
             return "-"
         if stat.S_ISLNK(status.st_mode):
             return "a symbolic link"
@@ -138,34 +182,35 @@ class Scan:
             return "it has several names (hard links)"
         return ""
 
-    def _ciphertexts(self, path: Path, name: str, status: os.stat_result) -> FoundFile | None:
+    def _ciphertexts(self, source: Replaceable, path: str, name: str, size: int) -> FoundFile | None:
         context = self.options.context_of(name)
         if any(fnmatch.fnmatch(name, glob) for glob in self.options.asymmetric):
-            data = _read(path)
+            data = source.whole()
             item = Item(0, len(data))
-            return FoundFile(str(path), Kind.ASYMMETRIC, hashlib.sha256(data).hexdigest(), (FoundItem(item, ""),))
-        start = descriptors.read_file(path, 4096)
+            return FoundFile(path, Kind.ASYMMETRIC, hashlib.sha256(data).hexdigest(), (FoundItem(item, ""),))
+        start = source.start()
         # An envelope of ours has no recipient of 2017.
         if start.startswith(MAGIC) and not self.options.old_form:
-            return self._envelope(path, read_header_bytes(path), Kind.ENVELOPE)
+            return self._envelope(path, source.header(), Kind.ENVELOPE)
         if start.lstrip().startswith(BEGIN) and not self.options.old_form:
-            if status.st_size > MAX_TEXT_BYTES:
+            if size > MAX_TEXT_BYTES:
                 raise InputError(f"an envelope in armor of more than {MAX_TEXT_BYTES:,} bytes")
-            data = _read(path)
+            data = source.whole()
             file = self._envelope(path, unarmored_header(data), Kind.ARMOR)
             return FoundFile(file.path, file.kind, hashlib.sha256(data).hexdigest(), file.items)
-        if status.st_size > MAX_TEXT_BYTES or b"\0" in start:
+        if size > MAX_TEXT_BYTES or b"\0" in start:
             return None
-        data = _read(path)
+        # Most files are not larger than that.
+        data = start if size == len(start) else source.whole()
         if not is_text(data) or data.startswith(_NO_BLOBS):
             return None
         items = tuple(
             FoundItem(Item(token.start, token.end, context, context, encoded=token.encoded), token.blob)
             for token in self._tokens(data)
         )
-        return FoundFile(str(path), Kind.TEXT, hashlib.sha256(data).hexdigest(), items)
+        return FoundFile(path, Kind.TEXT, hashlib.sha256(data).hexdigest(), items)
 
-    def _envelope(self, path: Path, head: bytes, kind: Kind) -> FoundFile:
+    def _envelope(self, path: str, head: bytes, kind: Kind) -> FoundFile:
         parsed = recipients_of(head)
         items = tuple(
             FoundItem(
@@ -175,7 +220,7 @@ class Scan:
             for number, stanza in enumerate(parsed.stanzas)
             if stanza.kind == TENCENT_KMS and stanza.text(REGION) == self.region
         )
-        return FoundFile(str(path), kind, hashlib.sha256(head).hexdigest(), items)
+        return FoundFile(path, kind, hashlib.sha256(head).hexdigest(), items)
 
 
 def read_context_rules(path: Path) -> tuple[ContextRule, ...]:
@@ -196,7 +241,22 @@ def read_context_rules(path: Path) -> tuple[ContextRule, ...]:
     return tuple(rules)
 
 
-def _manifest_item(path: Path, number: int, line: bytes, position: int) -> FoundItem:
+def without_payloads(listed: Iterator[tuple[str, Stat]]) -> Iterator[tuple[str, Stat]]:
+    """Yield what is listed without the payloads whose headers follow: there is nothing to move in them."""
+    last: tuple[str, Stat] | None = None
+    for one in listed:
+        if last and one[0] != header_name(last[0]):
+            yield last
+        last = one
+    if last:
+        yield last
+
+
+def _unread(path: str, error: OSError) -> LeftOut:
+    return LeftOut(path, f"it cannot be read: {(error.strerror or '').lower()}", failed=True)
+
+
+def _manifest_item(path: Place, number: int, line: bytes, position: int) -> FoundItem:
     try:
         fields: Any = json.loads(line)
         blob = fields["blob"]
@@ -215,7 +275,7 @@ def _is_blob(text: str) -> bool:
     return any((0, len(data)) == (one.start, one.end) for one in (*find_tokens(data), *find_old_tokens(data)))
 
 
-def _context(value: object, path: Path, number: int) -> str:
+def _context(value: object, path: Place, number: int) -> str:
     """Return the text of a context in a manifest: pairs, or the exact text."""
     if value is None:
         return ""
@@ -224,8 +284,3 @@ def _context(value: object, path: Path, number: int) -> str:
     if isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values()):
         return contexts.canonical(value)
     raise InputError(f"{path}, line {number}: its context is neither pairs nor a text")
-
-
-def _read(path: Path) -> bytes:
-    # Not through a link: what was looked at is what is read.
-    return descriptors.read_file(path, MAX_TEXT_BYTES + 1, os.O_NOFOLLOW)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +13,7 @@ from kmstool.cli.io import progress
 from kmstool.cli.params import KEY, Choice, ContextWords
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
+from kmstool.storage.places import parse_place
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
@@ -89,8 +89,8 @@ def plan(session: Session, wanted: PlanWords) -> None:
             wanted.to_key,
             old_profile=wanted.old_profile,
             old_region=wanted.old_region,
-            roots=tuple(map(Path, wanted.paths)),
-            manifests=tuple(map(Path, wanted.manifests)),
+            roots=tuple(map(parse_place, wanted.paths)),
+            manifests=tuple(map(parse_place, wanted.manifests)),
             scan=scan,
             done=done,
         )

@@ -14,6 +14,7 @@ from kmstool.cli.io.columns import Column
 from kmstool.cli.params import KEY, ContextWords
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import PartialError, UsageError
+from kmstool.storage.places import parse_place
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
@@ -78,8 +79,8 @@ def plan(session: Session, wanted: PlanWords) -> None:
             session.connections,
             wanted.from_key,
             wanted.to_key,
-            roots=tuple(map(Path, wanted.paths)),
-            manifests=tuple(map(Path, wanted.manifests)),
+            roots=tuple(map(parse_place, wanted.paths)),
+            manifests=tuple(map(parse_place, wanted.manifests)),
             scan=_scan(wanted),
             probe=not wanted.no_probe,
             done=done,
