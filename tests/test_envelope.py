@@ -1205,7 +1205,7 @@ def test_a_terminal_is_refused_what_it_cannot_show() -> None:
 
 @pytest.mark.usefixtures("for_terminals")
 def test_a_terminal_that_was_not_named_is_not_read() -> None:
-    assert "stdin is a terminal" in shown("kmstool envelope encrypt --key demo", "typed\n\x04", exit_code=2)
+    assert "stdin is a terminal" in shown("kmstool envelope encrypt --no-input --key demo", "typed\n\x04", exit_code=2)
 
 
 @pytest.mark.parametrize("option", ["", "--quiet"])

@@ -92,7 +92,7 @@ def test_endless_input_is_refused_at_its_limit(command: tuple[str, ...]) -> None
 
 
 def test_a_terminal_is_read_only_if_it_was_named() -> None:
-    shown = on_terminal("encrypt", "--key", "demo", typed="a secret\n\x04", exit_code=2).stdout
+    shown = on_terminal("encrypt", "--no-input", "--key", "demo", typed="a secret\n\x04", exit_code=2).stdout
     assert b"stdin is a terminal" in shown
     assert b"-k-" not in shown
 

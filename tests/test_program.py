@@ -142,7 +142,7 @@ def test_a_fork_that_is_killed_or_hangs() -> None:
 
 def test_a_terminal_is_one() -> None:
     assert b"Encrypt up to 4,096 bytes" in on_terminal("--help").stdout
-    assert b"no FILE was named and stdin is a terminal" in on_terminal("decrypt", exit_code=2).stdout
+    assert b"no FILE was named and stdin is a terminal" in on_terminal("decrypt", "--no-input", exit_code=2).stdout
     shown = on_terminal("encrypt", "--key", "demo", "-", "-o", "blob", typed="a secret\n\x04").stdout
     assert shown.startswith(b"a secret\r\n")
     assert kmstool("decrypt", "blob").out == "a secret\n"

@@ -7,13 +7,14 @@ the later one wins where both are given.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from functools import partial, update_wrapper
 from typing import Any, TypeVar
 
 import click
 
 from kmstool import words
+from kmstool.cli import input_files
 from kmstool.cli.messages import quoted
 from kmstool.cli.params import CONTEXT_TEXT, KEY, Choice, collected, collected_context
 from kmstool.cli.targets import Target
@@ -162,10 +163,19 @@ class Command(_GlobalOptions):
             raise TypeError(f"the command {self.name} has the parameters {sorted(names)}, but reads {read}")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the words; raise `NeedsProcess` where an interactive session would not survive the command."""
+        """Read the words, and ask for what is missing where somebody can be asked.
+
+        Raises `NeedsProcess` where an interactive session would not survive the command.
+        """
         if self.alone and ctx.obj is not None and ctx.obj.kept is not None:
             raise NeedsProcess
-        return super().parse_args(ctx, args)
+        while True:
+            try:
+                return super().parse_args(ctx, list(args))
+            except click.MissingParameter as error:
+                # An answer is the parameter's default from then on.
+                if error.param is None or ctx.obj is None or not ctx.obj.supplies(ctx, error.param):
+                    raise
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, when what it writes can be written as far as that can be seen."""
@@ -227,9 +237,8 @@ def context_options(prefix: str, text: str) -> Callable[[Decorated], Decorated]:
     return add
 
 
-def input_argument(function: Decorated) -> Decorated:
-    """Add FILE: None for stdin."""
-    return click.argument("file", required=False, metavar="[FILE]")(function)
+input_argument = input_files.input_argument
+"""Add FILE: None for stdin."""
 
 
 def output_options(function: Decorated) -> Decorated:
@@ -264,18 +273,6 @@ def shield_option(function: Decorated) -> Decorated:
         callback=_shield,
         help="Let KMS encrypt its answer to this process, so that no proxy on the way sees it.",
     )(function)
-
-
-def list_filters(search: str | None, origin: str | None, tags: Mapping[str, str]) -> dict[str, Any]:
-    """Return the parameters that narrow a list of keys or data keys by text, origin and tags."""
-    filters: dict[str, Any] = {}
-    if search:
-        filters["SearchKeyAlias"] = search
-    if origin:
-        filters["Origin"] = {"kms": words.GENERATED, "external": words.EXTERNAL}[origin]
-    if tags:
-        filters["TagFilters"] = [{"TagKey": name, "TagValue": [value]} for name, value in tags.items()]
-    return filters
 
 
 def folder_option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:

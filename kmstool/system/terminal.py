@@ -6,6 +6,7 @@ import os
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from kmstool.system import descriptors
 
@@ -48,6 +49,16 @@ def tell(message: str) -> None:
     with _opened() as pair:
         if pair is not None:
             descriptors.write_all(pair[1], f"{message}\n".encode("utf-8", "replace"))
+
+
+@contextmanager
+def opened_as_text() -> Iterator[tuple[TextIO, TextIO]]:
+    """Give the terminal as two texts, to read from and to write to; raise `EOFError` without one."""
+    with _opened() as pair:
+        if pair is None:
+            raise EOFError
+        with os.fdopen(pair[0], closefd=False) as reading, os.fdopen(pair[1], "w", closefd=False) as writing:
+            yield reading, writing
 
 
 @contextmanager

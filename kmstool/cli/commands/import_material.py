@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,7 @@ class ImportMaterialWords(ContextWords):
 @trim_newline_option
 @check_option
 @options.encryption_context_option
-@options.input_argument
+@partial(options.input_argument, unless="generate")
 @takes(ImportMaterialWords)
 def import_material(session: Session, wanted: ImportMaterialWords) -> None:
     """Bring your own key: give a key its material.

@@ -185,13 +185,26 @@ class Session(Prompts):
         return _pair(self.connections.white_box_key(address))
 
     def default_key(self) -> KeyAddress:
-        """Return the address of the profile's own key; raise `UsageError` if it has none."""
+        """Return the address of the profile's own key, else of one that is picked; raise `UsageError` without both."""
         from kmstool.api.cmk_rules import KeyAddress
 
         key = self.profile().key
+        if not key and self.interactive:
+            from kmstool.cli.session import asking
+
+            key = asking.pick_key(self, click.get_current_context().command_path)
         if not key:
             raise UsageError("no key was named", hint="add --key KEY; see what there is: kmstool key list")
         return KeyAddress.parse(key)
+
+    def supplies(self, ctx: click.Context, param: click.Parameter) -> bool:
+        """Ask for the value of a parameter and make it the default; return whether anybody could be asked."""
+        if not self.interactive or ctx.resilient_parsing:
+            return False
+        from kmstool.cli.session import asking
+
+        ctx.default_map = {**(ctx.default_map or {}), str(param.name): asking.ask(self, ctx, param)}
+        return True
 
     def warn_if_overruled(self, name: str) -> None:
         """Tell whoever put a profile to use that something else in the environment comes before it."""

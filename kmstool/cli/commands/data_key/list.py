@@ -12,6 +12,7 @@ from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.io import outputs, tables, times
 from kmstool.cli.io.columns import Column
+from kmstool.cli.list_filters import list_filters
 from kmstool.cli.params import KEY, Choice
 from kmstool.cli.session.session import Session, takes
 
@@ -81,7 +82,7 @@ def list_(session: Session, wanted: ListWords) -> None:
 
 
 def _filters(wanted: ListWords, key_id: str | None) -> dict[str, Any]:
-    filters = options.list_filters(wanted.search, wanted.origin, wanted.tags)
+    filters = list_filters(wanted.search, wanted.origin, wanted.tags)
     if wanted.state:
         filters["KeyState"] = options.DATA_KEY_STATES.index(wanted.state) + 1
     if key_id:

@@ -12,6 +12,7 @@ from kmstool.cli import options, watching
 from kmstool.cli.commands.key.usages import Usage, usage_name
 from kmstool.cli.io import outputs, tables, times
 from kmstool.cli.io.columns import Column
+from kmstool.cli.list_filters import list_filters
 from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, takes
 
@@ -85,7 +86,7 @@ def _row(key: Key) -> tuple[str, ...]:
 
 
 def _filters(wanted: ListWords) -> dict[str, Any]:
-    filters = options.list_filters(wanted.search, wanted.origin, wanted.tags)
+    filters = list_filters(wanted.search, wanted.origin, wanted.tags)
     if wanted.state:
         filters["KeyState"] = options.STATES.index(wanted.state) + 1
     if wanted.usage:
