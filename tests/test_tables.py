@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from kmstool.cli import watching
 from kmstool.cli.io import columns, pager, tables
-from kmstool.cli.io.columns import Column, Fit
+from kmstool.cli.io.columns import CUT, Column
 from kmstool.server.app import EmbeddedKms
 from tests.program import kmstool, on_terminal, started
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 KEY_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-ALIAS, USAGE, KEY = Column("ALIAS", fit=Fit.CUT), Column("USAGE", 2), Column("KEY ID")
+ALIAS, USAGE, KEY = Column("ALIAS", fit=CUT), Column("USAGE", 2), Column("KEY ID")
 OWNER = Column("OWNER", 4, extra=True)
 
 
@@ -149,7 +149,7 @@ def test_states_have_a_sign_and_are_counted(keys: list[str]) -> None:
 def test_a_terminal_without_unicode_gets_signs_of_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "ascii"))
     lines, _ = tables.drawn(
-        pager.Console(), (ALIAS, tables.STATE), [("demo", "Enabled"), ("old", "PendingDelete")], None
+        pager.Console(os.environ), (ALIAS, tables.STATE), [("demo", "Enabled"), ("old", "PendingDelete")], None
     )
     assert [ESCAPE.sub("", line) for line in lines[1:]] == ["demo   + Enabled", "old    x PendingDelete"]
 
@@ -221,7 +221,7 @@ def test_without_a_pager_that_works_the_list_is_printed(
 
 @pytest.fixture
 def console() -> pager.Console:
-    return pager.Console()
+    return pager.Console(os.environ)
 
 
 def test_a_watched_list_in_a_pipe_prints_what_is_new(store: EmbeddedKms) -> None:

@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "TENCENTCLOUD_TOKEN": "The token of that API key, if it is a temporary one.",
     "TENCENTCLOUD_REGION": "The region where no profile sets one.",
     "NO_COLOR": "With any value but the empty one, no colours are used.",
+    "PAGER": "What shows lists that are longer than the terminal; less where it is not set, nothing where it is empty.",
 }
 SIGNALS = {
     main.HANGUP: "Ended by a hang-up (SIGHUP).",

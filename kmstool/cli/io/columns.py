@@ -7,8 +7,7 @@ columns, the least important ones first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import Enum, auto
+from typing import Final, NamedTuple
 
 GAP = "  "
 _LEAST = 16
@@ -17,19 +16,13 @@ _SQUEEZED = 6
 """How far it is cut where no other column is left to give way."""
 
 
-class Fit(Enum):
-    """What becomes of a cell that is wider than its column."""
-
-    WHOLE = auto()
-    """It is never wider."""
-    CUT = auto()
-    """Its end becomes an ellipsis."""
-    WRAPPED = auto()
-    """Its words go on in the next line."""
+WHOLE: Final = "whole"
+CUT: Final = "cut"
+WRAPPED: Final = "wrapped"
+"""What becomes of a cell that is wider than its column: there is none; its end is an ellipsis; it has more lines."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column: of those with a rank the highest gives way first; those of rank 0 always stay.
 
     An `extra` one is for wide terminals only: it is not missed where there is no room, and is not part of what pipes get.
@@ -37,14 +30,13 @@ class Column:
 
     heading: str
     rank: int = 0
-    fit: Fit = Fit.WHOLE
+    fit: str = WHOLE
     extra: bool = False
     is_state: bool = False
     """Its words have a sign and a colour, and are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """The columns that are shown, by their indices in a row, and how wide each of them is."""
 
     indices: tuple[int, ...]
@@ -80,7 +72,7 @@ def _widths(
     """Share the room out: what is whole has what it needs, the others have the rest in the order of their ranks."""
     left = room - len(GAP) * (len(indices) - 1)
     room_of = {
-        index: natural[index] if columns[index].fit is Fit.WHOLE else min(natural[index], least) for index in indices
+        index: natural[index] if columns[index].fit == WHOLE else min(natural[index], least) for index in indices
     }
     left -= sum(room_of.values())
     if left < 0:
@@ -105,7 +97,7 @@ def lines_of(columns: Sequence[Column], cells: Sequence[str], chosen: Layout) ->
 
 
 def _fitted(column: Column, text: str, size: int) -> list[str]:
-    if column.fit is Fit.WRAPPED:
+    if column.fit == WRAPPED:
         return wrapped(text, size)
     return [cut(text, size)]
 

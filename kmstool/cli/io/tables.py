@@ -10,12 +10,12 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kmstool import words
 from kmstool.cli.console import LOCAL_NOTE, Console
 from kmstool.cli.io import columns, pager
-from kmstool.cli.io.columns import Column, Fit
+from kmstool.cli.io.columns import CUT, WRAPPED, Column
 from kmstool.cli.messages import printable
 
 Rows = Sequence[Sequence[str]]
@@ -37,12 +37,12 @@ STATE = Column("STATE", 1, is_state=True)
 
 def name(heading: str, rank: int = 0, *, extra: bool = False) -> Column:
     """Return a column of names, which are cut where there is no room."""
-    return Column(heading, rank, Fit.CUT, extra=extra)
+    return Column(heading, rank, CUT, extra=extra)
 
 
 def prose(heading: str, rank: int = 0) -> Column:
     """Return a column of sentences, which go on in the next line."""
-    return Column(heading, rank, Fit.WRAPPED)
+    return Column(heading, rank, WRAPPED)
 
 
 def wide(heading: str, rank: int) -> Column:
@@ -50,8 +50,7 @@ def wide(heading: str, rank: int) -> Column:
     return Column(heading, rank, extra=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(NamedTuple):
     """What the rows of a list are, for the line that counts them and the note that there are none."""
 
     noun: str
