@@ -46,16 +46,16 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool batch decrypt')
-      options=(--key --in-flight --rate -h --help)
-      valued=(--key --in-flight --rate)
+      options=(--key --in-flight --rate --dask -h --help)
+      valued=(--key --in-flight --rate --dask)
       ;;
     'kmstool batch encrypt')
-      options=(--key --in-flight --rate -h --help)
-      valued=(--key --in-flight --rate)
+      options=(--key --in-flight --rate --dask -h --help)
+      valued=(--key --in-flight --rate --dask)
       ;;
     'kmstool batch reencrypt')
-      options=(--key --in-flight --rate -h --help)
-      valued=(--key --in-flight --rate)
+      options=(--key --in-flight --rate --dask -h --help)
+      valued=(--key --in-flight --rate --dask)
       ;;
     'kmstool data-key')
       commands=(blob cancel-deletion describe disable enable generate import list plaintext rename schedule-deletion show)
@@ -123,12 +123,12 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool envelope decrypt')
-      options=(--key --identity --context --context-text --shield-dek --detached --range --verify-first -r --recursive --ignore-path --no-manifest -o --out --force -h --help)
-      valued=(--key --identity --context --context-text --detached --range -o --out)
+      options=(--key --identity --context --context-text --shield-dek --detached --range --verify-first -r --recursive --ignore-path --no-manifest --shard --dask -o --out --force -h --help)
+      valued=(--key --identity --context --context-text --detached --range --shard --dask -o --out)
       ;;
     'kmstool envelope encrypt')
-      options=(--key --public-key --data-key --context --context-text --shield-dek --aad --suite -a --armor --detached --reserve -r --recursive --dek-per-file --no-manifest -o --out --force -h --help)
-      valued=(--key --public-key --data-key --context --context-text --aad --suite --detached -o --out)
+      options=(--key --public-key --data-key --context --context-text --shield-dek --aad --suite -a --armor --detached --reserve -r --recursive --dek-per-file --no-manifest --shard --dask -o --out --force -h --help)
+      valued=(--key --public-key --data-key --context --context-text --aad --suite --detached --shard --dask -o --out)
       ;;
     'kmstool envelope import-legacy')
       options=(--scheme --blob --cipher --raw --trailing-zeros --key --to-plaintext --check -o --out --force -h --help)
@@ -139,12 +139,12 @@ _kmstool_command() {
       valued=(--detached)
       ;;
     'kmstool envelope rewrap')
-      options=(--to --from --identity --server-side --payload -r --recursive -h --help)
-      valued=(--to --from --identity --payload)
+      options=(--to --from --identity --server-side --payload -r --recursive --shard --dask -h --help)
+      valued=(--to --from --identity --payload --shard --dask)
       ;;
     'kmstool envelope verify')
-      options=(--key --identity --context --context-text --shield-dek --detached -r --recursive --ignore-path --no-manifest -h --help)
-      valued=(--key --identity --context --context-text --detached)
+      options=(--key --identity --context --context-text --shield-dek --detached -r --recursive --ignore-path --no-manifest --shard --dask -h --help)
+      valued=(--key --identity --context --context-text --detached --shard --dask)
       ;;
     'kmstool exec')
       options=(--env --context --context-text --shield-dek --trim-newline --keep -h --help)
@@ -347,8 +347,8 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool migrate apply')
-      options=(--rate --workers --shard --verify --old-profile -h --help)
-      valued=(--rate --workers --shard --verify --old-profile)
+      options=(--rate --workers --shard --verify --old-profile --dask -h --help)
+      valued=(--rate --workers --shard --verify --old-profile --dask)
       ;;
     'kmstool migrate plan')
       options=(--to -o --out --force --old-profile --old-region --old-form --base64 --context --context-text --contexts --manifest --include --exclude --hard-links -h --help)
@@ -398,8 +398,8 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool rotate apply')
-      options=(--rate --workers --shard --verify -h --help)
-      valued=(--rate --workers --shard --verify)
+      options=(--rate --workers --shard --verify --dask -h --help)
+      valued=(--rate --workers --shard --verify --dask)
       ;;
     'kmstool rotate finish')
       options=(-h --help)

@@ -126,29 +126,35 @@ function __kmstool_command --no-scope-shadowing
             set options '--key'\t'Key of lines that name none; else the profile\'s.' \
                 '--in-flight'\t'Calls at once.' \
                 '--rate'\t'Calls a second. Default: 80 % of the quota.' \
+                '--dask'\t'Let the workers of a Dask scheduler do it, or those of N processes here. Needs kmstool[dask].' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--key' \
                 '--in-flight' \
-                '--rate'
+                '--rate' \
+                '--dask'
         case 'kmstool batch encrypt'
             set options '--key'\t'Key of lines that name none; else the profile\'s.' \
                 '--in-flight'\t'Calls at once.' \
                 '--rate'\t'Calls a second. Default: 80 % of the quota.' \
+                '--dask'\t'Let the workers of a Dask scheduler do it, or those of N processes here. Needs kmstool[dask].' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--key' \
                 '--in-flight' \
-                '--rate'
+                '--rate' \
+                '--dask'
         case 'kmstool batch reencrypt'
             set options '--key'\t'Key of lines that name none; else the profile\'s.' \
                 '--in-flight'\t'Calls at once.' \
                 '--rate'\t'Calls a second. Default: 80 % of the quota.' \
+                '--dask'\t'Let the workers of a Dask scheduler do it, or those of N processes here. Needs kmstool[dask].' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--key' \
                 '--in-flight' \
-                '--rate'
+                '--rate' \
+                '--dask'
         case 'kmstool data-key'
             set commands 'blob'\t'Print a data key as a ciphertext blob.' \
                 'cancel-deletion'\t'Keep data keys that were to be destroyed.' \
@@ -324,6 +330,8 @@ function __kmstool_command --no-scope-shadowing
                 '--recursive'\t'FILE is a folder; every envelope in it is opened into OUT.' \
                 '--ignore-path'\t'With --recursive: files may have been moved or renamed.' \
                 '--no-manifest'\t'With --recursive: do not look for what is missing or extra.' \
+                '--shard'\t'With --recursive: do the I-th of N shares of the files; auto/N in Kubernetes and Slurm.' \
+                '--dask'\t'Let the workers of a Dask scheduler do it, or those of N processes here. Needs kmstool[dask].' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
                 '--out'\t'Write here instead of stdout; - forces stdout.' \
                 '--force'\t'Replace an existing output file.' \
@@ -335,6 +343,8 @@ function __kmstool_command --no-scope-shadowing
                 '--context-text' \
                 '--detached' \
                 '--range' \
+                '--shard' \
+                '--dask' \
                 '-o' \
                 '--out'
         case 'kmstool envelope encrypt'
@@ -354,6 +364,8 @@ function __kmstool_command --no-scope-shadowing
                 '--recursive'\t'FILE is a folder; every regular file in it is encrypted into OUT.' \
                 '--dek-per-file'\t'With --recursive: ask KMS for a data key for each file.' \
                 '--no-manifest'\t'With --recursive: write no list of the files, which tells later what is missing.' \
+                '--shard'\t'With --recursive: do the I-th of N shares of the files; auto/N in Kubernetes and Slurm.' \
+                '--dask'\t'Let the workers of a Dask scheduler do it, or those of N processes here. Needs kmstool[dask].' \
                 '-o'\t'Write here instead of stdout; - forces stdout.' \
                 '--out'\t'Write here instead of stdout; - forces stdout.' \
                 '--force'\t'Replace an existing output file.' \
@@ -367,6 +379,8 @@ function __kmstool_command --no-scope-shadowing
                 '--aad' \
                 '--suite' \
                 '--detached' \
+                '--shard' \
+                '--dask' \
                 '-o' \
                 '--out'
         case 'kmstool envelope import-legacy'
@@ -403,12 +417,16 @@ function __kmstool_command --no-scope-shadowing
                 '--payload'\t'Payload of a detached header, to check the data key with.' \
                 '-r'\t'FILE is a folder; every envelope in it gets the recipients.' \
                 '--recursive'\t'FILE is a folder; every envelope in it gets the recipients.' \
+                '--shard'\t'With --recursive: do the I-th of N shares of the files; auto/N in Kubernetes and Slurm.' \
+                '--dask'\t'Let the workers of a Dask scheduler do it, or those of N processes here. Needs kmstool[dask].' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--to' \
                 '--from' \
                 '--identity' \
-                '--payload'
+                '--payload' \
+                '--shard' \
+                '--dask'
         case 'kmstool envelope verify'
             set options '--key'\t'Ask only for this key; repeatable.' \
                 '--identity'\t'RSA private key in PEM; repeatable.' \
@@ -420,13 +438,17 @@ function __kmstool_command --no-scope-shadowing
                 '--recursive'\t'FILE is a folder; every envelope in it is checked.' \
                 '--ignore-path'\t'With --recursive: files may have been moved or renamed.' \
                 '--no-manifest'\t'With --recursive: do not look for what is missing or extra.' \
+                '--shard'\t'With --recursive: do the I-th of N shares of the files; auto/N in Kubernetes and Slurm.' \
+                '--dask'\t'Let the workers of a Dask scheduler do it, or those of N processes here. Needs kmstool[dask].' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--key' \
                 '--identity' \
                 '--context' \
                 '--context-text' \
-                '--detached'
+                '--detached' \
+                '--shard' \
+                '--dask'
         case 'kmstool exec'
             set options '--env'\t'Variable to put the secret of a ciphertext blob into; repeatable.' \
                 '--context'\t'Encryption context of the blobs that follow it; repeatable.' \
@@ -823,13 +845,15 @@ function __kmstool_command --no-scope-shadowing
                 '--shard'\t'Do the I-th of N shares; auto/N in Kubernetes and Slurm.' \
                 '--verify'\t'Which new ciphertexts are compared with the old ones, in memory, before they are written.' \
                 '--old-profile'\t'Profile that opens the old blobs. Default: the one in use.' \
+                '--dask'\t'Let the workers of a Dask scheduler do it, or those of N processes here. Needs kmstool[dask].' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--rate' \
                 '--workers' \
                 '--shard' \
                 '--verify' \
-                '--old-profile'
+                '--old-profile' \
+                '--dask'
         case 'kmstool migrate plan'
             set options '--to'\t'Key of today to move them to.' \
                 '-o'\t'Write the plan here.' \
@@ -955,12 +979,14 @@ function __kmstool_command --no-scope-shadowing
                 '--workers'\t'Calls that are on their way at once.' \
                 '--shard'\t'Do the I-th of N shares; auto/N in Kubernetes and Slurm.' \
                 '--verify'\t'Which new ciphertexts are compared with the old ones, in memory, before they are written.' \
+                '--dask'\t'Let the workers of a Dask scheduler do it, or those of N processes here. Needs kmstool[dask].' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--rate' \
                 '--workers' \
                 '--shard' \
-                '--verify'
+                '--verify' \
+                '--dask'
         case 'kmstool rotate finish'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'

@@ -26,6 +26,7 @@ class Reason(Enum):
     BUNDLE_WITHOUT_MAC = auto()
     CREDENTIAL_MISSING = auto()  # profile
     CREDENTIAL_UNREADABLE = auto()  # profile
+    DASK_MISSING = auto()
     DATA_KEY_CONTEXT = auto()
     DATA_KEY_SIZE = auto()  # bytes
     DATA_KEY_UNKNOWN = auto()  # region, profile

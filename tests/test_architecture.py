@@ -29,7 +29,7 @@ import pytest
 import kmstool
 from kmstool import errors, words
 from kmstool.api import protocol
-from kmstool.cli import main, options, params
+from kmstool.cli import main, options, params, shards
 from kmstool.cli.commands.local import serve
 from kmstool.cli.commands.rotate import words as rotation_words
 from kmstool.cli.lazy import LazyGroup
@@ -378,7 +378,7 @@ def value_type(param: click.Parameter, module: ModuleType, annotation: str) -> s
     if param.multiple and isinstance(param, click.Option) and param.metavar == "K=V" and param.callback:
         return "Mapping[str, str]"
     names = {params.KEY: "KeyAddress", params.END: "times.End", params.RANGE: "ByteRange", params.DELAY: "float"}
-    names |= {params.PUBLIC_KEY: "PublicKeyFile", rotation_words.SHARD: "words.Shard", rotation_words.VERIFY: "int"}
+    names |= {params.PUBLIC_KEY: "PublicKeyFile", shards.SHARD: "Shard", rotation_words.VERIFY: "int"}
     names |= {serve.QUOTA: "Rates"}
     kinds = {click.types.BoolParamType: "bool", click.types.IntParamType: "int", click.IntRange: "int"}
     kinds |= {options.NumberRange: "float"}
@@ -469,6 +469,8 @@ TESTED_IN = {
     "test_connection.py": "kms.transport.sockets",
     "test_credentials.py": "cli.commands.auth.keeping cli.io.questions cli.session.prompts kms.credentials.sources "
     "system.keychain workflows.sts_connections",
+    "test_dask.py": "cli.clusters workflows.batches_there workflows.keeping workflows.reconnecting "
+    "workflows.rotation.movers_there",
     "test_envelope.py": "cli.envelope_files cli.io.progress cli.recipients workflows.rewrapping",
     "test_generated.py": "cli.generated.shells",
     "test_http_abuse.py": "server.web.turns",

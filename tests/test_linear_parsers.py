@@ -21,8 +21,7 @@ import pytest
 
 from kmstool import byok, documents
 from kmstool.api import cmk_rules, context, protocol, tc3
-from kmstool.cli import messages, options, params
-from kmstool.cli.commands.rotate import words as rotation_words
+from kmstool.cli import messages, options, params, shards
 from kmstool.cli.io import replace_process, times
 from kmstool.cli.shell import lines
 from kmstool.crypto import der, ecdsa, formats, keys, pem
@@ -43,7 +42,7 @@ from kmstool.server.seed import toml
 from kmstool.server.web import bodies, http, parameters
 from kmstool.storage import places
 from kmstool.whitebox import binding, key_file
-from kmstool.workflows import batches
+from kmstool.workflows import batches, clusters
 from kmstool.workflows.rotation import plan_files, scanning
 
 PACKAGE = Path(__file__).parent.parent / "kmstool"
@@ -103,7 +102,7 @@ EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
     ("cli/generated/completion.py", "_FILE"): Own("the program's own help texts"),
     ("cli/generated/completion.py", "_zsh_escape"): Own("the program's own help texts"),
     ("cli/generated/man.py", "_paragraphs"): Own("the program's own help texts"),
-    ("cli/commands/rotate/words.py", "_SHARD"): Foreign(("1/1", "auto/", "9")),
+    ("cli/shards.py", "_SHARD"): Foreign(("1/1", "auto/", "9")),
     ("cli/commands/rotate/words.py", "_SAMPLE"): Foreign(("sample:", "9")),
     ("storage/places.py", "_SCHEME"): Foreign(("s3://", "a+b", "a.b-")),
     ("storage/places.py", "_BUCKET"): Foreign(("bucket-125", "a.b_")),
@@ -426,7 +425,8 @@ PARSERS: dict[str, tuple[Reader, tuple[str, ...], tuple[str, ...]]] = {
     "lines of a batch": (lambda t: batches._parse(1, t.encode()), ("", "{"), ('{"a":1}', '"a":"b",', "[", '{"a":')),
     "lines of manifests": (_manifest, ("", '{"blob": "'), ("a-k-", "QUJD", '{"blob":', "[")),
     "places": (places.parse_place, ("", "s3://bucket/"), ("a/", "s3:")),
-    "shards": (rotation_words.parse_shard, ("", "1/"), ("1", "auto/")),
+    "addresses of workers": (clusters.check_address, ("", "tcp://", "local:"), ("1", "a:", "[::1]")),
+    "shards": (shards.parse_shard, ("", "1/"), ("1", "auto/")),
     "lines of a shell": (lines.read, ("",), ("a 'b' ",)),
     "pairs": (lambda t: params.parse_pairs([t], "tag", "--tag"), ("", "a="), ("a=b",)),
     "endpoints": (endpoint.Endpoint.parse, ("", "https://", "http://a@"), ("a@", "a.b", "//", "[::1]", "%41")),

@@ -26,7 +26,7 @@ from kmstool.system import atomic
 from kmstool.workflows.connections import connect
 from kmstool.workflows.envelopes import EncryptOptions, decrypt, encrypt
 from kmstool.workflows.rotation import journal, tokens
-from kmstool.workflows.rotation.applying import Applier, ApplyOptions, in_shard
+from kmstool.workflows.rotation.applying import Applier, ApplyOptions
 from kmstool.workflows.rotation.jobs import apply_rotation, finish_rotation, plan_rotation
 from kmstool.workflows.rotation.journal import Journal, journal_path, locked_journal
 from kmstool.workflows.rotation.moving import KeyMover
@@ -35,6 +35,7 @@ from kmstool.workflows.rotation.plan_files import encode_plan, read_plan
 from kmstool.workflows.rotation.planning import PlanRequest, make_plan
 from kmstool.workflows.rotation.status import page, read_status
 from kmstool.workflows.rotation.undoing import roll_back
+from kmstool.workflows.shards import in_shard
 from tests.program import kmstool
 from tests.striking import killed_everywhere
 

@@ -48,6 +48,7 @@ REASONS: Mapping[Reason, str | By] = {
     Reason.CREDENTIAL_MISSING: "kmstool auth login --profile {profile}",
     Reason.CREDENTIAL_UNREADABLE: "log in again: kmstool auth login --profile {profile}",
     Reason.ENVELOPE_CONTEXT: "see it: kmstool envelope inspect FILE",
+    Reason.DASK_MISSING: "pip install 'kmstool[dask]'",
     Reason.DATA_KEY_CONTEXT: "give the --context that the data key was generated with, or as the text that another program "
     "gave KMS: --context-text",
     Reason.DATA_KEY_SIZE: "make one for it: kmstool data-key generate --bytes {bytes}",

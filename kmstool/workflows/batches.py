@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import Queue
-from typing import Any
+from typing import Any, Protocol
 
 from kmstool import documents
 from kmstool.api import protocol
@@ -43,17 +43,52 @@ class Line:
     error: KmsToolError | None = None
 
 
-def run_batch(lines: Iterable[bytes], operation: Operation, *, in_flight: int = IN_FLIGHT) -> Iterator[Line]:
+class Runner(Protocol):
+    """What does the lines of a batch; `ahead` of them keep it busy."""
+
+    @property
+    def ahead(self) -> int:
+        """How many lines are read before the first one is through."""
+        ...
+
+    def submit(self, number: int, line: bytes) -> Future[Line]:
+        """Begin a line; its future fails only with what fails for all others too."""
+        ...
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        ...
+
+
+class _Threads:
+    """Does lines by threads of this process, each with a call to KMS at once."""
+
+    def __init__(self, operation: Operation, in_flight: int) -> None:
+        self._operation, self.ahead = operation, in_flight * _AHEAD
+        self._pool = ThreadPoolExecutor(in_flight)
+
+    def submit(self, number: int, line: bytes) -> Future[Line]:
+        return self._pool.submit(do_line, number, line, self._operation)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def run_batch(
+    lines: Iterable[bytes], operation: Operation, *, in_flight: int = IN_FLIGHT, runner: Runner | None = None
+) -> Iterator[Line]:
     """Yield what comes of each line, in order; a failure of one does not keep the others from it.
+
+    A runner does the operation elsewhere.
 
     A line is a JSON object with an optional `id` of any kind; empty lines are passed over. Raises what fails for
     all other lines too, such as a KMS that cannot be reached, when the lines before it were given.
     """
-    ahead: Queue[Future[Line] | BaseException | None] = Queue(in_flight * _AHEAD)
-    pool = ThreadPoolExecutor(in_flight)
+    doing = runner or _Threads(operation, in_flight)
+    ahead: Queue[Future[Line] | BaseException | None] = Queue(doing.ahead)
     stopped = threading.Event()
     # Whoever reads an endless input stands in that read when the job ends.
-    threading.Thread(target=_read, args=(lines, operation, pool, ahead, stopped), daemon=True).start()
+    threading.Thread(target=_read, args=(lines, doing, ahead, stopped), daemon=True).start()
     try:
         while (following := ahead.get()) is not None:
             if isinstance(following, BaseException):
@@ -66,13 +101,12 @@ def run_batch(lines: Iterable[bytes], operation: Operation, *, in_flight: int = 
         stopped.set()
         while not ahead.empty():
             ahead.get_nowait()
-        pool.shutdown(wait=False, cancel_futures=True)
+        doing.close()
 
 
 def _read(
     lines: Iterable[bytes],
-    operation: Operation,
-    pool: ThreadPoolExecutor,
+    doing: Runner,
     ahead: Queue[Future[Line] | BaseException | None],
     stopped: threading.Event,
 ) -> None:
@@ -83,7 +117,7 @@ def _read(
             if stopped.is_set():
                 return
             if line.strip():
-                ahead.put(pool.submit(_done, number, line, operation))
+                ahead.put(doing.submit(number, line))
     except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
         end = error
     ahead.put(end)
@@ -147,7 +181,8 @@ class Batch:
             return self._places[wanted]
 
 
-def _done(number: int, line: bytes, operation: Operation) -> Line:
+def do_line(number: int, line: bytes, operation: Operation) -> Line:
+    """Return what an operation makes of a line, or its error."""
     line_id: object = None
     try:
         fields = _parse(number, line)

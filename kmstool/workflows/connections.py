@@ -277,6 +277,7 @@ def connect(
     *,
     environ: Mapping[str, str] | None = None,
     ask_passphrase: AskPassphrase | None = None,
+    wrap: Wrapper = lambda transport: transport,
 ) -> Connections:
     """Return the connections of a profile, None for the one that the environment implies; nothing is called yet.
 
@@ -284,10 +285,6 @@ def connect(
     gives it. Raises `AccessError` where neither does, and where there are no credentials.
     """
     environ = os.environ if environ is None else environ
-    options = options or ConnectOptions()
-    chosen = replace(options, profile=profile or options.profile)
-    return Connections(
-        Environment(environ),
-        chosen,
-        ask_passphrase=ask_passphrase or (lambda thing: passphrases.from_file(environ, thing)),
-    )
+    chosen = replace(options or ConnectOptions(), profile=profile or (options.profile if options else None))
+    ask = ask_passphrase or partial(passphrases.from_file, environ)
+    return Connections(Environment(environ), chosen, ask_passphrase=ask, wrap=wrap)

@@ -1,15 +1,17 @@
 """Many items, one task, any executor: what came of each, in the order of the items.
 
 No message between processes holds a data key. A task is sent by what it is to do, and gets keys where it runs:
-a process that was forked has those of its parent in memory, any other one asks KMS for its own.
+a process that was forked has those of its parent in memory, any other one asks KMS for its own, once.
 """
 
 from __future__ import annotations
 
 import itertools
+import secrets
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
@@ -17,6 +19,7 @@ from typing import NoReturn, Protocol
 from kmstool.api import beta
 from kmstool.envelope.workers import threads_for
 from kmstool.errors import KmsToolError, NetworkError
+from kmstool.workflows.keeping import forget, kept
 
 THREADS = 8
 """Calls to KMS that are in flight at once where each item is one."""
@@ -24,6 +27,8 @@ THREADS = 8
 _ITEMS_WORTH_A_PROCESS = 64
 _BATCHES_A_WORKER = 8
 _MOST_IN_A_BATCH = 512
+_AHEAD = 4
+"""Batches that wait or run for each worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,25 @@ def run_in_order(task: Callable[[str], Outcome], paths: Sequence[str], done: Don
     return outcomes
 
 
+class Workers(Executor):
+    """An executor on other machines, which is asked how many there are; connecting to it may fail with a `KmsToolError`."""
+
+    job: str
+    """The name of what its workers keep until it is shut down."""
+    slots: int
+    """The tasks that run at once."""
+    processes: int
+    """The processes that share the quota of KMS."""
+
+    def on_each(self, function: Callable[[], object]) -> None:
+        """Call a function once in every process; raise the error of one that fails."""
+        raise NotImplementedError
+
+
+class WorkersKilledError(KmsToolError):
+    """Every worker that took a piece of work was killed."""
+
+
 def run_many(
     task: Task, paths: Sequence[str], executor: Executor | None = None, done: Done | None = None
 ) -> list[Outcome]:
@@ -96,12 +120,12 @@ def run_many(
     or because one of them was killed, this process does. When what ends the job as a whole is raised, such as
     `KeyboardInterrupt`, no worker is left.
     """
-    workers = min(threads_for(None), 1 + len(paths) // _ITEMS_WORTH_A_PROCESS)
     if executor is not None:
-        outcomes = _collected(executor, task, paths, workers, done)
-    elif workers == 1:
-        return run_in_order(task, paths, done)
+        outcomes = _run_elsewhere(executor, task, paths, done)
     else:
+        workers = min(threads_for(None), 1 + len(paths) // _ITEMS_WORTH_A_PROCESS)
+        if workers == 1:
+            return run_in_order(task, paths, done)
         with _forked(task, workers) as (pool, inherited):
             outcomes = _collected(pool, inherited, paths, workers, done)
     finished = {
@@ -109,6 +133,31 @@ def run_many(
         for outcome in run_in_order(task, [outcome.path for outcome in outcomes if outcome.left], done)
     }
     return [finished.get(outcome.path, outcome) for outcome in outcomes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A task of which each process keeps the one that came first, with the data key that it got."""
+
+    job: str
+    number: int
+    task: Callable[[str], Outcome]
+
+    def __call__(self, path: str) -> Outcome:
+        return kept(self.job, self.number, lambda: self.task)(path)
+
+
+def _run_elsewhere(executor: Executor, task: Task, paths: Sequence[str], done: Done | None) -> list[Outcome]:
+    """Let other processes do the paths; what they share is small enough that a stop does not wait for long."""
+    if not paths:
+        return []
+    if isinstance(executor, Workers):
+        return _collected(executor, _Kept(executor.job, next(_numbers), task), paths, executor.slots, done, most=64)
+    job = secrets.token_hex(8)
+    try:
+        return _collected(executor, _Kept(job, next(_numbers), task), paths, threads_for(None), done)
+    finally:
+        forget(job)
 
 
 def run_threads(task: Task, paths: Sequence[str], done: Done | None = None) -> list[Outcome]:
@@ -125,27 +174,65 @@ def run_threads(task: Task, paths: Sequence[str], done: Done | None = None) -> l
 
 
 def _collected(
-    executor: Executor, task: Callable[[str], Outcome], paths: Sequence[str], workers: int, done: Done | None
+    executor: Executor,
+    task: Callable[[str], Outcome],
+    paths: Sequence[str],
+    workers: int,
+    done: Done | None,
+    *,
+    most: int = _MOST_IN_A_BATCH,
 ) -> list[Outcome]:
-    from concurrent.futures import BrokenExecutor
-
-    size = max(1, min(_MOST_IN_A_BATCH, -(-len(paths) // (workers * _BATCHES_A_WORKER))))
-    batches = [paths[start : start + size] for start in range(0, len(paths), size)]
-    futures = [executor.submit(run_in_order, task, batch) for batch in batches]
+    """Return what came of all paths, in order; however many they are, a few batches a worker are on their way."""
+    size = max(1, min(most, -(-len(paths) // (workers * _BATCHES_A_WORKER))))
+    batches = (paths[start : start + size] for start in range(0, len(paths), size))
+    ahead: deque[tuple[Sequence[str], Future[list[Outcome]]]] = deque()
     outcomes: list[Outcome] = []
     try:
-        for batch, future in zip(batches, futures, strict=True):
-            try:
-                results = future.result()
-            except BrokenExecutor:
-                results = [Outcome(path, left=True) for path in batch]
-            for outcome in results:
-                outcomes.append(outcome)
-                if done and not outcome.left:
-                    done(outcome)
+        for batch in batches:
+            ahead.append((batch, _submitted(executor, task, batch)))
+            if len(ahead) >= workers * _AHEAD:
+                outcomes += _told(_results(executor, task, *ahead.popleft()), done)
+        while ahead:
+            outcomes += _told(_results(executor, task, *ahead.popleft()), done)
     finally:
-        for future in futures:
+        for _, future in ahead:
             future.cancel()
+    return outcomes
+
+
+def _results(
+    executor: Executor, task: Callable[[str], Outcome], batch: Sequence[str], future: Future[list[Outcome]]
+) -> list[Outcome]:
+    """Return what came of a batch; where it killed its workers, each of its items is tried alone."""
+    from concurrent.futures import BrokenExecutor
+
+    try:
+        return future.result()
+    except BrokenExecutor:
+        return [Outcome(path, left=True) for path in batch]
+    except WorkersKilledError as error:
+        if len(batch) == 1:
+            return [Outcome(batch[0], fault=error.message)]
+        alone = [(path, _submitted(executor, task, [path])) for path in batch]
+        return [outcome for path, one in alone for outcome in _results(executor, task, [path], one)]
+
+
+def _submitted(executor: Executor, task: Callable[[str], Outcome], batch: Sequence[str]) -> Future[list[Outcome]]:
+    """Hand a batch to an executor; one that is broken fails it at once."""
+    from concurrent.futures import BrokenExecutor
+
+    try:
+        return executor.submit(run_in_order, task, batch)
+    except BrokenExecutor as error:
+        failed: Future[list[Outcome]] = Future()
+        failed.set_exception(error)
+        return failed
+
+
+def _told(outcomes: list[Outcome], done: Done | None) -> list[Outcome]:
+    for outcome in outcomes:
+        if done and not outcome.left:
+            done(outcome)
     return outcomes
 
 

@@ -7,6 +7,7 @@ Nothing of the old KMS is ever changed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,10 +18,14 @@ from kmstool.kms.client import KmsClient
 from kmstool.storage.places import Place, absolute
 from kmstool.workflows.beta_connections import beta_client
 from kmstool.workflows.connections import Connections
+from kmstool.workflows.keeping import kept
+from kmstool.workflows.many import Workers
+from kmstool.workflows.reconnecting import workers_kms
 from kmstool.workflows.rotation.applying import Applier, ApplyOptions, Progress
 from kmstool.workflows.rotation.jobs import ignore_count, ignore_message
 from kmstool.workflows.rotation.journal import journal_path, locked_journal
-from kmstool.workflows.rotation.moving import Standing, check_same
+from kmstool.workflows.rotation.movers_there import MoverThere
+from kmstool.workflows.rotation.moving import Mover, Standing, check_same
 from kmstool.workflows.rotation.plan import Item, Plan, ScanOptions
 from kmstool.workflows.rotation.planning import WORKERS, PlanRequest, make_plan
 
@@ -57,6 +62,20 @@ class BetaMover:
         if after.key_id != self.to_key:
             raise IntegrityError(f"the new blob is under the key {after.key_id}, not under that of the plan")
         check_same(before.plaintext, after.plaintext, "blob")
+
+
+@dataclass(frozen=True, slots=True)
+class BetaMoverThere(MoverThere):
+    """`BetaMover` in a worker, whose memory the plaintext passes through."""
+
+    old_region: str
+    old_profile: str | None
+
+    def mover(self) -> Mover:
+        """Return the mover of this process."""
+        connections = self.kms.connections()
+        old = kept(self.kms.job, (self, "old"), lambda: beta_client(connections, self.old_region, self.old_profile))
+        return BetaMover(old, self.kms.client(self.region), self.to_key)
 
 
 def plan_migration(
@@ -100,6 +119,7 @@ def apply_migration(
     options: ApplyOptions | None = None,
     *,
     old_profile: str | None = None,
+    executor: Executor | None = None,
     warn: Callable[[str], None] = ignore_message,
     done: Callable[[int], None] = ignore_count,
 ) -> Progress:
@@ -113,9 +133,14 @@ def apply_migration(
     chosen = options or ApplyOptions()
     old, new = beta_client(kms, plan.from_key.removeprefix(_SOURCE), old_profile), kms.client(plan.region)
     _check_keys(plan, old, new)
-    mover = BetaMover(old, new, plan.to_key)
+    mover: Mover = BetaMover(old, new, plan.to_key)
+    if isinstance(executor, Workers):
+        there = workers_kms(executor, kms.options)
+        mover = BetaMoverThere(
+            there, plan.region, plan.from_key, plan.to_key, plan.from_key.removeprefix(_SOURCE), old_profile
+        )
     with locked_journal(journal_path(path, chosen.shard), plan.plan_id) as journal:
-        return Applier(plan, journal, lambda _: mover, chosen, warn, done).run()
+        return Applier(plan, journal, lambda _: mover, chosen, warn, done, executor).run()
 
 
 def _check_keys(plan: Plan, old: BetaClient, new: KmsClient) -> None:

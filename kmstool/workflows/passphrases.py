@@ -18,7 +18,8 @@ def from_file(environ: Mapping[str, str], thing: str) -> bytes:
     """
     name = environ.get("KMSTOOL_PASSPHRASE_FILE")
     if not name:
-        raise AccessError(f"{thing} is locked with a passphrase")
+        hint = "put it into a file on the machine that runs this, and set KMSTOOL_PASSPHRASE_FILE there"
+        raise AccessError(f"{thing} is locked with a passphrase", hint=hint)
     try:
         text = ownership.read(Path(name), _MAX_BYTES, secret=True)
     except OSError as error:

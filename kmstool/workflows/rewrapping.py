@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from kmstool.envelope import sealing
 from kmstool.envelope.floe import HEADER_BYTES
@@ -26,6 +27,15 @@ from kmstool.workflows.sources import opened_source
 
 Wrap = Callable[[Header, bytes], Sequence[Stanza]]
 """Makes the new recipients' stanzas from a header and the first 74 bytes of its payload."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A `Wrap` in a worker, whose messages go back with what it did."""
+
+    def said(self) -> str:
+        """Return what was said since the last time, empty for nothing."""
+        ...
 
 
 class PayloadMissingError(InputError):

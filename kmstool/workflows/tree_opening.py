@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,16 @@ from kmstool.envelope import manifest, sealing
 from kmstool.envelope.manifest import BELONGS, Manifest
 from kmstool.envelope.recipients import Identity, unlock
 from kmstool.envelope.sealing import OpenedEnvelope
-from kmstool.errors import InputError
+from kmstool.errors import ArgumentError, InputError, IntegrityError
 from kmstool.kms.cmk_recipients import CmkIdentity
 from kmstool.storage.places import Place
 from kmstool.workflows.envelopes import SUFFIX, Identities, ignore
 from kmstool.workflows.folders import refuse_spared
 from kmstool.workflows.many import Outcome, no_client
+from kmstool.workflows.shards import Shard
 from kmstool.workflows.sources import unreadable
 from kmstool.workflows.tree_folders import TreeFile, envelope_in, folder_of
+from kmstool.workflows.tree_sealing import manifest_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,30 +32,61 @@ class TreeDecryptOptions:
     """What is asked of the envelopes of a folder, and of their files.
 
     With `ignore_path` they may have been moved or renamed; without `manifest` it is not looked for what is
-    missing or extra. `replace` replaces files that are there, but none of the `spared`.
+    missing or extra. `replace` replaces files that are there, but none of the `spared`. Of a `shard` only its files
+    are opened and looked for.
     """
 
     ignore_path: bool = False
     manifest: bool = True
     replace: bool = False
     spared: tuple[Path, ...] = ()
+    shard: Shard | None = None
+
+    def __post_init__(self) -> None:
+        if self.shard and self.ignore_path:
+            raise ArgumentError("files that may have any name fall on no shard")
 
 
 class TreeOpener:
-    """The task that opens envelopes of one folder into another, or into nothing where `target` is None."""
+    """The task that opens envelopes of one folder into another, or into nothing where `target` is None.
+
+    With `listed` there is a manifest, which this process has yet to read: it is too long to be sent with every task.
+    """
 
     def __init__(
-        self, source: Place, target: Place | None, identities: Identities, options: TreeDecryptOptions
+        self,
+        source: Place,
+        target: Place | None,
+        identities: Identities,
+        options: TreeDecryptOptions,
+        *,
+        listed: bool = False,
     ) -> None:
         self.source, self.target = folder_of(source), None if target is None else folder_of(target)
         self.options = options
-        self.manifest: Manifest | None = None
+        self._listed, self._lock = listed, threading.Lock()
+        self._manifest: Manifest | None = None
         self._identities_of = identities
         self._identities: Sequence[Identity] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         target = None if self.target is None else self.target.root
-        return _unpickled, (self.source.root, target, self._identities_of, self.options, self.manifest)
+        again = partial(TreeOpener, listed=self.manifest is not None)
+        return again, (self.source.root, target, self._identities_of, self.options)
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """The list of all files, None where there is none or it does not count."""
+        with self._lock:
+            if self._listed and self._manifest is None:
+                self._manifest = manifest_of(self.source, self.identities)
+                if self._manifest is None:
+                    raise IntegrityError("the manifest is gone")
+            return self._manifest
+
+    @manifest.setter
+    def manifest(self, listed: Manifest | None) -> None:
+        self._manifest = listed
 
     @property
     def identities(self) -> Sequence[Identity]:
@@ -120,15 +155,8 @@ class TreeOpener:
     def _check_place(self, name: str, envelope: OpenedEnvelope, digest: str) -> None:
         if not self.options.ignore_path:
             manifest.check_path(envelope.header, name)
-        if self.manifest and self.options.ignore_path:
-            self.manifest.check_anywhere(digest)
-        elif self.manifest:
-            self.manifest.check(name, digest)
-
-
-def _unpickled(
-    source: Place, target: Place | None, identities: Identities, options: TreeDecryptOptions, listed: Manifest | None
-) -> TreeOpener:
-    opener = TreeOpener(source, target, identities, options)
-    opener.manifest = listed
-    return opener
+        listed = self.manifest
+        if listed and self.options.ignore_path:
+            listed.check_anywhere(digest)
+        elif listed:
+            listed.check(name, digest)

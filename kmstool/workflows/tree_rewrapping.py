@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,19 +17,20 @@ from kmstool.storage.places import ObjectUrl, Place
 from kmstool.workflows.changes import Changes
 from kmstool.workflows.envelopes import SUFFIX
 from kmstool.workflows.folders import Begin, FolderReport, Report, expect_nothing, say_nothing, walk
-from kmstool.workflows.many import Done, Outcome, run_threads
+from kmstool.workflows.many import Done, Outcome, run_many, run_threads
 from kmstool.workflows.object_rewrapping import read_header
-from kmstool.workflows.rewrapping import Wrap, rewrap
+from kmstool.workflows.rewrapping import Telling, Wrap, rewrap
+from kmstool.workflows.shards import Shard
 from kmstool.workflows.sources import unreadable
-from kmstool.workflows.trees import TreeCount
+from kmstool.workflows.trees import TreeCount, share_of
 
 
 @dataclass(frozen=True, slots=True)
 class TreeRewrapper:
-    """The task that gives the envelopes of a folder the recipients `targets`, made by `wrap`."""
+    """The task that gives the envelopes of a folder the recipients in these regions with these ids, made by `wrap`."""
 
     folder: Place
-    targets: Sequence[CmkRecipient]
+    targets: Sequence[tuple[str, str]]
     wrap: Wrap
     changes: Changes
 
@@ -37,15 +39,14 @@ class TreeRewrapper:
         if self._is_done(self.folder / path):
             return Outcome(path, kept=True)
         rewrap(self.folder / path, self.wrap, changes=self.changes)
-        return Outcome(path)
+        return Outcome(path, word=self.wrap.said() if isinstance(self.wrap, Telling) else "")
 
     def forked(self) -> None:
         """Nothing of it is shared: it runs in threads."""
 
     def _is_done(self, path: Place) -> bool:
         stanzas = (read_header(path).header if isinstance(path, ObjectUrl) else _header_of(path)).stanzas
-        here = [(stanza.text(REGION), stanza.text(KEY_ID)) for stanza in stanzas]
-        return here == [(target.region, target.key_id) for target in self.targets]
+        return [(stanza.text(REGION), stanza.text(KEY_ID)) for stanza in stanzas] == list(self.targets)
 
 
 def _header_of(path: Path) -> Header:
@@ -64,6 +65,8 @@ def rewrap_tree(
     targets: Sequence[CmkRecipient],
     wrap: Wrap,
     *,
+    executor: Executor | None = None,
+    shard: Shard | None = None,
     report: Report = say_nothing,
     warn: Report = say_nothing,
     begin: Begin = expect_nothing,
@@ -75,9 +78,13 @@ def rewrap_tree(
     A run that was stopped is finished by the same call. Raises `PartialError` when all others are through for
     envelopes that failed, of which `warn` was told.
     """
-    files = walk(folder, report, SUFFIX)
+    files = share_of(walk(folder, report, SUFFIX), shard)
     begin(len(files.paths))
-    outcomes = run_threads(TreeRewrapper(folder, targets, wrap, changes or Changes()), files.paths, done)
+    names = [(target.region, target.key_id) for target in targets]
+    task = TreeRewrapper(folder, names, wrap, changes or Changes())
+    outcomes = run_many(task, files.paths, executor, done) if executor else run_threads(task, files.paths, done)
+    for said in dict.fromkeys(one.word for one in outcomes if one.word):
+        warn(said)
     outcome = FolderReport(warn, folder, "rewrapped")
     outcome.add_outcomes(len(files.paths), files.unread, outcomes)
     outcome.check()

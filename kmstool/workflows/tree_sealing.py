@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from kmstool.storage.places import Place
 from kmstool.workflows.envelopes import SUFFIX, EncryptOptions, Recipients
 from kmstool.workflows.folders import Report, refuse_spared
 from kmstool.workflows.many import Outcome
+from kmstool.workflows.shards import Shard
 from kmstool.workflows.sources import unreadable
 from kmstool.workflows.tree_folders import TreeFile, TreeFolder, envelope_in, folder_of, header_name
 
@@ -32,7 +33,7 @@ class TreeEncryptOptions:
 
     `dek_per_file` asks KMS for a data key for each; `replace` replaces envelopes that are there, which else
     are kept where they are those of the files; with `manifest` a sealed list of all is written. None of the
-    `spared` files is replaced.
+    `spared` files is replaced. Of a `shard` only its files are done, and the list is left to a run over all.
     """
 
     envelope: EncryptOptions = field(default_factory=EncryptOptions)
@@ -40,6 +41,7 @@ class TreeEncryptOptions:
     replace: bool = False
     manifest: bool = True
     spared: tuple[Path, ...] = ()
+    shard: Shard | None = None
 
     def __post_init__(self) -> None:
         if self.envelope.armor:
@@ -50,18 +52,23 @@ class TreeEncryptOptions:
 
 
 class TreeSealer:
-    """The task that makes the envelopes of a folder; where it is unpickled it asks KMS for a data key of its own."""
+    """The task that makes the envelopes of a folder; each process asks KMS for a data key of its own."""
 
     def __init__(self, source: Place, target: Place, recipients: Recipients, options: TreeEncryptOptions) -> None:
         self.source, self.target = folder_of(source), folder_of(target)
         self._recipients, self._options = recipients, options
+        self._lock = threading.Lock()
+        self._made: WrappedDek | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TreeSealer, (self.source.root, self.target.root, self._recipients, self._options)
 
-    @cached_property
+    @property
     def _dek(self) -> WrappedDek:
-        return self._options.envelope.new_dek(self._recipients)
+        with self._lock:
+            if self._made is None:
+                self._made = self._options.envelope.new_dek(self._recipients)
+            return self._made
 
     def prepare(self) -> None:
         """Get the data key of all files before the first one."""

@@ -13,6 +13,7 @@ from kmstool.workflows.changes import Changes
 from kmstool.workflows.envelopes import SUFFIX, Identities, Recipients
 from kmstool.workflows.folders import Begin, FolderFiles, FolderReport, Report, expect_nothing, say_nothing, walk
 from kmstool.workflows.many import Done, Outcome, run_in_order, run_many, run_threads
+from kmstool.workflows.shards import Shard, in_shard
 from kmstool.workflows.tree_opening import TreeDecryptOptions, TreeOpener
 from kmstool.workflows.tree_sealing import TreeEncryptOptions, TreeSealer, manifest_of
 
@@ -46,7 +47,7 @@ def encrypt_tree(
     of which `warn` was told. Returns None in a dry run.
     """
     options = options or TreeEncryptOptions()
-    files = walk(source, report)
+    files = share_of(walk(source, report), options.shard)
     sealer = TreeSealer(source, target, recipients, options)
     sealer.prepare()
     outcome = FolderReport(warn, source, "encrypted")
@@ -58,7 +59,7 @@ def encrypt_tree(
         else:
             outcomes = run_many(sealer, files.paths, executor, done)
         outcome.add_outcomes(len(files.paths), files.unread, outcomes)
-        if options.manifest:
+        if options.manifest and options.shard is None:
             _list_all(sealer, [*files.unread, *outcomes], identities, outcome)
         outcome.check()
         kept = sum(one.kept for one in outcomes)
@@ -87,7 +88,7 @@ def decrypt_tree(
     """
     opener = TreeOpener(source, target, identities, options or TreeDecryptOptions())
     opener.prepare()
-    files, outcome = _envelopes(source, report), FolderReport(warn, source, "decrypted")
+    files, outcome = _envelopes(source, report, opener.options), FolderReport(warn, source, "decrypted")
 
     def run() -> TreeCount:
         begin(len(files.paths))
@@ -109,9 +110,14 @@ def verify_tree(
 ) -> TreeCount:
     """Authenticate every .kte below a folder, and what the manifest says of all; raise as `decrypt_tree` does."""
     opener = TreeOpener(source, None, identities, options or TreeDecryptOptions())
-    files = _envelopes(source, report)
+    files = _envelopes(source, report, opener.options)
     begin(len(files.paths))
     return _open_all(opener, files, FolderReport(warn, source, "verified"), executor, done)
+
+
+def share_of(files: FolderFiles, shard: Shard | None) -> FolderFiles:
+    """Return the files of a shard: by their names without .kte, so that a file stays with its shard."""
+    return replace(files, paths=[path for path in files.paths if in_shard(path.removesuffix(SUFFIX), shard)])
 
 
 def _run_or_tell(
@@ -137,8 +143,8 @@ def _list_all(sealer: TreeSealer, outcomes: Sequence[Outcome], identities: Ident
         outcome.wrong.append("the manifest was not written")
 
 
-def _envelopes(source: Place, report: Report) -> FolderFiles:
-    files = walk(source, report, SUFFIX)
+def _envelopes(source: Place, report: Report, options: TreeDecryptOptions) -> FolderFiles:
+    files = share_of(walk(source, report, SUFFIX), options.shard)
     return replace(files, paths=[path for path in files.paths if path != NAME + SUFFIX])
 
 
@@ -175,7 +181,7 @@ def _tell_missing(opener: TreeOpener, files: FolderFiles, outcomes: Sequence[Out
         outcome.wrong.append(
             f"{NAME}{SUFFIX} is missing, which the files say there is: what else is missing is not known"
         )
-    elif listed is None and not files.paths:
+    elif listed is None and not files.paths and opener.options.shard is None:
         # Who takes all away takes the manifest too; of a folder without files there would be one.
         outcome.wrong.append(f"{opener.source.root} has neither an envelope nor a manifest")
     elif listed is None:
@@ -185,4 +191,5 @@ def _tell_missing(opener: TreeOpener, files: FolderFiles, outcomes: Sequence[Out
         outcome.add_names(missing, "it is missing, or was not opened", "missing")
     else:
         missing = listed.missing([path.removesuffix(SUFFIX) for path in files.paths])
+        missing = [path for path in missing if in_shard(path, opener.options.shard)]
         outcome.add_names(missing, "it is missing: the manifest lists it", "missing")

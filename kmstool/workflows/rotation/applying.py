@@ -1,7 +1,8 @@
 """Does a plan, file by file, so that a crash at any moment and a second run leave each item done exactly once.
 
-One thread keeps the journal and decides; the calls to KMS and the writing of files are done by workers. Before a
-file is replaced, its old and its new content are durable in the journal, so that nobody has to ask KMS again.
+One thread keeps the journal and decides; workers, here or on other machines, call KMS, and threads of this process
+write the files. Before a file is replaced, its old and its new content are durable in the journal, so that nobody has
+to ask KMS again. A worker gets ciphertexts and returns ciphertexts.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from kmstool.errors import InputError, KmsToolError, PartialError
-from kmstool.workflows.many import ends_all
+from kmstool.workflows.grouping import Grouped
+from kmstool.workflows.many import Workers, ends_all
 from kmstool.workflows.rotation.files import Content, changed_content, find_state, read_content, write_content
 from kmstool.workflows.rotation.journal import Entry, Journal, State
 from kmstool.workflows.rotation.moving import Mover
 from kmstool.workflows.rotation.plan import Item, Plan, PlannedFile
 from kmstool.workflows.rotation.planning import WORKERS
 from kmstool.workflows.rotation.tokens import Replacement
+from kmstool.workflows.shards import Shard, in_shard
 
 _IN_FLIGHT = 4
 """Items that wait or run for each worker."""
@@ -36,7 +38,7 @@ class ApplyOptions:
 
     workers: int = WORKERS
     verify_every: int = 1
-    shard: tuple[int, int] | None = None
+    shard: Shard | None = None
 
 
 @dataclass(slots=True)
@@ -55,8 +57,11 @@ class _Pending:
 
     file: PlannedFile
     content: Content
-    futures: list[Future[Replacement]]
-    fault: str = ""
+    futures: list[Future[str]]
+
+    @property
+    def done(self) -> bool:
+        return all(future.done() for future in self.futures)
 
 
 @dataclass(slots=True)
@@ -70,15 +75,16 @@ class Applier:
     warn: Callable[[str], None]
     done: Callable[[int], None]
     executor: Executor | None = None
-    """What runs the calls to KMS and writes the files; None for threads of its own."""
+    """What runs the calls to KMS, and unless it is on other machines writes the files; None for threads of its own."""
     progress: Progress = field(default_factory=Progress)
 
     def run(self) -> Progress:
         """Do all that is left; raise `PartialError` for files that failed, and at once what fails for all of them."""
         files = (file for file in self.plan.files if in_shard(file.path, self.options.shard))
-        pool = self.executor or ThreadPoolExecutor(self.options.workers)
         pending: list[_Pending] = []
         writing: dict[Future[None], Entry] = {}
+        shared = self.executor is not None and not isinstance(self.executor, Workers)
+        pool = self.executor if shared and self.executor else ThreadPoolExecutor(self.options.workers)
         try:
             try:
                 self._loop(files, pool, pending, writing)
@@ -87,7 +93,7 @@ class Applier:
                 self._drain(pool, pending, writing)
                 raise
         finally:
-            if self.executor is None:
+            if not shared:
                 pool.shutdown(wait=True, cancel_futures=True)
         if self.progress.failed:
             raise PartialError(f"{self.progress.failed} of {len(self.plan.files)} files were not moved")
@@ -100,25 +106,32 @@ class Applier:
         pending: list[_Pending],
         writing: dict[Future[None], Entry],
     ) -> None:
+        calls = Grouped(self.executor) if isinstance(self.executor, Workers) else pool
         exhausted = False
         while not exhausted or pending or writing:
-            while not exhausted and sum(len(one.futures) for one in pending) < self.options.workers * _IN_FLIGHT:
+            while not exhausted and self._has_room(calls, pending):
                 file = next(files, None)
                 if file is None:
                     exhausted = True
                 else:
-                    self._begin(file, pool, pending, writing)
+                    self._begin(file, calls, pool, pending, writing)
             waiting: list[Future[Any]] = [
                 *writing,
                 *(future for one in pending for future in one.futures if not future.done()),
             ]
-            if waiting and not any(all(future.done() for future in one.futures) for one in pending):
+            if waiting and not any(one.done for one in pending):
                 wait(waiting, return_when=FIRST_COMPLETED)
             self._collect(pool, pending, writing)
+
+    def _has_room(self, calls: Executor, pending: list[_Pending]) -> bool:
+        """Tell whether more is to be begun. Other machines are asked for nothing before there is something for them."""
+        ahead = calls.ahead if pending and isinstance(calls, Grouped) else self.options.workers * _IN_FLIGHT
+        return sum(len(one.futures) for one in pending) < ahead
 
     def _begin(
         self,
         file: PlannedFile,
+        calls: Executor,
         pool: Executor,
         pending: list[_Pending],
         writing: dict[Future[None], Entry],
@@ -135,11 +148,12 @@ class Applier:
             content = read_content(file)
             if content.digest != file.digest:
                 raise InputError("it changed since the plan was made")
+            blobs = [content.blob_of(item) for item in file.items]
         except KmsToolError as error:
             self._fail(file, error.message, keep=entry is not None and entry.state is State.READY)
             return
-        mover = self.mover_of(file)
-        futures = [pool.submit(self._moved, mover, content, item) for item in file.items]
+        mover, every = self.mover_of(file), self.options.verify_every
+        futures = [calls.submit(moved, mover, blob, item, every) for blob, item in zip(blobs, file.items, strict=True)]
         pending.append(_Pending(file, content, futures))
 
     def _take_up(self, file: PlannedFile, entry: Entry, pool: Executor, writing: dict[Future[None], Entry]) -> None:
@@ -153,15 +167,6 @@ class Applier:
         else:
             raise InputError("somebody changed it while it was being moved; it is left as it is")
 
-    def _moved(self, mover: Mover, content: Content, item: Item) -> Replacement:
-        """Move one item, in a worker, and check what KMS gave before it is written anywhere."""
-        old = content.blob_of(item)
-        new = mover.move(old, item)
-        every = self.options.verify_every
-        if every and int.from_bytes(hashlib.sha256(old.encode()).digest()[:8], "big") % every == 0:
-            mover.check(old, new, item)
-        return content.replacement(item, new)
-
     def _collect(self, pool: Executor, pending: list[_Pending], writing: dict[Future[None], Entry]) -> None:
         """Write down what is known now, in one transaction, and let workers write the files."""
         written = [(future, writing.pop(future)) for future in list(writing) if future.done()]
@@ -174,7 +179,7 @@ class Applier:
                 self._fail_path(entry.path, error.message)
         ready: list[tuple[PlannedFile, Entry]] = []
         fatal: KmsToolError | None = None
-        for one in [one for one in pending if all(future.done() for future in one.futures)]:
+        for one in [one for one in pending if one.done]:
             pending.remove(one)
             try:
                 if changed := self._entry(one):
@@ -191,12 +196,12 @@ class Applier:
 
     def _entry(self, one: _Pending) -> Entry | None:
         """Return what a file becomes, None if one of its items failed; raise what would fail for all others too."""
-        replacements = []
+        replacements: list[Replacement] = []
         for item, future in zip(one.file.items, one.futures, strict=True):
             if future.cancelled():
                 return None
             try:
-                replacements.append(future.result())
+                replacements.append(one.content.replacement(item, future.result()))
             except KmsToolError as error:
                 if ends_all(error):
                     raise
@@ -238,11 +243,9 @@ class Applier:
         self.warn(f"{path}: {fault}")
 
 
-def in_shard(path: str, shard: tuple[int, int] | None) -> bool:
-    """Tell whether a name falls on one of N shards, which is for all machines the same."""
-    if shard is None:
-        return True
-    number = int.from_bytes(
-        hashlib.sha256(Path(path).as_posix().encode("utf-8", "surrogateescape")).digest()[:8], "big"
-    )
-    return number % shard[1] == shard[0] - 1
+def moved(mover: Mover, blob: str, item: Item, verify_every: int) -> str:
+    """Move one item, in a worker, and check what KMS gave before it is written anywhere."""
+    new = mover.move(blob, item)
+    if verify_every and int.from_bytes(hashlib.sha256(blob.encode()).digest()[:8], "big") % verify_every == 0:
+        mover.check(blob, new, item)
+    return new

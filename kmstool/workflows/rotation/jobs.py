@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from kmstool.api.cmk_rules import KeyAddress
@@ -11,6 +13,7 @@ from kmstool.errors import InputError, NotFoundError
 from kmstool.storage.places import Place, absolute, parse_place
 from kmstool.words import OAEP_SHA_256, EncryptionAlgorithm
 from kmstool.workflows.connections import Connections, KeyPlace
+from kmstool.workflows.many import Workers
 from kmstool.workflows.rotation.applying import Applier, ApplyOptions, Progress
 from kmstool.workflows.rotation.journal import journal_path, locked_journal
 from kmstool.workflows.rotation.moving import AsymmetricMover, KeyMover, Mover
@@ -69,18 +72,21 @@ def apply_rotation(
     options: ApplyOptions | None = None,
     *,
     algorithm: EncryptionAlgorithm = OAEP_SHA_256,
+    executor: Executor | None = None,
     warn: Callable[[str], None] = ignore_message,
     done: Callable[[int], None] = ignore_count,
 ) -> Progress:
     """Do what a plan in the file `path` says, or go on with it; its journal is beside it.
 
-    Raises `PartialError` for files that failed, `OutputError` while another process applies it, `InputError` for
+    An executor calls KMS; `Workers` on other machines do so by their own credentials. Raises `PartialError` for files that failed, `OutputError` while another process applies it, `InputError` for
     the plan of another KMS or another job.
     """
     chosen = options or ApplyOptions()
     movers = _movers(kms, plan, algorithm)
+    if isinstance(executor, Workers):
+        movers = _movers_there(kms, plan, algorithm, executor)
     with locked_journal(journal_path(path, chosen.shard), plan.plan_id) as journal:
-        return Applier(plan, journal, movers, chosen, warn, done).run()
+        return Applier(plan, journal, movers, chosen, warn, done, executor).run()
 
 
 def finish_rotation(kms: Connections, plan: Plan, path: Path, *, warn: Callable[[str], None] = ignore_message) -> int:
@@ -129,3 +135,20 @@ def _movers(kms: Connections, plan: Plan, algorithm: EncryptionAlgorithm) -> Cal
     public_key = client.public_key(plan.to_key).public_key
     asymmetric = AsymmetricMover(client, plan.from_key, plan.to_key, public_key, algorithm)
     return lambda file: asymmetric if file.kind is Kind.ASYMMETRIC else symmetric
+
+
+def _movers_there(
+    kms: Connections, plan: Plan, algorithm: EncryptionAlgorithm, workers: Workers
+) -> Callable[[PlannedFile], Mover]:
+    # Most rotations need nothing of it.
+    from kmstool.workflows.reconnecting import workers_kms  # noqa: PLC0415
+    from kmstool.workflows.rotation.movers_there import AsymmetricMoverThere, KeyMoverThere  # noqa: PLC0415
+
+    @cache
+    def mover(kind: Kind) -> Mover:
+        there = workers_kms(workers, kms.options)
+        if kind is Kind.ASYMMETRIC:
+            return AsymmetricMoverThere(there, plan.region, plan.from_key, plan.to_key, algorithm)
+        return KeyMoverThere(there, plan.region, plan.from_key, plan.to_key)
+
+    return lambda file: mover(file.kind)

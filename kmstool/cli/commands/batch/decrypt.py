@@ -19,7 +19,4 @@ def decrypt(session: Session, wanted: BatchWords) -> None:
     A line has ciphertext, and optionally id and context; what comes out has id and
     plaintext, or plaintext_base64 where that is no text. Plaintexts go to stdout.
     """
-    from kmstool.workflows.batches import Batch
-
-    session.set_rate(wanted.rate)
-    lines.run(session, wanted, Batch(session.connections, wanted.key).decrypt)
+    lines.run(session, wanted, "decrypt")

@@ -19,7 +19,4 @@ def encrypt(session: Session, wanted: BatchWords) -> None:
     A line has plaintext or plaintext_base64, and optionally id, context and key; what comes
     out has id and ciphertext. An input without an end is possible.
     """
-    from kmstool.workflows.batches import Batch
-
-    session.set_rate(wanted.rate)
-    lines.run(session, wanted, Batch(session.connections, wanted.key).encrypt)
+    lines.run(session, wanted, "encrypt")

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import options
+from kmstool.cli import clusters, options
 from kmstool.cli.hints import error_fields
 from kmstool.cli.io import inputs, progress
 from kmstool.cli.session.session import Session
 from kmstool.errors import PartialError
 
 if TYPE_CHECKING:
-    from kmstool.workflows.batches import Operation
+    from kmstool.workflows.batches import Runner
+    from kmstool.workflows.batches_there import BatchOperation
+    from kmstool.workflows.many import Workers
 
 _PIECE_BYTES = 65536
 
@@ -29,11 +31,12 @@ class BatchWords:
     key: str | None
     in_flight: int
     rate: float | None
+    dask: str | None
     file: str | None
 
 
 def batch_options(function: options.Decorated) -> options.Decorated:
-    """Add `--key`, `--in-flight`, `--rate` and FILE."""
+    """Add `--key`, `--in-flight`, `--rate`, `--dask` and FILE."""
     key = click.option("--key", metavar="KEY", help="Key of lines that name none; else the profile's.")
     in_flight = click.option(
         "--in-flight", type=click.IntRange(1, 256), default=16, show_default=True, metavar="N", help="Calls at once."
@@ -41,18 +44,29 @@ def batch_options(function: options.Decorated) -> options.Decorated:
     rate = click.option(
         "--rate", type=options.NumberRange(0.1, 100000), metavar="N", help="Calls a second. Default: 80 % of the quota."
     )
-    return key(in_flight(rate(options.input_argument(function))))
+    return key(in_flight(rate(clusters.dask_option(options.input_argument(function)))))
 
 
-def run(session: Session, wanted: BatchWords, operation: Operation) -> None:
-    """Print what comes of each line as soon as those before it are printed; raise `PartialError` if some failed."""
-    from kmstool.workflows.batches import run_batch
+def run(session: Session, wanted: BatchWords, name: BatchOperation) -> None:
+    """Do an operation of a batch, here or by workers.
 
+    Prints what comes of each line as soon as those before it are printed; raises `PartialError` if some failed.
+    """
+    from kmstool.workflows.batches import Batch, run_batch
+
+    session.set_rate(wanted.rate)
+    batch = Batch(session.connections, wanted.key)
+    operations = {"encrypt": batch.encrypt, "decrypt": batch.decrypt, "reencrypt": batch.reencrypt}
     failed = 0
     # On a terminal the lines themselves show how far it is.
     title = None if sys.stdout.isatty() else "lines"
-    with inputs.open_input(wanted.file) as descriptor, progress.job(session, title, noun="lines", goes_on=False) as job:
-        for line in run_batch(_lines(descriptor), operation, in_flight=wanted.in_flight):
+    with (
+        clusters.workers(session, wanted.dask, calls=wanted.in_flight) as pool,
+        inputs.open_input(wanted.file) as descriptor,
+        progress.job(session, title, noun="lines", goes_on=False) as job,
+    ):
+        runner = None if pool is None else _runner(session, pool, name, wanted.key)
+        for line in run_batch(_lines(descriptor), operations[name], in_flight=wanted.in_flight, runner=runner):
             session.deadline.renew()
             fields = dict(line.fields) if line.error is None else {"error": error_fields(line.error)}
             if line.line_id is not None:
@@ -63,6 +77,12 @@ def run(session: Session, wanted: BatchWords, operation: Operation) -> None:
     if failed:
         raise PartialError(f"{failed:,} of {job.done:,} lines failed")
     session.note(f"{job.done:,} lines are done")
+
+
+def _runner(session: Session, pool: Workers, name: BatchOperation, key: str | None) -> Runner:
+    from kmstool.workflows.batches_there import runner_of
+
+    return runner_of(pool, session.connections, name, key)
 
 
 def _lines(descriptor: int) -> Iterator[bytes]:

@@ -19,7 +19,4 @@ def reencrypt(session: Session, wanted: BatchWords) -> None:
     Inside KMS, to --key or to the newest version of their own. A line has ciphertext, and
     optionally id, context, to_context and key; what comes out has id and ciphertext.
     """
-    from kmstool.workflows.batches import Batch
-
-    session.set_rate(wanted.rate)
-    lines.run(session, wanted, Batch(session.connections, wanted.key).reencrypt)
+    lines.run(session, wanted, "reencrypt")

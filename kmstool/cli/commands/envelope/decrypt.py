@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import envelope_files, envelope_folders, options, recipients
+from kmstool.cli import clusters, envelope_files, envelope_folders, options, recipients
 from kmstool.cli.commands.envelope import folders
 from kmstool.cli.io import inputs, outputs
 from kmstool.cli.params import KEY, RANGE
@@ -74,6 +74,7 @@ def _decrypt_folder(session: Session, wanted: DecryptWords) -> None:
 
     source, target = envelope_folders.folder_pair(wanted.file, wanted.out)
     how = folders.opening(
+        session,
         wanted,
         {
             "--context": wanted.encryption_context,
@@ -84,8 +85,9 @@ def _decrypt_folder(session: Session, wanted: DecryptWords) -> None:
         force=wanted.force,
     )
     identities = recipients.identities_of(session, wanted.keys, wanted.private_keys)
-    with session.reports("decrypting") as reports:
-        count = decrypt_tree(source, target, identities, how, changes=session.changes, **reports)
+    with clusters.workers(session, wanted.dask) as pool, session.reports("decrypting") as reports:
+        whom = clusters.identities_for(session, pool, identities, wanted.keys)
+        count = decrypt_tree(source, target, whom, how, executor=pool, changes=session.changes, **reports)
     if count is not None:
         were_there = f", and {count.kept} were there already" if count.kept else ""
         session.note(f"{count.files} files were decrypted{were_there}")

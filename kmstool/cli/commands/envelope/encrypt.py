@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import envelope_files, envelope_folders, options, recipients
+from kmstool.cli import clusters, envelope_files, envelope_folders, options, recipients, shards
 from kmstool.cli.commands.envelope import folders
 from kmstool.cli.io import inputs, outputs
 from kmstool.cli.params import KEY, PUBLIC_KEY, Choice, ContextWords
 from kmstool.cli.session.session import Session, takes
+from kmstool.cli.shards import Shard
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from kmstool.cli.params import PublicKeyFile
     from kmstool.envelope.recipients import Recipient
     from kmstool.workflows.envelopes import EncryptOptions
+
+_CALLS = 16
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class EncryptWords(ContextWords, outputs.FileNamed):
     recursive: bool
     dek_per_file: bool
     no_manifest: bool
+    shard: Shard | None
+    dask: str | None
     file: str | None
 
 
@@ -75,6 +80,8 @@ class EncryptWords(ContextWords, outputs.FileNamed):
 )
 @click.option("--dek-per-file", is_flag=True, help="With --recursive: ask KMS for a data key for each file.")
 @folders.manifest_option("Write no list of the files, which tells later what is missing.")
+@shards.folder_shard_option
+@clusters.dask_option
 @options.output_options
 @options.input_argument
 @takes(EncryptWords)
@@ -85,8 +92,15 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
     can open the envelope alone. A folder that was not finished is finished by the same
     command again: envelopes that are whole, and newer than their files, are kept. With --data-key many envelopes share one data key, such as
     that of a user or a period, and the --context must be the one that it was made with.
+    Shards write no list of the files: the same command without --shard does, at the end.
     """
-    for chosen, option in ((wanted.dek_per_file, "dek-per-file"), (wanted.no_manifest, "no-manifest")):
+    of_folders = {
+        "dek-per-file": wanted.dek_per_file,
+        "no-manifest": wanted.no_manifest,
+        "dask": wanted.dask,
+        "shard": wanted.shard,
+    }
+    for option, chosen in of_folders.items():
         if chosen and not wanted.recursive:
             raise UsageError(f"--{option} goes with --recursive only")
     if wanted.dek_per_file and wanted.data_key is not None:
@@ -140,10 +154,16 @@ def _encrypt_folder(
         replace=wanted.force,
         manifest=not wanted.no_manifest,
         spared=tuple(Path(key.file) for key in wanted.public_keys),
+        shard=wanted.shard,
     )
+    shards.take_share(session, wanted.shard)
     identities = recipients.identities_of(session)
-    with session.reports("encrypting") as reports:
-        count = encrypt_tree(source, target, everyone, identities, choices, changes=session.changes, **reports)
+    calls = _CALLS if wanted.dek_per_file else 1
+    with clusters.workers(session, wanted.dask, calls=calls) as pool, session.reports("encrypting") as reports:
+        whom = clusters.recipients_for(session, pool, everyone, wanted.keys, wanted.public_keys, wanted.data_key)
+        count = encrypt_tree(
+            source, target, whom, identities, choices, executor=pool, changes=session.changes, **reports
+        )
     if count is not None:
         were_there = f", and {count.kept} were there already" if count.kept else ""
         session.note(f"{count.files} files were encrypted{were_there}")

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import options
+from kmstool.cli import clusters, options, shards
 from kmstool.cli.params import ContextWords
+from kmstool.cli.session.session import Session
+from kmstool.cli.shards import Shard
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,10 +26,10 @@ def manifest_option(text: str) -> Callable[[options.Decorated], options.Decorate
 
 
 def opening_options(command: options.Decorated) -> options.Decorated:
-    """Add what folders of envelopes are opened with."""
+    """Add what folders of envelopes are opened with, and who opens them."""
     add = manifest_option("Do not look for what is missing or extra.")
     path = click.option("--ignore-path", is_flag=True, help="With --recursive: files may have been moved or renamed.")
-    return path(add(command))
+    return path(add(shards.folder_shard_option(clusters.dask_option(command))))
 
 
 @dataclass(frozen=True)
@@ -40,25 +42,37 @@ class OpeningWords(ContextWords):
     recursive: bool
     ignore_path: bool
     no_manifest: bool
+    shard: Shard | None
+    dask: str | None
     file: str | None
 
 
 def refuse_without_folder(wanted: OpeningWords) -> None:
     """Raise `UsageError` for options of folders where FILE is none."""
-    if not wanted.recursive and (wanted.ignore_path or wanted.no_manifest):
-        raise UsageError(f"--{'ignore-path' if wanted.ignore_path else 'no-manifest'} goes with --recursive only")
+    of_folders = {"ignore-path": wanted.ignore_path, "no-manifest": wanted.no_manifest}
+    for option, chosen in {**of_folders, "dask": wanted.dask, "shard": wanted.shard}.items():
+        if chosen and not wanted.recursive:
+            raise UsageError(f"--{option} goes with --recursive only")
 
 
-def opening(wanted: OpeningWords, of_one_file: Mapping[str, object], *, force: bool = False) -> TreeDecryptOptions:
+def opening(
+    session: Session, wanted: OpeningWords, of_one_file: Mapping[str, object], *, force: bool = False
+) -> TreeDecryptOptions:
     """Return how a folder is opened; raise `UsageError` where one of the other options, by name, was given."""
     from kmstool.workflows.tree_opening import TreeDecryptOptions
 
+    if wanted.dask is not None:
+        clusters.refuse_private_keys(wanted.private_keys)
     for option, value in of_one_file.items():
         if value not in (None, False, {}):
             raise UsageError(f"--recursive and {option} exclude each other")
+    if wanted.shard and wanted.ignore_path:
+        raise UsageError("--shard and --ignore-path exclude each other: a share is that of a name")
+    shards.take_share(session, wanted.shard)
     return TreeDecryptOptions(
         ignore_path=wanted.ignore_path,
         manifest=not wanted.no_manifest,
         replace=force,
         spared=tuple(map(Path, wanted.private_keys)),
+        shard=wanted.shard,
     )

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import envelope_files, envelope_folders, options, recipients, several
+from kmstool.cli import clusters, envelope_files, envelope_folders, options, recipients, several, shards
 from kmstool.cli.io import outputs
 from kmstool.cli.params import KEY
 from kmstool.cli.session.session import Session, takes
+from kmstool.cli.shards import Shard
 from kmstool.errors import UsageError
 from kmstool.storage.places import parse_place
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
     from kmstool.workflows.rewrapping import Way, Wrap
+
+_CALLS = 16
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class RewrapWords:
     server_side: bool
     payload: str | None
     recursive: bool
+    shard: Shard | None
+    dask: str | None
 
 
 @click.command(cls=options.Command, example="kmstool envelope rewrap big.tar.kte --to demo-2")
@@ -62,6 +67,8 @@ class RewrapWords:
 )
 @options.file_option("--payload", help="Payload of a detached header, to check the data key with.")
 @click.option("-r", "--recursive", is_flag=True, help="FILE is a folder; every envelope in it gets the recipients.")
+@shards.folder_shard_option
+@clusters.dask_option
 @click.argument("names", metavar="FILE...", nargs=-1, required=True)
 @takes(RewrapWords)
 def rewrap(session: Session, wanted: RewrapWords) -> None:
@@ -83,6 +90,9 @@ def rewrap(session: Session, wanted: RewrapWords) -> None:
         raise UsageError("--payload is that of a single header", hint="rewrap detached headers one by one")
     if wanted.payload is not None and wanted.recursive:
         raise UsageError("--recursive and --payload exclude each other")
+    for option, chosen in (("dask", wanted.dask), ("shard", wanted.shard)):
+        if chosen and not wanted.recursive:
+            raise UsageError(f"--{option} goes with --recursive only")
     if wanted.recursive:
         _rewrap_folders(session, wanted)
         return
@@ -102,10 +112,18 @@ def _rewrap_folders(session: Session, wanted: RewrapWords) -> None:
 
     hint = "kmstool envelope rewrap -r DIR --to KEY"
     folders = [envelope_folders.named_folder(name, hint=hint) for name in wanted.names]
+    shards.take_share(session, wanted.shard)
+    if wanted.dask is not None:
+        clusters.refuse_private_keys(wanted.private_keys)
     targets = [recipients.cmk(session, key) for key in wanted.keys]
     wrap = _wrapper(session, wanted)
-    with session.reports("rewrapping") as reports:
-        counts = [rewrap_tree(folder, targets, wrap, changes=session.changes, **reports) for folder in folders]
+    with clusters.workers(session, wanted.dask, calls=_CALLS) as pool, session.reports("rewrapping") as reports:
+        if pool is not None:
+            wrap = clusters.wrap_for(session, pool, wrap, wanted.keys, wanted.sources, in_kms=wanted.server_side)
+        counts = [
+            rewrap_tree(folder, targets, wrap, executor=pool, shard=wanted.shard, changes=session.changes, **reports)
+            for folder in folders
+        ]
     files, kept = sum(count.files for count in counts), sum(count.kept for count in counts)
     had_them = f", and {kept} had them already" if kept else ""
     answer = {"Rewrapped": files, "Kept": kept}

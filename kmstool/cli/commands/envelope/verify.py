@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kmstool.cli import envelope_files, envelope_folders, options, recipients
+from kmstool.cli import clusters, envelope_files, envelope_folders, options, recipients
 from kmstool.cli.commands.envelope import folders
 from kmstool.cli.commands.envelope.folders import OpeningWords
 from kmstool.cli.io import outputs, progress
@@ -36,9 +36,10 @@ def verify(session: Session, wanted: OpeningWords) -> None:
         from kmstool.workflows.trees import verify_tree
 
         folder = envelope_folders.named_folder(wanted.file, hint="kmstool envelope verify -r DIR")
-        how = folders.opening(wanted, {"--context": wanted.encryption_context, "--detached": wanted.detached})
-        with session.reports("verifying", goes_on=False) as reports:
-            files = verify_tree(folder, identities, how, **reports).files
+        how = folders.opening(session, wanted, {"--context": wanted.encryption_context, "--detached": wanted.detached})
+        with clusters.workers(session, wanted.dask) as pool, session.reports("verifying", goes_on=False) as reports:
+            whom = clusters.identities_for(session, pool, identities, wanted.keys)
+            files = verify_tree(folder, whom, how, executor=pool, **reports).files
         outputs.print_answer(session, {"Valid": True, "Files": files}, lambda: print(f"{files} envelopes valid"))
         return
     with (

@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from kmstool.cli import options
+from kmstool.cli import clusters, options
 from kmstool.cli.commands.rotate import words
 from kmstool.cli.commands.rotate.apply import ApplyWords, run
 from kmstool.cli.session.session import Session, takes
@@ -25,6 +25,7 @@ class MigrateWords(ApplyWords):
 @click.option("--verify", type=words.VERIFY, default="all", show_default=True, metavar="all|sample:N|none",
               help="Which new ciphertexts are compared with the old ones, in memory, before they are written.")  # fmt: skip
 @click.option("--old-profile", metavar="NAME", help="Profile that opens the old blobs. Default: the one in use.")
+@clusters.dask_option
 @words.plan_argument
 @takes(MigrateWords)
 def apply(session: Session, wanted: MigrateWords) -> None:

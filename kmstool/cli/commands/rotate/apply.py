@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import options, stops
+from kmstool.cli import clusters, options, stops
 from kmstool.cli.commands.rotate import words
 from kmstool.cli.io import outputs, progress
 from kmstool.cli.session.session import Session, takes
+from kmstool.cli.shards import Shard
 from kmstool.errors import KmsToolError
 
 if TYPE_CHECKING:
@@ -25,14 +26,16 @@ class ApplyWords:
     plan: str
     rate: float | None
     workers: int
-    shard: words.Shard | None
+    shard: Shard | None
     verify: int
+    dask: str | None
 
 
 @click.command(cls=options.Command, example="kmstool rotate apply plan.json")
 @words.pace_options
 @click.option("--verify", type=words.VERIFY, default="all", show_default=True, metavar="all|sample:N|none",
               help="Which new ciphertexts are compared with the old ones, in memory, before they are written.")  # fmt: skip
+@clusters.dask_option
 @words.plan_argument
 @takes(ApplyWords)
 def apply(session: Session, wanted: ApplyWords) -> None:
@@ -49,14 +52,18 @@ def apply(session: Session, wanted: ApplyWords) -> None:
 
 def run(session: Session, wanted: ApplyWords, job: Callable[..., Progress]) -> None:
     """Do a plan by the function of its job, and show how far it is."""
-    from kmstool.workflows.rotation.applying import ApplyOptions, in_shard
+    from kmstool.workflows.rotation.applying import ApplyOptions
+    from kmstool.workflows.shards import in_shard
 
     plan, path = words.read_named_plan(wanted.plan)
     share = [file for file in plan.files if in_shard(file.path, wanted.shard)]
     total = sum(len(file.items) for file in share)
     session.set_rate(wanted.rate, 1 / wanted.shard[1] if wanted.shard else 1.0)
     how = ApplyOptions(workers=wanted.workers, verify_every=wanted.verify, shard=wanted.shard)
-    with progress.job(session, "moving", total, noun="items") as running:
+    with (
+        clusters.workers(session, wanted.dask, calls=wanted.workers) as pool,
+        progress.job(session, "moving", total, noun="items") as running,
+    ):
 
         def done(items: int) -> None:
             session.deadline.renew()
@@ -64,7 +71,7 @@ def run(session: Session, wanted: ApplyWords, job: Callable[..., Progress]) -> N
 
         try:
             result = session.changes.make(
-                lambda: job(session.connections, plan, path, how, warn=session.warn, done=done),
+                lambda: job(session.connections, plan, path, how, executor=pool, warn=session.warn, done=done),
                 f"move {total:,} items in {len(share):,} files",
             )
         except KmsToolError:
