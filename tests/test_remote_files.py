@@ -8,6 +8,7 @@ import pytest
 from kmstool.server.app import EmbeddedKms
 from tests.envelopes import done, envelope, fails, make_keys
 from tests.object_store import ObjectStore
+from tests.program import kmstool
 
 DATA = os.urandom(3 * 2**20)
 URL = "s3://bucket/folder/big"
@@ -97,3 +98,9 @@ def test_exit_codes_are_those_of_files(s3: ObjectStore) -> None:
     s3.wire.cut_after = 0
     error = envelope("verify", f"{URL}.kte", "--format", "json", exit_code=7).error
     assert "cannot read s3://bucket/folder/big.kte" in error["message"]
+
+
+def test_a_batch_reads_its_lines_from_a_store(s3: ObjectStore) -> None:
+    s3.put("secrets.jsonl", b"".join(b'{"id": %d, "plaintext": "x"}\n' % number for number in range(3)))
+    lines = kmstool("batch", "encrypt", "--key", "demo", "s3://bucket/secrets.jsonl").out
+    assert kmstool("batch", "decrypt", stdin=lines).out.count('"plaintext": "x"') == 3

@@ -90,7 +90,7 @@ class BufferedUpload:
 
     def __init__(self, store: BufferedStore, fs: Any, path: str) -> None:
         self._store, self._path = store, path
-        self._file: Any = fs.open(path, "wb", autocommit=False)
+        self._file: Any = fs.open(path, "wb", block_size=stores.PIECE_BYTES, autocommit=False)
         # fsspec keeps it for a transaction that there is none of.
         fs.transaction.files.clear()
 
@@ -125,7 +125,9 @@ def _stat(facts: dict[str, Any]) -> Stat:
 
 def _seconds(text: str) -> float:
     """Return the time of one of the two ways in which COS writes it, 0 for any other."""
-    for form in ("%a, %d %b %Y %H:%M:%S %Z", "%Y-%m-%dT%H:%M:%S.%fZ"):
+    from email.utils import parsedate_to_datetime
+
+    for parse in (datetime.fromisoformat, parsedate_to_datetime):
         with suppress(ValueError):
-            return datetime.strptime(f"{text} +0000", f"{form} %z").timestamp()
+            return parse(text).timestamp()
     return 0.0

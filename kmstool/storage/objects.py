@@ -16,14 +16,13 @@ from kmstool.errors import ArgumentError, InputError
 from kmstool.storage import faults
 from kmstool.storage.faults import translated
 from kmstool.storage.places import ObjectUrl, extra_of
-from kmstool.storage.stores import Condition, Stat, Store, Upload
+from kmstool.storage.stores import PIECE_BYTES, Condition, Stat, Store, Upload
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 FIRST_BYTES = 16 * 2**10
 """What is fetched first: the header of an envelope is in it, and small objects are whole."""
-PIECE_BYTES = 8 * 2**20
 _PARTS_OF_A_SIZE = 1250
 _stores: dict[tuple[int, str], Store] = {}
 
@@ -50,6 +49,11 @@ class ObjectReader:
         data = self._range(offset, offset + len(buffer))
         buffer[: len(data)] = data
         return len(data)
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Yield what is left, each time up to `size` bytes."""
+        while piece := self._next(size):
+            yield bytes(piece)
 
     def _next(self, wanted: int) -> memoryview:
         if not self._piece:

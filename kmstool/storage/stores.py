@@ -11,6 +11,8 @@ from typing import Protocol
 
 PAGE = 1000
 """Names that are asked for at once."""
+PIECE_BYTES = 8 * 2**20
+"""What is read or sent at once of a large object."""
 
 
 class MismatchError(Exception):

@@ -15,9 +15,8 @@ from kmstool.envelope.header import MAGIC, PREAMBLE_BYTES, Header
 from kmstool.envelope.stanzas import Stanza
 from kmstool.errors import InputError
 from kmstool.storage import objects
-from kmstool.storage.objects import PIECE_BYTES
 from kmstool.storage.places import ObjectUrl
-from kmstool.storage.stores import Stat
+from kmstool.storage.stores import PIECE_BYTES, Stat
 from kmstool.workflows.sources import HEADER_SUFFIX, SUFFIX, header_beside
 
 _BOTH_SLOTS = 2

@@ -112,6 +112,22 @@ def _refuse_special(name: str | None) -> None:
 
 
 @contextmanager
+def open_pieces(name: str | None, size: int) -> Iterator[Iterator[bytes]]:
+    """Open FILE, which may be the URL of an object, or stdin as `open_input` does, and give what is in it in pieces."""
+    if name is not None and is_url(name):
+        from kmstool.storage import objects
+        from kmstool.storage.places import ObjectUrl
+
+        at = parse_place(name)
+        if isinstance(at, ObjectUrl):
+            yield objects.opened(at).pieces(size)
+            return
+        name = str(at)
+    with open_input(name) as descriptor:
+        yield descriptors.chunks(descriptor, size)
+
+
+@contextmanager
 def open_stream(name: str | None) -> Iterator[Stream]:
     """Open FILE, or stdin for None and `-`, as `open_input` does; raise `InputError` too for faults of reading in the block."""
     with open_input(name) as descriptor, _readable(name):

@@ -62,11 +62,11 @@ def run(session: Session, wanted: BatchWords, name: BatchOperation) -> None:
     title = None if sys.stdout.isatty() else "lines"
     with (
         clusters.workers(session, wanted.dask, calls=wanted.in_flight) as pool,
-        inputs.open_input(wanted.file) as descriptor,
+        inputs.open_pieces(wanted.file, _PIECE_BYTES) as pieces,
         progress.job(session, title, noun="lines", goes_on=False) as job,
     ):
         runner = None if pool is None else _runner(session, pool, name, wanted.key)
-        for line in run_batch(_lines(descriptor), operations[name], in_flight=wanted.in_flight, runner=runner):
+        for line in run_batch(_lines(pieces), operations[name], in_flight=wanted.in_flight, runner=runner):
             session.deadline.renew()
             fields = dict(line.fields) if line.error is None else {"error": error_fields(line.error)}
             if line.line_id is not None:
@@ -85,13 +85,12 @@ def _runner(session: Session, pool: Workers, name: BatchOperation, key: str | No
     return runner_of(pool, session.connections, name, key)
 
 
-def _lines(descriptor: int) -> Iterator[bytes]:
-    """Yield the lines of a descriptor as they come; one that is too long is cut, so that it is refused."""
-    from kmstool.system import descriptors
+def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the lines of an input as they come; one that is too long is cut, so that it is refused."""
     from kmstool.workflows.batches import MAX_LINE_BYTES
 
     rest, dropping = bytearray(), False
-    for piece in descriptors.chunks(descriptor, _PIECE_BYTES):
+    for piece in pieces:
         *whole, last = piece.split(b"\n")
         for part in whole:
             if not dropping:
