@@ -76,14 +76,24 @@ def test_the_profile_in_use_is_remembered(profiles: Profiles) -> None:
     assert profiles.current == LOCAL
 
 
-@pytest.mark.parametrize("name", ["nowhere", "", "LOCAL", "profile production"])
-def test_an_unknown_profile_is_named_and_the_known_ones_are_listed(profiles: Profiles, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("nowhere", "one of: local, production"),
+        ("", "one of: local, production"),
+        ("LOCAL", "did you mean local?"),
+        ("profile production", "did you mean production?"),
+    ],
+)
+def test_an_unknown_profile_is_named_and_the_near_ones_or_all_are_listed(
+    profiles: Profiles, name: str, hint: str
+) -> None:
     profiles.put(Profile("production"))
     for method in (profiles.get, profiles.use):
         with pytest.raises(ArgumentError) as caught:
             method(name)
         assert repr(name) in caught.value.message
-        assert caught.value.hint == "one of: local, production"
+        assert caught.value.hint == hint
     assert profiles.current is None
 
 
