@@ -182,7 +182,8 @@ _kmstool_command() {
       valued=(--key --algorithm --valid-to --backup --passphrase-file --encoding --check --context --context-text)
       ;;
     'kmstool init')
-      options=(--local -h --help)
+      options=(--local --secret-id --store --passphrase-file --weak --whitebox --no-verify -h --help)
+      valued=(--secret-id --store --passphrase-file --whitebox)
       ;;
     'kmstool key')
       commands=(algorithms archive bind cancel-deletion create describe disable enable list rename replace rotate rotation schedule-deletion show tag unarchive unbind)
@@ -327,8 +328,7 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool material delete')
-      options=(--key -h --help)
-      valued=(--key)
+      options=(-h --help)
       ;;
     'kmstool material params')
       options=(--key --algorithm -o --out --force -h --help)
@@ -563,6 +563,9 @@ _kmstool_place() {
     'kmstool import-material --check') source='file' ;;
     'kmstool import-material --context-text') source='@file' ;;
     'kmstool import-material #0') source='file' ;;
+    'kmstool init --store') words=(keyring file) ;;
+    'kmstool init --passphrase-file') source='file' ;;
+    'kmstool init --whitebox') source='file' ;;
     'kmstool key create --usage') words=(symmetric rsa-2048 sm2 sign-sm2 sign-rsa-2048 sign-rsa-3072 sign-ecc sign-ecc-p384 kyber dilithium) ;;
     'kmstool key list --state') words=(enabled disabled pending-delete pending-import archived) ;;
     'kmstool key list --usage') words=(symmetric rsa-2048 sm2 sign-sm2 sign-rsa-2048 sign-rsa-3072 sign-ecc sign-ecc-p384 kyber dilithium) ;;

@@ -529,8 +529,18 @@ function __kmstool_command --no-scope-shadowing
                 '--context-text'
         case 'kmstool init'
             set options '--local'\t'Use the embedded KMS of this machine.' \
+                '--secret-id'\t'The SecretId; else asked for, or the first line of stdin.' \
+                '--store'\t'Where to keep the credential.' \
+                '--passphrase-file'\t'With --store file: its passphrase; /dev/fd/N too.' \
+                '--weak'\t'Take a new passphrase of less than 8 characters too.' \
+                '--whitebox'\t'Folder made by kmstool whitebox bundle with the SecretKey in it.' \
+                '--no-verify'\t'Do not try the credential on KMS first.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
+            set valued '--secret-id' \
+                '--store' \
+                '--passphrase-file' \
+                '--whitebox'
         case 'kmstool key'
             set commands 'algorithms'\t'List the key usages that the region offers.' \
                 'archive'\t'Let a key decrypt, and encrypt nothing new.' \
@@ -787,10 +797,8 @@ function __kmstool_command --no-scope-shadowing
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool material delete'
-            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
-                '-h'\t'Show this message and exit.' \
+            set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
-            set valued '--key'
         case 'kmstool material params'
             set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
                 '--algorithm'\t'How the material is wrapped.' \
@@ -1404,6 +1412,13 @@ function __kmstool_place --no-scope-shadowing
         case 'kmstool import-material --context-text'
             set source '@file'
         case 'kmstool import-material #0'
+            set source 'file'
+        case 'kmstool init --store'
+            set words 'keyring' \
+                'file'
+        case 'kmstool init --passphrase-file'
+            set source 'file'
+        case 'kmstool init --whitebox'
             set source 'file'
         case 'kmstool key create --usage'
             set words 'symmetric' \

@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from kmstool.cli.main import root
 from kmstool.errors import AccessError, InputError, KmsToolError, NetworkError
 from kmstool.kms.credentials import roles, store
 from kmstool.kms.credentials import tccli as tccli_profiles
@@ -817,6 +818,16 @@ def test_a_credential_is_tried_before_it_is_kept(home: Path, server: Server, pas
     assert files(home) == {}
     login(*words, "--no-verify", stdin=wrong)
     assert (home / ".config" / "kmstool" / "cloud.credential").exists()
+
+
+def test_init_takes_what_a_login_takes(home: Path, passphrase: Path) -> None:
+    words = ("--store", "file", "--passphrase-file", str(passphrase), "--no-verify", "--region", "ap-shanghai")
+    error = kmstool("init", *words, stdin=f"{SECRET_ID}\n{SECRET_KEY}\n", exit_code=0).err
+    assert "the profile cloud is in use" in error
+    assert "ap-shanghai" in kmstool("profile", "list").out
+    assert "needs no login" in kmstool("init", "--local", *words, exit_code=2).err
+    login_options = {param.name for param in root.commands["auth"].commands["login"].params}
+    assert login_options < {param.name for param in root.commands["init"].params}
 
 
 @pytest.mark.parametrize("given", ["", f"{SECRET_ID}\n", f"\n{SECRET_KEY}\n", f"{SECRET_ID} a\nb\n"])

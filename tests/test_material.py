@@ -676,7 +676,7 @@ def test_files_are_closed_to_others_and_a_backup_comes_back(work: dict[str, str]
     (folder / "clear").write_bytes(bytes(32))
     said = run(work, *one, "clear", "--passphrase-file", "passphrase", exit_code=2)
     assert "--passphrase-file goes with an encrypted backup" in said
-    run(work, "material", "delete", "--region", "ap-singapore", "--key", "own", "--yes")
+    run(work, "material", "delete", "--region", "ap-singapore", "own", "--yes")
     run(work, *one, "backup", "--passphrase-file", "wrong", exit_code=4)
     run(work, *one, "backup", "--passphrase-file", "passphrase")
     altered = json.loads((folder / "backup").read_text()) | {"n": 2}

@@ -149,10 +149,10 @@ def test_a_terminal_is_one() -> None:
 
 
 def test_a_dialogue_is_typed_when_it_is_asked_for() -> None:
-    dialogue = [("Go on? [y/N]:", "y")]
+    dialogue = [("Type local to go on:", "local")]
     assert b"can never be read again" in on_terminal("local", "reset", dialogue=dialogue).stdout
     with pytest.raises(AssertionError, match="nothing was done"):
-        on_terminal("local", "reset", dialogue=[("Go on?", "n"), ("and again?", "y")])
+        on_terminal("local", "reset", dialogue=[("Type local", "n"), ("and again?", "y")])
 
 
 def test_a_command_that_hangs_is_ended() -> None:

@@ -57,7 +57,7 @@ def test_the_help_of_every_command_is_the_same_inside() -> None:
         "key lst",
         "key show",
         "random 8 --dry-run --format yaml",
-        "material delete --key default",
+        "material delete default",
         "encrypt nowhere.txt",
         "decrypt README.md",
         "key list --endpoint http://127.0.0.1:1 --retries 0",

@@ -30,7 +30,7 @@ def together(
     done = several.one_by_one(session, list(calls), lambda name: change(*calls[name]), f"calls for {noun}s failed")
     for name, answer in done:
         for key_id in calls[name][1]:
-            session.note(f"the {noun} {key_id} is {outcome}")
+            session.note(f"the {noun} {named(session, key_id)} is {outcome}")
         outputs.print_answer(session, answer, lambda: None)
 
 
@@ -46,10 +46,16 @@ def one_by_one(
     def act(name: KeyAddress) -> tuple[Mapping[str, Any], str]:
         client, key_id = find(name)
         answer, outcome = change(client, key_id)
-        return answer, f"the {noun} {key_id} {outcome}"
+        return answer, f"the {noun} {named(session, key_id)} {outcome}"
 
     for _, (answer, message) in several.one_by_one(session, names, act, f"{noun}s were not changed"):
         done(session, answer, message)
+
+
+def named(session: Session, key_id: str) -> str:
+    """Return a key that this run has resolved as its user named it, with its id."""
+    name, _ = session.connections.named.get(key_id, ("", None))
+    return f"{name} ({key_id})" if name and name != key_id else key_id
 
 
 def done(session: Session, answer: Mapping[str, Any], message: str) -> None:

@@ -117,7 +117,7 @@ def test_row_8_with_kmstool_alone(server: Any, tmp_path: Path, algorithm: str, r
     kmstool(*one)
     blob = kmstool("encrypt", "--key", alias, stdin=b"a secret")
     (tmp_path / "blob").write_bytes(blob)
-    kmstool("material", "delete", "--key", alias, "--yes")
+    kmstool("material", "delete", alias, "--yes")
     kmstool(*one, "--valid-to", "365d", "--check", str(tmp_path / "blob"))
     assert kmstool("decrypt", stdin=blob) == b"a secret"
     kmstool("key", "disable", alias, "--yes")

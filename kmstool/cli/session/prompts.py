@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from kmstool.cli.console import Console
 from kmstool.cli.io import questions
+from kmstool.cli.messages import printable
 from kmstool.errors import AccessError, UsageError
+from kmstool.system import terminal
+
+
+class Subject(Protocol):
+    """What a change is about; `kmstool.cli.subjects` looks it up."""
+
+    @property
+    def name(self) -> str:
+        """What may have to be typed."""
+        ...
+
+    def lines(self) -> list[str]:
+        """Return what there is to say of it."""
+        ...
+
+
+About = Callable[[], Sequence[Subject]]
 
 
 class Prompts(Console):
@@ -20,18 +39,28 @@ class Prompts(Console):
     @property
     def interactive(self) -> bool:
         """Whether questions may be asked: there is a terminal, whatever stdin is, and it is not that of a CI runner."""
-        from kmstool.system import terminal
-
         return not self.settings.no_input and not self.is_ci and terminal.is_there()
 
-    def confirm(self, action: str) -> None:
-        """Ask before something that cannot be undone; raise `UsageError` without a yes."""
+    def confirm(self, action: str, about: About = list, *, typed: bool = False) -> None:
+        """Ask before something that cannot be undone; raise `UsageError` without a yes.
+
+        What it is `about` is looked up and shown first. With `typed` nothing but its name is a yes.
+        """
         if self.settings.yes or self.settings.dry_run:
             return
         if not self.interactive:
             raise UsageError(f"{action}: this needs a confirmation", hint="add --yes")
-        if not questions.yes(f"{action}. Go on?"):
-            raise UsageError("nothing was done")
+        subjects = about()
+        for line in (line for subject in subjects for line in subject.lines()):
+            terminal.tell(printable(line))
+        if not typed:
+            if not questions.yes(f"{action}. Go on?"):
+                raise UsageError("nothing was done")
+            return
+        terminal.tell(printable(f"{action}."))
+        for subject in subjects:
+            if questions.text(f"Type {subject.name} to go on") != subject.name:
+                raise UsageError("nothing was done", hint=f"what was typed is not {subject.name}")
 
     def store_passphrase(self) -> bytes:
         """Return the passphrase of the local KMS's store, as `passphrase_of` does."""

@@ -43,19 +43,38 @@ class LoginWords:
     whitebox: str | None
     no_verify: bool
 
+    @property
+    def is_told(self) -> bool:
+        """Whether anything was chosen."""
+        chosen = (self.secret_id, self.passphrase_file, self.whitebox)
+        return self.no_verify or self.store != words.KEYRING or any(word is not None for word in chosen)
+
+
+def login_options(function: options.Decorated) -> options.Decorated:
+    """Add what there is to choose of a login."""
+    for add in reversed(
+        (
+            click.option(
+                "--secret-id",
+                metavar="ID",
+                callback=options.not_empty,
+                help="The SecretId; else asked for, or the first line of stdin.",
+            ),
+            store_option,
+            passphrase_option,
+            passphrases.weak_option,
+            options.folder_option(
+                "--whitebox", help="Folder made by kmstool whitebox bundle with the SecretKey in it."
+            ),
+            no_verify_option,
+        )
+    ):
+        function = add(function)
+    return function
+
 
 @click.command(cls=options.Command, example="kmstool auth login --profile work")
-@click.option(
-    "--secret-id",
-    metavar="ID",
-    callback=options.not_empty,
-    help="The SecretId; else asked for, or the first line of stdin.",
-)
-@store_option
-@passphrase_option
-@passphrases.weak_option
-@options.folder_option("--whitebox", help="Folder made by kmstool whitebox bundle with the SecretKey in it.")
-@no_verify_option
+@login_options
 @takes(LoginWords)
 def login(session: Session, wanted: LoginWords) -> None:
     """Keep a SecretId and SecretKey for a profile.
@@ -68,6 +87,11 @@ def login(session: Session, wanted: LoginWords) -> None:
     without mac.base64 gets one when KMS has accepted the SecretKey, and is refused with
     --no-verify; afterwards it is used only as it was then.
     """
+    log_in(session, wanted)
+
+
+def log_in(session: Session, wanted: LoginWords) -> None:
+    """Do what `kmstool auth login` does with these options."""
     if wanted.whitebox is not None:
         if wanted.passphrase_file or session.weak or wanted.store != words.STORES[0]:
             raise UsageError("the white-box ciphertext stays where it is", hint="give --whitebox without --store")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool import words
-from kmstool.cli import options
+from kmstool.cli import options, subjects
 from kmstool.cli.commands.auth.keeping import WHITE_BOX
 from kmstool.cli.session.session import Session, pass_session
 from kmstool.errors import UsageError
@@ -28,7 +28,9 @@ def logout(session: Session) -> None:
     if profile.credentials == WHITE_BOX and not profile.whitebox:
         session.note(f"nothing to do: no credential is kept for the profile {profile.name}")
         return
-    session.confirm(f"the credential of the profile {profile.name} will be forgotten")
+    session.confirm(
+        f"the credential of the profile {profile.name} will be forgotten", subjects.profile(session, profile.name)
+    )
     session.changes.run(lambda: _forget(session, profile), f"forget the credential of the profile {profile.name}")
     if profile.credentials == WHITE_BOX:
         session.note(f"the files in {profile.whitebox} are left as they are")

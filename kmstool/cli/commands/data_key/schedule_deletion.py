@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmstool import words
-from kmstool.cli import options
+from kmstool.cli import options, subjects
 from kmstool.cli.commands.data_key.states import NOUN, names_argument
 from kmstool.cli.io import times
 from kmstool.cli.key_changes import one_by_one
@@ -36,7 +36,11 @@ def schedule_deletion(session: Session, names: tuple[KeyAddress, ...], days: int
     Until the day comes cancel-deletion keeps them. What was encrypted with one can be
     read afterwards only where there is a copy of its blob or of its bytes.
     """
-    session.confirm(f"KMS will destroy its copy of {', '.join(map(str, names))} after {days} days")
+    session.confirm(
+        f"KMS will destroy its copy of {', '.join(map(str, names))} after {days} days",
+        subjects.data_keys(session, names),
+        typed=True,
+    )
 
     def schedule(client: KmsClient, data_key_id: str) -> tuple[Mapping[str, Any], str]:
         answer = client.schedule_data_key_deletion(data_key_id, days)

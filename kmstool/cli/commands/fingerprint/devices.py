@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kmstool.cli import subjects
 from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session
 
@@ -28,7 +29,10 @@ def make_change(session: Session, change: DeviceChange) -> None:
     for line in change.lines:
         tell(line)
     devices = count(change.after)
-    session.confirm(f"the white-box key {key_id} will be bound to {devices}, in place of {len(change.before)}")
+    session.confirm(
+        f"the white-box key {key_id} will be bound to {devices}, in place of {len(change.before)}",
+        subjects.resolved_white_box_key(session, key_id),
+    )
     answer = change.make()
     session.note(f"the white-box key {key_id} is bound to {devices}")
     session.note("key files downloaded before stay as they are: download the key anew (kmstool whitebox download-key)")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmstool import words
-from kmstool.cli import options
+from kmstool.cli import options, subjects
 from kmstool.cli.io import times
 from kmstool.cli.key_changes import one_by_one
 from kmstool.cli.session.session import Session, pass_session
@@ -34,7 +34,9 @@ def schedule_deletion(session: Session, keys: tuple[KeyAddress, ...], days: int)
     cannot be used, and cancel-deletion keeps them.
     """
     session.confirm(
-        f"{', '.join(map(str, keys))} will be destroyed after {days} days, and all that it encrypted is lost then"
+        f"{', '.join(map(str, keys))} will be destroyed after {days} days, and all that it encrypted is lost then",
+        subjects.keys(session, keys),
+        typed=True,
     )
 
     def schedule(client: KmsClient, key_id: str) -> tuple[Mapping[str, Any], str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from kmstool import words
-from kmstool.cli import options
+from kmstool.cli import options, subjects
 from kmstool.cli.params import Choice
 from kmstool.cli.session import passphrases
 from kmstool.cli.session.session import Session, pass_session
@@ -35,6 +35,9 @@ def protect(session: Session, mode: str, passphrase_file: str | None) -> None:
     if mode == words.PASSPHRASE:
         # Its server could not ask for the new one.
         listening.refuse_served(session.local_folder)
-    session.confirm("copies of the store made before open only with the former root key, which goes with the next use")
+    session.confirm(
+        "copies of the store made before open only with the former root key, which goes with the next use",
+        subjects.store(session),
+    )
     admin.protect(kms, mode, lambda: session.new_passphrase(passphrase_file))
     session.note(f"the store is protected by {mode} now: {MODES[mode]}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kmstool.cli import options
+from kmstool.cli import options, subjects
 from kmstool.cli.session.session import Session, pass_session
 
 
@@ -17,6 +17,10 @@ def reset(session: Session) -> None:
 
     folder = session.local_folder
     listening.refuse_served(folder)
-    session.confirm(f"every key in {folder} will be destroyed; what they encrypted can never be read again")
+    session.confirm(
+        f"every key in {folder} will be destroyed; what they encrypted can never be read again",
+        subjects.store(session),
+        typed=True,
+    )
     session.changes.run(lambda: admin.reset(folder), f"destroy the store in {folder}")
     session.note(f"the store in {folder} is gone")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kmstool.cli import options
+from kmstool.cli import options, subjects
 from kmstool.cli.session.session import Session, pass_session
 
 
@@ -23,7 +23,9 @@ def restore(session: Session, file: str) -> None:
     from kmstool.server.protection import FORMER_FILE
 
     kms = session.local_kms()
-    session.confirm(f"all keys in {session.local_folder} will be replaced by those of {file}")
+    session.confirm(
+        f"all keys in {session.local_folder} will be replaced by those of {file}", subjects.store(session), typed=True
+    )
     admin.restore(kms, Path(file), session.store_passphrase)
     session.note(f"the store holds what {file} held")
     former = session.local_folder / FORMER_FILE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from kmstool import words
-from kmstool.cli import options
+from kmstool.cli import options, subjects
 from kmstool.cli.session.session import Session, pass_session
 
 
@@ -17,7 +17,9 @@ def remove(session: Session, name: str) -> None:
     from kmstool.kms.credentials import store
 
     profile = session.profiles.get(name)
-    session.confirm(f"the profile {name} and its credential will be removed")
+    session.confirm(
+        f"the profile {name} and its credential will be removed", subjects.profile(session, name), typed=True
+    )
     if profile.credentials in words.STORES:
         session.changes.run(
             lambda: store.remove(profile.credentials, session.config_folder, name),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kmstool.cli import options
+from kmstool.cli import options, subjects
 from kmstool.cli.commands.rotate import words
 from kmstool.cli.commands.rotate.rollback import PlanName
 from kmstool.cli.io import outputs
@@ -23,7 +23,10 @@ def finish(session: Session, wanted: PlanName) -> None:
     from kmstool.workflows.rotation.jobs import finish_rotation
 
     plan, path = words.read_named_plan(wanted.plan)
-    session.confirm("a rollback will not be possible any more")
+    session.confirm(
+        "a rollback will not be possible any more",
+        subjects.one(wanted.plan, {"plan": str(path), "files": f"{len(plan.files):,}"}),
+    )
     files = session.changes.make(
         lambda: finish_rotation(session.connections, plan, path, warn=session.warn),
         "remove the journal if nothing is left on the old key",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import click
 
-from kmstool.cli import options
+from kmstool.cli import options, subjects
 from kmstool.cli.commands.rotate import words
 from kmstool.cli.io import outputs, progress
 from kmstool.cli.session.session import Session, takes
@@ -36,7 +36,9 @@ def put_back(session: Session, name: str) -> None:
     from kmstool.workflows.rotation.undoing import roll_back
 
     plan, path = words.read_named_plan(name)
-    session.confirm("the old ciphertexts will be put back")
+    session.confirm(
+        "the old ciphertexts will be put back", subjects.one(name, {"plan": str(path), "files": f"{len(plan.files):,}"})
+    )
     with progress.job(session, "putting back", len(plan.files)) as job:
         undone = session.changes.make(
             lambda: roll_back(plan, path, session.warn, job.advance), "put the old ciphertexts back"

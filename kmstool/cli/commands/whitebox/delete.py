@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import options
+from kmstool.cli import options, subjects
 from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session, pass_session
 
@@ -23,7 +23,11 @@ def delete(session: Session, key: KeyAddress) -> None:
     There is no delay and no way back. Key files that were downloaded go on decrypting.
     """
     client, key_id = session.white_box_key(key)
-    session.confirm(f"the white-box key {key_id} will be destroyed now, and its key file cannot be downloaded again")
+    session.confirm(
+        f"the white-box key {key_id} will be destroyed now, and its key file cannot be downloaded again",
+        subjects.white_box_keys(session, [key]),
+        typed=True,
+    )
     answer = client.delete_white_box_key(key_id)
     session.note(f"the white-box key {key_id} is gone; key files that were downloaded go on decrypting")
     outputs.print_answer(session, answer, lambda: None)

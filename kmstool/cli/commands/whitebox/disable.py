@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import options
+from kmstool.cli import options, subjects
 from kmstool.cli.key_changes import together
 from kmstool.cli.session.session import Session, pass_session
 
@@ -22,7 +22,10 @@ def disable(session: Session, keys: tuple[KeyAddress, ...]) -> None:
 
     Whoever has the key file goes on decrypting. With several keys all are disabled or none.
     """
-    session.confirm(f"nothing can be encrypted with {', '.join(map(str, keys))} until it is enabled again")
+    session.confirm(
+        f"nothing can be encrypted with {', '.join(map(str, keys))} until it is enabled again",
+        subjects.white_box_keys(session, keys),
+    )
     together(
         session,
         map(session.white_box_key, keys),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import options
+from kmstool.cli import options, subjects
 from kmstool.cli.commands.whitebox.bundles import read_bundle, require_mac_option, sdk_lib_option
 from kmstool.cli.commands.whitebox.decrypt_keys import tell_devices
 from kmstool.cli.commands.whitebox.keys import key_option
@@ -75,5 +75,6 @@ def _confirm(session: Session, change: DeviceChange) -> None:
         tell(line)
     session.confirm(
         f"the white-box key {change.key_id} will be bound to the former key's devices too, "
-        f"{len(change.after)} in place of {len(change.before)}"
+        f"{len(change.after)} in place of {len(change.before)}",
+        subjects.resolved_white_box_key(session, change.key_id),
     )

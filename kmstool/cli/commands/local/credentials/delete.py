@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kmstool.cli import options
+from kmstool.cli import options, subjects
 from kmstool.cli.session.session import Session, pass_session
 
 
@@ -16,7 +16,10 @@ def delete(session: Session, secret_id: str) -> None:
     from kmstool.errors import NotFoundError
     from kmstool.server import admin
 
-    session.confirm(f"programs that use {secret_id} will be refused, or temporary keys that come from it")
+    session.confirm(
+        f"programs that use {secret_id} will be refused, or temporary keys that come from it",
+        subjects.one(secret_id, {"API key": secret_id, "KMS": subjects.LOCAL}),
+    )
     count = admin.delete_credential(session.local_kms(), secret_id)
     if not count:
         raise NotFoundError(f"there is no API key {secret_id!r}", hint="kmstool local credentials list")
