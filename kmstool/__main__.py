@@ -16,6 +16,7 @@ def run() -> None:
     that comes meanwhile would show as a traceback.
     """
     try:
+        _leave_other_encodings()
         exit_code = main()
         for stream in (sys.stdout, sys.stderr):
             try:
@@ -57,6 +58,20 @@ def main() -> int:
     from kmstool.cli.main import command_line
 
     return command_line()
+
+
+def _leave_other_encodings() -> None:
+    """Let arguments and names of files be UTF-8 in every locale: in those of another encoding, start again."""
+    if sys.getfilesystemencoding() == "utf-8":
+        return
+    from kmstool.system import utf8
+
+    try:
+        utf8.start_again()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        os.write(2, f"kmstool: error: cannot start in UTF-8: {reason}\nkmstool: hint: set LC_ALL=C.UTF-8\n".encode())
+        os._exit(_OUTPUT_ERROR)
 
 
 def _end_quietly_when_interrupted() -> None:

@@ -31,10 +31,15 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= _QUOTED_CHARACTERS else text[:_QUOTED_CHARACTERS] + "…")
 
 
+def is_utf8(encoding: str) -> bool:
+    """Tell whether JSON may have all characters as they are: in a locale of another encoding it is ASCII with escapes."""
+    return encoding.lower().replace("-", "") == "utf8"
+
+
 def print_json(value: Any) -> None:
     """Print one JSON value."""
     import json
 
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    text = json.dumps(value, indent=2, ensure_ascii=not is_utf8(sys.stdout.encoding))
     # JSON itself escapes only part of what can move a terminal's cursor or turn its text round.
     print("".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text))

@@ -8,6 +8,7 @@ import sys
 from typing import TextIO
 
 from kmstool.system.descriptors import Output, UnbufferedWriter
+from kmstool.system.utf8 import encoding_of_output
 
 
 def prepare_streams() -> None:
@@ -37,4 +38,4 @@ def _text_output(stream: TextIO | None, descriptor: int) -> TextIO:
     # Who wants no buffer (PYTHONUNBUFFERED) has the order of what comes by both streams from that.
     kind = UnbufferedWriter if stream.write_through else io.BufferedWriter
     buffer, settings = kind(Output(descriptor)), (stream.line_buffering, stream.write_through)
-    return io.TextIOWrapper(buffer, stream.encoding, "backslashreplace", None, *settings)
+    return io.TextIOWrapper(buffer, encoding_of_output(stream.encoding), "backslashreplace", None, *settings)

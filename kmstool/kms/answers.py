@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kmstool import words
 from kmstool.api import protocol
 from kmstool.errors import ServiceError
-from kmstool.kms.port import Transport
+from kmstool.kms.port import Transport, check_texts
 
 if TYPE_CHECKING:
     from kmstool.crypto.keys import PublicKey
@@ -33,6 +33,7 @@ class Caller:
         self._transport = transport
 
     def _call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        check_texts(params)
         answer = self._transport.call(action, params)
         # Every answer has one; without it this is no answer of KMS, also where no other field is wanted.
         text(answer, "RequestId")

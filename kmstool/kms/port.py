@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kmstool.errors import KmsToolError
+from kmstool.errors import InputError, KmsToolError
 
 
 class Transport(Protocol):
@@ -21,6 +21,27 @@ class Transport(Protocol):
         if the answer was lost.
         """
         ...
+
+
+def check_texts(params: Mapping[str, Any]) -> None:
+    """Raise `InputError` for a text with bytes that are not UTF-8: JSON would carry something else to KMS instead."""
+    for name, value in params.items():
+        try:
+            _encode(value)
+        except UnicodeEncodeError:
+            # Not chained: the other error holds the text, which may be a secret.
+            raise InputError(f"the value of {name} holds bytes that are not UTF-8") from None
+
+
+def _encode(value: object) -> None:
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, Mapping):
+        for inner in (*value.keys(), *value.values()):
+            _encode(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            _encode(inner)
 
 
 # What a request is about, in the facts of an error.

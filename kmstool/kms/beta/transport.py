@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from kmstool import __version__
 from kmstool.api import beta, tc3
 from kmstool.errors import AccessError, InputError, NetworkError, ServiceError
+from kmstool.kms.port import check_texts
 from kmstool.kms.provider import Provider
 from kmstool.kms.transport import json_answers
 from kmstool.kms.transport.cloud import credential_of
@@ -88,6 +89,7 @@ class BetaTransport:
             raise
 
     def _signed(self, action: str, params: Mapping[str, Any]) -> dict[str, str]:
+        check_texts(params)
         credential = credential_of(self._provider)
         self._signer = f"{credential.masked_id} from {self._provider.source}"
         fields = {name: str(value) for name, value in params.items()}

@@ -13,6 +13,7 @@ import click
 from kmstool.cli import clusters, options
 from kmstool.cli.hints import error_fields
 from kmstool.cli.io import inputs, progress
+from kmstool.cli.messages import is_utf8
 from kmstool.cli.session.session import Session
 from kmstool.errors import PartialError
 
@@ -71,7 +72,7 @@ def run(session: Session, wanted: BatchWords, name: BatchOperation) -> None:
             fields = dict(line.fields) if line.error is None else {"error": error_fields(line.error)}
             if line.line_id is not None:
                 fields = {"id": line.line_id, **fields}
-            print(json.dumps(fields, ensure_ascii=False), flush=True)
+            print(json.dumps(fields, ensure_ascii=not is_utf8(sys.stdout.encoding)), flush=True)
             job.advance()
             failed += line.error is not None
     if failed:

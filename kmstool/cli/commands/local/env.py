@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from kmstool.cli import options
@@ -43,5 +45,8 @@ def env(session: Session) -> None:
         session,
         variables,
         # Always in quotes, so that scripts can read the lines without a shell.
-        lambda: print("\n".join(f"export {name}='{value}'" for name, value in variables.items())),
+        # As bytes, so that names of files are those of the files in every locale.
+        lambda: outputs.write(
+            session, os.fsencode("".join(f"export {name}='{value}'\n" for name, value in variables.items())), None
+        ),
     )
