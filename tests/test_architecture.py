@@ -730,6 +730,7 @@ READERS_ALLOWED: dict[str, set[str]] = {
     "api/protocol.py": {"Path(__file__).with_name('actions.json').read_bytes"},
     "system/device.py": {"path.read_text"},
     "system/ownership.py": {"Path('/proc/self/status').read_bytes", "Path('/proc/self/uid_map').read_text"},
+    "system/utf8.py": {"open()", "file.read"},
     "server/web/peers.py": {"open()"},
     "server/web/listening.py": {"os.pread", "os.pwrite"},
     # Opened so that its number stays taken, or as a stream that is asked only whether it is a terminal.

@@ -96,7 +96,7 @@ class Own:
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 # By file and by the name that it is assigned to, or the function that it is in.
 EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
-    ("cli/io/replace_process.py", "_DESCRIPTOR"): Foreign(("/dev/fd/12", "/proc/self/fd/12")),
+    ("cli/io/inputs.py", "DESCRIPTOR"): Foreign(("/dev/fd/12", "/proc/self/fd/12")),
     ("cli/io/replace_process.py", "_WITHHELD"): Foreign(("TENCENTCLOUD_SECRET_KEY", "KMSTOOL_PASSPHRASE_FILE")),
     ("cli/io/replace_process.py", "check_variable"): Own("what calls it is among the parsers below"),
     ("cli/generated/completion.py", "_FILE"): Own("the program's own help texts"),

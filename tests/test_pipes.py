@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import socket
 import struct
 import subprocess
 import sys
@@ -22,8 +23,11 @@ import pytest
 
 from kmstool.server.app import EmbeddedKms
 from tests.conftest import ON_TERMINAL, PROGRAM
+from tests.program import kmstool
 
 TIMEOUT_SECONDS = 60
+# What the program finds under the names of what is open.
+STDIN_NAMES = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 PARTS = (b"part one, ", b"part two\n")
 WHOLE = b"".join(PARTS)
 
@@ -219,3 +223,28 @@ def test_nothing_is_kept_back_where_no_buffer_is_wanted() -> None:
             timeout=60,
         )
         assert done.stdout == expected
+
+
+@pytest.mark.parametrize("name", STDIN_NAMES)
+def test_a_stdin_that_is_a_socket_is_read(name: str) -> None:
+    """Case 20: Node gives one to each program that it starts, and the system opens no socket by a name."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(WHOLE)
+        ours.shutdown(socket.SHUT_WR)
+        digest = kmstool("digest", "--algorithm", "sha256", name, stdin=theirs.fileno())
+    assert digest.out.strip() == hashlib.sha256(WHOLE).hexdigest()
+
+
+def test_no_other_socket_is_opened_by_its_name() -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+        ran = kmstool("digest", "--algorithm", "sha256", "socket", exit_code=3)
+    assert "cannot read socket: no such device or address" in ran.err
+
+
+@pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+def test_what_is_open_already_goes_to_stdout(name: str) -> None:
+    """As of <(command), whose name in /dev says nothing: `envelope encrypt <(mysqldump ...) | ...`."""
+    sealed = kmstool("envelope", "encrypt", "--key", "demo", name, stdin=WHOLE).stdout
+    assert kmstool("envelope", "decrypt", name, stdin=sealed).stdout == WHOLE

@@ -43,6 +43,44 @@ def tree() -> dict[str, bytes]:
 # Names and links.
 
 
+def test_names_that_are_not_utf8_are_names() -> None:
+    """Case 13: a tree from a Windows ZIP or an old server, with names in GBK."""
+    folder, name = os.fsdecode("目录".encode("gbk")), os.fsdecode("中文%41.txt".encode("gbk"))
+    Path("tree", folder).mkdir(parents=True)
+    for path in ("a", name, f"{folder}/{name}"):
+        Path("tree", path).write_text(f"content of {path!a}")
+    done(*ENCRYPT)
+    assert (
+        json.loads(done("inspect", "--format", "json", f"sealed/{name}.kte"))["Aad"]["path"] == "/%D6%D0%CE%C4%2541.txt"
+    )
+    # Once more, and all are kept; another recipient, and all are still at their places.
+    assert done(*ENCRYPT) == b""
+    done("rewrap", "-r", "sealed", "--to", "other")
+    done("verify", "-r", "sealed")
+    done(*OPEN)
+    assert tree_of("opened") == tree_of("tree")
+    os.rename(f"sealed/{name}.kte", "sealed/renamed.kte")
+    errors = fails(9, "1 missing", *OPEN, "--force")
+    assert r"\xd6\xd0\xce\xc4%41.txt: it is missing" in errors
+
+
+def test_the_longest_names_are_names(tree: dict[str, bytes]) -> None:
+    """255 bytes are the most that file systems take; .kte makes some longer, and so do names of files that are made meanwhile."""
+    longest, plain = "名" * 85, "n" * 251
+    Path("tree", longest[:-1] + "aa").write_bytes(b"long")
+    Path("tree", plain).write_bytes(b"short enough")
+    errors = fails(9, "1 of 9 files", *ENCRYPT)
+    assert "file name too long" in errors
+    done(*OPEN, exit_code=9)
+    assert tree_of("opened") == tree | {plain: b"short enough"}
+    hint = fails(8, "file name too long", "encrypt", f"tree/{longest[:-1]}aa", "--key", "demo")
+    assert "hint: choose a shorter name" in hint
+    done("encrypt", "tree/a", "-o", longest, "--key", "demo")
+    done("rewrap", longest, "--to", "other")
+    done("decrypt", longest, "-o", "n" * 255)
+    assert Path("n" * 255).read_bytes() == b"content of a"
+
+
 @pytest.mark.parametrize("name", [".kte", "..kte", "...kte"])
 @pytest.mark.parametrize("folder", ["sealed", "sealed/sub"])
 def test_a_name_of_which_nothing_is_left_is_one_failure(name: str, folder: str, tree: dict[str, bytes]) -> None:

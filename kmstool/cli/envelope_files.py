@@ -89,13 +89,18 @@ def decrypt_source(
 
 
 def encrypted_name(name: str | None, out: str | None) -> str | None:
-    """Return where the envelope goes: X.kte for X unless something else was said; None for stdout."""
-    return out if out is not None or name in (None, inputs.STDIN) else f"{name}{SUFFIX}"
+    """Return where the envelope goes: X.kte for X unless something else was said; None for stdout.
+
+    What is open already, as of <(command), has a name in /dev that says nothing.
+    """
+    if out is not None or name in (None, inputs.STDIN) or str(name).startswith(inputs.DESCRIPTORS):
+        return out
+    return f"{name}{SUFFIX}"
 
 
 def decrypted_name(name: str | None, out: str | None) -> str | None:
     """Return where the plaintext goes: X for X.kte unless something else was said; None for stdout."""
-    if out is not None or name in (None, inputs.STDIN):
+    if out is not None or name in (None, inputs.STDIN) or str(name).startswith(inputs.DESCRIPTORS):
         return out
     stem = str(name).removesuffix(SUFFIX)
     if not str(name).endswith(SUFFIX) or os.path.basename(stem) in ("", os.curdir, os.pardir):

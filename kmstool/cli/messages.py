@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 _QUOTED_CHARACTERS = 200
+_BYTES_OF_NAMES = 0xDC00
 
 
 def say(message: str) -> None:
@@ -23,7 +24,14 @@ def printable(text: str) -> str:
     """Return text with every control character written as an escape sequence."""
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    if "\udc80" <= char <= "\udcff":
+        # A byte that is not UTF-8, in the name of a file.
+        return f"\\x{ord(char) - _BYTES_OF_NAMES:02x}"
+    return char.encode("unicode_escape").decode()
 
 
 def quoted(text: str) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote, unquote_to_bytes
 
 from kmstool import documents
 from kmstool.envelope import sealing
@@ -26,6 +28,8 @@ PATH, BELONGS = "path", "manifest"
 """The facts of each file of a folder: its path below it, and that there is a manifest, which thus cannot get lost unseen."""
 MAX_BYTES = 64 * 2**20
 
+# With this begins a path whose bytes are not UTF-8 and written as %XX; no path below a folder does.
+_ESCAPED = "/"
 _FORMAT = "kmstool-manifest-1"
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -39,7 +43,8 @@ class Manifest:
     def encode(self) -> bytes:
         """Write it as JSON in ASCII. Raises `InputError` if it is too long to be read again."""
         data = json.dumps(
-            {"format": _FORMAT, "files": dict(sorted(self.files.items()))}, separators=(",", ":")
+            {"format": _FORMAT, "files": {stated(path): digest for path, digest in sorted(self.files.items())}},
+            separators=(",", ":"),
         ).encode()
         if len(data) > MAX_BYTES:
             raise InputError(f"a manifest of {len(self.files):,} files is over {MAX_BYTES:,} bytes")
@@ -57,7 +62,10 @@ class Manifest:
         files = parsed["files"]
         if not isinstance(files, dict) or not all(_is_digest(value) for value in files.values()):
             raise _malformed()
-        return cls(files)
+        paths = {_path_of(text): digest for text, digest in files.items()}
+        if len(paths) < len(files):
+            raise _malformed()
+        return cls(paths)
 
     def check(self, path: str, digest: str) -> None:
         """Raise `IntegrityError` unless the envelope at a path is the listed one."""
@@ -104,11 +112,33 @@ def facts_of(header: Header) -> dict[str, str]:
 
 def check_path(header: Header, path: str) -> None:
     """Raise `IntegrityError` unless an envelope states that this is its path."""
-    stated = facts_of(header).get(PATH)
-    if stated is None:
+    found = facts_of(header).get(PATH)
+    if found is None:
         raise IntegrityError("it states no path: it was not made as a file of a folder")
-    if stated != path:
-        raise IntegrityError(f"it states the path {stated!r}: it was renamed, moved or swapped")
+    if found != stated(path):
+        raise IntegrityError(f"it states the path {found!r}: it was renamed, moved or swapped")
+
+
+def stated(path: str) -> str:
+    """Return the text that states a path below a folder: its bytes as UTF-8 or, where they are not, as /%XX."""
+    raw = os.fsencode(path)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return _ESCAPED + quote(raw)
+
+
+def _path_of(text: str) -> str:
+    """Return the path that a text states; manifests of before had a lone surrogate for each byte that is not UTF-8."""
+    if text.startswith(_ESCAPED):
+        path = os.fsdecode(unquote_to_bytes(text.removeprefix(_ESCAPED)))
+        if stated(path) != text:
+            raise _malformed()
+        return path
+    try:
+        return os.fsdecode(text.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError as error:
+        raise _malformed() from error
 
 
 def _is_digest(value: object) -> bool:

@@ -172,6 +172,7 @@ def fault(path: Path, error: OSError) -> OutputError:
         errno.EROFS: "choose a folder that you may write to",
         errno.ENOENT: "make the folder first",
         errno.ENOTDIR: "choose a folder: a part of the name is a file",
+        errno.ENAMETOOLONG: "choose a shorter name",
     }
     if error.errno == errno.EEXIST:
         return OutputError(f"cannot write {path}: it exists already", reason=Reason.FILE_EXISTS)

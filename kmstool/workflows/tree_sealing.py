@@ -106,7 +106,7 @@ class TreeSealer:
 
     def _header(self, dek: WrappedDek, size: int | None, path: str) -> Header:
         belonging = {BELONGS: NAME + SUFFIX} if self._options.manifest else {}
-        facts = {**belonging, PATH: path}
+        facts = {**belonging, PATH: manifest.stated(path)}
         return self._options.envelope.header(dek, size, to_file=True, detached=self.target.is_remote, facts=facts)
 
     def _former(self, identities: Sequence[Identity], warn: Report) -> Manifest | None:
@@ -162,7 +162,7 @@ class TreeSealer:
         same = (
             envelope.is_consistent
             and envelope.plaintext_bytes == file.size
-            and (facts, head.prologue.context) == ({**how.facts, PATH: path}, contexts.text_of(how.context))
+            and (facts, head.prologue.context) == ({**how.facts, PATH: manifest.stated(path)}, contexts.text_of(how.context))
             and head.suite == how.suite
             and [_names(stanza) for stanza in head.stanzas] == [_names(stanza) for stanza in self._dek.stanzas]
         )

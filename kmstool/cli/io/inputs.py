@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -16,7 +18,8 @@ from kmstool.system import descriptors
 
 STDIN = "-"
 # The names of what is open already.
-_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
+DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
+DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,22 @@ def open_input(name: str | None) -> Iterator[int]:
             "no FILE was named and stdin is a terminal", hint="name a file, pipe data in, or say - to type"
         )
     with _readable(name):
-        descriptor = os.dup(0) if name in (None, STDIN) else os.open(str(name), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.dup(0) if name in (None, STDIN) else _opened(str(name))
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _opened(name: str) -> int:
+    try:
+        return os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        # A socket, as Node gives to programs that it starts: there is no other way to it than the descriptor itself.
+        number = 0 if name == "/dev/stdin" else int(match[1]) if (match := DESCRIPTOR.fullmatch(name)) else None
+        if error.errno != errno.ENXIO or number is None:
+            raise
+        return os.dup(number)
 
 
 def read(name: str | None, limit: int, too_long: str, hint: str, *, secret: bool = False, wait: bool = True) -> Input:
@@ -92,7 +106,7 @@ def _check_secret(name: str | None, status: os.stat_result) -> None:
 
     Of a pipe under a name it is asked whose it is, not who may read it.
     """
-    if name in (None, STDIN) or str(name).startswith(_DESCRIPTORS) or stat.S_ISCHR(status.st_mode):
+    if name in (None, STDIN) or str(name).startswith(DESCRIPTORS) or stat.S_ISCHR(status.st_mode):
         return
     from kmstool.system import ownership
 
@@ -103,7 +117,7 @@ def _check_secret(name: str | None, status: os.stat_result) -> None:
 
 def _refuse_special(name: str | None) -> None:
     # What the shell makes of <(command) is open at its other end.
-    if not name or name == STDIN or name.startswith(_DESCRIPTORS):
+    if not name or name == STDIN or name.startswith(DESCRIPTORS):
         return
     with _readable(name):
         mode = os.stat(name).st_mode

@@ -12,6 +12,7 @@ from contextlib import suppress
 import click
 
 from kmstool.cli.console import Console
+from kmstool.cli.io import inputs
 from kmstool.errors import InputError, UsageError
 from kmstool.system import memory
 
@@ -21,7 +22,6 @@ _WITHHELD = re.compile(
     "|.*_WEB_IDENTITY_TOKEN(_FILE)?"
 )
 _LAST_STANDARD = 2
-_DESCRIPTOR = re.compile("/(?:dev|proc/self)/fd/([0-9]{1,9})")
 
 
 def _checked_keep(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def _handed_on(environ: Mapping[str, str], keep: Collection[str]) -> dict[str, s
     withheld = {name: value for name, value in environ.items() if is_withheld(name) and name not in keep}
     for value in withheld.values():
         # The descriptor of a passphrase would be as good as the name of its file.
-        if (match := _DESCRIPTOR.fullmatch(value)) and int(match[1]) > _LAST_STANDARD:
+        if (match := inputs.DESCRIPTOR.fullmatch(value)) and int(match[1]) > _LAST_STANDARD:
             with suppress(OSError, OverflowError):
                 os.set_inheritable(int(match[1]), False)
     return {name: value for name, value in environ.items() if name not in withheld}
