@@ -59,6 +59,8 @@ def test_any_bytes_are_a_manifest_or_an_input_error(data: bytes) -> None:
         # A path has one text: this one is UTF-8, that one has the same bytes twice, and the last one is no path.
         '{"format": "kmstool-manifest-1", "files": {"/a": null}}',
         '{"format": "kmstool-manifest-1", "files": {"/%d6": null}}',
+        '{"format": "kmstool-manifest-1", "files": {"/%D6%4": null}}',
+        '{"format": "kmstool-manifest-1", "files": {"/%D6%ü": null}}',
         '{"format": "kmstool-manifest-1", "files": {"/%D6": null, "\\udcd6": null}}',
         '{"format": "kmstool-manifest-1", "files": {"\\ud800": null}}',
         "[" * 100_000,

@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, unquote_to_bytes
 
 from kmstool import documents
 from kmstool.envelope import sealing
@@ -30,6 +29,7 @@ MAX_BYTES = 64 * 2**20
 
 # With this begins a path whose bytes are not UTF-8 and written as %XX; no path below a folder does.
 _ESCAPED = "/"
+_AS_THEY_ARE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~/")
 _FORMAT = "kmstool-manifest-1"
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -125,20 +125,21 @@ def stated(path: str) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        return _ESCAPED + quote(raw)
+        return _ESCAPED + "".join(chr(byte) if byte in _AS_THEY_ARE else f"%{byte:02X}" for byte in raw)
 
 
 def _path_of(text: str) -> str:
     """Return the path that a text states; manifests of before had a lone surrogate for each byte that is not UTF-8."""
-    if text.startswith(_ESCAPED):
-        path = os.fsdecode(unquote_to_bytes(text.removeprefix(_ESCAPED)))
-        if stated(path) != text:
-            raise _malformed()
-        return path
     try:
-        return os.fsdecode(text.encode("utf-8", "surrogateescape"))
-    except UnicodeEncodeError as error:
+        if not text.startswith(_ESCAPED):
+            return os.fsdecode(text.encode("utf-8", "surrogateescape"))
+        first, *others = text.removeprefix(_ESCAPED).encode().split(b"%")
+        path = os.fsdecode(first + b"".join(bytes.fromhex(other[:2].decode()) + other[2:] for other in others))
+    except ValueError as error:
         raise _malformed() from error
+    if stated(path) != text:
+        raise _malformed()
+    return path
 
 
 def _is_digest(value: object) -> bool:

@@ -11,6 +11,7 @@ import os
 import random
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -57,6 +58,8 @@ class Store:
         try:
             with database_errors.translated(self.path):
                 self._db = _connect(self.path)
+                # For those who do not close a store: Python leaves open what nobody has any more, and says so since 3.13.
+                weakref.finalize(self, self._db.close)
                 self._inode = os.stat(self.path).st_ino
                 self.version = _patiently(self._prepare)
         except FileNotFoundError as error:
