@@ -188,11 +188,23 @@ def test_half_a_pair_is_named(name: str) -> None:
     assert SECRET_KEY not in done.err
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN", "TENCENTCLOUD_SECURITY_TOKEN"],
+)
+def test_a_line_break_in_a_variable_names_that_and_shows_nothing(name: str) -> None:
+    """As of `export NAME="$(cat FILE)"` with an editor's line in the middle, or of Kubernetes' secrets made by echo."""
+    credential = {"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY}
+    done = kmstool("key", "list", exit_code=4, **{**credential, name: "hidden\n"})
+    assert f"the variable {name} has characters that no credential has" in done.err
+    assert "hidden" not in done.err
+
+
 @pytest.mark.parametrize("value", ["with blank", "line\n", " ", "é", "\x7f", "tab\t"])
 def test_what_cannot_be_a_credential_is_refused_and_not_shown(value: str) -> None:
-    for secret_id, secret_key in ((value, SECRET_KEY), (SECRET_ID, value)):
+    for parts in ((value, SECRET_KEY), (SECRET_ID, value), (SECRET_ID, SECRET_KEY, value)):
         with pytest.raises(AccessError) as caught:
-            checked(secret_id, secret_key, source="the tests")
+            checked(*parts, source="the tests")
         assert "the tests" in caught.value.message
         assert value not in caught.value.message.replace(" ", "") or value == " "
 

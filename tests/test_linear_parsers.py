@@ -161,7 +161,7 @@ EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
     ("kms/transport/sockets.py", "_SERVER"): Foreign(("\r\nServer: a\r\n", "\nvia:", "  ")),
     ("system/hosts.py", "_AUTHORITY"): Foreign(("kms.tencentcloudapi.com:443", "[::1]:443")),
     ("system/leftovers.py", "_NAME"): Foreign((".kmstool-0123456789abcdef",)),
-    ("byok.py", "_HEXADECIMAL"): Foreign(("0aB1" * 8,)),
+    ("byok.py", "_HEXADECIMAL"): Foreign(("0aB1" * 4, "0aB1" * 8)),
     ("server/web/parameters.py", "_INDEX"): Foreign(("12",)),
     ("server/web/http.py", "_REQUEST_LINE"): Foreign(("POST / HTTP/1.1", "GET /a?b HTTP/1.0")),
     ("server/web/http.py", "_NAME"): Foreign(("X-TC-Action",)),

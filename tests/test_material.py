@@ -501,6 +501,8 @@ def test_material_in_its_encoding(data: bytes, encoding: str, size: int) -> None
         (base64.b64encode(FIRST), "raw", 16, "--encoding base64"),
         (base64.b64encode(bytes(32)) + b"\n", "raw", 32, "--encoding base64"),
         (FIRST.hex().encode(), "raw", 32, "openssl rand -out FILE 32"),
+        (FIRST[:8].hex().encode(), "raw", 16, "openssl rand -out FILE 16"),
+        (FIRST[:8].hex().encode(), "raw", 0, "openssl rand -out FILE 16"),
         (FIRST.hex().encode() + b"0", "hex", 16, None),
         (FIRST.hex(":", 3).encode() + b":0", "hex", 16, None),
         (base64.b64encode(FIRST).rstrip(b"=")[:-1], "base64", 16, None),

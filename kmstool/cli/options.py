@@ -126,6 +126,14 @@ class _GlobalOptions(click.Command):
         own = super().get_params(ctx)
         return [*own[:-1], *GLOBAL, own[-1]]
 
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the description, also where Python forgets docstrings."""
+        if self.help is None and self.callback is not None:
+            from kmstool.cli import docstrings
+
+            self.help = docstrings.from_source(self.callback)
+        super().format_help_text(ctx, formatter)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options; away from the root, the global ones are only pointed to."""
         shown = [

@@ -112,11 +112,11 @@ def facts_of(header: Header) -> dict[str, str]:
 
 def check_path(header: Header, path: str) -> None:
     """Raise `IntegrityError` unless an envelope states that this is its path."""
-    found = facts_of(header).get(PATH)
-    if found is None:
+    text = facts_of(header).get(PATH)
+    if text is None:
         raise IntegrityError("it states no path: it was not made as a file of a folder")
-    if found != stated(path):
-        raise IntegrityError(f"it states the path {found!r}: it was renamed, moved or swapped")
+    if text != stated(path):
+        raise IntegrityError(f"it states the path {text!r}: it was renamed, moved or swapped")
 
 
 def stated(path: str) -> str:

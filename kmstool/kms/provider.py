@@ -17,6 +17,9 @@ PERMANENT, TEMPORARY, ROLE, MACHINE, POD = KINDS = "permanent", "temporary", "ro
 """Of credentials: lasting, with a token, of a role that was assumed, of the role of a machine, of the role of a pod."""
 
 _RENEW_SECONDS = 300
+_VARIABLES = (
+    "TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN", "TENCENTCLOUD_SECURITY_TOKEN",
+)  # fmt: skip
 # Of a shorter SecretId the two ends together would show most.
 _LONG_ID_CHARACTERS = 16
 
@@ -113,7 +116,17 @@ def from_environment(environ: Mapping[str, str]) -> Provider | None:
         raise AccessError(f"the environment has no {missing}", hint="set both variables or neither")
     # tccli reads the first of these and Terraform the second.
     token = environ.get("TENCENTCLOUD_TOKEN") or environ.get("TENCENTCLOUD_SECURITY_TOKEN") or ""
+    for name in _VARIABLES:
+        if not _is_plain(environ.get(name, "")):
+            raise AccessError(
+                f"the variable {name} has characters that no credential has, such as the end of a line",
+                hint="set it anew, without blanks and line breaks",
+            )
     return FixedProvider(checked(secret_id, secret_key, token, source="the environment"), "the environment")
+
+
+def _is_plain(value: str) -> bool:
+    return value.isascii() and value.isprintable() and " " not in value
 
 
 def checked(secret_id: str, secret_key: str, token: str = "", expires_unix: int = 0, *, source: str) -> Credential:
@@ -121,6 +134,8 @@ def checked(secret_id: str, secret_key: str, token: str = "", expires_unix: int 
     if not all(isinstance(value, str) for value in (secret_id, secret_key, token)):
         raise AccessError(f"the credential from {source} is no text")
     for name, value in (("SecretId", secret_id), ("SecretKey", secret_key)):
-        if not value or not value.isascii() or not value.isprintable() or " " in value:
+        if not value or not _is_plain(value):
             raise AccessError(f"the {name} from {source} is empty or has characters that none has")
+    if not _is_plain(token):
+        raise AccessError(f"the token from {source} has characters that none has")
     return Credential(secret_id, secret_key, token, expires_unix)
