@@ -754,10 +754,3 @@ def test_a_dry_run_makes_no_store(
         assert "dry run, nothing was changed" in done.err
         assert "is in use" not in done.err
     assert contents(tmp_path / folder) == {}
-
-
-@pytest.mark.parametrize("words", [(), ("key",), ("key", "create"), ("local", "faults", "add")], ids=" ".join)
-def test_help_is_whole_where_python_forgets_docstrings(words: tuple[str, ...]) -> None:
-    """Images of containers set PYTHONOPTIMIZE=2."""
-    shown = kmstool(*words, "--help", process=True, PYTHONOPTIMIZE="2")
-    assert shown.out == kmstool(*words, "--help").out

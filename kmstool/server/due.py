@@ -21,7 +21,7 @@ _EXPIRY = (
 )
 # One statement: each costs more than what it finds.
 _ANY = "SELECT " + " OR ".join(  # noqa: S608 - our own
-    f"EXISTS (SELECT 1 FROM {table} {due.replace('?', '?1')})"  # noqa: S608 - our own
+    f"EXISTS (SELECT 1 FROM {table} {due.replace('?', ':now')})"  # noqa: S608 - our own
     for table, due in (
         ("cmk", _DELETION),
         ("cmk", _ROTATION),
@@ -34,7 +34,7 @@ _ANY = "SELECT " + " OR ".join(  # noqa: S608 - our own
 
 def is_due(transaction: Transaction) -> bool:
     """Tell whether anything is due, in any region."""
-    return bool(transaction.db.execute(_ANY, (transaction.now,)).fetchone()[0])
+    return bool(transaction.db.execute(_ANY, {"now": transaction.now}).fetchone()[0])
 
 
 def settle(transaction: Transaction) -> None:

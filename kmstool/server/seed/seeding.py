@@ -66,9 +66,9 @@ def _add(transaction: Transaction, table: Mapping[str, Any], where: str) -> Cmk:
     tables.check_types(table, _FIELDS, where)
     cmk = _cmk(transaction, table, where)
     if transaction.db.execute(
-        "SELECT key_id FROM cmk WHERE key_id = ?1 OR (region = ?2 AND alias = ?3)"
-        " UNION SELECT key_id FROM white_box_key WHERE key_id = ?1",
-        (cmk.key_id, cmk.region, cmk.alias),
+        "SELECT key_id FROM cmk WHERE key_id = :key_id OR (region = :region AND alias = :alias)"
+        " UNION SELECT key_id FROM white_box_key WHERE key_id = :key_id",
+        {"key_id": cmk.key_id, "region": cmk.region, "alias": cmk.alias},
     ).fetchone():
         raise InputError(f"{where}: the store has the id {cmk.key_id} or the alias {cmk.alias!r} already")
     versions = [_material(cmk, text, where) for text in tables.strings(table, "versions", where)]

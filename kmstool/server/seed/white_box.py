@@ -31,9 +31,9 @@ def add(transaction: Transaction, table: Mapping[str, Any], where: str) -> White
         raise InputError(f"{where}: devices must be at most {words.MAX_DEVICES}, none twice")
     key = _key(transaction, table, where)
     if transaction.db.execute(
-        "SELECT key_id FROM white_box_key WHERE key_id = ?1 OR (region = ?2 AND alias = ?3)"
-        " UNION SELECT key_id FROM cmk WHERE key_id = ?1",
-        (key.key_id, key.region, key.alias),
+        "SELECT key_id FROM white_box_key WHERE key_id = :key_id OR (region = :region AND alias = :alias)"
+        " UNION SELECT key_id FROM cmk WHERE key_id = :key_id",
+        {"key_id": key.key_id, "region": key.region, "alias": key.alias},
     ).fetchone():
         raise InputError(f"{where}: the store has the id {key.key_id} or the alias {key.alias!r} already")
     white_box_keys.insert(transaction, key)
