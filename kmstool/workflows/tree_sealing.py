@@ -162,7 +162,8 @@ class TreeSealer:
         same = (
             envelope.is_consistent
             and envelope.plaintext_bytes == file.size
-            and (facts, head.prologue.context) == ({**how.facts, PATH: manifest.stated(path)}, contexts.text_of(how.context))
+            and (facts, head.prologue.context)
+            == ({**how.facts, PATH: manifest.stated(path)}, contexts.text_of(how.context))
             and head.suite == how.suite
             and [_names(stanza) for stanza in head.stanzas] == [_names(stanza) for stanza in self._dek.stanzas]
         )
