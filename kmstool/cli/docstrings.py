@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from kmstool.system import descriptors
+import click
 
 _MAX_BYTES = 2**20
 
 
+class Described(click.Command):
+    """A command whose description is that of its source if Python has it no more."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the description."""
+        if self.help is None and self.callback is not None:
+            self.help = from_source(self.callback)
+        super().format_help_text(ctx, formatter)
+
+
 def from_source(function: Callable[..., Any]) -> str | None:
     """Return the docstring that a function has in its source, None if the source is not there."""
+    import ast
+    import inspect
+    from pathlib import Path
+
+    from kmstool.system import descriptors
+
     code = inspect.unwrap(function).__code__
     try:
         tree = ast.parse(descriptors.read_file(Path(code.co_filename), _MAX_BYTES))
@@ -22,10 +35,8 @@ def from_source(function: Callable[..., Any]) -> str | None:
         return None
     for node in ast.walk(tree):
         # A function begins with its first decorator.
-        if isinstance(node, ast.FunctionDef) and code.co_firstlineno in {node.lineno, *_lines(node.decorator_list)}:
-            return ast.get_docstring(node)
+        if isinstance(node, ast.FunctionDef):
+            first = min(part.lineno for part in (node, *node.decorator_list))
+            if first == code.co_firstlineno:
+                return ast.get_docstring(node)
     return None
-
-
-def _lines(nodes: list[ast.expr]) -> list[int]:
-    return [node.lineno for node in nodes]

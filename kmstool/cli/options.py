@@ -15,6 +15,7 @@ import click
 
 from kmstool import words
 from kmstool.cli import input_files
+from kmstool.cli.docstrings import Described
 from kmstool.cli.messages import quoted
 from kmstool.cli.params import CONTEXT_TEXT, KEY, Choice, collected, collected_context
 from kmstool.cli.targets import Target
@@ -113,7 +114,7 @@ GLOBAL = (
 )
 
 
-class _GlobalOptions(click.Command):
+class _GlobalOptions(Described):
     """Accepts the global options, shows them at the root only, and ends help with an example."""
 
     def __init__(self, *args: Any, example: str = "", **settings: Any) -> None:
@@ -125,14 +126,6 @@ class _GlobalOptions(click.Command):
         """Return the command's own parameters, the global options and `--help`."""
         own = super().get_params(ctx)
         return [*own[:-1], *GLOBAL, own[-1]]
-
-    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the description, also where Python forgets docstrings."""
-        if self.help is None and self.callback is not None:
-            from kmstool.cli import docstrings
-
-            self.help = docstrings.from_source(self.callback)
-        super().format_help_text(ctx, formatter)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options; away from the root, the global ones are only pointed to."""
