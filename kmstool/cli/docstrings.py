@@ -35,8 +35,9 @@ def from_source(function: Callable[..., Any]) -> str | None:
         return None
     for node in ast.walk(tree):
         # A function begins with its first decorator.
-        if isinstance(node, ast.FunctionDef):
-            first = min(part.lineno for part in (node, *node.decorator_list))
-            if first == code.co_firstlineno:
-                return ast.get_docstring(node)
+        if isinstance(node, ast.FunctionDef) and code.co_firstlineno in {
+            node.lineno,
+            *(decorator.lineno for decorator in node.decorator_list),
+        }:
+            return ast.get_docstring(node)
     return None
