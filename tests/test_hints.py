@@ -11,7 +11,7 @@ import pytest
 from tencentcloud.kms.v20190118 import errorcodes
 
 from kmstool.api import beta, protocol
-from kmstool.cli import hints, options
+from kmstool.cli import hints, options, refusals
 from kmstool.cli.code_hints import CODES, By
 from kmstool.cli.hints import hint_of
 from kmstool.cli.main import root
@@ -25,7 +25,11 @@ def variants(template: str | By) -> list[str]:
     return [template] if isinstance(template, str) else [*template.cases.values(), template.otherwise]
 
 
-TEXTS = sorted({text for template in (*hints.REASONS.values(), *CODES.values()) for text in variants(template)})
+REFUSALS = (*refusals.FIRST, *refusals.ABOUT, *refusals.KINDS)
+TEXTS = sorted(
+    {text for template in (*hints.REASONS.values(), *CODES.values()) for text in variants(template)}
+    | {hint for _, hint in REFUSALS}
+)
 
 # Of every service of Tencent Cloud (573/34432), whether an action of KMS lists it or not.
 GATEWAY_CODES = {
@@ -96,6 +100,8 @@ def listed() -> str:
             shown = f"{code} ({fact} {case or 'else'})" if fact else code
             chosen = {fact: case} if case else {fact: ""} if fact else {}
             lines.append(f"{shown}: {hint_of(ServiceError('', kms_code=code), KNOWN | chosen)}")
+    lines += [f"about {phrases[0]!r}: {hint}" for phrases, hint in (*refusals.FIRST, *refusals.ABOUT)]
+    lines += [f"any {kind.__name__}: {hint}" for kind, hint in refusals.KINDS]
     return "\n".join(lines) + "\n"
 
 

@@ -3,9 +3,11 @@
 import io
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
+from kmstool.cli.io import progress
 from kmstool.cli.io.waiting import Waiting, line_of
 from kmstool.errors import KmsToolError, LimitError, NobodyThereError, UnreachableError
 from kmstool.kms.transport import failures
@@ -87,7 +89,7 @@ def test_who_is_answered_at_once_is_told_nothing() -> None:
 def test_the_words() -> None:
     assert line_of(Again(UNKNOWN, 3.2, 2, 10)) == f"{HOST}: the name is not known; trying again (2 of 10), 3 s"
     limit = LimitError("too many requests", kms_code="RequestLimitExceeded")
-    line = "KMS: too many requests [RequestLimitExceeded]; trying again (2 of 2), at once"
+    line = "KMS: too many requests [RequestLimitExceeded]; trying again (2 of 2), 0.1 s"
     assert line_of(Again(limit, 0.1, 2, 2)) == line
 
 
@@ -117,7 +119,7 @@ def test_a_command_says_whom_it_waits_for(closed: str) -> None:
     done = kmstool("random", "8", "--endpoint", closed, exit_code=7, **CREDENTIAL)
     host = closed.removeprefix("http://")
     first, second, third = done.err.splitlines()
-    assert first == f"kmstool: {host}: connection refused; trying again (2 of 2), at once"
+    assert first == f"kmstool: {host}: connection refused; trying again (2 of 2), 0.5 s"
     assert second.startswith(f"kmstool: error: cannot reach {host}: connection refused")
     assert third.startswith("kmstool: hint: ")
     assert kmstool("random", "8", "--endpoint", closed, "--quiet", exit_code=7, **CREDENTIAL).err.count("\n") == 2
@@ -130,3 +132,19 @@ def test_on_a_terminal_nothing_of_it_is_left(closed: str) -> None:
     assert "trying again (2 of 2)" in shown
     assert shown.split("\r\x1b[K")[-1].startswith("kmstool: error: ")
     assert on_terminal("random", "8", "--endpoint", closed, exit_code=7, CI="true", **CREDENTIAL).out.count("\x1b") == 0
+
+
+@pytest.mark.parametrize(
+    "command", [("digest", "--algorithm", "sha256", "large"), ("digest", "--algorithm", "sm3", "large")]
+)
+def test_who_reads_a_large_file_sees_how_much(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_WAIT_SECONDS", 0.0)
+    monkeypatch.chdir(tmp_path)
+    with open("large", "wb") as file:
+        file.truncate(2**24)
+    assert "reading" in on_terminal(*command, TERM="xterm").out
+    assert "reading" not in on_terminal(*command, TERM="dumb").out
+    assert "reading" not in on_terminal(*command, CI="true", TERM="xterm").out
+    assert kmstool(*command).err == ""

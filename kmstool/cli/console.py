@@ -72,6 +72,8 @@ class Console:
         self.settings = Settings()
         self.unmade: list[Change] = []
         """The changes that a dry run has recorded; from the first one on nothing is told as if it were done."""
+        self.command = "kmstool"
+        """The command that runs, with the groups that it is in."""
         self.job: Job | None = None
         """The job that runs now."""
         self.cut_short = False

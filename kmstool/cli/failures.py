@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from kmstool import words
 from kmstool.cli.code_hints import CODES, By
 from kmstool.cli.hints import hint_of
-from kmstool.errors import KmsToolError
+from kmstool.cli.messages import printable
+from kmstool.errors import KmsToolError, UsageError
 
 if TYPE_CHECKING:
     from kmstool.cli.session.session import Session
@@ -23,11 +26,26 @@ _PLACES = {
 }
 
 
+_OTHER_USAGE = "InvalidParameterValue.InvalidKeyUsage"
+_USAGES = {
+    **dict.fromkeys(("Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "ImportDataKey"), words.SYMMETRIC),
+    **dict.fromkeys(("SignByAsymmetricKey", "VerifyByAsymmetricKey"), "ASYMMETRIC_SIGN_VERIFY"),
+    "AsymmetricRsaDecrypt": "ASYMMETRIC_DECRYPT_RSA",
+    "AsymmetricSm2Decrypt": words.USAGES["sm2"],
+}
+"""How the usages begin of the keys that an action takes."""
+_MOST_KEYS, _MOST_NAMED, _ENABLED = 200, 3, 1
+
+
 def hint_for(session: Session, error: KmsToolError) -> str | None:
     """Return what to try next after an error of this run, with all that the run knows; None if nothing is known."""
     if error.kms_code == "UnsupportedRegion" and (question := _near_region(error)):
         return question
-    return hint_of(error, _known(session, error))
+    hint = hint_of(error, _known(session, error))
+    if error.kms_code == _OTHER_USAGE and (names := _fitting(session, error)):
+        return f"{hint}; {'these fit' if ',' in names else 'this one fits'}: {names}"
+    # What excludes what, and why, the help of the command says.
+    return f"see {session.command} --help" if hint is None and isinstance(error, UsageError) else hint
 
 
 def _near_region(error: KmsToolError) -> str | None:
@@ -35,6 +53,19 @@ def _near_region(error: KmsToolError) -> str | None:
     from kmstool.server.regions import ELSEWHERE, REGIONS
 
     return near.question(error.facts.get("asked_region", ""), (*REGIONS, *ELSEWHERE))
+
+
+def _fitting(session: Session, error: KmsToolError) -> str:
+    """Ask KMS for the keys that the action takes, and name some; empty if that fails too."""
+    key_id, begin = error.facts.get("key", ""), _USAGES.get(error.facts.get("action", ""))
+    connections = session.__dict__.get("connections")
+    if connections is None or begin is None or key_id not in connections.named:
+        return ""
+    try:
+        keys = list(islice(connections.named[key_id][1].list_keys(KeyState=_ENABLED), _MOST_KEYS))
+    except KmsToolError:
+        return ""
+    return ", ".join([printable(key.alias) for key in keys if key.usage.startswith(begin)][:_MOST_NAMED])
 
 
 def _known(session: Session, error: KmsToolError) -> dict[str, str]:

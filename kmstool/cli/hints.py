@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Mapping
 
 from kmstool import words
+from kmstool.cli import refusals
 from kmstool.cli.code_hints import CODES, By
 from kmstool.errors import KmsToolError, Reason
 
@@ -147,7 +148,10 @@ def hint_of(error: KmsToolError, known: Mapping[str, str] | None = None) -> str 
     template = REASONS.get(error.reason) if error.reason else CODES.get(error.kms_code or "")
     if isinstance(template, By):
         template = template.cases.get(facts.get(template.fact, ""), template.otherwise)
-    return None if template is None else template.format_map(_words(facts))
+    if template is not None:
+        return template.format_map(_words(facts))
+    # What a code means that is not known here, only KMS can say.
+    return None if error.kms_code else refusals.way_out(error)
 
 
 def error_fields(error: KmsToolError) -> dict[str, object]:

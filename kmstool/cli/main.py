@@ -201,10 +201,10 @@ def _usage_error(session: Session, error: ArgumentError | click.ClickException) 
             with contextlib.suppress(OSError):
                 print(error.format_message(), file=sys.stderr)
         return UsageError("a command is missing")
-    from kmstool.cli import suggestions
+    from kmstool.cli import plain_words, suggestions
 
     # Not what click makes of it: what is near is the hint.
-    message = (error.message if suggestions.is_unknown(error) else error.format_message()).rstrip(".")
+    message = plain_words.plain(error.message if suggestions.is_unknown(error) else error.format_message()).rstrip(".")
     ctx = getattr(error, "ctx", None)
     hint = suggestions.hint_of(error) or (f"see {ctx.command_path} --help" if ctx else None)
     return UsageError(message[:1].lower() + message[1:], hint=hint)

@@ -14,11 +14,10 @@ from typing import Any, TypeVar
 import click
 
 from kmstool import words
-from kmstool.cli import input_files
+from kmstool.cli import input_files, targets
 from kmstool.cli.docstrings import Described
 from kmstool.cli.messages import quoted
 from kmstool.cli.params import CONTEXT_TEXT, KEY, Choice, collected, collected_context
-from kmstool.cli.targets import Target
 from kmstool.errors import UsageError
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -180,9 +179,7 @@ class Command(_GlobalOptions):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, when what it writes can be written as far as that can be seen."""
-        for param in self.params:
-            if isinstance(param, Target):
-                param.check(ctx)
+        targets.look_at(ctx)
         return super().invoke(ctx)
 
 
@@ -250,14 +247,14 @@ def output_options(function: Decorated) -> Decorated:
 
 def file_target(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
     """Add an option for a file that is written; see `targets.Target`."""
-    return click.option(*names, cls=Target, metavar="FILE", **settings)
+    return click.option(*names, cls=targets.Target, metavar="FILE", **settings)
 
 
 def folder_target(
     *names: str, holds: Callable[[], Collection[str]], **settings: Any
 ) -> Callable[[Decorated], Decorated]:
     """Add an option for a folder that gets files of the names that it `holds`."""
-    return folder_option(*names, cls=Target, names=holds, **settings)
+    return folder_option(*names, cls=targets.Target, names=holds, **settings)
 
 
 def _shield(ctx: click.Context, param: click.Parameter, value: bool) -> None:

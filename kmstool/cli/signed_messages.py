@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli.io import inputs
+from kmstool.cli.io import inputs, progress
 from kmstool.cli.params import Choice
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
+    from kmstool.cli.session.session import Session
     from kmstool.crypto import digests
     from kmstool.crypto.formats import SignatureFormat
     from kmstool.crypto.keys import PublicKey
@@ -46,7 +47,12 @@ def choose_algorithm(name: str | None, public_key: PublicKey) -> Algorithm:
 
 
 def digest_message(
-    algorithm: Algorithm, public_key: PublicKey, begun: bytes, stream: inputs.Stream, user_id: str | None
+    session: Session,
+    algorithm: Algorithm,
+    public_key: PublicKey,
+    begun: bytes,
+    stream: inputs.Stream,
+    user_id: str | None,
 ) -> bytes:
     """Return the digest that is signed, of bytes that were read already and what follows in the stream."""
     from kmstool import signing
@@ -54,7 +60,7 @@ def digest_message(
 
     if user_id is not None and public_key.kind != "SM2":
         raise UsageError("--id goes with SM2 keys only")
-    chunks = itertools.chain([begun], stream.chunks())
+    chunks = itertools.chain([begun], progress.chunks(session, "reading", stream))
     return signing.digest(algorithm, public_key, chunks, DEFAULT_ID if user_id is None else user_id.encode())
 
 

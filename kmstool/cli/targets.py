@@ -52,3 +52,12 @@ class Target(click.Option):
             if self.kept and error.reason is not None:
                 raise OutputError(error.message, hint=self.kept) from error
             raise
+
+
+def look_at(ctx: click.Context) -> None:
+    """Check all targets of a command, and say in its session which command it is."""
+    if ctx.obj is not None:
+        ctx.obj.command = ctx.command_path
+    for param in ctx.command.params:
+        if isinstance(param, Target):
+            param.check(ctx)

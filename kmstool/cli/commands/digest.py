@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import click
 
 from kmstool.cli import key_files, options
-from kmstool.cli.io import inputs, outputs
+from kmstool.cli.io import inputs, outputs, progress
 from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, takes
 from kmstool.cli.signed_messages import DIGESTS, choose_algorithm, digest_message, id_option, public_key_option
@@ -49,8 +49,8 @@ def digest(session: Session, wanted: DigestWords) -> None:
             key = key_files.public_key(session, wanted.public_key)
             if key.kind != "SM2":
                 raise UsageError(f"the public key is {key.kind}, not SM2")
-            message_digest = digest_message(choose_algorithm(None, key), key, b"", source, wanted.user_id)
+            message_digest = digest_message(session, choose_algorithm(None, key), key, b"", source, wanted.user_id)
         else:
-            message_digest = digests.of_chunks(DIGESTS[wanted.algorithm], source.chunks())
+            message_digest = digests.of_chunks(DIGESTS[wanted.algorithm], progress.chunks(session, "reading", source))
     text = message_digest if wanted.raw else message_digest.hex().encode() + b"\n"
     outputs.write_result(session, {"Digest": message_digest.hex()}, text, wanted, source=source, public=True)

@@ -67,21 +67,23 @@ def sign(session: Session, wanted: SignWords) -> None:
     public_key = client.public_key(key_id).public_key
     chosen = choose_algorithm(wanted.algorithm, public_key)
     with inputs.open_stream(wanted.file) as source:
-        message, is_digest = _message(wanted, chosen, public_key, source)
+        message, is_digest = _message(session, wanted, chosen, public_key, source)
         signed = client.sign(key_id, chosen.name, message, is_digest=is_digest)
-        digest = message if is_digest else digest_message(chosen, public_key, message, source, None)
+        digest = message if is_digest else digest_message(session, chosen, public_key, message, source, None)
     _check_answer(chosen, public_key, digest, signed.signature)
     written = signed.signature if wanted.raw or wanted.out is not None else base64.b64encode(signed.signature) + b"\n"
     outputs.write_result(session, signed.answer, written, wanted, source=source, public=True)
 
 
-def _message(wanted: SignWords, algorithm: Algorithm, key: PublicKey, source: inputs.Stream) -> tuple[bytes, bool]:
+def _message(
+    session: Session, wanted: SignWords, algorithm: Algorithm, key: PublicKey, source: inputs.Stream
+) -> tuple[bytes, bool]:
     """Return what KMS is to sign, and whether that is a digest."""
     message = source.take(words.MAX_MESSAGE_BYTES + 1)
     if wanted.message_type == "digest":
         return read_digest(algorithm, message, inputs.shown(wanted.file), wanted.user_id), True
     if _is_digested(wanted.digesting, message, wanted.user_id):
-        return digest_message(algorithm, key, message, source, wanted.user_id), True
+        return digest_message(session, algorithm, key, message, source, wanted.user_id), True
     if not message:
         raise InputError("the message is empty; KMS signs 1 byte and more", hint="sign its digest: --digest always")
     return message, False

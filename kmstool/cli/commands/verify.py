@@ -76,7 +76,7 @@ def verify(session: Session, wanted: VerifyWords) -> None:
         client, key_id = session.key(wanted.key)
         known = client.public_key(key_id).public_key
     chosen = choose_algorithm(wanted.algorithm, known)
-    digest = _digest(wanted, chosen, known)
+    digest = _digest(session, wanted, chosen, known)
     value = signatures.read(written, inputs.shown(wanted.signature), known)
     check_signature(chosen, known, digest, value, wanted.signature_format)
     if not wanted.local and not client.verify(key_id, chosen.name, digest, _kms_form(known, value), is_digest=True):
@@ -84,11 +84,11 @@ def verify(session: Session, wanted: VerifyWords) -> None:
     outputs.print_answer(session, {"SignatureValid": True}, lambda: print("signature valid"))
 
 
-def _digest(wanted: VerifyWords, algorithm: Algorithm, key: PublicKey) -> bytes:
+def _digest(session: Session, wanted: VerifyWords, algorithm: Algorithm, key: PublicKey) -> bytes:
     """Return the digest that was signed: the content of the file, or what is made of it."""
     with inputs.open_stream(wanted.file) as source:
         if wanted.message_type != "digest":
-            return digest_message(algorithm, key, b"", source, wanted.user_id)
+            return digest_message(session, algorithm, key, b"", source, wanted.user_id)
         message = source.take(words.MAX_MESSAGE_BYTES + 1)
         return read_digest(algorithm, message, inputs.shown(wanted.file), wanted.user_id)
 

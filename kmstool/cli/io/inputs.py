@@ -39,6 +39,8 @@ class Stream:
 
     descriptor: int
     inode: tuple[int, int]
+    size: int | None = None
+    """How many bytes a file has, None for a pipe."""
 
     def take(self, limit: int) -> bytes:
         """Return the next `limit` bytes, or all that come before the end."""
@@ -146,7 +148,8 @@ def open_stream(name: str | None) -> Iterator[Stream]:
     """Open FILE, or stdin for None and `-`, as `open_input` does; raise `InputError` too for faults of reading in the block."""
     with open_input(name) as descriptor, _readable(name):
         status = os.fstat(descriptor)
-        yield Stream(descriptor, (status.st_dev, status.st_ino))
+        size = status.st_size if stat.S_ISREG(status.st_mode) else None
+        yield Stream(descriptor, (status.st_dev, status.st_ino), size)
 
 
 def shown(name: str | None) -> str:

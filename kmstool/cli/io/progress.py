@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kmstool.cli.console import Console
+    from kmstool.cli.io.inputs import Stream
 
 _WAIT_SECONDS = 0.5
 
@@ -28,6 +29,14 @@ def bar(console: Console, title: str, total: int | None, *, of_bytes: bool = Tru
         yield shown.advance
     finally:
         shown.close()
+
+
+def chunks(console: Console, title: str, stream: Stream) -> Iterator[bytes]:
+    """Yield what is left of a stream, and show how much of it has been read."""
+    with bar(console, title, stream.size) as advance:
+        for chunk in stream.chunks():
+            yield chunk
+            advance(len(chunk))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kmstool.kms.transport.retry import Again
 
 _BEGIN = "cannot reach "
+_NOTICED = 0.1
 _ERASE = "\r\x1b[K"
 
 
@@ -51,7 +52,8 @@ def line_of(again: Again) -> str:
     told = failure.message.removeprefix(_BEGIN)
     if failure.kms_code:
         told = f"KMS: {told} [{failure.kms_code}]"
-    when = f"{again.seconds:.0f} s" if again.seconds >= 1 else "at once"
+    seconds = again.seconds
+    when = f"{seconds:.0f} s" if seconds >= 1 else f"{seconds:.1f} s" if seconds >= _NOTICED else "at once"
     return f"{told}; trying again ({again.number} of {again.of}), {when}"
 
 
