@@ -3,7 +3,7 @@
 Makes a tree (5,000 files, 2 GiB in all, most of it holes), encrypts, verifies, decrypts and rewraps it without Dask and
 with `--dask local:N`, compares what comes of it, and prints seconds, throughput and what a run costs before its first
 file. With --items it also moves blobs over a served KMS that is slow and keeps to its quota, with four workers, and
-prints the part of the quota that they use. Usage: cluster.py [--files N] [--mebibytes N] [--processes N] [--items N]
+prints the part of the quota that they use. Usage: cluster.py [--files N] [--mebibytes N] [--processes N] [--items N] [--quota N]
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ import time
 from pathlib import Path
 
 from client import KMSTOOL, serving
-
-from kmstool.api import protocol
 
 _LARGE = 8
 """Files that hold half of the bytes."""
@@ -104,7 +102,7 @@ def compare_trees(folder: Path, environ: dict[str, str], options: argparse.Names
     print(f"rewrapped by workers and valid: {json.loads(text)['Files']}")
 
 
-def measure_quota(folder: Path, environ: dict[str, str], items: int) -> None:
+def measure_quota(folder: Path, environ: dict[str, str], items: int, quota: int) -> None:
     """Move blobs by four workers over a KMS that answers after 40 ms, and print the part of the quota that they use."""
     lines = "".join('{"plaintext": "secret"}\n' for _ in range(items))
     _, blobs = run(environ, "batch", "encrypt", "--key", "old", stdin=lines.encode())
@@ -112,8 +110,8 @@ def measure_quota(folder: Path, environ: dict[str, str], items: int) -> None:
     for number, blob in enumerate(re.findall(r'"ciphertext": "([^"]+)"', blobs)):
         (folder / "blobs" / f"{number}.blob").write_text(blob)
     run(environ, "local", "faults", "add", "--delay", "40ms")
-    plan, quota = str(folder / "plan.json"), protocol.actions()["ReEncrypt"].qps
-    with serving(folder, "--quota") as served:
+    plan = str(folder / "plan.json")
+    with serving(folder, "--quota", str(quota)) as served:
         run(served, "rotate", "plan", "--from", "old", "--to", "new", "--no-probe", str(folder / "blobs"), "-o", plan)
         words = ("rotate", "apply", plan, "--rate", str(quota), "--verify", "none", "--dask", "local:4")
         seconds, _ = run(served, *words, "--workers", "32", "--format", "json")
@@ -132,6 +130,7 @@ def main() -> None:
     parser.add_argument("--mebibytes", type=int, default=2048)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--items", type=int, default=0)
+    parser.add_argument("--quota", type=int, default=300)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -141,7 +140,7 @@ def main() -> None:
         if options.files:
             compare_trees(folder, environ, options)
         if options.items:
-            measure_quota(folder, environ, options.items)
+            measure_quota(folder, environ, options.items, options.quota)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from tests.served import serving
 
 PASSPHRASE = "canary-passphrase-71c9"
 PLAINTEXT = "canary-plaintext-5d02"
-FILES = 300
+FILES = 120
 
 
 @dataclass(frozen=True)
