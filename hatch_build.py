@@ -22,7 +22,8 @@ class ManPages(BuildHookInterface[Any]):
 
         self._folder = TemporaryDirectory()
         man.write(Path(self._folder.name))
-        build_data["shared_data"][str(Path(self._folder.name, "man"))] = "share/man/man1"
+        for page in sorted(Path(self._folder.name, "man").iterdir()):
+            build_data["shared_data"][str(page)] = f"share/man/man{page.suffix[1:]}/{page.name}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove them: the wheel has its own."""

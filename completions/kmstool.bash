@@ -4,7 +4,7 @@ _kmstool_command() {
   commands=() options=() valued=()
   case $1 in
     kmstool)
-      commands=(api asymmetric auth batch data-key decrypt digest doctor encrypt envelope exec fingerprint import-material init key local material migrate profile public-key random reencrypt rotate shell sign verify whitebox)
+      commands=(api asymmetric auth batch completion data-key decrypt digest doctor encrypt envelope exec fingerprint help import-material init key local material migrate profile public-key random reencrypt rotate shell sign verify version whitebox)
       options=(-V --version -h --help)
       ;;
     'kmstool api')
@@ -16,7 +16,7 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool asymmetric decrypt')
-      options=(--key --algorithm --raw --ciphertext-format -o --out --force -h --help)
+      options=(--key --algorithm --ciphertext-format -o --out --force -h --help)
       valued=(--key --algorithm --ciphertext-format -o --out)
       ;;
     'kmstool asymmetric encrypt')
@@ -54,11 +54,14 @@ _kmstool_command() {
       valued=(--key --in-flight --rate --dask)
       ;;
     'kmstool batch reencrypt')
-      options=(--key --in-flight --rate --dask -h --help)
-      valued=(--key --in-flight --rate --dask)
+      options=(--to --key --in-flight --rate --dask -h --help)
+      valued=(--to --key --in-flight --rate --dask)
+      ;;
+    'kmstool completion')
+      options=(--install -h --help)
       ;;
     'kmstool data-key')
-      commands=(blob cancel-deletion describe disable enable generate import list plaintext rename schedule-deletion show)
+      commands=(blob cancel-deletion disable enable generate import list plaintext rename schedule-deletion set-description show)
       options=(-h --help)
       ;;
     'kmstool data-key blob')
@@ -66,9 +69,6 @@ _kmstool_command() {
       valued=(-o --out)
       ;;
     'kmstool data-key cancel-deletion')
-      options=(-h --help)
-      ;;
-    'kmstool data-key describe')
       options=(-h --help)
       ;;
     'kmstool data-key disable')
@@ -99,6 +99,9 @@ _kmstool_command() {
     'kmstool data-key schedule-deletion')
       options=(--days -h --help)
       valued=(--days)
+      ;;
+    'kmstool data-key set-description')
+      options=(-h --help)
       ;;
     'kmstool data-key show')
       options=(-h --help)
@@ -131,8 +134,8 @@ _kmstool_command() {
       valued=(--key --public-key --data-key --context --context-text --aad --suite --detached --shard --dask -o --out)
       ;;
     'kmstool envelope import-legacy')
-      options=(--scheme --blob --cipher --raw --trailing-zeros --key --to-plaintext --check -o --out --force -h --help)
-      valued=(--scheme --blob --cipher --trailing-zeros --key -o --out)
+      options=(--scheme --blob --algorithm --input-encoding --trailing-zeros --key --to-plaintext --check -o --out --force -h --help)
+      valued=(--scheme --blob --algorithm --input-encoding --trailing-zeros --key -o --out)
       ;;
     'kmstool envelope inspect')
       options=(--detached -h --help)
@@ -155,16 +158,14 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool fingerprint bind')
-      options=(--key --description -h --help)
-      valued=(--key --description)
+      options=(--description -h --help)
+      valued=(--description)
       ;;
     'kmstool fingerprint import')
-      options=(--key --replace -h --help)
-      valued=(--key)
+      options=(--replace -h --help)
       ;;
     'kmstool fingerprint list')
-      options=(--key -h --help)
-      valued=(--key)
+      options=(-h --help)
       ;;
     'kmstool fingerprint show')
       options=(-h --help)
@@ -174,22 +175,21 @@ _kmstool_command() {
       valued=(--key)
       ;;
     'kmstool fingerprint unbind')
-      options=(--key -h --help)
-      valued=(--key)
+      options=(-h --help)
+      ;;
+    'kmstool help')
+      options=(-h --help)
       ;;
     'kmstool import-material')
-      options=(--key --algorithm --valid-to --generate --backup --encrypt-backup --passphrase-file --weak --encoding --trim-newline --check --context --context-text -h --help)
-      valued=(--key --algorithm --valid-to --backup --passphrase-file --encoding --check --context --context-text)
+      options=(--algorithm --valid-to --generate --backup --encrypt-backup --passphrase-file --weak --input-encoding --trim-newline --check --context --context-text -h --help)
+      valued=(--algorithm --valid-to --backup --passphrase-file --input-encoding --check --context --context-text)
       ;;
     'kmstool init')
       options=(--local --secret-id --store --passphrase-file --weak --whitebox --no-verify -h --help)
       valued=(--secret-id --store --passphrase-file --whitebox)
       ;;
     'kmstool key')
-      commands=(algorithms archive bind cancel-deletion create describe disable enable list rename replace rotate rotation schedule-deletion show tag unarchive unbind)
-      options=(-h --help)
-      ;;
-    'kmstool key algorithms')
+      commands=(archive bind cancel-deletion create disable enable list rename replace rotate rotation schedule-deletion set-description show tag unarchive unbind usages)
       options=(-h --help)
       ;;
     'kmstool key archive')
@@ -205,9 +205,6 @@ _kmstool_command() {
     'kmstool key create')
       options=(--alias --usage --external --description --tag -h --help)
       valued=(--alias --usage --description --tag)
-      ;;
-    'kmstool key describe')
-      options=(-h --help)
       ;;
     'kmstool key disable')
       options=(-h --help)
@@ -237,6 +234,9 @@ _kmstool_command() {
       options=(--days -h --help)
       valued=(--days)
       ;;
+    'kmstool key set-description')
+      options=(-h --help)
+      ;;
     'kmstool key show')
       options=(-h --help)
       ;;
@@ -250,6 +250,9 @@ _kmstool_command() {
     'kmstool key unbind')
       options=(--product --resource -h --help)
       valued=(--product --resource)
+      ;;
+    'kmstool key usages')
+      options=(-h --help)
       ;;
     'kmstool local')
       commands=(assume backup clock credentials env export faults protect reset restore seed serve status)
@@ -317,8 +320,8 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool local serve')
-      options=(--host --port --port-file --socket --tls --cert --key --quota --lenient --assume --metadata --web-identity -h --help)
-      valued=(--host --port --port-file --socket --cert --key --quota --assume)
+      options=(--host --port --port-file --socket --tls --tls-cert --tls-key --quota --lenient --assume --metadata --web-identity -h --help)
+      valued=(--host --port --port-file --socket --tls-cert --tls-key --quota --assume)
       ;;
     'kmstool local status')
       options=(-h --help)
@@ -331,16 +334,16 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool material params')
-      options=(--key --algorithm -o --out --force -h --help)
-      valued=(--key --algorithm -o --out)
+      options=(--algorithm -o --out --force -h --help)
+      valued=(--algorithm -o --out)
       ;;
     'kmstool material upload')
       options=(--params --valid-to --check --context --context-text -h --help)
       valued=(--params --valid-to --check --context --context-text)
       ;;
     'kmstool material wrap')
-      options=(--params --encoding --trim-newline --passphrase-file --raw -o --out --force -h --help)
-      valued=(--params --encoding --passphrase-file -o --out)
+      options=(--params --input-encoding --trim-newline --passphrase-file --raw -o --out --force -h --help)
+      valued=(--params --input-encoding --passphrase-file -o --out)
       ;;
     'kmstool migrate')
       commands=(apply plan rollback status)
@@ -390,8 +393,8 @@ _kmstool_command() {
       valued=(--encoding -o --out)
       ;;
     'kmstool reencrypt')
-      options=(--to --context --context-text --to-context --to-context-text -o --out --force -h --help)
-      valued=(--to --context --context-text --to-context --to-context-text -o --out)
+      options=(--to --key --context --context-text --to-context --to-context-text -o --out --force -h --help)
+      valued=(--to --key --context --context-text --to-context --to-context-text -o --out)
       ;;
     'kmstool rotate')
       commands=(apply finish plan rollback status)
@@ -426,6 +429,9 @@ _kmstool_command() {
       options=(--signature --key --local --public-key --algorithm --message-type --id --signature-format -h --help)
       valued=(--signature --key --public-key --algorithm --message-type --id --signature-format)
       ;;
+    'kmstool version')
+      options=(-h --help)
+      ;;
     'kmstool whitebox')
       commands=(bundle create decrypt delete disable download-key enable encrypt exec list renew show)
       options=(-h --help)
@@ -439,8 +445,8 @@ _kmstool_command() {
       valued=(--alias --algorithm --description --tag)
       ;;
     'kmstool whitebox decrypt')
-      options=(--bundle --key-file --iv --raw --require-mac --sdk-lib --algorithm -o --out --force -h --help)
-      valued=(--bundle --key-file --iv --sdk-lib --algorithm -o --out)
+      options=(--bundle --key-file --iv --input-encoding --require-mac --sdk-lib --algorithm -o --out --force -h --help)
+      valued=(--bundle --key-file --iv --input-encoding --sdk-lib --algorithm -o --out)
       ;;
     'kmstool whitebox delete')
       options=(-h --help)
@@ -467,8 +473,8 @@ _kmstool_command() {
       options=(-h --help)
       ;;
     'kmstool whitebox renew')
-      options=(--key --no-bind --require-mac --sdk-lib -h --help)
-      valued=(--key --sdk-lib)
+      options=(--to --key --no-bind --require-mac --sdk-lib -h --help)
+      valued=(--to --key --sdk-lib)
       ;;
     'kmstool whitebox show')
       options=(-h --help)
@@ -482,11 +488,14 @@ _kmstool_command() {
 _kmstool_place() {
   case $1 in
     'kmstool api --params') source='@file' ;;
+    'kmstool api #0') words=(ArchiveKey AsymmetricRsaDecrypt AsymmetricSm2Decrypt BindCloudResource CancelDataKeyDeletion CancelKeyArchive CancelKeyDeletion CreateKey CreateWhiteBoxKey Decrypt DeleteImportedKeyMaterial DeleteWhiteBoxKey DescribeDataKey DescribeDataKeys DescribeKey DescribeKeys DescribeWhiteBoxDecryptKey DescribeWhiteBoxDeviceFingerprints DescribeWhiteBoxKey DescribeWhiteBoxKeyDetails DescribeWhiteBoxServiceStatus DisableDataKey DisableDataKeys DisableKey DisableKeyRotation DisableKeys DisableWhiteBoxKey DisableWhiteBoxKeys EnableDataKey EnableDataKeys EnableKey EnableKeyRotation EnableKeys EnableWhiteBoxKey EnableWhiteBoxKeys Encrypt EncryptByWhiteBox GenerateDataKey GenerateRandom GetDataKeyCiphertextBlob GetDataKeyPlaintext GetKeyRotationStatus GetParametersForImport GetPublicKey GetRegions GetServiceStatus ImportDataKey ImportKeyMaterial ListAlgorithms ListDataKeyDetail ListDataKeys ListKeyDetail ListKeys OverwriteWhiteBoxDeviceFingerprints PostQuantumCryptoDecrypt PostQuantumCryptoEncrypt PostQuantumCryptoSign PostQuantumCryptoVerify ReEncrypt RotateKey ScheduleDataKeyDeletion ScheduleKeyDeletion SignByAsymmetricKey UnbindCloudResource UpdateAlias UpdateDataKeyDescription UpdateDataKeyName UpdateKeyDescription VerifyByAsymmetricKey) ;;
+    'kmstool asymmetric decrypt --key') source='keys' ;;
     'kmstool asymmetric decrypt --algorithm') words=(RSAES_OAEP_SHA_256 RSAES_OAEP_SHA_1 RSAES_PKCS1_V1_5) ;;
     'kmstool asymmetric decrypt --ciphertext-format') words=(auto der c1c3c2 c1c2c3) ;;
     'kmstool asymmetric decrypt -o') source='file' ;;
     'kmstool asymmetric decrypt --out') source='file' ;;
     'kmstool asymmetric decrypt #0') source='file' ;;
+    'kmstool asymmetric encrypt --key') source='keys' ;;
     'kmstool asymmetric encrypt --public-key') source='file' ;;
     'kmstool asymmetric encrypt --algorithm') words=(RSAES_OAEP_SHA_256 RSAES_OAEP_SHA_1 RSAES_PKCS1_V1_5) ;;
     'kmstool asymmetric encrypt -o') source='file' ;;
@@ -497,20 +506,37 @@ _kmstool_place() {
     'kmstool auth login --store') words=(keyring file) ;;
     'kmstool auth login --passphrase-file') source='file' ;;
     'kmstool auth login --whitebox') source='file' ;;
+    'kmstool batch decrypt --key') source='keys' ;;
     'kmstool batch decrypt #0') source='file' ;;
+    'kmstool batch encrypt --key') source='keys' ;;
     'kmstool batch encrypt #0') source='file' ;;
+    'kmstool batch reencrypt --to') source='keys' ;;
+    'kmstool batch reencrypt --key') source='keys' ;;
     'kmstool batch reencrypt #0') source='file' ;;
+    'kmstool completion #0') words=(bash zsh fish) ;;
     'kmstool data-key blob -o') source='file' ;;
     'kmstool data-key blob --out') source='file' ;;
+    'kmstool data-key blob #0') source='data-keys' ;;
+    'kmstool data-key cancel-deletion #'*) source='data-keys' ;;
+    'kmstool data-key disable #'*) source='data-keys' ;;
+    'kmstool data-key enable #'*) source='data-keys' ;;
+    'kmstool data-key generate --key') source='keys' ;;
     'kmstool data-key generate --context-text') source='@file' ;;
     'kmstool data-key generate -o') source='file' ;;
     'kmstool data-key generate --out') source='file' ;;
+    'kmstool data-key import --key') source='keys' ;;
     'kmstool data-key import --blob') source='file' ;;
     'kmstool data-key import #0') source='file' ;;
     'kmstool data-key list --state') words=(enabled disabled pending-delete) ;;
+    'kmstool data-key list --key') source='keys' ;;
     'kmstool data-key list --origin') words=(kms external) ;;
     'kmstool data-key plaintext -o') source='file' ;;
     'kmstool data-key plaintext --out') source='file' ;;
+    'kmstool data-key plaintext #0') source='data-keys' ;;
+    'kmstool data-key rename #0') source='data-keys' ;;
+    'kmstool data-key schedule-deletion #'*) source='data-keys' ;;
+    'kmstool data-key set-description #0') source='data-keys' ;;
+    'kmstool data-key show #0') source='data-keys' ;;
     'kmstool decrypt --context-text') source='@file' ;;
     'kmstool decrypt -o') source='file' ;;
     'kmstool decrypt --out') source='file' ;;
@@ -520,17 +546,21 @@ _kmstool_place() {
     'kmstool digest -o') source='file' ;;
     'kmstool digest --out') source='file' ;;
     'kmstool digest #0') source='file' ;;
+    'kmstool encrypt --key') source='keys' ;;
     'kmstool encrypt --context-text') source='@file' ;;
     'kmstool encrypt -o') source='file' ;;
     'kmstool encrypt --out') source='file' ;;
     'kmstool encrypt #0') source='file' ;;
+    'kmstool envelope decrypt --key') source='keys' ;;
     'kmstool envelope decrypt --identity') source='file' ;;
     'kmstool envelope decrypt --context-text') source='@file' ;;
     'kmstool envelope decrypt --detached') source='file' ;;
     'kmstool envelope decrypt -o') source='file' ;;
     'kmstool envelope decrypt --out') source='file' ;;
     'kmstool envelope decrypt #0') source='file' ;;
+    'kmstool envelope encrypt --key') source='keys' ;;
     'kmstool envelope encrypt --public-key') source='file' ;;
+    'kmstool envelope encrypt --data-key') source='data-keys' ;;
     'kmstool envelope encrypt --context-text') source='@file' ;;
     'kmstool envelope encrypt --suite') words=(aes-256-gcm sm4-gcm) ;;
     'kmstool envelope encrypt --detached') source='file' ;;
@@ -539,100 +569,158 @@ _kmstool_place() {
     'kmstool envelope encrypt #0') source='file' ;;
     'kmstool envelope import-legacy --scheme') words=(tencent-sample-ecb) ;;
     'kmstool envelope import-legacy --blob') source='file' ;;
-    'kmstool envelope import-legacy --cipher') words=(aes sm4) ;;
+    'kmstool envelope import-legacy --algorithm') words=(aes sm4) ;;
+    'kmstool envelope import-legacy --input-encoding') words=(base64 raw) ;;
     'kmstool envelope import-legacy --trailing-zeros') words=(keep strip-block refuse) ;;
+    'kmstool envelope import-legacy --key') source='keys' ;;
     'kmstool envelope import-legacy -o') source='file' ;;
     'kmstool envelope import-legacy --out') source='file' ;;
     'kmstool envelope import-legacy #0') source='file' ;;
     'kmstool envelope inspect --detached') source='file' ;;
     'kmstool envelope inspect #0') source='file' ;;
+    'kmstool envelope rewrap --to') source='keys' ;;
+    'kmstool envelope rewrap --from') source='keys' ;;
     'kmstool envelope rewrap --identity') source='file' ;;
     'kmstool envelope rewrap --payload') source='file' ;;
     'kmstool envelope rewrap #'*) source='file' ;;
+    'kmstool envelope verify --key') source='keys' ;;
     'kmstool envelope verify --identity') source='file' ;;
     'kmstool envelope verify --context-text') source='@file' ;;
     'kmstool envelope verify --detached') source='file' ;;
     'kmstool envelope verify #0') source='file' ;;
     'kmstool exec --env') source='@file' ;;
     'kmstool exec --context-text') source='@file' ;;
-    'kmstool fingerprint import #0') source='file' ;;
+    'kmstool exec #'*) source='command' ;;
+    'kmstool fingerprint bind #0') source='white-box-keys' ;;
+    'kmstool fingerprint import #0') source='white-box-keys' ;;
+    'kmstool fingerprint import #1') source='file' ;;
+    'kmstool fingerprint list #0') source='white-box-keys' ;;
+    'kmstool fingerprint template --key') source='white-box-keys' ;;
+    'kmstool fingerprint unbind #0') source='white-box-keys' ;;
     'kmstool import-material --algorithm') words=(RSAES_OAEP_SHA_256 RSAES_OAEP_SHA_1 RSAES_PKCS1_V1_5) ;;
     'kmstool import-material --backup') source='file' ;;
     'kmstool import-material --passphrase-file') source='file' ;;
-    'kmstool import-material --encoding') words=(raw hex base64) ;;
+    'kmstool import-material --input-encoding') words=(raw hex base64) ;;
     'kmstool import-material --check') source='file' ;;
     'kmstool import-material --context-text') source='@file' ;;
-    'kmstool import-material #0') source='file' ;;
+    'kmstool import-material #0') source='keys' ;;
+    'kmstool import-material #1') source='file' ;;
     'kmstool init --store') words=(keyring file) ;;
     'kmstool init --passphrase-file') source='file' ;;
     'kmstool init --whitebox') source='file' ;;
+    'kmstool key archive #0') source='keys' ;;
+    'kmstool key bind #0') source='keys' ;;
+    'kmstool key cancel-deletion #'*) source='keys' ;;
     'kmstool key create --usage') words=(symmetric rsa-2048 sm2 sign-sm2 sign-rsa-2048 sign-rsa-3072 sign-ecc sign-ecc-p384 kyber dilithium) ;;
+    'kmstool key disable #'*) source='keys' ;;
+    'kmstool key enable #'*) source='keys' ;;
     'kmstool key list --state') words=(enabled disabled pending-delete pending-import archived) ;;
     'kmstool key list --usage') words=(symmetric rsa-2048 sm2 sign-sm2 sign-rsa-2048 sign-rsa-3072 sign-ecc sign-ecc-p384 kyber dilithium) ;;
     'kmstool key list --origin') words=(kms external) ;;
     'kmstool key list --owner') words=(user product) ;;
+    'kmstool key rename #0') source='keys' ;;
+    'kmstool key replace #0') source='keys' ;;
+    'kmstool key rotate #0') source='keys' ;;
     'kmstool key rotation #0') words=(on off status) ;;
+    'kmstool key rotation #1') source='keys' ;;
+    'kmstool key schedule-deletion #'*) source='keys' ;;
+    'kmstool key set-description #0') source='keys' ;;
+    'kmstool key show #0') source='keys' ;;
+    'kmstool key tag #0') source='keys' ;;
+    'kmstool key unarchive #0') source='keys' ;;
+    'kmstool key unbind #0') source='keys' ;;
     'kmstool local backup #0') source='file' ;;
     'kmstool local clock #0') words=(show advance set reset) ;;
     'kmstool local export -o') source='file' ;;
     'kmstool local export --out') source='file' ;;
+    'kmstool local faults add --action') words=(ArchiveKey AsymmetricRsaDecrypt AsymmetricSm2Decrypt BindCloudResource CancelDataKeyDeletion CancelKeyArchive CancelKeyDeletion CreateKey CreateWhiteBoxKey Decrypt DeleteImportedKeyMaterial DeleteWhiteBoxKey DescribeDataKey DescribeDataKeys DescribeKey DescribeKeys DescribeWhiteBoxDecryptKey DescribeWhiteBoxDeviceFingerprints DescribeWhiteBoxKey DescribeWhiteBoxKeyDetails DescribeWhiteBoxServiceStatus DisableDataKey DisableDataKeys DisableKey DisableKeyRotation DisableKeys DisableWhiteBoxKey DisableWhiteBoxKeys EnableDataKey EnableDataKeys EnableKey EnableKeyRotation EnableKeys EnableWhiteBoxKey EnableWhiteBoxKeys Encrypt EncryptByWhiteBox GenerateDataKey GenerateRandom GetDataKeyCiphertextBlob GetDataKeyPlaintext GetKeyRotationStatus GetParametersForImport GetPublicKey GetRegions GetServiceStatus ImportDataKey ImportKeyMaterial ListAlgorithms ListDataKeyDetail ListDataKeys ListKeyDetail ListKeys OverwriteWhiteBoxDeviceFingerprints PostQuantumCryptoDecrypt PostQuantumCryptoEncrypt PostQuantumCryptoSign PostQuantumCryptoVerify ReEncrypt RotateKey ScheduleDataKeyDeletion ScheduleKeyDeletion SignByAsymmetricKey UnbindCloudResource UpdateAlias UpdateDataKeyDescription UpdateDataKeyName UpdateKeyDescription VerifyByAsymmetricKey) ;;
     'kmstool local protect --passphrase-file') source='file' ;;
     'kmstool local protect #0') words=(file keyring passphrase) ;;
     'kmstool local restore #0') source='file' ;;
     'kmstool local seed #0') source='file' ;;
     'kmstool local serve --port-file') source='file' ;;
-    'kmstool local serve --cert') source='file' ;;
-    'kmstool local serve --key') source='file' ;;
+    'kmstool local serve --socket') source='file' ;;
+    'kmstool local serve --tls-cert') source='file' ;;
+    'kmstool local serve --tls-key') source='file' ;;
+    'kmstool material delete #0') source='keys' ;;
     'kmstool material params --algorithm') words=(RSAES_OAEP_SHA_256 RSAES_OAEP_SHA_1 RSAES_PKCS1_V1_5) ;;
     'kmstool material params -o') source='file' ;;
     'kmstool material params --out') source='file' ;;
+    'kmstool material params #0') source='keys' ;;
     'kmstool material upload --params') source='file' ;;
     'kmstool material upload --check') source='file' ;;
     'kmstool material upload --context-text') source='@file' ;;
     'kmstool material upload #0') source='file' ;;
     'kmstool material wrap --params') source='file' ;;
-    'kmstool material wrap --encoding') words=(raw hex base64) ;;
+    'kmstool material wrap --input-encoding') words=(raw hex base64) ;;
     'kmstool material wrap --passphrase-file') source='file' ;;
     'kmstool material wrap -o') source='file' ;;
     'kmstool material wrap --out') source='file' ;;
     'kmstool material wrap #0') source='file' ;;
+    'kmstool migrate apply --old-profile') source='profiles' ;;
+    'kmstool migrate apply #0') source='file' ;;
+    'kmstool migrate plan --to') source='keys' ;;
     'kmstool migrate plan -o') source='file' ;;
     'kmstool migrate plan --out') source='file' ;;
+    'kmstool migrate plan --old-profile') source='profiles' ;;
+    'kmstool migrate plan --old-region') words=(ap-guangzhou ap-shanghai ap-beijing ap-chengdu ap-chongqing ap-nanjing ap-hongkong ap-taipei ap-singapore ap-jakarta ap-bangkok ap-mumbai ap-seoul ap-tokyo na-ashburn na-siliconvalley sa-saopaulo eu-frankfurt) ;;
     'kmstool migrate plan --old-form') words=(file any) ;;
     'kmstool migrate plan --context-text') source='@file' ;;
     'kmstool migrate plan --contexts') source='file' ;;
     'kmstool migrate plan --manifest') source='file' ;;
+    'kmstool migrate plan #'*) source='file' ;;
+    'kmstool migrate rollback #0') source='file' ;;
     'kmstool migrate status --html') source='file' ;;
     'kmstool migrate status --merge') source='file' ;;
+    'kmstool migrate status #0') source='file' ;;
+    'kmstool profile remove #0') source='profiles' ;;
     'kmstool profile set --credentials') words=(keyring file whitebox environment tccli ini cvm-role tke) ;;
+    'kmstool profile set #0') source='profiles' ;;
+    'kmstool profile show #0') source='profiles' ;;
+    'kmstool profile use #0') source='profiles' ;;
     'kmstool public-key --encoding') words=(pem der base64) ;;
     'kmstool public-key -o') source='file' ;;
     'kmstool public-key --out') source='file' ;;
+    'kmstool public-key #0') source='keys' ;;
     'kmstool random --encoding') words=(hex base64 raw) ;;
     'kmstool random -o') source='file' ;;
     'kmstool random --out') source='file' ;;
+    'kmstool reencrypt --to') source='keys' ;;
+    'kmstool reencrypt --key') source='keys' ;;
     'kmstool reencrypt --context-text') source='@file' ;;
     'kmstool reencrypt --to-context-text') source='@file' ;;
     'kmstool reencrypt -o') source='file' ;;
     'kmstool reencrypt --out') source='file' ;;
     'kmstool reencrypt #0') source='file' ;;
+    'kmstool rotate apply #0') source='file' ;;
+    'kmstool rotate finish #0') source='file' ;;
+    'kmstool rotate plan --from') source='keys' ;;
+    'kmstool rotate plan --to') source='keys' ;;
     'kmstool rotate plan -o') source='file' ;;
     'kmstool rotate plan --out') source='file' ;;
     'kmstool rotate plan --context-text') source='@file' ;;
     'kmstool rotate plan --contexts') source='file' ;;
     'kmstool rotate plan --manifest') source='file' ;;
+    'kmstool rotate plan #'*) source='file' ;;
+    'kmstool rotate rollback #0') source='file' ;;
     'kmstool rotate status --html') source='file' ;;
     'kmstool rotate status --merge') source='file' ;;
+    'kmstool rotate status #0') source='file' ;;
+    'kmstool sign --key') source='keys' ;;
+    'kmstool sign --algorithm') words=(SM2DSA RSA_PSS_SHA_256 RSA_PKCS1_SHA_256 ECC_P256_R1 ECDSA384_SHA384) ;;
     'kmstool sign --digest') words=(auto never always) ;;
     'kmstool sign --message-type') words=(raw digest) ;;
     'kmstool sign -o') source='file' ;;
     'kmstool sign --out') source='file' ;;
     'kmstool sign #0') source='file' ;;
     'kmstool verify --signature') source='file' ;;
+    'kmstool verify --key') source='keys' ;;
     'kmstool verify --public-key') source='file' ;;
+    'kmstool verify --algorithm') words=(SM2DSA RSA_PSS_SHA_256 RSA_PKCS1_SHA_256 ECC_P256_R1 ECDSA384_SHA384) ;;
     'kmstool verify --message-type') words=(raw digest) ;;
     'kmstool verify --signature-format') words=(auto der raw) ;;
     'kmstool verify #0') source='file' ;;
+    'kmstool whitebox bundle --key') source='white-box-keys' ;;
     'kmstool whitebox bundle -o') source='file' ;;
     'kmstool whitebox bundle --out') source='file' ;;
     'kmstool whitebox bundle #0') source='file' ;;
@@ -640,20 +728,32 @@ _kmstool_place() {
     'kmstool whitebox decrypt --bundle') source='file' ;;
     'kmstool whitebox decrypt --key-file') source='file' ;;
     'kmstool whitebox decrypt --iv') source='@file' ;;
+    'kmstool whitebox decrypt --input-encoding') words=(base64 raw) ;;
     'kmstool whitebox decrypt --sdk-lib') source='file' ;;
     'kmstool whitebox decrypt --algorithm') words=(AES_256 SM4) ;;
     'kmstool whitebox decrypt -o') source='file' ;;
     'kmstool whitebox decrypt --out') source='file' ;;
     'kmstool whitebox decrypt #0') source='file' ;;
+    'kmstool whitebox delete #0') source='white-box-keys' ;;
+    'kmstool whitebox disable #'*) source='white-box-keys' ;;
     'kmstool whitebox download-key -o') source='file' ;;
     'kmstool whitebox download-key --out') source='file' ;;
+    'kmstool whitebox download-key #0') source='white-box-keys' ;;
+    'kmstool whitebox enable #'*) source='white-box-keys' ;;
+    'kmstool whitebox encrypt --key') source='white-box-keys' ;;
     'kmstool whitebox encrypt -o') source='file' ;;
     'kmstool whitebox encrypt --out') source='file' ;;
     'kmstool whitebox encrypt #0') source='file' ;;
     'kmstool whitebox exec --bundle') source='file' ;;
     'kmstool whitebox exec --sdk-lib') source='file' ;;
+    'kmstool whitebox exec #'*) source='command' ;;
+    'kmstool whitebox renew --to') source='white-box-keys' ;;
+    'kmstool whitebox renew --key') source='white-box-keys' ;;
     'kmstool whitebox renew --sdk-lib') source='file' ;;
     'kmstool whitebox renew #0') source='file' ;;
+    'kmstool whitebox show #0') source='white-box-keys' ;;
+    *' --profile') source='profiles' ;;
+    *' --region') words=(ap-guangzhou ap-shanghai ap-beijing ap-chengdu ap-chongqing ap-nanjing ap-hongkong ap-taipei ap-singapore ap-jakarta ap-bangkok ap-mumbai ap-seoul ap-tokyo na-ashburn na-siliconvalley sa-saopaulo eu-frankfurt) ;;
     *' --transport') words=(own sdk) ;;
     *' --format') words=(text json) ;;
     *' >') source='file' ;;
@@ -703,6 +803,37 @@ _kmstool_walk() {
   done
 }
 
+# Names that kmstool found out some time ago; when they are old, it looks again in the background. What lies there is
+# only data: it counts if this user owns it, and is put into quotes.
+_kmstool_names() {
+  local profile=${KMSTOOL_PROFILE-} region=${KMSTOOL_REGION-} stamp=0 index folder file now
+  for ((index = 1; index < ${#line[@]} - 1; index++)); do
+    case ${line[index]} in
+      --profile) profile=${line[index + 1]} ;;
+      --profile=*) profile=${line[index]#*=} ;;
+      --region) region=${line[index + 1]} ;;
+      --region=*) region=${line[index]#*=} ;;
+    esac
+  done
+  [[ $profile$region != *[!A-Za-z0-9._-]* ]] || return
+  folder=${XDG_CACHE_HOME-}
+  [[ $folder == /* ]] || folder=$HOME/.cache
+  folder+=/kmstool
+  [[ -z ${KMSTOOL_HOME-} ]] || folder=$KMSTOOL_HOME/cache
+  folder+=/completion/${profile:-_}@${region:-_}
+  file=$folder/$1
+  if [[ -O $folder && -f $file && -O $file && ! -L $file ]]; then
+    mapfile -t words <"$file"
+    words=("${words[@]%%$'\t'*}")
+    read -r stamp <"$folder/stamp" 2>/dev/null
+  fi
+  [[ $stamp && ${#stamp} -lt 13 && $stamp != *[!0-9]* ]] || stamp=0
+  now=${EPOCHSECONDS:-$(date +%s)}
+  ((now - stamp > 30 && now - ${_kmstool_asked:-0} > 30)) || return
+  _kmstool_asked=$now
+  (kmstool completion --refresh ${profile:+--profile "$profile"} ${region:+--region "$region"} </dev/null &>/dev/null &)
+}
+
 _kmstool_files() {
   # Readline itself knows best about quotes, ~ and folders; it cannot be asked when more is to be kept than a cut.
   if [[ $kept == "$before" ]] && compopt -o default 2>/dev/null; then return; fi
@@ -738,12 +869,19 @@ _kmstool() {
   else
     _kmstool_place "$path #$position"
   fi
-  if [[ $source == @file && ${current#"$before"} == @* ]]; then before+=@ source='file'; fi
+  if [[ $source == @file && ${current#"$before"} =~ ^([A-Za-z0-9_]+=)?@ ]]; then before+=${BASH_REMATCH[0]} source='file'; fi
   current=${current#"$before"}
-  [[ $source == file ]] && _kmstool_files
+  case $source in
+    file) _kmstool_files ;;
+    command) if ((position)); then _kmstool_files; else mapfile -t words < <(compgen -A command -- "$current"); fi ;;
+    *keys | profiles) _kmstool_names "$source" ;;
+  esac
   current=${current#[\"\']}
   for word in "${words[@]}"; do
-    [[ $word == "$current"* ]] && word=$before$word && COMPREPLY+=("${word#"$kept"}")
+    [[ $word == "$current"* ]] || continue
+    [[ $source != *keys && $source != profiles ]] || printf -v word %q "$word"
+    word=$before$word
+    COMPREPLY+=("${word#"$kept"}")
   done
 }
 

@@ -10,6 +10,7 @@ function __kmstool_command --no-scope-shadowing
                 'asymmetric'\t'Encrypt under public keys, and decrypt in KMS.' \
                 'auth'\t'Log in to Tencent Cloud and out again.' \
                 'batch'\t'Encrypt, decrypt or move many secrets at once.' \
+                'completion'\t'Complete commands, options and names on TAB.' \
                 'data-key'\t'Keep data keys in KMS, by name.' \
                 'decrypt'\t'Decrypt a ciphertext blob.' \
                 'digest'\t'Print the digest of a file or stdin, as KMS signs it.' \
@@ -18,6 +19,7 @@ function __kmstool_command --no-scope-shadowing
                 'envelope'\t'Encrypt files and streams of any size.' \
                 'exec'\t'Run a command with secrets in its environment.' \
                 'fingerprint'\t'Show this device\'s fingerprint, and bind keys to devices.' \
+                'help'\t'Explain a topic or a command.' \
                 'import-material'\t'Bring your own key: give a key its material.' \
                 'init'\t'Set up kmstool on this machine.' \
                 'key'\t'Create, list, name, disable and rotate keys.' \
@@ -32,6 +34,7 @@ function __kmstool_command --no-scope-shadowing
                 'shell'\t'Run commands in one session, without starting anew.' \
                 'sign'\t'Sign a file or stdin with a key in KMS.' \
                 'verify'\t'Check a signature over a file or stdin.' \
+                'version'\t'Print the version.' \
                 'whitebox'\t'Encrypt in KMS for programs that decrypt without it.'
             set options '-V'\t'Show the version and exit.' \
                 '--version'\t'Show the version and exit.' \
@@ -48,12 +51,11 @@ function __kmstool_command --no-scope-shadowing
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool asymmetric decrypt'
-            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+            set options '--key'\t'Key id, alias or REGION:NAME; default: the profile\'s key.' \
                 '--algorithm'\t'Padding of RSA; OAEP SHA-256 if not said.' \
-                '--raw'\t'The ciphertext is bytes; they are told from text without this too.' \
                 '--ciphertext-format'\t'Encoding of an SM2 ciphertext.' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -63,13 +65,13 @@ function __kmstool_command --no-scope-shadowing
                 '-o' \
                 '--out'
         case 'kmstool asymmetric encrypt'
-            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+            set options '--key'\t'Key id, alias or REGION:NAME; default: the profile\'s key.' \
                 '--public-key'\t'Public key; with it no KMS is needed.' \
                 '--algorithm'\t'Padding of RSA; OAEP SHA-256 if not said.' \
                 '--raw'\t'Write the ciphertext as bytes, not base64.' \
                 '--trim-newline'\t'Drop exactly one newline at the end.' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -145,20 +147,25 @@ function __kmstool_command --no-scope-shadowing
                 '--rate' \
                 '--dask'
         case 'kmstool batch reencrypt'
-            set options '--key'\t'Key of lines that name none; else the profile\'s.' \
+            set options '--to'\t'Key to move lines to that name none; else the newest version of theirs.' \
+                '--key'\t'Key to move lines to that name none; else the newest version of theirs.' \
                 '--in-flight'\t'Calls at once.' \
                 '--rate'\t'Calls a second. Default: 80 % of the quota.' \
                 '--dask'\t'Let the workers of a Dask scheduler do it, or those of N processes here. Needs kmstool[dask].' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
-            set valued '--key' \
+            set valued '--to' \
+                '--key' \
                 '--in-flight' \
                 '--rate' \
                 '--dask'
+        case 'kmstool completion'
+            set options '--install'\t'Put it where the shell looks for it.' \
+                '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
         case 'kmstool data-key'
             set commands 'blob'\t'Print a data key as a ciphertext blob.' \
                 'cancel-deletion'\t'Keep data keys that were to be destroyed.' \
-                'describe'\t'Replace the description of a data key.' \
                 'disable'\t'Disable data keys, so that KMS hands them out no longer.' \
                 'enable'\t'Enable data keys.' \
                 'generate'\t'Let KMS make a data key and keep it.' \
@@ -167,21 +174,19 @@ function __kmstool_command --no-scope-shadowing
                 'plaintext'\t'Write the bytes of a data key.' \
                 'rename'\t'Give a data key another name.' \
                 'schedule-deletion'\t'Let KMS destroy disabled data keys after some days.' \
+                'set-description'\t'Replace the description of a data key.' \
                 'show'\t'Show all that KMS says of a data key.'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool data-key blob'
-            set options '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+            set options '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '-o' \
                 '--out'
         case 'kmstool data-key cancel-deletion'
-            set options '-h'\t'Show this message and exit.' \
-                '--help'\t'Show this message and exit.'
-        case 'kmstool data-key describe'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool data-key disable'
@@ -191,14 +196,14 @@ function __kmstool_command --no-scope-shadowing
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool data-key generate'
-            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+            set options '--key'\t'Key id, alias or REGION:NAME; default: the profile\'s key.' \
                 '--name'\t'Its name: 1 to 60 letters, digits, - and _.' \
                 '--bytes'\t'Size.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '--description'\t'Free text, at most 100 bytes.' \
                 '--tag'\t'Tag of the data key; repeatable.' \
-                '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
+                '--shield-dek'\t'Have KMS encrypt the response to this process, hiding it from TLS-inspecting proxies.' \
                 '-o'\t'Write the bytes of the data key to this file as well.' \
                 '--out'\t'Write the bytes of the data key to this file as well.' \
                 '--force'\t'Replace an existing output file.' \
@@ -214,7 +219,7 @@ function __kmstool_command --no-scope-shadowing
                 '-o' \
                 '--out'
         case 'kmstool data-key import'
-            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+            set options '--key'\t'Key id, alias or REGION:NAME; default: the profile\'s key.' \
                 '--name'\t'Its name: 1 to 60 letters, digits, - and _.' \
                 '--blob'\t'Import what is in this ciphertext blob; - is stdin.' \
                 '--trim-newline'\t'Drop exactly one newline at the end.' \
@@ -243,9 +248,9 @@ function __kmstool_command --no-scope-shadowing
                 '--bytes' \
                 '--tag'
         case 'kmstool data-key plaintext'
-            set options '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+            set options '--shield-dek'\t'Have KMS encrypt the response to this process, hiding it from TLS-inspecting proxies.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -259,15 +264,18 @@ function __kmstool_command --no-scope-shadowing
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--days'
+        case 'kmstool data-key set-description'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
         case 'kmstool data-key show'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool decrypt'
             set options '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--context-text'\t'The context as the exact text that KMS got from another program.' \
-                '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '--shield-dek'\t'Have KMS encrypt the response to this process, hiding it from TLS-inspecting proxies.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -280,8 +288,8 @@ function __kmstool_command --no-scope-shadowing
                 '--public-key'\t'Public key: PEM, DER, base64 or a bare SM2 point.' \
                 '--id'\t'User id of SM2, if it is not the usual one.' \
                 '--raw'\t'Write bytes in place of hex.' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -294,12 +302,12 @@ function __kmstool_command --no-scope-shadowing
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool encrypt'
-            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+            set options '--key'\t'Key id, alias or REGION:NAME; default: the profile\'s key.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '--trim-newline'\t'Drop exactly one newline at the end.' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -322,7 +330,7 @@ function __kmstool_command --no-scope-shadowing
                 '--identity'\t'RSA private key in PEM; repeatable.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--context-text'\t'The context as the exact text that KMS got from another program.' \
-                '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
+                '--shield-dek'\t'Have KMS encrypt the response to this process, hiding it from TLS-inspecting proxies.' \
                 '--detached'\t'Read the header from a file of its own.' \
                 '--range'\t'Only the bytes A to B of the plaintext, counted from 0.' \
                 '--verify-first'\t'Authenticate all before the first byte is written.' \
@@ -332,8 +340,8 @@ function __kmstool_command --no-scope-shadowing
                 '--no-manifest'\t'With --recursive: do not look for what is missing or extra.' \
                 '--shard'\t'With --recursive: do the I-th of N shares of the files; auto/N in Kubernetes and Slurm.' \
                 '--dask'\t'Let the workers of a Dask scheduler do it, or those of N processes here. Needs kmstool[dask].' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -353,7 +361,7 @@ function __kmstool_command --no-scope-shadowing
                 '--data-key'\t'Encrypt with this data key that KMS keeps; its key can open it.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--context-text'\t'The context as the exact text that KMS got from another program.' \
-                '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
+                '--shield-dek'\t'Have KMS encrypt the response to this process, hiding it from TLS-inspecting proxies.' \
                 '--aad'\t'Fact of the file, bound to it, not sent to KMS; repeatable.' \
                 '--suite'\t'Cipher.' \
                 '-a'\t'Write text (PEM) in place of binary data.' \
@@ -366,8 +374,8 @@ function __kmstool_command --no-scope-shadowing
                 '--no-manifest'\t'With --recursive: write no list of the files, which tells later what is missing.' \
                 '--shard'\t'With --recursive: do the I-th of N shares of the files; auto/N in Kubernetes and Slurm.' \
                 '--dask'\t'Let the workers of a Dask scheduler do it, or those of N processes here. Needs kmstool[dask].' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -386,20 +394,21 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool envelope import-legacy'
             set options '--scheme'\t'How it was made.' \
                 '--blob'\t'The ciphertext blob of the data key.' \
-                '--cipher'\t'Cipher of the data.' \
-                '--raw'\t'The data is bytes, not base64.' \
+                '--algorithm'\t'Cipher of the data.' \
+                '--input-encoding'\t'How the bytes in FILE are written.' \
                 '--trailing-zeros'\t'What zeros at the end are.' \
                 '--key'\t'Recipient of the new envelope; repeatable.' \
                 '--to-plaintext'\t'Write the plaintext itself.' \
                 '--check'\t'Only count blocks that occur twice.' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--scheme' \
                 '--blob' \
-                '--cipher' \
+                '--algorithm' \
+                '--input-encoding' \
                 '--trailing-zeros' \
                 '--key' \
                 '-o' \
@@ -432,7 +441,7 @@ function __kmstool_command --no-scope-shadowing
                 '--identity'\t'RSA private key in PEM; repeatable.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--context-text'\t'The context as the exact text that KMS got from another program.' \
-                '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
+                '--shield-dek'\t'Have KMS encrypt the response to this process, hiding it from TLS-inspecting proxies.' \
                 '--detached'\t'Read the header from a file of its own.' \
                 '-r'\t'FILE is a folder; every envelope in it is checked.' \
                 '--recursive'\t'FILE is a folder; every envelope in it is checked.' \
@@ -453,7 +462,7 @@ function __kmstool_command --no-scope-shadowing
             set options '--env'\t'Variable to put the secret of a ciphertext blob into; repeatable.' \
                 '--context'\t'Encryption context of the blobs that follow it; repeatable.' \
                 '--context-text'\t'The same as the exact text that KMS got from another program.' \
-                '--shield-dek'\t'Let KMS encrypt its answer to this process, so that no proxy on the way sees it.' \
+                '--shield-dek'\t'Have KMS encrypt the response to this process, hiding it from TLS-inspecting proxies.' \
                 '--trim-newline'\t'Drop exactly one newline at the end.' \
                 '--keep'\t'Hand this variable on, which is for kmstool itself; repeatable.' \
                 '-h'\t'Show this message and exit.' \
@@ -472,23 +481,17 @@ function __kmstool_command --no-scope-shadowing
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool fingerprint bind'
-            set options '--key'\t'Id or alias of the white-box key.' \
-                '--description'\t'What these devices are, at most 1,024 bytes.' \
+            set options '--description'\t'What these devices are, at most 1,024 bytes.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
-            set valued '--key' \
-                '--description'
+            set valued '--description'
         case 'kmstool fingerprint import'
-            set options '--key'\t'Id or alias of the white-box key.' \
-                '--replace'\t'Unbind the devices that are not in the list.' \
+            set options '--replace'\t'Unbind the devices that are not in the list.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
-            set valued '--key'
         case 'kmstool fingerprint list'
-            set options '--key'\t'Id or alias of the white-box key.' \
-                '-h'\t'Show this message and exit.' \
+            set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
-            set valued '--key'
         case 'kmstool fingerprint show'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -498,32 +501,31 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
             set valued '--key'
         case 'kmstool fingerprint unbind'
-            set options '--key'\t'Id or alias of the white-box key.' \
-                '-h'\t'Show this message and exit.' \
+            set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
-            set valued '--key'
+        case 'kmstool help'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
         case 'kmstool import-material'
-            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
-                '--algorithm'\t'How the material is wrapped.' \
+            set options '--algorithm'\t'How the material is wrapped.' \
                 '--valid-to'\t'Let KMS destroy the material then: 365d, 2027-01-31, Unix seconds; else it is valid for ever.' \
                 '--generate'\t'Make the material here, in place of FILE.' \
                 '--backup'\t'With --generate: where to keep it; never over another file.' \
                 '--encrypt-backup'\t'With --generate: keep it under a passphrase. Implied by --passphrase-file.' \
                 '--passphrase-file'\t'The passphrase of an encrypted backup, old or new; else asked for.' \
                 '--weak'\t'Take a new passphrase of less than 8 characters too.' \
-                '--encoding'\t'What FILE holds.' \
+                '--input-encoding'\t'How the bytes in FILE are written.' \
                 '--trim-newline'\t'Drop exactly one newline at the end.' \
                 '--check'\t'A ciphertext blob of before that must open afterwards.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
-            set valued '--key' \
-                '--algorithm' \
+            set valued '--algorithm' \
                 '--valid-to' \
                 '--backup' \
                 '--passphrase-file' \
-                '--encoding' \
+                '--input-encoding' \
                 '--check' \
                 '--context' \
                 '--context-text'
@@ -542,12 +544,10 @@ function __kmstool_command --no-scope-shadowing
                 '--passphrase-file' \
                 '--whitebox'
         case 'kmstool key'
-            set commands 'algorithms'\t'List the key usages that the region offers.' \
-                'archive'\t'Let a key decrypt, and encrypt nothing new.' \
+            set commands 'archive'\t'Let a key decrypt, and encrypt nothing new.' \
                 'bind'\t'Note that a cloud product\'s resource uses a key.' \
                 'cancel-deletion'\t'Keep keys that were to be destroyed; they stay disabled.' \
                 'create'\t'Create a key and print its id.' \
-                'describe'\t'Replace the description of a key.' \
                 'disable'\t'Disable keys, so that nothing can be done with them.' \
                 'enable'\t'Enable keys.' \
                 'list'\t'List all keys of the region.' \
@@ -556,13 +556,12 @@ function __kmstool_command --no-scope-shadowing
                 'rotate'\t'Give a key new material now; older blobs stay readable.' \
                 'rotation'\t'Turn the yearly rotation of a key on or off, or show it.' \
                 'schedule-deletion'\t'Let KMS destroy disabled keys after some days.' \
+                'set-description'\t'Replace the description of a key.' \
                 'show'\t'Show all that KMS says of a key.' \
                 'tag'\t'List, set and remove the tags of a key.' \
                 'unarchive'\t'Put an archived key to full use again.' \
-                'unbind'\t'Note that a cloud product\'s resource no longer uses a key.'
-            set options '-h'\t'Show this message and exit.' \
-                '--help'\t'Show this message and exit.'
-        case 'kmstool key algorithms'
+                'unbind'\t'Note that a cloud product\'s resource no longer uses a key.' \
+                'usages'\t'List the key usages that the region offers.'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool key archive'
@@ -590,9 +589,6 @@ function __kmstool_command --no-scope-shadowing
                 '--usage' \
                 '--description' \
                 '--tag'
-        case 'kmstool key describe'
-            set options '-h'\t'Show this message and exit.' \
-                '--help'\t'Show this message and exit.'
         case 'kmstool key disable'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -637,6 +633,9 @@ function __kmstool_command --no-scope-shadowing
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--days'
+        case 'kmstool key set-description'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
         case 'kmstool key show'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -655,6 +654,9 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
             set valued '--product' \
                 '--resource'
+        case 'kmstool key usages'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
         case 'kmstool local'
             set commands 'assume'\t'Choose what to assume where the cloud does not tell.' \
                 'backup'\t'Write a copy of the store, also while it is in use.' \
@@ -709,8 +711,8 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
         case 'kmstool local export'
             set options '--plaintext'\t'With the key material, in clear.' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -769,8 +771,8 @@ function __kmstool_command --no-scope-shadowing
                 '--port-file'\t'Write the bare port number here once ready.' \
                 '--socket'\t'Listen on a Unix socket too, for this user only.' \
                 '--tls'\t'Speak TLS on the port, with a certificate that local env tells clients to trust.' \
-                '--cert'\t'Certificate for TLS, with its chain (PEM); implies --tls.' \
-                '--key'\t'Private key of the certificate (PEM).' \
+                '--tls-cert'\t'Certificate for TLS, with its chain (PEM); implies --tls.' \
+                '--tls-key'\t'Private key of the certificate (PEM).' \
                 '--quota'\t'Keep to the request rates that the cloud publishes, or to RATE requests of each action in a second.' \
                 '--lenient'\t'Take requests without a region, which the cloud refuses.' \
                 '--assume'\t'Take these answers to unknowns; see local assume.' \
@@ -782,8 +784,8 @@ function __kmstool_command --no-scope-shadowing
                 '--port' \
                 '--port-file' \
                 '--socket' \
-                '--cert' \
-                '--key' \
+                '--tls-cert' \
+                '--tls-key' \
                 '--quota' \
                 '--assume'
         case 'kmstool local status'
@@ -800,15 +802,13 @@ function __kmstool_command --no-scope-shadowing
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool material params'
-            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
-                '--algorithm'\t'How the material is wrapped.' \
+            set options '--algorithm'\t'How the material is wrapped.' \
                 '-o'\t'Where to put them: a new folder, or an empty one.' \
                 '--out'\t'Where to put them: a new folder, or an empty one.' \
                 '--force'\t'Replace the parameters in that folder.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
-            set valued '--key' \
-                '--algorithm' \
+            set valued '--algorithm' \
                 '-o' \
                 '--out'
         case 'kmstool material upload'
@@ -826,17 +826,17 @@ function __kmstool_command --no-scope-shadowing
                 '--context-text'
         case 'kmstool material wrap'
             set options '--params'\t'What kmstool material params made.' \
-                '--encoding'\t'What FILE holds.' \
+                '--input-encoding'\t'How the bytes in FILE are written.' \
                 '--trim-newline'\t'Drop exactly one newline at the end.' \
                 '--passphrase-file'\t'The passphrase of an encrypted backup, old or new; else asked for.' \
                 '--raw'\t'Write the wrapped bytes alone, for other programs.' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--params' \
-                '--encoding' \
+                '--input-encoding' \
                 '--passphrase-file' \
                 '-o' \
                 '--out'
@@ -938,8 +938,8 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
         case 'kmstool public-key'
             set options '--encoding'\t'Output form.' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -948,8 +948,8 @@ function __kmstool_command --no-scope-shadowing
                 '--out'
         case 'kmstool random'
             set options '--encoding'\t'Output form; else hex.' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -958,16 +958,18 @@ function __kmstool_command --no-scope-shadowing
                 '--out'
         case 'kmstool reencrypt'
             set options '--to'\t'Key to move to; else the newest version of the blob\'s own.' \
+                '--key'\t'Key to move to; else the newest version of the blob\'s own.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '--to-context'\t'New context; else it stays the same. Repeatable.' \
                 '--to-context-text'\t'The context as the exact text that KMS got from another program.' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--to' \
+                '--key' \
                 '--context' \
                 '--context-text' \
                 '--to-context' \
@@ -1042,14 +1044,14 @@ function __kmstool_command --no-scope-shadowing
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool sign'
-            set options '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+            set options '--key'\t'Key id, alias or REGION:NAME; default: the profile\'s key.' \
                 '--algorithm'\t'Signature algorithm; else the key\'s first.' \
                 '--digest'\t'Digest here; else auto, which does over 4,096 bytes.' \
                 '--message-type'\t'What FILE holds.' \
                 '--id'\t'User id of SM2, if it is not the usual one.' \
                 '--raw'\t'Write bytes to stdout in place of base64.' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -1062,7 +1064,7 @@ function __kmstool_command --no-scope-shadowing
                 '--out'
         case 'kmstool verify'
             set options '--signature'\t'The signature: DER or raw r and s, as bytes or text.' \
-                '--key'\t'Key id, alias or REGION:NAME; else the profile\'s key.' \
+                '--key'\t'Key id, alias or REGION:NAME; default: the profile\'s key.' \
                 '--local'\t'Verify on this machine, without KMS or network.' \
                 '--public-key'\t'Public key: PEM, DER, base64 or a bare SM2 point.' \
                 '--algorithm'\t'Signature algorithm; else the key\'s first.' \
@@ -1078,6 +1080,9 @@ function __kmstool_command --no-scope-shadowing
                 '--message-type' \
                 '--id' \
                 '--signature-format'
+        case 'kmstool version'
+            set options '-h'\t'Show this message and exit.' \
+                '--help'\t'Show this message and exit.'
         case 'kmstool whitebox'
             set commands 'bundle'\t'Encrypt for a service: key file, IV and ciphertext.' \
                 'create'\t'Create a white-box key and print its id.' \
@@ -1119,18 +1124,19 @@ function __kmstool_command --no-scope-shadowing
             set options '--bundle'\t'Folder made by kmstool whitebox bundle.' \
                 '--key-file'\t'Key file, as kmstool whitebox download-key writes it.' \
                 '--iv'\t'With --key-file: the IV in base64.' \
-                '--raw'\t'With --key-file: the ciphertext is bytes, not base64.' \
+                '--input-encoding'\t'How the bytes in FILE are written.' \
                 '--require-mac'\t'Refuse a bundle without a MAC.' \
                 '--sdk-lib'\t'Tencent\'s white-box library, for key files of Tencent Cloud; else KMSTOOL_SDK_LIB.' \
                 '--algorithm'\t'With --sdk-lib, where the name of the key file does not tell it.' \
-                '-o'\t'Write here instead of stdout; - forces stdout.' \
-                '--out'\t'Write here instead of stdout; - forces stdout.' \
+                '-o'\t'Output file; "-" for stdout.' \
+                '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
             set valued '--bundle' \
                 '--key-file' \
                 '--iv' \
+                '--input-encoding' \
                 '--sdk-lib' \
                 '--algorithm' \
                 '-o' \
@@ -1182,13 +1188,15 @@ function __kmstool_command --no-scope-shadowing
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool whitebox renew'
-            set options '--key'\t'Id or alias of the white-box key.' \
+            set options '--to'\t'White-box key to move it to.' \
+                '--key'\t'White-box key to move it to.' \
                 '--no-bind'\t'Leave the devices of the new key as they are.' \
                 '--require-mac'\t'Refuse a bundle without a MAC.' \
                 '--sdk-lib'\t'Tencent\'s white-box library, for key files of Tencent Cloud; else KMSTOOL_SDK_LIB.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
-            set valued '--key' \
+            set valued '--to' \
+                '--key' \
                 '--sdk-lib'
         case 'kmstool whitebox show'
             set options '-h'\t'Show this message and exit.' \
@@ -1198,15 +1206,15 @@ function __kmstool_command --no-scope-shadowing
     end
     set --append options '--profile'\t'Profile to use: which KMS, region and key.' \
         '--region'\t'Region of the keys.' \
-        '--endpoint'\t'Host or URL of KMS, in place of the usual one.' \
+        '--endpoint'\t'KMS host or URL to use instead of the default.' \
         '--transport'\t'What sends requests: kmstool itself, or Tencent\'s SDK.' \
-        '--timeout'\t'Seconds that one call to KMS may take.' \
-        '--retries'\t'How often to try again. Default: 10, or 1 where nothing is at the address.' \
-        '--max-wait'\t'Seconds that a command may wait in all.' \
-        '--format'\t'Output for people, or the API\'s answer.' \
-        '--query'\t'Print only what this JMESPath expression selects.' \
+        '--timeout'\t'Seconds that one call to KMS may take; default 30.' \
+        '--retries'\t'Maximum number of retries; default 10, or 1 where nothing is at the address.' \
+        '--max-wait'\t'Give up retrying after this many seconds; default 60.' \
+        '--format'\t'Output format: text, or the API response as JSON; default text.' \
+        '--query'\t'Filter the JSON response with a JMESPath expression.' \
         '--yes'\t'Answer yes to every question.' \
-        '--dry-run'\t'Show the change that would be asked for, and make none.' \
+        '--dry-run'\t'Show what would change without changing anything.' \
         '--no-input'\t'Never ask anything.' \
         '--quiet'\t'Print no notes.' \
         '--verbose'\t'Report each call to KMS.' \
@@ -1228,6 +1236,78 @@ function __kmstool_place --no-scope-shadowing
     switch "$path $place"
         case 'kmstool api --params'
             set source '@file'
+        case 'kmstool api #0'
+            set words 'ArchiveKey' \
+                'AsymmetricRsaDecrypt' \
+                'AsymmetricSm2Decrypt' \
+                'BindCloudResource' \
+                'CancelDataKeyDeletion' \
+                'CancelKeyArchive' \
+                'CancelKeyDeletion' \
+                'CreateKey' \
+                'CreateWhiteBoxKey' \
+                'Decrypt' \
+                'DeleteImportedKeyMaterial' \
+                'DeleteWhiteBoxKey' \
+                'DescribeDataKey' \
+                'DescribeDataKeys' \
+                'DescribeKey' \
+                'DescribeKeys' \
+                'DescribeWhiteBoxDecryptKey' \
+                'DescribeWhiteBoxDeviceFingerprints' \
+                'DescribeWhiteBoxKey' \
+                'DescribeWhiteBoxKeyDetails' \
+                'DescribeWhiteBoxServiceStatus' \
+                'DisableDataKey' \
+                'DisableDataKeys' \
+                'DisableKey' \
+                'DisableKeyRotation' \
+                'DisableKeys' \
+                'DisableWhiteBoxKey' \
+                'DisableWhiteBoxKeys' \
+                'EnableDataKey' \
+                'EnableDataKeys' \
+                'EnableKey' \
+                'EnableKeyRotation' \
+                'EnableKeys' \
+                'EnableWhiteBoxKey' \
+                'EnableWhiteBoxKeys' \
+                'Encrypt' \
+                'EncryptByWhiteBox' \
+                'GenerateDataKey' \
+                'GenerateRandom' \
+                'GetDataKeyCiphertextBlob' \
+                'GetDataKeyPlaintext' \
+                'GetKeyRotationStatus' \
+                'GetParametersForImport' \
+                'GetPublicKey' \
+                'GetRegions' \
+                'GetServiceStatus' \
+                'ImportDataKey' \
+                'ImportKeyMaterial' \
+                'ListAlgorithms' \
+                'ListDataKeyDetail' \
+                'ListDataKeys' \
+                'ListKeyDetail' \
+                'ListKeys' \
+                'OverwriteWhiteBoxDeviceFingerprints' \
+                'PostQuantumCryptoDecrypt' \
+                'PostQuantumCryptoEncrypt' \
+                'PostQuantumCryptoSign' \
+                'PostQuantumCryptoVerify' \
+                'ReEncrypt' \
+                'RotateKey' \
+                'ScheduleDataKeyDeletion' \
+                'ScheduleKeyDeletion' \
+                'SignByAsymmetricKey' \
+                'UnbindCloudResource' \
+                'UpdateAlias' \
+                'UpdateDataKeyDescription' \
+                'UpdateDataKeyName' \
+                'UpdateKeyDescription' \
+                'VerifyByAsymmetricKey'
+        case 'kmstool asymmetric decrypt --key'
+            set source 'keys'
         case 'kmstool asymmetric decrypt --algorithm'
             set words 'RSAES_OAEP_SHA_256' \
                 'RSAES_OAEP_SHA_1' \
@@ -1243,6 +1323,8 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool asymmetric decrypt #0'
             set source 'file'
+        case 'kmstool asymmetric encrypt --key'
+            set source 'keys'
         case 'kmstool asymmetric encrypt --public-key'
             set source 'file'
         case 'kmstool asymmetric encrypt --algorithm'
@@ -1267,22 +1349,46 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool auth login --whitebox'
             set source 'file'
+        case 'kmstool batch decrypt --key'
+            set source 'keys'
         case 'kmstool batch decrypt #0'
             set source 'file'
+        case 'kmstool batch encrypt --key'
+            set source 'keys'
         case 'kmstool batch encrypt #0'
             set source 'file'
+        case 'kmstool batch reencrypt --to'
+            set source 'keys'
+        case 'kmstool batch reencrypt --key'
+            set source 'keys'
         case 'kmstool batch reencrypt #0'
             set source 'file'
+        case 'kmstool completion #0'
+            set words 'bash' \
+                'zsh' \
+                'fish'
         case 'kmstool data-key blob -o'
             set source 'file'
         case 'kmstool data-key blob --out'
             set source 'file'
+        case 'kmstool data-key blob #0'
+            set source 'data-keys'
+        case 'kmstool data-key cancel-deletion #*'
+            set source 'data-keys'
+        case 'kmstool data-key disable #*'
+            set source 'data-keys'
+        case 'kmstool data-key enable #*'
+            set source 'data-keys'
+        case 'kmstool data-key generate --key'
+            set source 'keys'
         case 'kmstool data-key generate --context-text'
             set source '@file'
         case 'kmstool data-key generate -o'
             set source 'file'
         case 'kmstool data-key generate --out'
             set source 'file'
+        case 'kmstool data-key import --key'
+            set source 'keys'
         case 'kmstool data-key import --blob'
             set source 'file'
         case 'kmstool data-key import #0'
@@ -1291,6 +1397,8 @@ function __kmstool_place --no-scope-shadowing
             set words 'enabled' \
                 'disabled' \
                 'pending-delete'
+        case 'kmstool data-key list --key'
+            set source 'keys'
         case 'kmstool data-key list --origin'
             set words 'kms' \
                 'external'
@@ -1298,6 +1406,16 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool data-key plaintext --out'
             set source 'file'
+        case 'kmstool data-key plaintext #0'
+            set source 'data-keys'
+        case 'kmstool data-key rename #0'
+            set source 'data-keys'
+        case 'kmstool data-key schedule-deletion #*'
+            set source 'data-keys'
+        case 'kmstool data-key set-description #0'
+            set source 'data-keys'
+        case 'kmstool data-key show #0'
+            set source 'data-keys'
         case 'kmstool decrypt --context-text'
             set source '@file'
         case 'kmstool decrypt -o'
@@ -1319,6 +1437,8 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool digest #0'
             set source 'file'
+        case 'kmstool encrypt --key'
+            set source 'keys'
         case 'kmstool encrypt --context-text'
             set source '@file'
         case 'kmstool encrypt -o'
@@ -1327,6 +1447,8 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool encrypt #0'
             set source 'file'
+        case 'kmstool envelope decrypt --key'
+            set source 'keys'
         case 'kmstool envelope decrypt --identity'
             set source 'file'
         case 'kmstool envelope decrypt --context-text'
@@ -1339,8 +1461,12 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool envelope decrypt #0'
             set source 'file'
+        case 'kmstool envelope encrypt --key'
+            set source 'keys'
         case 'kmstool envelope encrypt --public-key'
             set source 'file'
+        case 'kmstool envelope encrypt --data-key'
+            set source 'data-keys'
         case 'kmstool envelope encrypt --context-text'
             set source '@file'
         case 'kmstool envelope encrypt --suite'
@@ -1358,13 +1484,18 @@ function __kmstool_place --no-scope-shadowing
             set words 'tencent-sample-ecb'
         case 'kmstool envelope import-legacy --blob'
             set source 'file'
-        case 'kmstool envelope import-legacy --cipher'
+        case 'kmstool envelope import-legacy --algorithm'
             set words 'aes' \
                 'sm4'
+        case 'kmstool envelope import-legacy --input-encoding'
+            set words 'base64' \
+                'raw'
         case 'kmstool envelope import-legacy --trailing-zeros'
             set words 'keep' \
                 'strip-block' \
                 'refuse'
+        case 'kmstool envelope import-legacy --key'
+            set source 'keys'
         case 'kmstool envelope import-legacy -o'
             set source 'file'
         case 'kmstool envelope import-legacy --out'
@@ -1375,12 +1506,18 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool envelope inspect #0'
             set source 'file'
+        case 'kmstool envelope rewrap --to'
+            set source 'keys'
+        case 'kmstool envelope rewrap --from'
+            set source 'keys'
         case 'kmstool envelope rewrap --identity'
             set source 'file'
         case 'kmstool envelope rewrap --payload'
             set source 'file'
         case 'kmstool envelope rewrap #*'
             set source 'file'
+        case 'kmstool envelope verify --key'
+            set source 'keys'
         case 'kmstool envelope verify --identity'
             set source 'file'
         case 'kmstool envelope verify --context-text'
@@ -1393,8 +1530,20 @@ function __kmstool_place --no-scope-shadowing
             set source '@file'
         case 'kmstool exec --context-text'
             set source '@file'
+        case 'kmstool exec #*'
+            set source 'command'
+        case 'kmstool fingerprint bind #0'
+            set source 'white-box-keys'
         case 'kmstool fingerprint import #0'
+            set source 'white-box-keys'
+        case 'kmstool fingerprint import #1'
             set source 'file'
+        case 'kmstool fingerprint list #0'
+            set source 'white-box-keys'
+        case 'kmstool fingerprint template --key'
+            set source 'white-box-keys'
+        case 'kmstool fingerprint unbind #0'
+            set source 'white-box-keys'
         case 'kmstool import-material --algorithm'
             set words 'RSAES_OAEP_SHA_256' \
                 'RSAES_OAEP_SHA_1' \
@@ -1403,7 +1552,7 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool import-material --passphrase-file'
             set source 'file'
-        case 'kmstool import-material --encoding'
+        case 'kmstool import-material --input-encoding'
             set words 'raw' \
                 'hex' \
                 'base64'
@@ -1412,6 +1561,8 @@ function __kmstool_place --no-scope-shadowing
         case 'kmstool import-material --context-text'
             set source '@file'
         case 'kmstool import-material #0'
+            set source 'keys'
+        case 'kmstool import-material #1'
             set source 'file'
         case 'kmstool init --store'
             set words 'keyring' \
@@ -1420,6 +1571,12 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool init --whitebox'
             set source 'file'
+        case 'kmstool key archive #0'
+            set source 'keys'
+        case 'kmstool key bind #0'
+            set source 'keys'
+        case 'kmstool key cancel-deletion #*'
+            set source 'keys'
         case 'kmstool key create --usage'
             set words 'symmetric' \
                 'rsa-2048' \
@@ -1431,6 +1588,10 @@ function __kmstool_place --no-scope-shadowing
                 'sign-ecc-p384' \
                 'kyber' \
                 'dilithium'
+        case 'kmstool key disable #*'
+            set source 'keys'
+        case 'kmstool key enable #*'
+            set source 'keys'
         case 'kmstool key list --state'
             set words 'enabled' \
                 'disabled' \
@@ -1454,10 +1615,30 @@ function __kmstool_place --no-scope-shadowing
         case 'kmstool key list --owner'
             set words 'user' \
                 'product'
+        case 'kmstool key rename #0'
+            set source 'keys'
+        case 'kmstool key replace #0'
+            set source 'keys'
+        case 'kmstool key rotate #0'
+            set source 'keys'
         case 'kmstool key rotation #0'
             set words 'on' \
                 'off' \
                 'status'
+        case 'kmstool key rotation #1'
+            set source 'keys'
+        case 'kmstool key schedule-deletion #*'
+            set source 'keys'
+        case 'kmstool key set-description #0'
+            set source 'keys'
+        case 'kmstool key show #0'
+            set source 'keys'
+        case 'kmstool key tag #0'
+            set source 'keys'
+        case 'kmstool key unarchive #0'
+            set source 'keys'
+        case 'kmstool key unbind #0'
+            set source 'keys'
         case 'kmstool local backup #0'
             set source 'file'
         case 'kmstool local clock #0'
@@ -1469,6 +1650,76 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool local export --out'
             set source 'file'
+        case 'kmstool local faults add --action'
+            set words 'ArchiveKey' \
+                'AsymmetricRsaDecrypt' \
+                'AsymmetricSm2Decrypt' \
+                'BindCloudResource' \
+                'CancelDataKeyDeletion' \
+                'CancelKeyArchive' \
+                'CancelKeyDeletion' \
+                'CreateKey' \
+                'CreateWhiteBoxKey' \
+                'Decrypt' \
+                'DeleteImportedKeyMaterial' \
+                'DeleteWhiteBoxKey' \
+                'DescribeDataKey' \
+                'DescribeDataKeys' \
+                'DescribeKey' \
+                'DescribeKeys' \
+                'DescribeWhiteBoxDecryptKey' \
+                'DescribeWhiteBoxDeviceFingerprints' \
+                'DescribeWhiteBoxKey' \
+                'DescribeWhiteBoxKeyDetails' \
+                'DescribeWhiteBoxServiceStatus' \
+                'DisableDataKey' \
+                'DisableDataKeys' \
+                'DisableKey' \
+                'DisableKeyRotation' \
+                'DisableKeys' \
+                'DisableWhiteBoxKey' \
+                'DisableWhiteBoxKeys' \
+                'EnableDataKey' \
+                'EnableDataKeys' \
+                'EnableKey' \
+                'EnableKeyRotation' \
+                'EnableKeys' \
+                'EnableWhiteBoxKey' \
+                'EnableWhiteBoxKeys' \
+                'Encrypt' \
+                'EncryptByWhiteBox' \
+                'GenerateDataKey' \
+                'GenerateRandom' \
+                'GetDataKeyCiphertextBlob' \
+                'GetDataKeyPlaintext' \
+                'GetKeyRotationStatus' \
+                'GetParametersForImport' \
+                'GetPublicKey' \
+                'GetRegions' \
+                'GetServiceStatus' \
+                'ImportDataKey' \
+                'ImportKeyMaterial' \
+                'ListAlgorithms' \
+                'ListDataKeyDetail' \
+                'ListDataKeys' \
+                'ListKeyDetail' \
+                'ListKeys' \
+                'OverwriteWhiteBoxDeviceFingerprints' \
+                'PostQuantumCryptoDecrypt' \
+                'PostQuantumCryptoEncrypt' \
+                'PostQuantumCryptoSign' \
+                'PostQuantumCryptoVerify' \
+                'ReEncrypt' \
+                'RotateKey' \
+                'ScheduleDataKeyDeletion' \
+                'ScheduleKeyDeletion' \
+                'SignByAsymmetricKey' \
+                'UnbindCloudResource' \
+                'UpdateAlias' \
+                'UpdateDataKeyDescription' \
+                'UpdateDataKeyName' \
+                'UpdateKeyDescription' \
+                'VerifyByAsymmetricKey'
         case 'kmstool local protect --passphrase-file'
             set source 'file'
         case 'kmstool local protect #0'
@@ -1481,10 +1732,14 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool local serve --port-file'
             set source 'file'
-        case 'kmstool local serve --cert'
+        case 'kmstool local serve --socket'
             set source 'file'
-        case 'kmstool local serve --key'
+        case 'kmstool local serve --tls-cert'
             set source 'file'
+        case 'kmstool local serve --tls-key'
+            set source 'file'
+        case 'kmstool material delete #0'
+            set source 'keys'
         case 'kmstool material params --algorithm'
             set words 'RSAES_OAEP_SHA_256' \
                 'RSAES_OAEP_SHA_1' \
@@ -1493,6 +1748,8 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool material params --out'
             set source 'file'
+        case 'kmstool material params #0'
+            set source 'keys'
         case 'kmstool material upload --params'
             set source 'file'
         case 'kmstool material upload --check'
@@ -1503,7 +1760,7 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool material wrap --params'
             set source 'file'
-        case 'kmstool material wrap --encoding'
+        case 'kmstool material wrap --input-encoding'
             set words 'raw' \
                 'hex' \
                 'base64'
@@ -1515,10 +1772,37 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool material wrap #0'
             set source 'file'
+        case 'kmstool migrate apply --old-profile'
+            set source 'profiles'
+        case 'kmstool migrate apply #0'
+            set source 'file'
+        case 'kmstool migrate plan --to'
+            set source 'keys'
         case 'kmstool migrate plan -o'
             set source 'file'
         case 'kmstool migrate plan --out'
             set source 'file'
+        case 'kmstool migrate plan --old-profile'
+            set source 'profiles'
+        case 'kmstool migrate plan --old-region'
+            set words 'ap-guangzhou' \
+                'ap-shanghai' \
+                'ap-beijing' \
+                'ap-chengdu' \
+                'ap-chongqing' \
+                'ap-nanjing' \
+                'ap-hongkong' \
+                'ap-taipei' \
+                'ap-singapore' \
+                'ap-jakarta' \
+                'ap-bangkok' \
+                'ap-mumbai' \
+                'ap-seoul' \
+                'ap-tokyo' \
+                'na-ashburn' \
+                'na-siliconvalley' \
+                'sa-saopaulo' \
+                'eu-frankfurt'
         case 'kmstool migrate plan --old-form'
             set words 'file' \
                 'any'
@@ -1528,10 +1812,18 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool migrate plan --manifest'
             set source 'file'
+        case 'kmstool migrate plan #*'
+            set source 'file'
+        case 'kmstool migrate rollback #0'
+            set source 'file'
         case 'kmstool migrate status --html'
             set source 'file'
         case 'kmstool migrate status --merge'
             set source 'file'
+        case 'kmstool migrate status #0'
+            set source 'file'
+        case 'kmstool profile remove #0'
+            set source 'profiles'
         case 'kmstool profile set --credentials'
             set words 'keyring' \
                 'file' \
@@ -1541,6 +1833,12 @@ function __kmstool_place --no-scope-shadowing
                 'ini' \
                 'cvm-role' \
                 'tke'
+        case 'kmstool profile set #0'
+            set source 'profiles'
+        case 'kmstool profile show #0'
+            set source 'profiles'
+        case 'kmstool profile use #0'
+            set source 'profiles'
         case 'kmstool public-key --encoding'
             set words 'pem' \
                 'der' \
@@ -1549,6 +1847,8 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool public-key --out'
             set source 'file'
+        case 'kmstool public-key #0'
+            set source 'keys'
         case 'kmstool random --encoding'
             set words 'hex' \
                 'base64' \
@@ -1557,6 +1857,10 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool random --out'
             set source 'file'
+        case 'kmstool reencrypt --to'
+            set source 'keys'
+        case 'kmstool reencrypt --key'
+            set source 'keys'
         case 'kmstool reencrypt --context-text'
             set source '@file'
         case 'kmstool reencrypt --to-context-text'
@@ -1567,6 +1871,14 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool reencrypt #0'
             set source 'file'
+        case 'kmstool rotate apply #0'
+            set source 'file'
+        case 'kmstool rotate finish #0'
+            set source 'file'
+        case 'kmstool rotate plan --from'
+            set source 'keys'
+        case 'kmstool rotate plan --to'
+            set source 'keys'
         case 'kmstool rotate plan -o'
             set source 'file'
         case 'kmstool rotate plan --out'
@@ -1577,10 +1889,24 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool rotate plan --manifest'
             set source 'file'
+        case 'kmstool rotate plan #*'
+            set source 'file'
+        case 'kmstool rotate rollback #0'
+            set source 'file'
         case 'kmstool rotate status --html'
             set source 'file'
         case 'kmstool rotate status --merge'
             set source 'file'
+        case 'kmstool rotate status #0'
+            set source 'file'
+        case 'kmstool sign --key'
+            set source 'keys'
+        case 'kmstool sign --algorithm'
+            set words 'SM2DSA' \
+                'RSA_PSS_SHA_256' \
+                'RSA_PKCS1_SHA_256' \
+                'ECC_P256_R1' \
+                'ECDSA384_SHA384'
         case 'kmstool sign --digest'
             set words 'auto' \
                 'never' \
@@ -1596,8 +1922,16 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool verify --signature'
             set source 'file'
+        case 'kmstool verify --key'
+            set source 'keys'
         case 'kmstool verify --public-key'
             set source 'file'
+        case 'kmstool verify --algorithm'
+            set words 'SM2DSA' \
+                'RSA_PSS_SHA_256' \
+                'RSA_PKCS1_SHA_256' \
+                'ECC_P256_R1' \
+                'ECDSA384_SHA384'
         case 'kmstool verify --message-type'
             set words 'raw' \
                 'digest'
@@ -1607,6 +1941,8 @@ function __kmstool_place --no-scope-shadowing
                 'raw'
         case 'kmstool verify #0'
             set source 'file'
+        case 'kmstool whitebox bundle --key'
+            set source 'white-box-keys'
         case 'kmstool whitebox bundle -o'
             set source 'file'
         case 'kmstool whitebox bundle --out'
@@ -1622,6 +1958,9 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool whitebox decrypt --iv'
             set source '@file'
+        case 'kmstool whitebox decrypt --input-encoding'
+            set words 'base64' \
+                'raw'
         case 'kmstool whitebox decrypt --sdk-lib'
             set source 'file'
         case 'kmstool whitebox decrypt --algorithm'
@@ -1633,10 +1972,20 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool whitebox decrypt #0'
             set source 'file'
+        case 'kmstool whitebox delete #0'
+            set source 'white-box-keys'
+        case 'kmstool whitebox disable #*'
+            set source 'white-box-keys'
         case 'kmstool whitebox download-key -o'
             set source 'file'
         case 'kmstool whitebox download-key --out'
             set source 'file'
+        case 'kmstool whitebox download-key #0'
+            set source 'white-box-keys'
+        case 'kmstool whitebox enable #*'
+            set source 'white-box-keys'
+        case 'kmstool whitebox encrypt --key'
+            set source 'white-box-keys'
         case 'kmstool whitebox encrypt -o'
             set source 'file'
         case 'kmstool whitebox encrypt --out'
@@ -1647,10 +1996,39 @@ function __kmstool_place --no-scope-shadowing
             set source 'file'
         case 'kmstool whitebox exec --sdk-lib'
             set source 'file'
+        case 'kmstool whitebox exec #*'
+            set source 'command'
+        case 'kmstool whitebox renew --to'
+            set source 'white-box-keys'
+        case 'kmstool whitebox renew --key'
+            set source 'white-box-keys'
         case 'kmstool whitebox renew --sdk-lib'
             set source 'file'
         case 'kmstool whitebox renew #0'
             set source 'file'
+        case 'kmstool whitebox show #0'
+            set source 'white-box-keys'
+        case '* --profile'
+            set source 'profiles'
+        case '* --region'
+            set words 'ap-guangzhou' \
+                'ap-shanghai' \
+                'ap-beijing' \
+                'ap-chengdu' \
+                'ap-chongqing' \
+                'ap-nanjing' \
+                'ap-hongkong' \
+                'ap-taipei' \
+                'ap-singapore' \
+                'ap-jakarta' \
+                'ap-bangkok' \
+                'ap-mumbai' \
+                'ap-seoul' \
+                'ap-tokyo' \
+                'na-ashburn' \
+                'na-siliconvalley' \
+                'sa-saopaulo' \
+                'eu-frankfurt'
         case '* --transport'
             set words 'own' \
                 'sdk'
@@ -1677,7 +2055,52 @@ function __kmstool_walk --no-scope-shadowing
             __kmstool_command
         else
             set position (math $position + 1)
+            set -a rest $word
         end
+    end
+end
+
+# Names that kmstool found out some time ago; when they are old, it looks again in the background. What lies there is
+# only data: it counts if this user owns it.
+function __kmstool_names --no-scope-shadowing
+    set -l profile $KMSTOOL_PROFILE
+    set -l region $KMSTOOL_REGION
+    set -l option
+    for word in (commandline -opc)
+        switch $word
+            case '--profile=*'
+                set profile (string replace -- --profile= '' $word)
+            case '--region=*'
+                set region (string replace -- --region= '' $word)
+            case '*'
+                test "x$option" = x--profile; and set profile $word
+                test "x$option" = x--region; and set region $word
+        end
+        set option $word
+    end
+    string match -qr '[^A-Za-z0-9._-]' -- "$profile$region"; and return
+    set -l folder $HOME/.cache/kmstool
+    string match -q '/*' -- "$XDG_CACHE_HOME"; and set folder $XDG_CACHE_HOME/kmstool
+    test -n "$KMSTOOL_HOME"; and set folder $KMSTOOL_HOME/cache
+    test -n "$profile"; or set profile _
+    test -n "$region"; or set region _
+    set folder $folder/completion/$profile@$region
+    set -l stamp 0
+    if test -O $folder -a -f $folder/$source -a -O $folder/$source -a ! -L $folder/$source
+        set words (string match -r -- '^'(string escape --style=regex -- $current)'.*' <$folder/$source)
+        read stamp <$folder/stamp 2>/dev/null
+    end
+    string match -qr '^[0-9]{1,12}$' -- $stamp; or set stamp 0
+    set -l now (date +%s)
+    set -q __kmstool_asked; or set -g __kmstool_asked 0
+    command -q kmstool; or return
+    if test (math $now - $stamp) -gt 30 -a (math $now - $__kmstool_asked) -gt 30
+        set -g __kmstool_asked $now
+        set -l chosen
+        test $profile != _; and set -a chosen --profile $profile
+        test $region != _; and set -a chosen --region $region
+        command kmstool completion --refresh $chosen </dev/null &>/dev/null &
+        disown 2>/dev/null
     end
 end
 
@@ -1719,14 +2142,23 @@ function __kmstool_complete
     set -l ended
     set -l place
     set -l source
+    set -l rest
     __kmstool_find
     if test "$argv" = file
         test "$source" = file
         return
     end
-    if test "$source" = @file; and string match -q -- '@*' $current
-        set words (complete -C "'' "(string sub -s 2 -- $current))
-        set before "$before"@
+    switch "$source"
+        case @file
+            set -l prefix (string match -r -- '^(?:\w+=)?@' $current)
+            if set -q prefix[1]
+                set words (complete -C "'' "(string replace -- $prefix '' $current))
+                set before "$before$prefix"
+            end
+        case command
+            set words (complete -C (string join ' ' -- (string escape -- $rest) (string escape -- $current)))
+        case '*keys' profiles
+            __kmstool_names
     end
     set -q words[1]; and printf '%s\n' "$before"$words
 end

@@ -429,7 +429,7 @@ def test_what_is_encrypted_here_is_decrypted_there(work: dict[str, str], usage: 
     run("asymmetric", "encrypt", "--public-key", "pub", *options, "plain", "-o", "one")
     run("asymmetric", "encrypt", "--key", usage, *options, "plain", "-o", "two")
     for number, name in enumerate(("one", "two")):
-        run("asymmetric", "decrypt", "--key", usage, *options, name, "-o", f"opened-{number}")
+        run("asymmetric", "decrypt", "--key", usage, name, "-o", f"opened-{number}")
         assert Path(f"opened-{number}").read_bytes() == plaintext
     assert Path("one").read_bytes() != Path("two").read_bytes()
 
@@ -445,7 +445,7 @@ def test_the_paddings_of_the_commands(work: dict[str, str], material: dict[str, 
     key = private_file(material[RSA], Path("key"))
     opened = openssl("pkeyutl", "-decrypt", "-inkey", key, *PADDINGS[padding], "-in", "cipher").stdout
     assert opened == Path("plain").read_bytes()
-    run("asymmetric", "decrypt", "--key", RSA, "--algorithm", padding, "--raw", "cipher", "-o", "opened")
+    run("asymmetric", "decrypt", "--key", RSA, "--algorithm", padding, "cipher", "-o", "opened")
     assert Path("opened").read_bytes() == opened
 
 
@@ -464,12 +464,12 @@ def test_all_forms_of_sm2_ciphertexts(work: dict[str, str], material: dict[str, 
     for number, (name, data) in enumerate(forms):
         Path("cipher").write_bytes(data)
         out = f"opened-{number}"
-        run("asymmetric", "decrypt", "--key", SM2, "--ciphertext-format", name, "--raw", "cipher", "-o", out)
+        run("asymmetric", "decrypt", "--key", SM2, "--ciphertext-format", name, "cipher", "-o", out)
         assert Path(out).read_bytes() == SECRET, name
     Path("cipher").write_bytes(formats.write_ciphertext(parts, "c1c2c3"))
-    run("asymmetric", "decrypt", "--key", SM2, "--ciphertext-format", "c1c3c2", "--raw", "cipher", code=5)
+    run("asymmetric", "decrypt", "--key", SM2, "--ciphertext-format", "c1c3c2", "cipher", code=5)
     Path("cipher").write_bytes(formats.write_ciphertext(parts, "c1c3c2"))
-    run("asymmetric", "decrypt", "--key", SM2, "--ciphertext-format", "der", "--raw", "cipher", code=3)
+    run("asymmetric", "decrypt", "--key", SM2, "--ciphertext-format", "der", "cipher", code=3)
 
 
 def test_openssl_decrypts_what_the_command_encrypted_with_sm2(work: dict[str, str], material: dict[str, bytes]) -> None:

@@ -389,7 +389,10 @@ def test_the_pieces_by_themselves(make: Make, size: int) -> None:
     assert on_device("whitebox", "decrypt", "--bundle", str(folder)).stdout == plaintext
     assert on_device(*words, "--iv", f"@{iv}", str(ciphertext)).stdout == plaintext
     assert on_device(*words, "--iv", protocol.encode(IV), stdin=ciphertext.read_bytes()).stdout == plaintext
-    assert on_device(*words, "--iv", f"@{iv}", "--raw", stdin=encrypt("SM4", plaintext)).stdout == plaintext
+    assert (
+        on_device(*words, "--iv", f"@{iv}", "--input-encoding", "raw", stdin=encrypt("SM4", plaintext)).stdout
+        == plaintext
+    )
     key.write_text(protocol.encode(key.read_bytes()))
     assert on_device(*words, "--iv", f"@{iv}", str(ciphertext)).stdout == plaintext
 
@@ -401,7 +404,7 @@ def test_the_pieces_by_themselves(make: Make, size: int) -> None:
         ("--key-file", "k"),
         ("--iv", "AAAA"),
         ("--bundle", "b", "--key-file", "k", "--iv", "AAAA"),
-        ("--bundle", "b", "--raw"),
+        ("--bundle", "b", "--input-encoding", "raw"),
         ("--bundle", "b", "file"),
         ("file",),
     ],

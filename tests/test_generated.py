@@ -15,7 +15,7 @@ import click
 import pytest
 
 from kmstool import __version__, errors, words
-from kmstool.cli import main, options
+from kmstool.cli import main, options, topics
 from kmstool.cli.generated import completion, man
 from tests.conftest import need
 
@@ -183,7 +183,7 @@ def test_starting_does_not_import_the_generator(tmp_path: Path) -> None:
     code = "import sys, kmstool.cli.main; print(*(name for name in sys.modules if name.startswith('kmstool.')))"
     loaded = ran([sys.executable, "-c", code], tmp_path, PYTHONPATH=str(ROOT)).split()
     assert "kmstool.cli.main" in loaded
-    assert not {"kmstool.cli.generated.man", "kmstool.cli.generated.completion", "kmstool.cli.generated.shells"} & set(
+    assert not {"kmstool.cli.generated.man", "kmstool.cli.generated.completion", "kmstool.cli.generated.bash"} & set(
         loaded
     )
 
@@ -303,8 +303,8 @@ def page(name: Path, cwd: Path) -> str:
 
 
 def test_roff_has_no_complaint_about_any_page(pages: Path) -> None:
-    names = sorted(map(str, pages.glob("*.1")))
-    assert len(names) == len(dict(tree()))
+    names = sorted(map(str, pages.glob("*.[17]")))
+    assert len(names) == len(dict(tree())) + len(topics.TOPICS)
     assert ran([need("groff"), "-man", "-ww", "-z", "-Tutf8", *names], ROOT) == ""
 
 
@@ -317,7 +317,7 @@ def test_pages_show_texts_as_they_are(odd: Path) -> None:
     shown = page(odd / "man" / "kmstool-odd-one.1", odd)
     for text in (f"DESCRIPTION {ODD} .SH dot 'quote .kept as it is OPTIONS", f"--note A:B[C]'$(touch canary) {ODD}"):
         assert text in shown
-    assert f"EXAMPLE kmstool odd-one '{ODD}'" in shown
+    assert f"EXAMPLES kmstool odd-one '{ODD}'" in shown
     assert f"--on, --off {ODD} Default: on." in shown
     assert "--secret" not in shown
 

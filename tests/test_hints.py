@@ -132,9 +132,9 @@ def test_a_hint_is_one_line_in_lower_case_without_a_full_stop(text: str) -> None
 
 def test_what_is_known_stands_in_the_command_and_what_is_not_in_capitals() -> None:
     unknown = InputError("it is old", reason=Reason.PARAMETERS_UNUSABLE)
-    assert hint_of(unknown) == "get them anew: kmstool material params --key KEY -o DIR"
+    assert hint_of(unknown) == "get them anew: kmstool material params KEY -o DIR"
     known = InputError("it is old", reason=Reason.PARAMETERS_UNUSABLE, facts={"key": "orders"})
-    assert hint_of(known) == "get them anew: kmstool material params --key orders -o DIR"
+    assert hint_of(known) == "get them anew: kmstool material params orders -o DIR"
 
 
 @pytest.mark.parametrize("value", ["two words", "a;reboot", "$(id)", "it's", "`id`", "{key}", "{0}"])

@@ -154,7 +154,7 @@ def test_what_would_have_no_effect_is_refused(line: str, reason: str, old: str) 
     assert sorted(os.listdir()) == ["dek.blob", "old.txt"]
 
 
-@pytest.mark.parametrize("raw", [(), ("--raw",)], ids=["base64", "raw"])
+@pytest.mark.parametrize("raw", [(), ("--input-encoding", "raw")], ids=["base64", "raw"])
 @pytest.mark.usefixtures("old")
 def test_the_limit_is_the_one_that_is_told(raw: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(legacy, "MAX_BYTES", 64)

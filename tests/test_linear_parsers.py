@@ -99,7 +99,7 @@ EXPRESSIONS: dict[tuple[str, str], Foreign | Own] = {
     ("cli/io/inputs.py", "DESCRIPTOR"): Foreign(("/dev/fd/12", "/proc/self/fd/12")),
     ("cli/io/replace_process.py", "_WITHHELD"): Foreign(("TENCENTCLOUD_SECRET_KEY", "KMSTOOL_PASSPHRASE_FILE")),
     ("cli/io/replace_process.py", "check_variable"): Own("what calls it is among the parsers below"),
-    ("cli/generated/completion.py", "_FILE"): Own("the program's own help texts"),
+    ("cli/generated/values.py", "_FILE"): Own("the program's own help texts"),
     ("cli/generated/completion.py", "_zsh_escape"): Own("the program's own help texts"),
     ("cli/generated/man.py", "_paragraphs"): Own("the program's own help texts"),
     ("cli/shards.py", "_SHARD"): Foreign(("1/1", "auto/", "9")),

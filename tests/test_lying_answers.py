@@ -299,7 +299,7 @@ CASES = {
     "another key will be deleted": Case("key schedule-deletion {disabled} --days 7", "ScheduleKeyDeletion", says(KeyId="{other}")),
     "deleted at no time": Case("key schedule-deletion {disabled} --days 7", "ScheduleKeyDeletion", says(DeletionDate=0)),
     "another key is kept": Case("key cancel-deletion {dying}", "CancelKeyDeletion", says(KeyId="{other}")),
-    "algorithms of nothing": Case("key algorithms", "ListAlgorithms", says(SymmetricAlgorithms=[{}])),
+    "algorithms of nothing": Case("key usages", "ListAlgorithms", says(SymmetricAlgorithms=[{}])),
     # Asymmetric keys.
     "the public key of another": Case(PUBLIC, "GetPublicKey", says(KeyId="{signing-2}")),
     "a public key that is none": Case(PUBLIC, "GetPublicKey", says(PublicKey="AAAA")),

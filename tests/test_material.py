@@ -496,10 +496,10 @@ def test_material_in_its_encoding(data: bytes, encoding: str, size: int) -> None
         (FIRST, "raw", 32, "openssl rand -out FILE 32"),
         (bytes(32), "raw", 16, "openssl rand -out FILE 16"),
         (bytes(24), "raw", 0, "openssl rand"),
-        (FIRST.hex().encode(), "raw", 16, "--encoding hex"),
-        (bytes(32).hex().encode() + b"\n", "raw", 32, "--encoding hex"),
-        (base64.b64encode(FIRST), "raw", 16, "--encoding base64"),
-        (base64.b64encode(bytes(32)) + b"\n", "raw", 32, "--encoding base64"),
+        (FIRST.hex().encode(), "raw", 16, "--input-encoding hex"),
+        (bytes(32).hex().encode() + b"\n", "raw", 32, "--input-encoding hex"),
+        (base64.b64encode(FIRST), "raw", 16, "--input-encoding base64"),
+        (base64.b64encode(bytes(32)) + b"\n", "raw", 32, "--input-encoding base64"),
         (FIRST.hex().encode(), "raw", 32, "openssl rand -out FILE 32"),
         (FIRST[:8].hex().encode(), "raw", 16, "openssl rand -out FILE 16"),
         (FIRST[:8].hex().encode(), "raw", 0, "openssl rand -out FILE 16"),
@@ -725,7 +725,7 @@ def test_material_of_an_unknown_length_is_not_made(kms: EmbeddedKms, tmp_path: P
     unknown = dataclasses.replace(KmsClient(kms).describe_key(external(kms)), type=3)
     wanted = ImportMaterialWords(
         key=None, algorithm="", valid_to=None, generate=True, backup=str(tmp_path / "backup"), encrypt_backup=False,
-        passphrase_file=None, encoding="raw", blob=None, context={}, context_text=None, file=None,
+        passphrase_file=None, input_encoding="raw", blob=None, context={}, context_text=None, file=None,
     )  # fmt: skip
     target = ImportTarget(KmsClient(kms), unknown, "ap-guangzhou")
     with pytest.raises(ArgumentError, match="how long"):

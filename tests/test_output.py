@@ -140,7 +140,7 @@ def test_what_is_no_expression_is_refused_before_anything_is_done() -> None:
         ["key", "show", "nasty", "--query", "KeyMetadata.Description", "--format", "json"],
         ["key", "list", "--format", "json"],
         ["api", "ListKeyDetail"],
-        ["key", "describe", "nasty", NASTY, "--dry-run"],
+        ["key", "set-description", "nasty", NASTY, "--dry-run"],
     ],
     ids=lambda arguments: " ".join(arguments).replace(NASTY, "NASTY"),
 )
@@ -224,7 +224,7 @@ def test_text_that_the_terminal_cannot_show_is_no_failure(arguments: list[str], 
     "arguments",
     [
         ["key", "rename", "demo", "other"],
-        ["key", "describe", "demo", "text"],
+        ["key", "set-description", "demo", "text"],
         ["init", "--local"],
         ["profile", "use", "local"],
         ["local", "reset", "--yes"],

@@ -163,7 +163,7 @@ def test_key_material_in_text(way: str, external: Callable[[], None]) -> None:
     external()
     encoding, data = DIALECTS[way]
     Path("m").write_bytes(data)
-    kmstool("import-material", "--key", "own", "--encoding", encoding, "m")
+    kmstool("import-material", "--key", "own", "--input-encoding", encoding, "m")
     Path("again").write_bytes(MATERIAL)
     kmstool("import-material", "--key", "own", "again")
 

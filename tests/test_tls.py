@@ -404,7 +404,7 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_a_certificate_may_be_brought(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     certificate, key = pair
-    with serving(tmp_path, "--cert", str(certificate), "--key", str(key)) as server:
+    with serving(tmp_path, "--tls-cert", str(certificate), "--tls-key", str(key)) as server:
         assert server.endpoint.startswith("https://")
         # Whom to trust is for who brought it to know.
         assert "SSL_CERT_FILE" not in server.variables
@@ -429,18 +429,18 @@ def refused(tmp_path: Path, *words: str) -> tuple[int, str]:
 
 def test_what_is_no_certificate_and_its_key(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     certificate, key = map(str, pair)
-    for words in (["--cert", certificate], ["--key", key], ["--tls", "--metadata"]):
+    for words in (["--tls-cert", certificate], ["--tls-key", key], ["--tls", "--metadata"]):
         code, said = refused(tmp_path, *words)
         assert (code, "hint: " in said) == (2, True), said
     for other, expected, told in (
         ("/nowhere", 3, "no such file"),
         (certificate, 3, "are not a certificate and its key"),
     ):
-        code, said = refused(tmp_path, "--cert", certificate, "--key", other)
+        code, said = refused(tmp_path, "--tls-cert", certificate, "--tls-key", other)
         assert code in (expected, 4), said
         assert told in said or "others may read" in said
     pair[1].chmod(0o644)
-    code, said = refused(tmp_path, "--cert", certificate, "--key", key)
+    code, said = refused(tmp_path, "--tls-cert", certificate, "--tls-key", key)
     assert (code, "others may read" in said) == (4, True), said
 
 

@@ -31,7 +31,7 @@ KEY_STATE = By(
     {
         words.DISABLED: "enable it: kmstool key enable {key}",
         words.PENDING_DELETE: "it awaits its deletion; keep it: kmstool key cancel-deletion {key}, then kmstool key enable {key}",
-        words.PENDING_IMPORT: "import its key material: kmstool import-material --key {key}",
+        words.PENDING_IMPORT: "import its key material: kmstool import-material {key}",
         words.ARCHIVED: "it is archived, and only decrypts; restore it: kmstool key unarchive {key}",
     },
     _SEE_KEY,
@@ -54,7 +54,7 @@ _USAGE = By(
         **dict.fromkeys(("SignByAsymmetricKey", "VerifyByAsymmetricKey"), _SIGNING),
         "AsymmetricRsaDecrypt": "it takes an RSA key for decryption: kmstool key list --usage rsa-2048",
         "AsymmetricSm2Decrypt": "it takes an SM2 key for decryption: kmstool key list --usage sm2",
-        "CreateKey": "see what there is in this region: kmstool key algorithms",
+        "CreateKey": "see what there is in this region: kmstool key usages",
     },
     "see its usage: kmstool key show {key}",
 )
@@ -164,7 +164,7 @@ CODES: Mapping[str, str | By] = {
     "ResourceUnavailable.NotPurchased": "white-box keys exist in ap-beijing, ap-guangzhou, ap-hongkong and ap-shanghai; "
     "in the cloud they are bought apart",
     "ResourceUnavailable.TokenExpired": "get new parameters and wrap the material again: "
-    "kmstool material params --key {key} -o DIR",
+    "kmstool material params {key} -o DIR",
     "ResponseSizeLimitExceeded": "ask for less at once",
     "ServiceUnavailable": _AGAIN_LATER,
     "UnauthorizedOperation": _GRANT,
@@ -178,7 +178,7 @@ CODES: Mapping[str, str | By] = {
     "UnsupportedOperation.RotateNotSupported": "turn it on first: kmstool key rotation on {key}; only symmetric keys with "
     "material made by KMS rotate",
     "UnsupportedOperation.ServiceTemporaryUnavailable": _AGAIN_LATER,
-    "UnsupportedOperation.UnsupportedKeyUsageInCurrentRegion": "see what there is: kmstool key algorithms",
+    "UnsupportedOperation.UnsupportedKeyUsageInCurrentRegion": "see what there is: kmstool key usages",
     "UnsupportedOperation.UserVersionNotSupport": "the edition of KMS that this account has bought lacks it: see the console",
     "UnsupportedProtocol": "does the endpoint speak HTTP and TLS as KMS does? kmstool doctor looks",
     "UnsupportedRegion": "name another region with --region",

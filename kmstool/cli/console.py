@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kmstool.cli.messages import print_json, printable, say
 
@@ -78,6 +79,12 @@ class Console:
         """The job that runs now."""
         self.cut_short = False
         """Whether a part of a result, and not yet all, has gone to stdout."""
+        self.answers: list[Mapping[str, Any]] = []
+        """What is printed at the end as one object: the answer of the command, or those of each of its parts."""
+        self.files: list[str] = []
+        """The files that were written, for the object of a command that has no other answer."""
+        self.wrote_bytes = False
+        """Whether stdout got the bytes themselves that a command is asked for, beside which nothing may stand."""
         self._notes: list[str] = []
 
     @property
@@ -121,8 +128,26 @@ class Console:
         """Tell the user something that `--quiet` does not silence."""
         say(message)
 
-    def finish(self) -> None:
-        """Print what was not changed, and say what was kept until now."""
+    def tell_answers(self) -> None:
+        """Print the answers as one object, or what `--query` selects of it."""
+        from kmstool.cli.answers import print_one
+
+        answers = self.answers
+        self.answers = []
+        if answers:
+            one = answers[0] if len(answers) == 1 else {"Answers": answers}
+            print_one(one, self.settings.query, as_json=self.settings.format == "json")
+            sys.stdout.flush()
+
+    def finish(self, *, is_done: bool = False) -> None:
+        """Print what was not changed or what came of it, and say what was kept until now.
+
+        A command that is done and had nothing to answer has an object in JSON all the same.
+        """
+        if is_done and self.settings.format == "json" and not (self.unmade or self.answers or self.wrote_bytes):
+            self.answers.append({"Files": self.files} if self.files else {"Done": True})
+        if not self.unmade:
+            self.tell_answers()
         if self.unmade:
             self._print_unmade()
             self._notes[:] = (

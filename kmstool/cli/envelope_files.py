@@ -37,7 +37,7 @@ def encrypt_source(
     from kmstool.workflows import envelopes
 
     _check_outputs(source, target, detached, armor=options.armor)
-    to_stdout = target in (None, inputs.STDIN)
+    to_stdout = _announce(session, target, detached)
     with (
         progress.bar(session, "encrypting", source.size) as advance,
         _noted_stdout(session) if to_stdout else nullcontext() as write,
@@ -69,7 +69,7 @@ def decrypt_source(
 
     if options.verify_first and None in (source.size, header.size if header else 0):
         raise UsageError("--verify-first reads the envelope twice, which a pipe does not allow", hint="name a file")
-    to_stdout = target is None or target == inputs.STDIN
+    to_stdout = _announce(session, target)
     if not to_stdout:
         refuse_same(str(target), *([source, header] if header else [source]))
     with (
@@ -86,6 +86,13 @@ def decrypt_source(
             progress=advance,
             changes=session.changes,
         )
+
+
+def _announce(session: Session, target: str | None, detached: str | None = None) -> bool:
+    """Note where the result goes, and return whether that is stdout."""
+    session.wrote_bytes = target in (None, inputs.STDIN)
+    session.files += [name for name in (target, detached) if name not in (None, inputs.STDIN)]
+    return session.wrote_bytes
 
 
 def encrypted_name(name: str | None, out: str | None) -> str | None:

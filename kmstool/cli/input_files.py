@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 import click
+
+from kmstool.cli.params import Choice
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -19,6 +21,12 @@ def input_argument(function: Decorated, *, unless: str = "") -> Decorated:
     """
     asked = partial(_asked_file, unless=unless)
     return click.argument("file", required=False, metavar="[FILE]", callback=asked)(function)
+
+
+def input_encoding_option(forms: Sequence[str], default: str) -> Callable[[Decorated], Decorated]:
+    """Add `--input-encoding`, how the bytes in FILE are written."""
+    text = "How the bytes in FILE are written."
+    return click.option("--input-encoding", type=Choice(list(forms)), default=default, show_default=True, help=text)
 
 
 def _asked_file(ctx: click.Context, param: click.Parameter, value: str | None, *, unless: str) -> str | None:

@@ -7,7 +7,7 @@ loads on access, not an override of `get_command`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import click
@@ -52,12 +52,34 @@ class LazyGroup(Group):
 
     commands: LazyCommands
 
-    def __init__(self, *args: Any, table: Mapping[str, tuple[str, str]], **settings: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        table: Mapping[str, tuple[str, str]],
+        sectioned: bool = False,
+        **settings: Any,
+    ) -> None:
         super().__init__(*args, **settings)
         self.commands = LazyCommands(table)
         self.summaries = {name: summary for name, (_, summary) in table.items()}
+        self.sectioned = sectioned
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands from the table."""
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted(self.summaries.items()))
+        """Write the list of commands from the table; at the root in sections, with the topics."""
+        if not self.sectioned:
+            self._write(formatter, "Commands", sorted(self.summaries), self.summaries)
+            return
+        from kmstool.cli.topics import SECTIONS, TOPICS
+
+        rest = set(self.summaries).difference(*SECTIONS.values())
+        for title, names in {**SECTIONS, "More": sorted(rest)}.items():
+            self._write(formatter, title, names, self.summaries)
+        topics = {name: topic.summary for name, topic in TOPICS.items()}
+        self._write(formatter, "Topics (kmstool help TOPIC)", list(topics), topics)
+
+    def _write(
+        self, formatter: click.HelpFormatter, title: str, names: Sequence[str], texts: Mapping[str, str]
+    ) -> None:
+        width = max(map(len, self.summaries))
+        with formatter.section(title):
+            formatter.write_dl([(name.ljust(width), texts[name]) for name in names if name in texts])

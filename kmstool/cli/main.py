@@ -32,6 +32,7 @@ COMMANDS = {
     ),
     "auth": ("kmstool.cli.commands.auth.group:auth", "Log in to Tencent Cloud and out again."),
     "batch": ("kmstool.cli.commands.batch.group:batch", "Encrypt, decrypt or move many secrets at once."),
+    "completion": ("kmstool.cli.commands.completion:completion", "Complete commands, options and names on TAB."),
     "data-key": ("kmstool.cli.commands.data_key.group:data_key", "Keep data keys in KMS, by name."),
     "decrypt": ("kmstool.cli.commands.decrypt:decrypt", "Decrypt a ciphertext blob."),
     "digest": ("kmstool.cli.commands.digest:digest", "Print the digest of a file or stdin, as KMS signs it."),
@@ -43,6 +44,7 @@ COMMANDS = {
         "kmstool.cli.commands.fingerprint.group:fingerprint",
         "Show this device's fingerprint, and bind keys to devices.",
     ),
+    "help": ("kmstool.cli.commands.help:help_", "Explain a topic or a command."),
     "import-material": (
         "kmstool.cli.commands.import_material:import_material",
         "Bring your own key: give a key its material.",
@@ -60,6 +62,7 @@ COMMANDS = {
     "shell": ("kmstool.cli.commands.shell:shell", "Run commands in one session, without starting anew."),
     "sign": ("kmstool.cli.commands.sign:sign", "Sign a file or stdin with a key in KMS."),
     "verify": ("kmstool.cli.commands.verify:verify", "Check a signature over a file or stdin."),
+    "version": ("kmstool.cli.commands.version:version", "Print the version."),
     "whitebox": (
         "kmstool.cli.commands.whitebox.group:whitebox",
         "Encrypt in KMS for programs that decrypt without it.",
@@ -79,7 +82,7 @@ class _Stopped(BaseException):
         self.exit_code = exit_code
 
 
-@click.command(cls=LazyGroup, table=COMMANDS, name="kmstool")
+@click.command(cls=LazyGroup, table=COMMANDS, sectioned=True, name="kmstool")
 @click.version_option(__version__, "--version", "-V", message="kmstool %(version)s")
 def root() -> None:
     """Keys, encryption and signatures with Tencent Cloud KMS.
@@ -133,7 +136,7 @@ def _run(session: Session) -> int:
             _prepare_warnings(session)
             root.invoke(ctx)
         sys.stdout.flush()
-        session.finish()
+        session.finish(is_done=True)
     except DryRunDone:
         return _flushed(session)
     except click.exceptions.Exit as end:
@@ -217,9 +220,10 @@ def _report(session: Session, error: KmsToolError) -> int:
     message, hint = error.message, hint_for(session, error)
     if session.used_local:
         message += f" ({LOCAL_NOTE})"
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, KmsToolError):
         # What was printed before the failure comes first, and a full disk must not hide the message.
         sys.stdout.flush()
+        session.tell_answers()
     if session.settings.format == "json" or (isinstance(error, UsageError) and _wants_json(session.words)):
         import json
 

@@ -14,15 +14,13 @@ from typing import Any, TypeVar
 import click
 
 from kmstool import words
-from kmstool.cli import input_files, targets
+from kmstool.cli import input_files, key_words, targets
 from kmstool.cli.docstrings import Described
-from kmstool.cli.messages import quoted
-from kmstool.cli.params import CONTEXT_TEXT, KEY, Choice, collected, collected_context
-from kmstool.errors import UsageError
+from kmstool.cli.params import CONTEXT_TEXT, Choice, collected, collected_context
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
 """The settings of every command."""
 OWN_ARGUMENTS = {**CONTEXT, "allow_interspersed_args": False}
 """Those of a command that runs another one: what comes after that is its own."""
@@ -63,16 +61,9 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 def _checked_query(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     """Refuse what is no expression before anything is done, and not when the answer is to be shown."""
     if value is not None:
-        import jmespath
-        from jmespath.exceptions import JMESPathError
+        from kmstool.cli.answers import check_query
 
-        try:
-            jmespath.compile(value)
-        except (JMESPathError, RecursionError, ValueError) as error:
-            # The parser calls itself for every bracket, and has JSON read what stands between backticks.
-            raise UsageError(
-                f"--query {quoted(value)} is no JMESPath expression", hint="see https://jmespath.org"
-            ) from error
+        check_query(value)
     _remember(ctx, param, value)
 
 
@@ -88,22 +79,33 @@ def _flag(name: str, text: str) -> click.Option:
 GLOBAL = (
     _global("--profile", "Profile to use: which KMS, region and key.", metavar="NAME"),
     _global("--region", "Region of the keys.", metavar="REGION"),
-    _global("--endpoint", "Host or URL of KMS, in place of the usual one.", metavar="URL"),
+    _global("--endpoint", "KMS host or URL to use instead of the default.", metavar="URL"),
     _global("--transport", "What sends requests: kmstool itself, or Tencent's SDK.", type=Choice(["own", "sdk"])),
-    _global("--timeout", "Seconds that one call to KMS may take.", type=NumberRange(0.1, 600), metavar="SECONDS"),
+    _global(
+        "--timeout", "Seconds that one call to KMS may take; default 30.", type=NumberRange(0.1, 600), metavar="SECONDS"
+    ),
     _global(
         "--retries",
-        "How often to try again. Default: 10, or 1 where nothing is at the address.",
+        "Maximum number of retries; default 10, or 1 where nothing is at the address.",
         type=click.IntRange(0, 1000),
         metavar="N",
     ),
-    _global("--max-wait", "Seconds that a command may wait in all.", type=NumberRange(0, 86400), metavar="SECONDS"),
-    _global("--format", "Output for people, or the API's answer.", type=Choice(["text", "json"])),
     _global(
-        "--query", "Print only what this JMESPath expression selects.", metavar="JMESPATH", callback=_checked_query
+        "--max-wait",
+        "Give up retrying after this many seconds; default 60.",
+        type=NumberRange(0, 86400),
+        metavar="SECONDS",
+    ),
+    _global(
+        "--format",
+        "Output format: text, or the API response as JSON; default text.",
+        type=Choice(["text", "json"]),
+    ),
+    _global(
+        "--query", "Filter the JSON response with a JMESPath expression.", metavar="JMESPATH", callback=_checked_query
     ),
     _flag("--yes", "Answer yes to every question."),
-    _flag("--dry-run", "Show the change that would be asked for, and make none."),
+    _flag("--dry-run", "Show what would change without changing anything."),
     _flag("--no-input", "Never ask anything."),
     _flag("--quiet", "Print no notes."),
     _flag("--verbose", "Report each call to KMS."),
@@ -120,6 +122,9 @@ class _GlobalOptions(Described):
         settings.setdefault("context_settings", CONTEXT)
         super().__init__(*args, **settings)
         self.example = example
+        for param in self.params:
+            if isinstance(param, click.Option) and param.default in ("", 0):
+                param.show_default = False  # It stands for what is not given.
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the command's own parameters, the global options and `--help`."""
@@ -201,12 +206,19 @@ class Group(_GlobalOptions, click.Group):
 
     command_class = Command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read `help COMMAND` as `COMMAND --help`, where `help` is no command itself."""
+        if args[:1] == ["help"] and "help" not in self.commands:
+            args = [*args[1:], "--help"]
+        return super().parse_args(ctx, args)
 
-def key_option(function: Decorated) -> Decorated:
-    """Add `--key`."""
-    return click.option("--key", type=KEY, metavar="KEY", help="Key id, alias or REGION:NAME; else the profile's key.")(
-        function
-    )
+
+key_option = key_words.means("key", "Key id, alias or REGION:NAME; default: the profile's key.")
+"""Add `--key`, for which the profile may have a default."""
+key_argument = key_words.acted_on("key", "--key", "KEY")
+own_key_argument = key_words.acted_on("key", "--key", "KEY", required=False)
+keys_argument = key_words.acted_on("keys", "--key", "KEY", several=True)
+"""Add KEY..., one at least."""
 
 
 def pairs_option(*names: str, noun: str, text: str) -> Callable[[Decorated], Decorated]:
@@ -242,7 +254,7 @@ input_argument = input_files.input_argument
 def output_options(function: Decorated) -> Decorated:
     """Add `-o, --out FILE` and `--force`, which may be for a file that the command itself names."""
     function = click.option("--force", is_flag=True, help="Replace an existing output file.")(function)
-    return file_target("-o", "--out", help="Write here instead of stdout; - forces stdout.")(function)
+    return file_target("-o", "--out", help='Output file; "-" for stdout.')(function)
 
 
 def file_target(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
@@ -269,7 +281,7 @@ def shield_option(function: Decorated) -> Decorated:
         is_flag=True,
         expose_value=False,
         callback=_shield,
-        help="Let KMS encrypt its answer to this process, so that no proxy on the way sees it.",
+        help="Have KMS encrypt the response to this process, hiding it from TLS-inspecting proxies.",
     )(function)
 
 
@@ -283,13 +295,3 @@ def folder_option(*names: str, **settings: Any) -> Callable[[Decorated], Decorat
 def file_option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
     """Add an option that takes a file, which an empty name is not."""
     return click.option(*names, metavar="FILE", callback=not_empty_file, **settings)
-
-
-def key_argument(function: Decorated) -> Decorated:
-    """Add KEY, for which the profile has no default."""
-    return click.argument("key", type=KEY, metavar="KEY")(function)
-
-
-def keys_argument(function: Decorated) -> Decorated:
-    """Add KEY..., one at least."""
-    return click.argument("keys", type=KEY, metavar="KEY...", nargs=-1, required=True)(function)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from kmstool.cli.failures import hint_for
+from kmstool.cli.hints import error_fields
 from kmstool.cli.session.session import Session
 from kmstool.errors import KmsToolError, PartialError
 
@@ -30,11 +31,20 @@ def one_by_one(
             if len(names) == 1:
                 raise
             failed.append(str(name))
-            session.warn(f"{name}: {error.message}")
-            if hint := hint_for(session, error):
-                session.warn(f"hint: {hint}")
+            _tell(session, str(name), error)
         else:
             session.deadline.renew()
             yield name, result
     if failed:
         raise PartialError(f"{len(failed)} of {len(names)} {failure}: {', '.join(failed)}")
+
+
+def _tell(session: Session, name: str, error: KmsToolError) -> None:
+    """Say why one failed, in JSON within the one object of all."""
+    hint = hint_for(session, error)
+    if session.settings.format == "json":
+        session.answers.append({"Name": name, "error": {**error_fields(error), "hint": hint}})
+        return
+    session.warn(f"{name}: {error.message}")
+    if hint:
+        session.warn(f"hint: {hint}")

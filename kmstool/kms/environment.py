@@ -19,6 +19,7 @@ _XDG = {
     "config": ("XDG_CONFIG_HOME", ".config"),
     "data": ("XDG_DATA_HOME", ".local/share"),
     "state": ("XDG_STATE_HOME", ".local/state"),
+    "cache": ("XDG_CACHE_HOME", ".cache"),
 }
 
 
@@ -46,6 +47,12 @@ class Environment:
             return self._folder("state") / "history"
         except NoHomeError:
             return None
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where names are kept that completion offers; shells find it too, so that it is the same on every platform."""
+        named = self.environ.get("KMSTOOL_HOME")
+        return Path(named).absolute() / "cache" if named else self._below_home("cache")
 
     @cached_property
     def profiles(self) -> Profiles:
@@ -89,6 +96,9 @@ class Environment:
             import platformdirs
 
             return Path(getattr(platformdirs, f"user_{kind}_path")("kmstool", appauthor=False))
+        return self._below_home(kind)
+
+    def _below_home(self, kind: str) -> Path:
         # By the XDG Base Directory Specification, which has relative paths ignored.
         variable, below_home = _XDG[kind]
         base = self.environ.get(variable, "")

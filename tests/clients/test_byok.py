@@ -162,7 +162,7 @@ def test_the_bytes_of_the_material_are_those_of_the_key(call: Call, server: Any,
     path.write_bytes(material)
     hexadecimal.write_text(material.hex() + "\n")
     key_id = new_key(call)
-    server.run("import-material", "--key", key_id, str(hexadecimal), "--encoding", "hex", "--profile", "local")
+    server.run("import-material", "--key", key_id, str(hexadecimal), "--input-encoding", "hex", "--profile", "local")
     issued = ask(call, key_id, "RSAES_OAEP_SHA_1")
     encrypted = wrapped_by_hand(issued["PublicKey"], material, "RSAES_OAEP_SHA_1", tmp_path)
     again = {"KeyId": key_id, "ImportToken": issued["ImportToken"], "EncryptedKeyMaterial": encrypted}

@@ -43,14 +43,14 @@ class ImportMaterialWords(ContextWords):
     backup: str | None
     encrypt_backup: bool
     passphrase_file: str | None
-    encoding: str
+    input_encoding: str
     trim_newline: bool
     blob: str | None
     file: str | None
 
 
-@click.command("import-material", cls=options.Command, example="kmstool import-material --key own material.bin")
-@options.key_option
+@click.command("import-material", cls=options.Command, example="kmstool import-material own material.bin")
+@options.own_key_argument
 @algorithm_option
 @valid_to_option
 @click.option("--generate", is_flag=True, help="Make the material here, in place of FILE.")
@@ -111,7 +111,7 @@ def _source(session: Session, target: ImportTarget, wanted: ImportMaterialWords)
     if wanted.backup is None:
         size = target.material_bytes
         trim = wanted.trim_newline
-        return read_material(session, wanted.file, wanted.encoding, wanted.passphrase_file, size, trim=trim).data
+        return read_material(session, wanted.file, wanted.input_encoding, wanted.passphrase_file, size, trim=trim).data
     if wanted.backup in ("", STDIN):
         raise UsageError(f"{wanted.backup!r} is no file for a backup", hint="name a new file")
     imports.check_new_material(target, Path(wanted.backup))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import blobs, options
+from kmstool.cli import blobs, key_words, options
 from kmstool.cli.io import outputs
-from kmstool.cli.params import KEY, ContextWords, one_context
+from kmstool.cli.params import ContextWords, one_context
 from kmstool.cli.session.session import Session, takes
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class ReencryptWords(ContextWords, outputs.Destination):
 
 
 @click.command(cls=options.Command, example="kmstool reencrypt --to demo secret.blob -o secret.new")
-@click.option("--to", type=KEY, metavar="KEY", help="Key to move to; else the newest version of the blob's own.")
+@key_words.means("to", "Key to move to; else the newest version of the blob's own.", spelling="--to")
 @options.encryption_context_option
 @options.context_options("to-", "New context; else it stays the same. Repeatable.")
 @options.output_options

@@ -1,7 +1,7 @@
 """The completion files of bash, zsh and fish, written from the command tree so that TAB starts no Python.
 
 Bash and fish get tables of the commands and the walk over the words before the cursor
-that is in `shells.py`; zsh has `_arguments` for that.
+that is in `bash.py` and `fish.py`; zsh has `_arguments` for that.
 """
 
 from __future__ import annotations
@@ -10,27 +10,22 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import click
 
-from kmstool.cli.generated import shells
+from kmstool.cli.generated import bash, fish, values, zsh
 from kmstool.cli.options import GLOBAL
-
-# Not in PROFILE, which ends alike.
-_FILE = re.compile(r"(?<![A-Za-z])(FILE|FOLDER|DIR)S?(?![A-Za-z])")
-
 
 _BRACKETS = r"[\\:\[\]]"
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What a metavar stands for: one of `words`, a file, a file behind `@`, or anything."""
+    """What a metavar stands for: one of `words`, what comes from a `source`, or anything."""
 
     metavar: str
     words: tuple[str, ...]
-    source: Literal["", "file", "@file"]
+    source: values.Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +62,14 @@ def files(contexts: Sequence[click.Context]) -> dict[str, str]:
 
 
 def _entry(ctx: click.Context) -> Entry:
-    parameters = [param for param in ctx.command.get_params(ctx) if param not in GLOBAL]
+    parameters = [
+        param for param in ctx.command.get_params(ctx) if param not in GLOBAL and not getattr(param, "hidden", False)
+    ]
     arguments = [param for param in parameters if isinstance(param, click.Argument)]
     return Entry(
         path=ctx.command_path,
         commands={name: _line(below.get_short_help_str(1000)) for name, below in commands(ctx.command).items()},
-        switches=tuple(
-            _switch(param, ctx) for param in parameters if isinstance(param, click.Option) and not param.hidden
-        ),
+        switches=tuple(_switch(param, ctx) for param in parameters if isinstance(param, click.Option)),
         arguments=tuple(_value(param, ctx) for param in arguments for _ in range(max(param.nargs, 1))),
         variadic=any(param.nargs < 0 for param in arguments),
     )
@@ -92,14 +87,11 @@ def _switch(option: click.Option, ctx: click.Context) -> Switch:
 
 
 def _value(param: click.Parameter, ctx: click.Context) -> Value:
-    if isinstance(param.type, click.Choice):
+    if words := values.fixed(param, ctx.command_path):
         # The metavar of a choice lists its words, which are shown anyway.
-        return Value(str(param.name).upper(), tuple(map(str, param.type.choices)), "")
+        return Value(str(param.name).upper(), words, "")
     metavar = _line(param.make_metavar(ctx))
-    if "@FILE" in metavar:
-        return Value(metavar, (), "@file")
-    is_file = isinstance(param.type, click.Path | click.File) or _FILE.search(metavar)
-    return Value(metavar, (), "file" if is_file else "")
+    return Value(metavar, (), values.source(param, metavar, ctx.command_path))
 
 
 def commands(command: click.Command) -> dict[str, click.Command]:
@@ -111,6 +103,10 @@ def commands(command: click.Command) -> dict[str, click.Command]:
 def spellings(option: click.Option) -> tuple[str, ...]:
     """Return every way to write an option, the short ones first."""
     return tuple(sorted((*option.opts, *option.secondary_opts), key=lambda name: name.startswith("--")))
+
+
+def _common(text: str) -> str:
+    return text.replace("SECONDS_FRESH", str(values.SECONDS_FRESH))
 
 
 def _line(text: str) -> str:
@@ -157,7 +153,7 @@ def _bash(entries: Sequence[Entry], everywhere: Sequence[Switch]) -> str:
         offered = f"source='{value.source}'" if value.source else f"words=({shlex.join(value.words)})"
         lines.append(f"    {_bash_pattern(pattern)}) {offered} ;;")
     lines += ["    *' >') source='file' ;;", "  esac", "}"]
-    return "\n".join(lines) + "\n" + shells.BASH
+    return "\n".join(lines) + "\n" + _common(bash.TEXT)
 
 
 def _bash_pattern(text: str) -> str:
@@ -183,7 +179,7 @@ def _fish(entries: Sequence[Entry], everywhere: Sequence[Switch]) -> str:
     for pattern, value in _places(entries, everywhere):
         lines.append(f"        case {_fish_word(pattern)}")
         lines += _fish_set("source", [value.source], 12) if value.source else _fish_set("words", value.words, 12)
-    return "\n".join([*lines, "    end", "end"]) + "\n" + shells.FISH
+    return "\n".join([*lines, "    end", "end"]) + "\n" + _common(fish.TEXT)
 
 
 def _fish_options(switches: Iterable[Switch]) -> list[str]:
@@ -219,7 +215,7 @@ def _zsh(entries: Sequence[Entry], everywhere: Sequence[Switch]) -> str:
             specs += [_zsh_quote(spec) for spec in _zsh_arguments(entry)]
             lines.append(" \\\n    ".join(["  _kmstool_arguments", *specs]))
         lines += ["}", ""]
-    return "\n".join(lines[:-1]) + "\n" + shells.ZSH
+    return "\n".join(lines[:-1]) + "\n" + _common(zsh.TEXT)
 
 
 def _zsh_switch(switch: Switch) -> Iterator[str]:
@@ -234,12 +230,14 @@ def _zsh_switch(switch: Switch) -> Iterator[str]:
 def _zsh_arguments(entry: Entry) -> Iterator[str]:
     last = len(entry.arguments) - 1
     for position, value in enumerate(entry.arguments):
-        yield ("*" if entry.variadic and position == last else str(position + 1)) + _zsh_value(value)
+        position_word = "*" if entry.variadic and position == last else str(position + 1)
+        yield position_word + (":" if value.source == "command" else "") * (position_word == "*") + _zsh_value(value)
 
 
 def _zsh_value(value: Value) -> str:
-    actions = {"": " ", "file": "_files", "@file": "_kmstool_at_file"}
-    action = f"({shlex.join(value.words)})" if value.words else actions[value.source]
+    actions = {"": " ", "file": "_files", "@file": "_kmstool_at_file", "command": "_normal"}
+    action = actions.get(value.source) or f"_kmstool_names {value.source}"
+    action = f"({shlex.join(value.words)})" if value.words else action
     return f":{_zsh_escape(value.metavar)}:{action}"
 
 

@@ -9,37 +9,16 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
 
-from kmstool import __version__, errors
-from kmstool.cli import main
+from kmstool import __version__
+from kmstool.cli import main, topics
 from kmstool.cli.generated import completion
 from kmstool.cli.options import GLOBAL
-
-ENVIRONMENT = {
-    "KMSTOOL_PROFILE": "The profile to use where --profile is not given.",
-    "KMSTOOL_REGION": "The region where --region is not given; it wins over the profile's.",
-    "KMSTOOL_ENDPOINT": "Host or URL of KMS where --endpoint is not given; it wins over the profile's.",
-    "KMSTOOL_PASSPHRASE_FILE": "A file with the passphrase that is asked for otherwise.",
-    "KMSTOOL_HOME": "The folder of the profiles and, unless KMSTOOL_LOCAL_HOME is set, of the embedded KMS.",
-    "KMSTOOL_LOCAL_HOME": "The folder with the store of the embedded KMS.",
-    "KMSTOOL_DEVICE_SECRET": "What makes this the device that white-box keys are bound to, in place of the machine's id.",
-    "KMSTOOL_SDK_LIB": "Tencent's white-box library, where --sdk-lib is not given.",
-    "TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY": "An API key, used where no profile is named.",
-    "TENCENTCLOUD_TOKEN": "The token of that API key, if it is a temporary one.",
-    "TENCENTCLOUD_REGION": "The region where no profile sets one.",
-    "NO_COLOR": "With any value but the empty one, no colours are used.",
-    "PAGER": "What shows lists that are longer than the terminal; less where it is not set, nothing where it is empty.",
-}
-SIGNALS = {
-    main.HANGUP: "Ended by a hang-up (SIGHUP).",
-    main.INTERRUPTED: "Interrupted (SIGINT), or a question was left without an answer.",
-    main.CLOSED_PIPE: "The reader of the output went away; no message is printed.",
-    main.TERMINATED: "Asked to end (SIGTERM).",
-}
+from kmstool.cli.topic_texts import ENVIRONMENT, FILES
 
 _SPECIAL = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", '"': r"\(dq"}
 
@@ -47,13 +26,15 @@ _SPECIAL = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "
 def render(root: click.Command = main.root) -> dict[str, str]:
     """Return the text of every completion file and man page by its path below the project."""
     commands = list(_walk("kmstool", root, None))
-    return {**completion.files(commands), **{f"man/{_page(ctx)}.1": _man(ctx) for ctx in commands}}
+    pages = {f"man/{_page(ctx)}.1": _man(ctx) for ctx in commands}
+    pages |= {f"man/kmstool-{name}.7": _topic_page(name, topic) for name, topic in topics.TOPICS.items()}
+    return {**completion.files(commands), **pages}
 
 
 def write(folder: Path) -> None:
     """Write everything that `render` returns below the folder, and remove the pages of commands that are gone."""
     texts = render()
-    for path in sorted((folder / "man").glob("kmstool*.1")):
+    for path in sorted((folder / "man").glob("kmstool*.[17]")):
         if f"man/{path.name}" not in texts:
             path.unlink()
     for name, text in texts.items():
@@ -101,18 +82,66 @@ def _man(ctx: click.Context) -> str:
     if isinstance(command, click.Group):
         lines += [".SH COMMANDS", *_commands(ctx)]
     if example := getattr(command, "example", ""):
-        lines += [".SH EXAMPLE", ".RS 4", ".nf", _line(example), ".fi", ".RE"]
+        lines += [".SH EXAMPLES", *_shell_lines([example])]
     if ctx is root:
-        lines += [".SH EXIT STATUS", *_exit_status(), ".SH ENVIRONMENT"]
-        for name, text in ENVIRONMENT.items():
-            lines += [".TP", f".B {_roff(name)}", _line(text)]
+        lines += [".SH EXIT STATUS", *_terms(topics.exit_codes())]
+        lines += [".SH ENVIRONMENT", *_terms(ENVIRONMENT), ".SH FILES", *_terms(FILES)]
     else:
-        lines += [".SH EXIT STATUS", "0 on success; every other code is explained in", f".BR {_roff(_page(root))} (1)."]
+        lines += [
+            ".SH EXIT STATUS",
+            "0 on success; every other code is explained in",
+            _reference(f"{_page(root)}-exit-codes", 7),
+        ]
+        lines += [".SH ENVIRONMENT", "Variables and files that every command reads are explained in"]
+        lines += [
+            _reference(f"{_page(root)}-environment", 7),
+            ".SH FILES",
+            "See",
+            _reference(f"{_page(root)}-environment", 7),
+        ]
     return "\n".join([*lines, ".SH SEE ALSO", *_see_also(ctx)]) + "\n"
 
 
+def _topic_page(name: str, topic: topics.Topic) -> str:
+    page = f"kmstool-{name}"
+    lines = [
+        f'.TH {_roff(page.upper())} 7 "" "kmstool {__version__}" "kmstool"',
+        ".nh",
+        ".ad l",
+        ".SH NAME",
+        f"{_roff(page)} \\- {_roff(topic.summary[:1].lower() + topic.summary[1:].rstrip('.'))}",
+        ".SH DESCRIPTION",
+    ]
+    for block in topic.blocks():
+        if isinstance(block, str):
+            lines += [".PP", _line(block)]
+        elif isinstance(block, Mapping):
+            lines += _terms(block)
+        else:
+            lines += _shell_lines(block)
+    others = [_reference(f"kmstool-{other}", 7, ",") for other in topics.TOPICS if other != name]
+    return "\n".join([*lines, ".SH SEE ALSO", *others, _reference("kmstool", 1, "")]) + "\n"
+
+
+def _terms(terms: Mapping[str, str]) -> Iterator[str]:
+    for name, text in terms.items():
+        yield from (".TP", f".B {_roff(name)}", _line(text))
+
+
+def _shell_lines(shown: Sequence[str]) -> list[str]:
+    return [".RS 4", ".nf", *map(_line, shown), ".fi", ".RE"]
+
+
+def _reference(page: str, section: int, end: str = ".") -> str:
+    return f".BR {_roff(page)} ({section})" + end
+
+
 def _synopsis(ctx: click.Context) -> list[str]:
-    own = [param for param in ctx.command.get_params(ctx) if isinstance(param, click.Argument)]
+    own = [
+        param
+        for param in ctx.command.get_params(ctx)
+        if isinstance(param, click.Argument) and not getattr(param, "hidden", False)
+    ]
     required = [
         f"{param.opts[-1]} {_metavar(param, ctx)}"
         for param in ctx.command.get_params(ctx)
@@ -163,18 +192,6 @@ def _commands(ctx: click.Context) -> Iterator[str]:
         yield ".TP"
         yield f".BR {_roff(f'{_page(ctx)}-{name}')} (1)"
         yield _line(f"{_summary(below)}.")
-
-
-def _exit_status() -> Iterator[str]:
-    texts = {0: ["Success, or a dry run that showed what would be done."]}
-    for kind in vars(errors).values():
-        if isinstance(kind, type) and issubclass(kind, errors.KmsToolError):
-            texts.setdefault(kind.exit_code, []).append(inspect.cleandoc(kind.__doc__ or "").partition("\n")[0])
-    texts |= {code: [text] for code, text in SIGNALS.items()}
-    for code in sorted(texts):
-        yield ".TP"
-        yield f".B {code}"
-        yield from map(_line, texts[code])
 
 
 def _see_also(ctx: click.Context) -> Iterator[str]:

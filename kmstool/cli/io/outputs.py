@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kmstool.cli.io import inputs
-from kmstool.cli.messages import print_json, printable, quoted
+from kmstool.cli.messages import printable
 from kmstool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,16 +38,14 @@ class Destination(FileNamed):
 
 
 def print_answer(console: Console, fields: Mapping[str, Any], text: Callable[[], None]) -> None:
-    """Print an answer as the user asked for it: JSON, a selection, or by calling `text`.
+    """Print an answer as the user asked for it: in JSON or as a selection at the end, or now by calling `text`.
 
     What tells of a change that a dry run did not make is not printed.
     """
     if console.unmade:
         return
-    if console.settings.query:
-        _selection(console, fields)
-    elif console.settings.format == "json":
-        print_json(fields)
+    if console.settings.query or console.settings.format == "json":
+        console.answers.append(fields)
     else:
         text()
 
@@ -89,6 +87,7 @@ def write(
         return
     if out is None and sys.stdout.isatty() and not inputs.is_text(data):
         raise inputs.not_for_terminals()
+    console.wrote_bytes = True
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
@@ -103,6 +102,7 @@ def open_output(
     """
     from kmstool.system import ownership
 
+    console.files.append(out)
     mode = ownership.public_mode() if public else 0o600
     return console.changes.created(Path(out), replace=force, durable=durable, mode=mode)
 
@@ -112,22 +112,3 @@ def print_fields(rows: Mapping[str, str]) -> None:
     width = max(len(name) for name in rows) + 1
     for name, value in rows.items():
         print(f"{name + ':':<{width}} {printable(value)}".rstrip())
-
-
-def _selection(console: Console, fields: Mapping[str, Any]) -> None:
-    import jmespath
-    from jmespath.exceptions import JMESPathError
-
-    try:
-        selected = jmespath.search(console.settings.query, fields)
-    except (JMESPathError, RecursionError, TypeError, ValueError) as error:
-        # Its parser calls itself for every bracket, and it compares texts with numbers. What jmespath
-        # says of a wrong type holds the whole answer.
-        raise UsageError(
-            f"--query {quoted(console.settings.query or '')} is no JMESPath expression for this answer",
-            hint="see https://jmespath.org",
-        ) from error
-    if isinstance(selected, str) and console.settings.format != "json":
-        print(printable(selected))
-    else:
-        print_json(selected)

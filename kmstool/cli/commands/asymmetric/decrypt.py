@@ -34,9 +34,6 @@ class DecryptWords(outputs.Destination):
 @click.command(cls=options.Command, example="kmstool asymmetric decrypt --key receiver secret.enc")
 @options.key_option
 @algorithm_option
-@click.option(
-    "--raw", is_flag=True, expose_value=False, help="The ciphertext is bytes; they are told from text without this too."
-)
 @click.option("--ciphertext-format", type=Choice(["auto", "der", "c1c3c2", "c1c2c3"]), default="auto", show_default=True,
               help="Encoding of an SM2 ciphertext.")  # fmt: skip
 @options.output_options

@@ -61,14 +61,9 @@ def encrypt(session: Session, wanted: EncryptWords) -> None:
         wanted.file, MAX_INPUT_BYTES, "the plaintext is {size} bytes, far over the limit", "use an envelope"
     )
     ciphertext = _encrypted(known, wanted.algorithm, without_newline(session, source, wanted.trim_newline))
-    outputs.write(
-        session,
-        ciphertext if wanted.raw else base64.b64encode(ciphertext) + b"\n",
-        wanted.out,
-        force=wanted.force,
-        source=source,
-        public=True,
-    )
+    text = base64.b64encode(ciphertext)
+    written = ciphertext if wanted.raw else text + b"\n"
+    outputs.write_result(session, {"Ciphertext": text.decode()}, written, wanted, source=source, public=True)
 
 
 def _public_key(session: Session, key: KeyAddress | None) -> PublicKey:

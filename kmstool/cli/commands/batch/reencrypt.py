@@ -10,8 +10,8 @@ from kmstool.cli.commands.batch.lines import BatchWords
 from kmstool.cli.session.session import Session, takes
 
 
-@click.command(cls=options.Command, example="kmstool batch reencrypt --key demo-2 blobs.jsonl")
-@lines.batch_options
+@click.command(cls=options.Command, example="kmstool batch reencrypt --to demo-2 blobs.jsonl")
+@lines.moving_options
 @takes(BatchWords)
 def reencrypt(session: Session, wanted: BatchWords) -> None:
     """Move the blobs of JSON Lines to a key.

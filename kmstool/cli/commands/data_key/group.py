@@ -12,7 +12,6 @@ COMMANDS = {
         "kmstool.cli.commands.data_key.cancel_deletion:cancel_deletion",
         "Keep data keys that were to be destroyed.",
     ),
-    "describe": ("kmstool.cli.commands.data_key.describe:describe", "Replace the description of a data key."),
     "disable": (
         "kmstool.cli.commands.data_key.disable:disable",
         "Disable data keys, so that KMS hands them out no longer.",
@@ -26,6 +25,10 @@ COMMANDS = {
     "schedule-deletion": (
         "kmstool.cli.commands.data_key.schedule_deletion:schedule_deletion",
         "Let KMS destroy disabled data keys after some days.",
+    ),
+    "set-description": (
+        "kmstool.cli.commands.data_key.set_description:set_description",
+        "Replace the description of a data key.",
     ),
     "show": ("kmstool.cli.commands.data_key.show:show", "Show all that KMS says of a data key."),
 }

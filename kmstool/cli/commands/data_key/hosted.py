@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import options
+from kmstool.cli import key_words, options
 from kmstool.cli.io import outputs
-from kmstool.cli.params import KEY
 from kmstool.cli.session.session import Session
 
 if TYPE_CHECKING:
     from kmstool.kms.calls.data_keys import CreatedDataKey
 
-name_argument = click.argument("name", type=KEY, metavar="NAME")
+name_argument = key_words.acted_on("name", "--data-key", "NAME")
 name_option = click.option("--name", required=True, metavar="NAME", help="Its name: 1 to 60 letters, digits, - and _.")
 description_option = click.option("--description", default="", metavar="TEXT", help="Free text, at most 100 bytes.")
 tags_option = options.pairs_option("--tag", "tags", noun="tag", text="Tag of the data key; repeatable.")

@@ -8,6 +8,7 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.commands.data_key.hosted import name_argument
+from kmstool.cli.key_changes import done
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -22,4 +23,8 @@ def rename(session: Session, name: KeyAddress, new_name: str) -> None:
     """Give a data key another name."""
     client, data_key_id = session.data_key(name)
     client.update_data_key_name(data_key_id, new_name)
-    session.note(f"the data key {data_key_id} has the name {new_name} now")
+    done(
+        session,
+        {"DataKeyId": data_key_id, "DataKeyName": new_name},
+        f"the data key {data_key_id} has the name {new_name} now",
+    )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import click
+from kmstool.cli import key_words
 
-from kmstool.cli.params import KEY
-
-names_argument = click.argument("names", type=KEY, metavar="NAME...", nargs=-1, required=True)
+names_argument = key_words.acted_on("names", "--data-key", "NAME", several=True)
 NOUN = "data key"

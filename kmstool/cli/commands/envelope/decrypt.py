@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import clusters, envelope_files, envelope_folders, options, recipients
+from kmstool.cli import clusters, envelope_files, envelope_folders, key_words, options, recipients
 from kmstool.cli.commands.envelope import folders
 from kmstool.cli.io import inputs, outputs
-from kmstool.cli.params import KEY, RANGE
+from kmstool.cli.params import RANGE
 from kmstool.cli.session.session import Session, takes
 from kmstool.storage.places import parse_place
 
@@ -28,7 +28,7 @@ class DecryptWords(folders.OpeningWords, outputs.FileNamed):
 
 
 @click.command(cls=options.Command, example="kmstool envelope decrypt big.tar.kte -o copy.tar")
-@click.option("--key", "keys", type=KEY, multiple=True, metavar="KEY", help="Ask only for this key; repeatable.")
+@key_words.means("keys", "Ask only for this key; repeatable.", several=True)
 @click.option("--identity", "private_keys", multiple=True, metavar="FILE", help="RSA private key in PEM; repeatable.")
 @options.encryption_context_option
 @options.shield_option

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import clusters, envelope_files, envelope_folders, options, recipients, shards
+from kmstool.cli import clusters, envelope_files, envelope_folders, key_words, options, recipients, shards
 from kmstool.cli.commands.envelope import folders
 from kmstool.cli.io import inputs, outputs
 from kmstool.cli.params import KEY, PUBLIC_KEY, Choice, ContextWords
@@ -47,14 +47,7 @@ class EncryptWords(ContextWords, outputs.FileNamed):
 
 
 @click.command(cls=options.Command, example="kmstool envelope encrypt --key demo big.tar")
-@click.option(
-    "--key",
-    "keys",
-    type=KEY,
-    multiple=True,
-    metavar="KEY",
-    help="Key that can open it; repeatable. Default: the profile's.",
-)
+@key_words.means("keys", "Key that can open it; repeatable. Default: the profile's.", several=True)
 @click.option(
     "--public-key",
     "public_keys",

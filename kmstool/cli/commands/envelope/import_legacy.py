@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmstool.cli import blobs, envelope_files, options, recipients
+from kmstool.cli import blobs, envelope_files, input_files, key_words, options, recipients
 from kmstool.cli.io import inputs, outputs
-from kmstool.cli.params import KEY, Choice
+from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
 
@@ -28,8 +28,8 @@ class LegacyWords(outputs.Destination):
 
     scheme: str
     blob: str
-    cipher: Cipher
-    raw: bool
+    algorithm: Cipher
+    input_encoding: str
     trailing_zeros: TrailingZeros
     keys: tuple[KeyAddress, ...]
     to_plaintext: bool
@@ -44,13 +44,11 @@ class LegacyWords(outputs.Destination):
 )
 @click.option("--scheme", type=Choice(SCHEMES), default=SCHEMES[0], show_default=True, help="How it was made.")
 @click.option("--blob", required=True, metavar="FILE", help="The ciphertext blob of the data key.")
-@click.option("--cipher", type=Choice(["aes", "sm4"]), default="aes", show_default=True, help="Cipher of the data.")
-@click.option("--raw", is_flag=True, help="The data is bytes, not base64.")
+@click.option("--algorithm", type=Choice(["aes", "sm4"]), default="aes", show_default=True, help="Cipher of the data.")
+@input_files.input_encoding_option(("base64", "raw"), "base64")
 @click.option("--trailing-zeros", type=Choice(["keep", "strip-block", "refuse"]), default="refuse", show_default=True,
               help="What zeros at the end are.")  # fmt: skip
-@click.option(
-    "--key", "keys", type=KEY, multiple=True, metavar="KEY", help="Recipient of the new envelope; repeatable."
-)
+@key_words.means("keys", "Recipient of the new envelope; repeatable.", several=True)
 @click.option("--to-plaintext", is_flag=True, help="Write the plaintext itself.")
 @click.option("--check", is_flag=True, help="Only count blocks that occur twice.")
 @options.output_options
@@ -66,12 +64,12 @@ def import_legacy(session: Session, wanted: LegacyWords) -> None:
 
     _refuse_without_effect(wanted)
     source = inputs.read(wanted.file, legacy.MAX_BYTES, "the data has {size} bytes; 1 GiB is possible", "split it")
-    data = source.data if wanted.raw else legacy.decode(source.data)
+    data = source.data if wanted.input_encoding == "raw" else legacy.decode(source.data)
     if wanted.check:
         _print_repeated(session, data)
         return
     dek = _dek(session, wanted.blob, source, wanted.out)
-    plaintext = legacy.decrypt(wanted.cipher, dek, data, wanted.trailing_zeros)
+    plaintext = legacy.decrypt(wanted.algorithm, dek, data, wanted.trailing_zeros)
     session.warn("the source was not authenticated: kmstool cannot tell whether it was modified")
     if wanted.to_plaintext:
         outputs.write(session, plaintext, wanted.out, force=wanted.force)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import click
 
-from kmstool.cli import clusters, envelope_files, envelope_folders, options, recipients
+from kmstool.cli import clusters, envelope_files, envelope_folders, key_words, options, recipients
 from kmstool.cli.commands.envelope import folders
 from kmstool.cli.commands.envelope.folders import OpeningWords
 from kmstool.cli.io import outputs, progress
-from kmstool.cli.params import KEY
 from kmstool.cli.session.session import Session, takes
 
 
 @click.command(cls=options.Command, example="kmstool envelope verify big.tar.kte")
-@click.option("--key", "keys", type=KEY, multiple=True, metavar="KEY", help="Ask only for this key; repeatable.")
+@key_words.means("keys", "Ask only for this key; repeatable.", several=True)
 @click.option("--identity", "private_keys", multiple=True, metavar="FILE", help="RSA private key in PEM; repeatable.")
 @options.encryption_context_option
 @options.shield_option

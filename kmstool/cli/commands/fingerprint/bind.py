@@ -8,7 +8,6 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.commands.fingerprint.devices import identities_argument, make_change
-from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -16,9 +15,9 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    cls=options.Command, example='kmstool fingerprint bind --key app "$(kmstool fingerprint)" --description web-1 --yes'
+    cls=options.Command, example='kmstool fingerprint bind app "$(kmstool fingerprint)" --description web-1 --yes'
 )
-@key_option
+@options.key_argument
 @click.option("--description", default="", metavar="TEXT", help="What these devices are, at most 1,024 bytes.")
 @identities_argument
 @pass_session

@@ -8,7 +8,6 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.commands.fingerprint.devices import make_change
-from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.io import inputs
 from kmstool.cli.session.session import Session, pass_session
 
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 MAX_LIST_BYTES = 2**20
 
 
-@click.command("import", cls=options.Command, example="kmstool fingerprint import --key app devices.csv --yes")
-@key_option
+@click.command("import", cls=options.Command, example="kmstool fingerprint import app devices.csv --yes")
+@options.key_argument
 @click.option("--replace", is_flag=True, help="Unbind the devices that are not in the list.")
 @click.argument("file", metavar="FILE")
 @pass_session

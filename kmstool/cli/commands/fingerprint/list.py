@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
-from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.io import outputs, tables
 from kmstool.cli.io.columns import Column
 from kmstool.cli.session.session import Session, pass_session
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
 _COLUMNS = (Column("FINGERPRINT"), tables.name("DESCRIPTION", 1))
 
 
-@click.command("list", cls=options.Command, example="kmstool fingerprint list --key app")
-@key_option
+@click.command("list", cls=options.Command, example="kmstool fingerprint list app")
+@options.key_argument
 @pass_session
 def list_(session: Session, key: KeyAddress) -> None:
     """List the devices that a white-box key is bound to."""

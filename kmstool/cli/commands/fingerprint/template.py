@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmstool.cli import options
+from kmstool.cli import key_words, options
 from kmstool.cli.io import outputs
-from kmstool.cli.params import KEY
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=options.Command, example="kmstool fingerprint template > devices.csv")
-@click.option("--key", type=KEY, metavar="KEY", help="White-box key whose devices are to be in the list.")
+@key_words.means("key", "White-box key whose devices are to be in the list.")
 @pass_session
 def template(session: Session, key: KeyAddress | None) -> None:
     """Print a CSV list of devices, empty or of a white-box key.
@@ -31,4 +30,6 @@ def template(session: Session, key: KeyAddress | None) -> None:
     if key is not None:
         client, key_id = session.white_box_key(key)
         devices = client.fingerprints(key_id)
-    outputs.write(session, fingerprints.write_csv(devices).encode("utf-8", "backslashreplace"), None)
+    answer = {"DeviceFingerprints": [{"Identity": item.identity, "Description": item.description} for item in devices]}
+    csv = fingerprints.write_csv(devices).encode("utf-8", "backslashreplace")
+    outputs.print_answer(session, answer, lambda: outputs.write(session, csv, None))

@@ -8,15 +8,14 @@ import click
 
 from kmstool.cli import options
 from kmstool.cli.commands.fingerprint.devices import identities_argument, make_change
-from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
     from kmstool.api.cmk_rules import KeyAddress
 
 
-@click.command(cls=options.Command, example='kmstool fingerprint unbind --key app "$(kmstool fingerprint)" --yes')
-@key_option
+@click.command(cls=options.Command, example='kmstool fingerprint unbind app "$(kmstool fingerprint)" --yes')
+@options.key_argument
 @identities_argument
 @pass_session
 def unbind(session: Session, key: KeyAddress, identities: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import click
 
 from kmstool.cli import options
-from kmstool.cli.commands.key.usages import Usage
+from kmstool.cli.commands.key.usage_names import Usage
 from kmstool.cli.io import outputs
 from kmstool.cli.session.session import Session, takes
 

@@ -7,7 +7,6 @@ import click
 from kmstool.cli.lazy import LazyGroup
 
 COMMANDS = {
-    "algorithms": ("kmstool.cli.commands.key.algorithms:algorithms", "List the key usages that the region offers."),
     "archive": ("kmstool.cli.commands.key.archive:archive", "Let a key decrypt, and encrypt nothing new."),
     "bind": ("kmstool.cli.commands.key.bind:bind", "Note that a cloud product's resource uses a key."),
     "cancel-deletion": (
@@ -15,7 +14,6 @@ COMMANDS = {
         "Keep keys that were to be destroyed; they stay disabled.",
     ),
     "create": ("kmstool.cli.commands.key.create:create", "Create a key and print its id."),
-    "describe": ("kmstool.cli.commands.key.describe:describe", "Replace the description of a key."),
     "disable": ("kmstool.cli.commands.key.disable:disable", "Disable keys, so that nothing can be done with them."),
     "enable": ("kmstool.cli.commands.key.enable:enable", "Enable keys."),
     "list": ("kmstool.cli.commands.key.list:list_", "List all keys of the region."),
@@ -33,10 +31,15 @@ COMMANDS = {
         "kmstool.cli.commands.key.schedule_deletion:schedule_deletion",
         "Let KMS destroy disabled keys after some days.",
     ),
+    "set-description": (
+        "kmstool.cli.commands.key.set_description:set_description",
+        "Replace the description of a key.",
+    ),
     "show": ("kmstool.cli.commands.key.show:show", "Show all that KMS says of a key."),
     "tag": ("kmstool.cli.commands.key.tag:tag", "List, set and remove the tags of a key."),
     "unarchive": ("kmstool.cli.commands.key.unarchive:unarchive", "Put an archived key to full use again."),
     "unbind": ("kmstool.cli.commands.key.unbind:unbind", "Note that a cloud product's resource no longer uses a key."),
+    "usages": ("kmstool.cli.commands.key.usages:usages", "List the key usages that the region offers."),
 }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmstool.cli import options, watching
-from kmstool.cli.commands.key.usages import Usage, usage_name
+from kmstool.cli.commands.key.usage_names import Usage, usage_name
 from kmstool.cli.io import outputs, tables, times
 from kmstool.cli.io.columns import Column
 from kmstool.cli.list_filters import list_filters

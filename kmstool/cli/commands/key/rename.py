@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
+from kmstool.cli.key_changes import done
 from kmstool.cli.session.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -21,4 +22,4 @@ def rename(session: Session, key: KeyAddress, alias: str) -> None:
     """Give a key another alias."""
     client, key_id = session.key(key)
     client.update_alias(key_id, alias)
-    session.note(f"the key {key_id} has the alias {alias} now")
+    done(session, {"KeyId": key_id, "Alias": alias}, f"the key {key_id} has the alias {alias} now")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
-from kmstool.cli.commands.key.usages import usage_name
+from kmstool.cli.commands.key.usage_names import usage_name
 from kmstool.cli.io import outputs, times
 from kmstool.cli.session.session import Session, pass_session
 

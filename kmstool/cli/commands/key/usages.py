@@ -1,29 +1,28 @@
-"""Key usages by their short names or in the API's spelling."""
+"""`kmstool key usages`: list the key usages that the region offers."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from kmstool import words
+from kmstool.cli import options
+from kmstool.cli.commands.key.usage_names import usage_name
+from kmstool.cli.io import outputs, tables
+from kmstool.cli.io.columns import Column
+from kmstool.cli.session.session import Session, pass_session
+
+_COLUMNS = (Column("USAGE"), Column("ALGORITHM", 1), Column("API NAME", 2))
 
 
-class Usage(click.Choice[str]):
-    """A key usage by its short name or in the API's spelling."""
+@click.command(cls=options.Command, example="kmstool key usages")
+@pass_session
+def usages(session: Session) -> None:
+    """List the key usages that the region offers."""
+    from kmstool.kms.calls.keys import ALGORITHM_GROUPS
 
-    def __init__(self) -> None:
-        super().__init__(tuple(words.USAGES))
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the API's spelling."""
-        from kmstool.api.cmk_rules import usage_of
-
-        return usage_of(value)
-
-
-def usage_name(usage: str) -> str:
-    """Return the short name of a usage, or what is not known as it is."""
-    from kmstool.words import USAGES
-
-    return next((name for name, spelling in USAGES.items() if spelling == usage), usage)
+    answer = session.client().algorithms()
+    rows = [
+        (usage_name(item["KeyUsage"]), item["Algorithm"], item["KeyUsage"])
+        for group in ALGORITHM_GROUPS
+        for item in answer[group]
+    ]
+    outputs.print_answer(session, answer, lambda: tables.show(session, _COLUMNS, rows))

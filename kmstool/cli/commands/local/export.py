@@ -30,6 +30,6 @@ def export(session: Session, wanted: ExportWords) -> None:
     from kmstool.server.seed import seeding as seeds
 
     text = seeds.export(session.local_kms(), plaintext=wanted.plaintext)
-    outputs.write(session, text.encode(), wanted.out, force=wanted.force)
+    outputs.write_result(session, {"Seed": text}, text.encode(), wanted)
     if wanted.plaintext:
         session.note("this holds every key in clear: anyone who reads it can decrypt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool.cli import options
+from kmstool.cli.messages import print_json
 from kmstool.cli.options import file_target, not_empty, not_empty_file
 from kmstool.cli.params import Parsed
 from kmstool.cli.session.session import Session, takes
@@ -49,8 +51,8 @@ class ServeWords:
     port_file: str | None
     socket: str | None
     tls: bool
-    cert: str | None
-    key_file: str | None
+    tls_cert: str | None
+    tls_key: str | None
     quota: Rates | None
     lenient: bool
     assume: str
@@ -67,9 +69,9 @@ class ServeWords:
     "--tls", is_flag=True, help="Speak TLS on the port, with a certificate that local env tells clients to trust."
 )
 @click.option(
-    "--cert", metavar="FILE", callback=not_empty, help="Certificate for TLS, with its chain (PEM); implies --tls."
+    "--tls-cert", metavar="FILE", callback=not_empty, help="Certificate for TLS, with its chain (PEM); implies --tls."
 )
-@click.option("--key", "key_file", metavar="FILE", callback=not_empty, help="Private key of the certificate (PEM).")
+@click.option("--tls-key", metavar="FILE", callback=not_empty, help="Private key of the certificate (PEM).")
 @click.option(
     "--quota",
     metavar="[RATE]",
@@ -97,7 +99,7 @@ def serve(session: Session, wanted: ServeWords) -> None:
         raise UsageError(
             f"{wanted.host} is no loopback address", hint="one of: localhost, ::1 and all that begin with 127."
         )
-    chosen = _tls(wanted.cert, wanted.key_file, wanted=wanted.tls)
+    chosen = _tls(wanted.tls_cert, wanted.tls_key, wanted=wanted.tls)
     if chosen and wanted.metadata:
         raise UsageError("the metadata service has no TLS", hint="serve it without --tls")
     session.served_local = True
@@ -106,7 +108,7 @@ def serve(session: Session, wanted: ServeWords) -> None:
     def ready(actual: int) -> None:
         if wanted.port_file is not None:
             stack.enter_context(_port_file(Path(wanted.port_file), actual))
-        print(f"listening on {'https' if chosen else 'http'}://{listening.bracketed(wanted.host)}:{actual}", flush=True)
+        _tell_url(session, f"{'https' if chosen else 'http'}://{listening.bracketed(wanted.host)}:{actual}")
         _tell_more(session, wanted)
 
     with ExitStack() as stack:
@@ -116,6 +118,16 @@ def serve(session: Session, wanted: ServeWords) -> None:
             gateway, session.local_folder, wanted.host, wanted.port, ready, unix=unix, tls=chosen, report=session.warn
         )
     session.note("stopped")
+
+
+def _tell_url(session: Session, url: str) -> None:
+    """Print where the server listens, at once: whoever started it waits for that."""
+    session.wrote_bytes = True
+    if session.settings.format == "json":
+        print_json({"Endpoint": url})
+    else:
+        print(f"listening on {url}")
+    sys.stdout.flush()
 
 
 def _gateway(session: Session, wanted: ServeWords) -> Gateway:
@@ -146,7 +158,9 @@ def _tls(certificate: str | None, key: str | None, *, wanted: bool) -> Tls | Non
     from kmstool.server.web.listening import Tls
 
     if (certificate is None) != (key is None):
-        raise UsageError("a certificate needs its key, and a key its certificate", hint="give both --cert and --key")
+        raise UsageError(
+            "a certificate needs its key, and a key its certificate", hint="give both --tls-cert and --tls-key"
+        )
     if certificate is None or key is None:
         return Tls() if wanted else None
     return Tls(Path(certificate), Path(key))

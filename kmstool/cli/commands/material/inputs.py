@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool import words
-from kmstool.cli import blobs, options, plaintexts
+from kmstool.cli import blobs, input_files, options, plaintexts
 from kmstool.cli.io import inputs
 from kmstool.cli.params import END, Choice
 from kmstool.cli.session.session import Session
@@ -35,9 +35,7 @@ valid_to_option = click.option(
 check_option = click.option(
     "--check", "blob", metavar="FILE", help="A ciphertext blob of before that must open afterwards."
 )
-encoding_option = click.option(
-    "--encoding", type=Choice(words.ENCODINGS), default="raw", show_default=True, help="What FILE holds."
-)
+encoding_option = input_files.input_encoding_option(words.ENCODINGS, "raw")
 params_option = options.folder_option("--params", "folder", required=True, help="What kmstool material params made.")
 passphrase_option = options.file_option(
     "--passphrase-file", help="The passphrase of an encrypted backup, old or new; else asked for."

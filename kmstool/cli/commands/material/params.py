@@ -27,8 +27,8 @@ class ParamsWords:
     force: bool
 
 
-@click.command(cls=options.Command, example="kmstool material params --key own -o import")
-@options.key_option
+@click.command(cls=options.Command, example="kmstool material params own -o import")
+@options.own_key_argument
 @algorithm_option
 @options.folder_target(
     "-o",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class WrapWords(outputs.Destination):
     """The options of `kmstool material wrap`."""
 
     folder: str
-    encoding: str
+    input_encoding: str
     trim_newline: bool
     passphrase_file: str | None
     raw: bool
@@ -46,8 +47,13 @@ def wrap(session: Session, wanted: WrapWords) -> None:
 
     parameters = imports.read_parameters(Path(wanted.folder))
     size, trim = parameters.material_bytes, wanted.trim_newline
-    source = read_material(session, wanted.file, wanted.encoding, wanted.passphrase_file, size, trim=trim)
+    source = read_material(session, wanted.file, wanted.input_encoding, wanted.passphrase_file, size, trim=trim)
     wrapped = byok.wrap(parameters, source.data)
+    answer = {
+        "KeyId": wrapped.key_id,
+        "WrappingAlgorithm": wrapped.algorithm,
+        "EncryptedKeyMaterial": base64.b64encode(wrapped.wrapped).decode(),
+    }
     written = wrapped.wrapped if wanted.raw else wrapped.write()
-    outputs.write(session, written, wanted.out, force=wanted.force, source=source, public=True)
+    outputs.write_result(session, answer, written, wanted, source=source, public=True)
     session.note(f"for the key {wrapped.key_id} in {parameters.region}, wrapping key {wrapped.key_digest}")

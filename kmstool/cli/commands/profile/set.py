@@ -10,6 +10,7 @@ import click
 from kmstool import words
 from kmstool.cli import options
 from kmstool.cli.commands.profile.answers import answer_of
+from kmstool.cli.io import outputs
 from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, takes
 from kmstool.errors import UsageError
@@ -71,3 +72,4 @@ def set_(session: Session, wanted: SetWords) -> None:
         answer_of(replace(former, **values)),
     )
     session.note(f"the profile {wanted.name} is set")
+    outputs.print_answer(session, answer_of(replace(former, **values)), lambda: None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kmstool import words
-from kmstool.cli import options
+from kmstool.cli import input_files, options
 from kmstool.cli.commands.whitebox.bundles import read_bundle, require_mac_option, sdk_lib_option
 from kmstool.cli.io import inputs, outputs
 from kmstool.cli.params import Choice
@@ -37,7 +37,7 @@ class DecryptWords(outputs.Destination):
     folder: str | None
     key_file: str | None
     iv: str | None
-    raw: bool
+    input_encoding: str
     require_mac: bool
     sdk_lib: str | None
     algorithm: Cipher | None
@@ -48,7 +48,7 @@ class DecryptWords(outputs.Destination):
 @_BUNDLE
 @click.option("--key-file", metavar="FILE", help="Key file, as kmstool whitebox download-key writes it.")
 @click.option("--iv", metavar="B64|@FILE", help="With --key-file: the IV in base64.")
-@click.option("--raw", is_flag=True, help="With --key-file: the ciphertext is bytes, not base64.")
+@input_files.input_encoding_option(("base64", "raw"), "base64")
 @require_mac_option
 @sdk_lib_option
 @_ALGORITHM
@@ -64,7 +64,9 @@ def decrypt(session: Session, wanted: DecryptWords) -> None:
     to something else, which a note says, and Authenticated with --format json.
     """
     source = None
-    if wanted.folder is not None and not (wanted.key_file or wanted.iv or wanted.raw or wanted.file):
+    if wanted.folder is not None and not (
+        wanted.key_file or wanted.iv or wanted.input_encoding == "raw" or wanted.file
+    ):
         inputs.spare(wanted.out, *_files_of(wanted.folder))
         bundle = read_bundle(session, wanted.folder, require_mac=wanted.require_mac)
     elif wanted.folder is None and wanted.key_file and wanted.iv and not wanted.require_mac:
@@ -72,7 +74,7 @@ def decrypt(session: Session, wanted: DecryptWords) -> None:
         source = inputs.read(
             wanted.file, MAX_TEXT_BYTES, "the ciphertext has {size} bytes; KMS makes none of so many", ""
         )
-        bundle = _put_together(wanted.key_file, wanted.iv, source.data, raw=wanted.raw)
+        bundle = _put_together(wanted.key_file, wanted.iv, source.data, raw=wanted.input_encoding == "raw")
         session.note("IV and ciphertext are not authenticated: it cannot be told whether they were altered")
     else:
         raise UsageError("give --bundle DIR alone, or --key-file and --iv", hint="see kmstool whitebox decrypt --help")

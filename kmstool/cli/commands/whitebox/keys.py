@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import click
-
-from kmstool.cli import options
-from kmstool.cli.params import KEY
+from kmstool.cli import key_words
 
 # DecryptKey opens on every device when the answer is one of CreateWhiteBoxKey, and belongs into files of mode 0600
 # otherwise; `download-key` fetches it, and `kmstool api` shows whole answers.
 KEY_FIELDS = ("EncryptKey", "DecryptKey")
 
-
-def key_option(function: options.Decorated) -> options.Decorated:
-    """Add `--key` of a white-box key, which no profile has by default."""
-    return click.option("--key", type=KEY, required=True, metavar="KEY", help="Id or alias of the white-box key.")(
-        function
-    )
+key_option = key_words.means("key", "Id or alias of the white-box key.", required=True)
+"""Add `--key` of a white-box key, which no profile has by default."""
 
 
 def without_keys(answer: Mapping[str, Any]) -> dict[str, Any]:

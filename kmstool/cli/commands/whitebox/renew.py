@@ -11,8 +11,8 @@ import click
 from kmstool.cli import options, subjects
 from kmstool.cli.commands.whitebox.bundles import read_bundle, require_mac_option, sdk_lib_option
 from kmstool.cli.commands.whitebox.decrypt_keys import tell_devices
-from kmstool.cli.commands.whitebox.keys import key_option
 from kmstool.cli.io import outputs
+from kmstool.cli.params import KEY
 from kmstool.cli.session.session import Session, takes
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ class RenewWords:
     sdk_lib: str | None
 
 
-@click.command(cls=options.Command, example="kmstool whitebox renew app-secret --key app-2 --yes")
+@click.command(cls=options.Command, example="kmstool whitebox renew app-secret --to app-2 --yes")
 @click.argument("folder", metavar="DIR")
-@key_option
+@click.option("--to", "--key", "key", type=KEY, required=True, metavar="KEY", help="White-box key to move it to.")
 @click.option("--no-bind", is_flag=True, help="Leave the devices of the new key as they are.")
 @require_mac_option
 @sdk_lib_option

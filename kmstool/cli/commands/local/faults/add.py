@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import click
 
 from kmstool.cli import options
+from kmstool.cli.key_changes import done
 from kmstool.cli.options import NumberRange
 from kmstool.cli.params import DELAY
 from kmstool.cli.session.session import Session, takes
@@ -63,4 +64,4 @@ def add(session: Session, wanted: AddWords) -> None:
         http_status=wanted.http_status or 0,
     )
     number = admin.add_fault(session.local_kms(), rule)
-    session.note(f"added fault rule {number}")
+    done(session, {"Number": number}, f"added fault rule {number}")
