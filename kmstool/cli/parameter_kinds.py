@@ -41,7 +41,8 @@ _BY_PLACE = {
 
 def kind_of(path: str, param: click.Parameter) -> Kind:
     """Return the kind of a parameter of the command at `path`, such as `key show`."""
-    name = str(param.name)
+    # By whichever of the two ways a key is named, see `key_words`.
+    name = str(param.name).removesuffix("_by_option").removesuffix("_by_word")
     if kind := _BY_PLACE.get(f"{path} {name}"):
         return kind
     if isinstance(param.type, click.Choice):

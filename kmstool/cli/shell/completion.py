@@ -191,7 +191,10 @@ def _option(command: click.Command, word: str) -> click.Option | None:
 
 
 def _argument(command: click.Command, count: int) -> click.Argument | None:
-    arguments = [param for param in _params(command) if isinstance(param, click.Argument)]
+    # The word that stands for --key is not what usually comes here.
+    arguments = [
+        param for param in _params(command) if isinstance(param, click.Argument) and not getattr(param, "hidden", False)
+    ]
     if not arguments or (count >= len(arguments) and arguments[-1].nargs != -1):
         return None
     return arguments[min(count, len(arguments) - 1)]
