@@ -59,7 +59,7 @@ def read(
 
 
 def is_a(name: str, data: bytes) -> bool:
-    """Tell whether bytes are meant to be a document of the format `name`."""
+    """Return whether bytes are meant to be a document of the format `name`."""
     return _object(data).get(_FORMAT) == name
 
 

@@ -124,7 +124,7 @@ class KmsToolError(Exception):
 
 
 class UsageError(KmsToolError):
-    """The command line makes no sense, or a needed confirmation is missing."""
+    """A usage error, or a missing confirmation."""
 
     exit_code = 2
 
@@ -145,13 +145,13 @@ class ArgumentError(InputError):
 
 
 class AccessError(KmsToolError):
-    """There are no credentials, or they are not accepted; a key store that stays locked."""
+    """No credentials, credentials rejected, or a key store that is locked."""
 
     exit_code = 4
 
 
 class IntegrityError(KmsToolError):
-    """Data is altered, cut short or under another key or context; a store is damaged."""
+    """Data was altered or truncated, the key or context is wrong, or a store is damaged."""
 
     exit_code = 5
 

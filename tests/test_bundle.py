@@ -280,7 +280,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         (lambda folder: (folder / "iv.base64").write_text("=="), "iv.base64 is not base64"),
         (lambda folder: (folder / "iv.base64").write_bytes(b"\xff"), "iv.base64 is not base64"),
         (lambda folder: (folder / "ciphertext.base64").write_text(""), "0 bytes"),
-        (lambda folder: (folder / "decrypt_key_sm4.bin").write_bytes(b""), "no key file of the embedded KMS"),
+        (lambda folder: (folder / "decrypt_key_sm4.bin").write_bytes(b""), "no key file of the local KMS"),
         (lambda folder: (folder / "iv.base64").write_bytes(bytes(65537)), "iv.base64 is too long: .* 65,536 bytes"),
         (lambda folder: (folder / "ciphertext.base64").write_bytes(bytes(65537)), "ciphertext.base64 is too long"),
         (lambda folder: os.truncate(folder / "decrypt_key_sm4.bin", 2**17 + 1), "131,073 bytes"),
@@ -425,9 +425,10 @@ def test_the_output_is_none_of_the_files_to_decrypt_with(make: Make, name: str) 
     pieces = ("--key-file", str(folder / "decrypt_key_sm4.bin"), "--iv", f"@{folder / 'iv.base64'}")
     for out in (folder / name, folder.parent / "link"):
         words = ("whitebox", "decrypt", "-o", str(out), "--force")
-        assert b"is input and output" in on_device(*words, "--bundle", str(folder), exit_code=2).stderr
+        assert b"is both input and output" in on_device(*words, "--bundle", str(folder), exit_code=2).stderr
         assert (
-            b"is input and output" in on_device(*words, *pieces, str(folder / "ciphertext.base64"), exit_code=2).stderr
+            b"is both input and output"
+            in on_device(*words, *pieces, str(folder / "ciphertext.base64"), exit_code=2).stderr
         )
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     on_device("whitebox", "decrypt", "-o", str(folder / "new"), "--bundle", str(folder))

@@ -443,7 +443,7 @@ def test_a_text_that_would_be_more_than_its_header_is_refused() -> None:
     ],
 )
 def test_nothing_is_sent_in_clear_beyond_loopback(endpoint: str) -> None:
-    with pytest.raises(InputError, match="in clear"):
+    with pytest.raises(InputError, match="in plaintext"):
         transport(endpoint)
 
 
@@ -452,7 +452,7 @@ def test_a_proxy_is_no_way_round_that() -> None:
         done = run(
             "random", "8", "--endpoint", f"http://{NAME}", exit_code=3, http_proxy=f"http://127.0.0.1:{proxy.port}"
         )
-        assert "in clear" in done.stderr
+        assert "in plaintext" in done.stderr
         assert proxy.requests == []
 
 

@@ -366,7 +366,7 @@ def test_a_credential_of_tccli_is_taken_over(home: Path, server: Server, passphr
     path = tccli(home, {"secretId": server.secret_id, "secretKey": server.secret_key}, region="ap-singapore")
     words = ("auth", "import-tccli", "--profile", "work", "--store", "file", "--passphrase-file", str(passphrase))
     done = kmstool(*words, "--endpoint", server.endpoint)
-    assert f"{path} still holds the SecretKey in clear" in done.err
+    assert f"{path} still holds the SecretKey in plaintext" in done.err
     assert path.exists()
     path.unlink()
     found = status(KMSTOOL_PASSPHRASE_FILE=str(passphrase))

@@ -144,8 +144,8 @@ def test_an_output_that_exists_is_kept() -> None:
     done("encrypt", "--key", "demo", "plain", "--force")
     done("decrypt", "plain.kte", "--force")
     assert Path("plain").read_bytes() == b"newer"
-    fails(2, "is input and output", "encrypt", "--key", "demo", "plain", "-o", "./plain", "--force")
-    fails(2, "is input and output", "decrypt", "plain.kte", "-o", "./plain.kte", "--force")
+    fails(2, "is both input and output", "encrypt", "--key", "demo", "plain", "-o", "./plain", "--force")
+    fails(2, "is both input and output", "decrypt", "plain.kte", "-o", "./plain.kte", "--force")
     fails(8, "make the folder first", "decrypt", "plain.kte", "-o", "missing/plain")
     assert sorted(os.listdir()) == ["plain", "plain.kte"]
 
@@ -159,7 +159,7 @@ def test_no_part_of_an_envelope_is_replaced_by_its_plaintext(span: tuple[str, ..
     for words in (("armored.kte",), ("payload", "--detached", "head")):
         for name in words[::2]:
             before = Path(name).read_bytes()
-            fails(2, "is input and output", "decrypt", *words, "-o", name, "--force", *span)
+            fails(2, "is both input and output", "decrypt", *words, "-o", name, "--force", *span)
             assert Path(name).read_bytes() == before
 
 
@@ -208,7 +208,7 @@ def test_no_key_is_replaced_by_what_it_opens_or_seals(line: str, spared: str) ->
     before = tree_of(".")
     with Path("private.pem").open("rb") as key:
         ran = envelope(*line.split(), "--force", stdin=key, exit_code=9 if " -r " in line else 2)
-    assert f"{spared} is input and output" in ran.stderr.decode()
+    assert f"{spared} is both input and output" in ran.stderr.decode()
     assert {name: data for name, data in tree_of(".").items() if name != "again/.kmstool-manifest.kte"} == before
 
 
@@ -1446,7 +1446,7 @@ def test_a_name_that_is_no_text_is_one_failure_or_none() -> None:
         ("encrypt -r - -o out", "no folder goes to stdout"),
         ("decrypt -r tree -o -", "no folder goes to stdout"),
         ("encrypt plain -o out --armor --reserve", "--armor and --reserve exclude each other"),
-        ("encrypt plain --dek-per-file -r --data-key ''", "is a variable not set?"),
+        ("encrypt plain --dek-per-file -r --data-key ''", "is a shell variable unset?"),
         ("encrypt plain --dek-per-file -r --data-key key", "which --dek-per-file excludes"),
         ("encrypt -r tree -o out --aad path=x", "--aad cannot set it"),
         ("encrypt plain --dek-per-file", "--recursive"),

@@ -205,7 +205,7 @@ def test_a_file_of_tencent_cloud_is_another(start: bytes) -> None:
     rest = b"?" + secrets.token_bytes(400)
     for data in (start + rest, base64.b64encode(start + rest), start):
         assert not key_file.is_ours(data)
-        with pytest.raises(InputError, match="no key file of the embedded KMS") as raised:
+        with pytest.raises(InputError, match="no key file of the local KMS") as raised:
             key_file.read(data)
         assert "--sdk-lib" in (hint_of(raised.value) or "")
 

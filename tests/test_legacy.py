@@ -117,7 +117,7 @@ def old(kms: EmbeddedKms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
 @pytest.mark.parametrize("target", ["old.txt", "./dek.blob"])
 def test_neither_the_data_nor_its_key_is_overwritten(target: str, more: str, old: str) -> None:
     before = Path(target).read_bytes()
-    fails(2, "is input and output", *f"import-legacy {old} {more} old.txt -o {target} --force".split())
+    fails(2, "is both input and output", *f"import-legacy {old} {more} old.txt -o {target} --force".split())
     assert Path(target).read_bytes() == before
     envelope(*f"import-legacy {old} {more} old.txt -o".split(), exit_code=2)
 

@@ -507,7 +507,7 @@ def test_an_empty_value_is_not_as_if_the_option_were_not_there(arguments: list[s
     assert done.out == ""
     option = next(word for word in arguments if word.startswith("--") and word != "--store")
     assert f"{option.rstrip('=')}'" in done.err
-    assert "is a variable not set?" in done.err
+    assert "is a shell variable unset?" in done.err
 
 
 WITHOUT_EFFECT = [

@@ -99,7 +99,7 @@ def test_words_become_values(kind: params.Parsed, word: str, value: object) -> N
 @pytest.mark.parametrize(
     ("kind", "word", "said"),
     [
-        (params.KEY, "team/demo", "'team/demo' names no key"),
+        (params.KEY, "team/demo", "invalid key name 'team/demo'"),
         (params.DURATION, "2 hours", "'2 hours' is no duration"),
         (params.END, "tomorrow", "'tomorrow' is no time"),
         (params.RANGE, "1-", "'1-' is no range"),
@@ -117,7 +117,7 @@ def test_other_words_are_named(kind: params.Parsed, word: str, said: str) -> Non
 
 @pytest.mark.parametrize("kind", [params.KEY, params.DURATION, params.END, params.RANGE])
 def test_an_empty_word_is_no_value_and_names_its_option(kind: params.Parsed) -> None:
-    with pytest.raises(click.BadParameter, match="is a variable not set") as caught:
+    with pytest.raises(click.BadParameter, match="is a shell variable unset") as caught:
         convert(kind, "")
     assert caught.value.param is not None
     assert caught.value.param.name == "it"

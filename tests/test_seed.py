@@ -551,7 +551,7 @@ def test_the_commands(kms: EmbeddedKms, tmp_path: Path) -> None:
     assert "already" in again.err
     exported = on_store(folder, "local", "export", "--plaintext", "-o", out)
     assert exported.out == ""
-    assert "in clear" in exported.err
+    assert "in plaintext" in exported.err
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     assert on_store(folder, "local", "export").out == seeding.export(kms, plaintext=False)
     kms.close()

@@ -286,8 +286,8 @@ def test_quoted_signs_are_none(text: str) -> None:
     ("before", "start", "some"),
     [
         ("", 0, {"key": "Create, list, name, disable and rotate keys.", "use": loop.BUILT_IN["use"]}),
-        ("key sho", 4, {"show": "Show all that KMS says of a key."}),
-        ("kmstool key sho", 12, {"show": "Show all that KMS says of a key."}),
+        ("key sho", 4, {"show": "Show a key's details."}),
+        ("kmstool key sho", 12, {"show": "Show a key's details."}),
         ("key show ", 9, {"default": "Enabled ENCRYPT_DECRYPT"}),
         ("encrypt --key de", 14, {"default": "Enabled ENCRYPT_DECRYPT"}),
         ("encrypt --key=de", 8, {"--key=default": "Enabled ENCRYPT_DECRYPT"}),

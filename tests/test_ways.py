@@ -119,7 +119,7 @@ def test_this_machine_has_many_addresses(host: str) -> None:
 )
 def test_no_other_host_is_this_machine(host: str) -> None:
     assert not hosts.is_loopback(host)
-    with pytest.raises(InputError, match="in clear"):
+    with pytest.raises(InputError, match="in plaintext"):
         Endpoint.parse(f"http://{hosts.with_port(host, 8080)}")
 
 

@@ -139,12 +139,12 @@ ACTIONS: Mapping[str, Action] = {
 
 
 def is_key_id(text: str) -> bool:
-    """Tell whether `text` has the form of a key id, such as `kms-345sdfk`."""
+    """Return whether `text` has the form of a key id, such as `kms-345sdfk`."""
     return _KEY_ID.fullmatch(text) is not None
 
 
 def is_blob(text: str) -> bool:
-    """Tell whether `text` may be a ciphertext blob by its form: base64 as it is written, of what can hold a secret.
+    """Return whether `text` may be a ciphertext blob by its form: base64 as it is written, of what can hold a secret.
 
     No more is known of it; today's blobs have `-k-` in them and are none, nor is what is hexadecimal.
     """
@@ -158,12 +158,12 @@ def is_blob(text: str) -> bool:
 
 
 def concerns_all(code: str) -> bool:
-    """Tell whether a code says nothing of one blob or key: of who asks, how often, or of the service itself."""
+    """Return whether a code says nothing of one blob or key: of who asks, how often, or of the service itself."""
     return code in LATER or (code.isdecimal() and int(code) in _OF_ALL_REQUESTS)
 
 
 def is_alias(text: str) -> bool:
-    """Tell whether `text` may be an alias: 1 to 32 characters that show, blanks among them."""
+    """Return whether `text` may be an alias: 1 to 32 characters that show, blanks among them."""
     return 1 <= len(text) <= MAX_ALIAS_CHARACTERS and text.isprintable()
 
 

@@ -155,12 +155,12 @@ def usage_of(name: str) -> str:
 
 
 def is_key_id(text: str) -> bool:
-    """Tell whether `text` has the form of a key id: a lower-case UUID of 36 characters."""
+    """Return whether `text` has the form of a key id: a lower-case UUID of 36 characters."""
     return _ID.fullmatch(text) is not None
 
 
 def is_alias(text: str) -> bool:
-    """Tell whether `text` may be an alias: 1 to 60 letters, digits, `-` and `_`, the first no sign."""
+    """Return whether `text` may be an alias: 1 to 60 letters, digits, `-` and `_`, the first no sign."""
     return _ALIAS.fullmatch(text) is not None
 
 
@@ -191,7 +191,7 @@ class KeyAddress:
         name = rest.removeprefix("alias/")
         if not is_alias(name):
             raise ArgumentError(
-                f"{text!r} names no key",
+                f"invalid key name {text!r}",
                 hint="give a key id, an alias, alias/NAME, REGION:NAME or profile/PROFILE/NAME",
             )
         return cls(name, region, profile, alias_only=name != rest)

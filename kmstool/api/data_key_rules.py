@@ -62,5 +62,5 @@ def refusal(action: str, state: str, cmk_state: str) -> str | None:
 
 
 def is_name(text: str) -> bool:
-    """Tell whether `text` may name a data key: as an alias does; no page keeps a prefix for others."""
+    """Return whether `text` may name a data key: as an alias does; no page keeps a prefix for others."""
     return cmk_rules.is_alias(text)

@@ -89,7 +89,7 @@ def object_fields(name: str) -> Mapping[str, str] | None:
 
 
 def changes(action: str, params: Mapping[str, Any]) -> bool:
-    """Tell whether a request changes anything in the service; of unknown actions this is assumed."""
+    """Return whether a request changes anything in the service; of unknown actions this is assumed."""
     if action == "GenerateDataKey":
         return str(params.get("IsHostedByKms") or 0) != "0"
     return not action.startswith(_READING)
@@ -101,12 +101,12 @@ def secrets_of(params: Mapping[str, Any]) -> list[str]:
 
 
 def without_secrets(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a request as it may be shown: what it holds in clear that is secret is left out."""
+    """Return a request as it may be shown: what it holds in plaintext that is secret is left out."""
     return {name: _HIDDEN if name in _SECRETS else value for name, value in params.items()}
 
 
 def is_repeatable(action: str, params: Mapping[str, Any]) -> bool:
-    """Tell whether a request may be sent again while it is not known if the first one took effect.
+    """Return whether a request may be sent again while it is not known if the first one took effect.
 
     What changes nothing may, and what brings about a state rather than a new thing.
     """

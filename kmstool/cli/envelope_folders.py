@@ -12,7 +12,9 @@ from kmstool.storage.places import Place, parse_place
 def named_folder(name: str | None, hint: str = "kmstool envelope encrypt -r DIR -o OUT") -> Place:
     """Return the folder of a name, or the prefix of a URL; raise `UsageError` for what is none."""
     if name == "":
-        raise UsageError("an empty name is no folder", hint="is a variable not set? . means the working folder")
+        raise UsageError(
+            "an empty name is no folder", hint="is a shell variable unset? use . for the working directory"
+        )
     if name == inputs.STDIN:
         raise UsageError("no folder goes to stdout or comes from stdin", hint="a folder of that name is ./-")
     if name is None or not _is_folder(name):

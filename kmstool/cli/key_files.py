@@ -18,7 +18,7 @@ def public_key(session: Session, name: str) -> PublicKey:
     """
     from kmstool.forms import public_keys, texts
 
-    data = inputs.read(name, texts.MAX_BYTES, "a public key of {size} bytes is none", "").data
+    data = inputs.read(name, texts.MAX_BYTES, "a public key cannot be {size} bytes long", "").data
     key = public_keys.read(data, inputs.shown(name))
     if key.holder:
         session.note(f"the public key is taken out of {key.holder}: {inputs.shown(name)}")
@@ -29,5 +29,5 @@ def private_key(session: Session, name: str) -> PrivateKey:
     """Read a private key from a file that is nobody else's; its passphrase is asked for if it has one."""
     from kmstool.forms import private_keys, texts
 
-    data = inputs.read(name, texts.MAX_BYTES, "a private key of {size} bytes is none", "", secret=True).data
+    data = inputs.read(name, texts.MAX_BYTES, "a private key cannot be {size} bytes long", "", secret=True).data
     return private_keys.read(data, inputs.shown(name), lambda: session.passphrase_of(f"the private key {name}"))

@@ -51,7 +51,7 @@ COMMANDS = {
     ),
     "init": ("kmstool.cli.commands.init:init", "Set up kmstool on this machine."),
     "key": ("kmstool.cli.commands.key.group:key", "Create, list, name, disable and rotate keys."),
-    "local": ("kmstool.cli.commands.local.group:local", "Look after the embedded KMS."),
+    "local": ("kmstool.cli.commands.local.group:local", "Manage the local KMS."),
     "material": ("kmstool.cli.commands.material.group:material", "Bring your own key step by step."),
     "migrate": ("kmstool.cli.commands.migrate.group:migrate", "Move ciphertexts out of the KMS of 2017."),
     "profile": ("kmstool.cli.commands.profile.group:profile", "Choose which KMS, region, key and credentials to use."),
@@ -87,8 +87,8 @@ class _Stopped(BaseException):
 def root() -> None:
     """Keys, encryption and signatures with Tencent Cloud KMS.
 
-    Data goes to stdout and notes to stderr. With --profile local everything happens in
-    an embedded KMS on this machine; after kmstool init --local too, unless credentials
+    Results go to stdout, messages to stderr. With --profile local everything happens in
+    a local KMS on this machine; after kmstool init --local too, unless credentials
     of Tencent Cloud are in the environment.
     """
 
@@ -183,7 +183,7 @@ def _translated(session: Session, error: Exception) -> KmsToolError:
 
 
 def _is_out_of_memory(error: BaseException | None) -> bool:
-    """Tell whether memory was refused, to Python, to the system or to the loader of libraries, here or in a cause."""
+    """Return whether memory was refused, to Python, to the system or to the loader of libraries, here or in a cause."""
     while error is not None:
         # The interpreter's own code at times loses a `MemoryError`, which is then a `SystemError`.
         if isinstance(error, (MemoryError, SystemError)):
@@ -237,7 +237,7 @@ def _report(session: Session, error: KmsToolError) -> int:
         say(f"error: {message}" + (f" [{error.kms_code}]" if error.kms_code else ""))
         if hint:
             say(f"hint: {hint}")
-        # What the embedded KMS calls a request nobody can be asked about.
+        # What the local KMS calls a request nobody can be asked about.
         if error.request_id and (session.settings.verbose or not session.used_local):
             say(f"request id: {error.request_id}")
     return _without_stdout(error.exit_code)

@@ -60,7 +60,7 @@ class Parsed(ParamType):
             return self._parse(value)
         except (UsageError, ArgumentError) as error:
             if not value:
-                self.fail(f"{error.message}; is a variable not set?", param, ctx)
+                self.fail(f"{error.message}; is a shell variable unset?", param, ctx)
             raise
 
 

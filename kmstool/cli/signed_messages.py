@@ -29,10 +29,12 @@ def _checked_id(ctx: click.Context, param: click.Parameter, value: str | None) -
     return value
 
 
-algorithm_option = click.option("--algorithm", metavar="NAME", help="Signature algorithm; else the key's first.")
+algorithm_option = click.option(
+    "--algorithm", metavar="NAME", help="Signature algorithm (default: the key's preferred one)."
+)
 type_option = click.option("--message-type", type=Choice(["raw", "digest"]), default="raw", help="What FILE holds.")
 id_option = click.option(
-    "--id", "user_id", metavar="ID", callback=_checked_id, help="User id of SM2, if it is not the usual one."
+    "--id", "user_id", metavar="ID", callback=_checked_id, help="SM2 user ID (default 1234567812345678)."
 )
 public_key_option = click.option(
     "--public-key", metavar="FILE", help="Public key: PEM, DER, base64 or a bare SM2 point."

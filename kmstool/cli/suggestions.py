@@ -99,7 +99,7 @@ OPTIONS = {
 
 
 def is_unknown(error: click.ClickException) -> bool:
-    """Tell whether there is no such command or option."""
+    """Return whether there is no such command or option."""
     return isinstance(error, (click.exceptions.NoSuchCommand, click.NoSuchOption))
 
 

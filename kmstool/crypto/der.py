@@ -52,7 +52,7 @@ class Reader:
         return self._data[self._position] if self._position < len(self._data) else None
 
     def next_is(self, tag: int) -> bool:
-        """Tell whether a value with this tag comes next."""
+        """Return whether a value with this tag comes next."""
         return self.next_tag() == tag
 
     def value(self, tag: int) -> bytes:

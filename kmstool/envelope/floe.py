@@ -179,7 +179,7 @@ def _place(position: int, *, final: bool) -> bytes:
 
 
 def _not_its_own() -> IntegrityError:
-    return IntegrityError("the data key, the context or the header is not the one of this payload")
+    return IntegrityError("wrong data key or context, or the header was altered")
 
 
 def _altered(position: int) -> IntegrityError:

@@ -75,10 +75,10 @@ class Prologue:
                 writer=fields.get(_WRITER, b"").decode(),
             )
         except (KeyError, UnicodeDecodeError) as error:
-            raise _malformed("its prologue has fields that cannot be") from error
+            raise _malformed("its prologue has invalid fields") from error
         empty = any(number in fields and not fields[number] for number in (_CONTEXT, _AAD, _WRITER))
         if len(prologue.file_id) != FILE_ID_BYTES or len(fields.get(_AAD, b"")) > _MAX_AAD or empty:
-            raise _malformed("its prologue has fields that cannot be")
+            raise _malformed("its prologue has invalid fields")
         parse_context(prologue.context)
         parse_context(prologue.aad)
         return prologue
@@ -218,7 +218,7 @@ def _layout(data: bytes) -> tuple[int, int, int, int, int]:
         and not any(zero)
     )
     if not good:
-        raise _malformed("its layout cannot be")
+        raise _malformed("its layout is invalid")
     return prologue, offset, size, payload, count
 
 
@@ -245,7 +245,7 @@ def _u64(fields: Mapping[int, bytes], number: int) -> int | None:
     if number not in fields:
         return None
     if len(fields[number]) != stanzas.U64_BYTES:
-        raise _malformed("its prologue has fields that cannot be")
+        raise _malformed("its prologue has invalid fields")
     return int.from_bytes(fields[number], "big")
 
 

@@ -113,7 +113,7 @@ def open_envelope(source: Source, payload: Source | None = None) -> OpenedEnvelo
             reason=Reason.HEADER_AND_PAYLOAD,
         )
     if payload is not None and source.read(memoryview(bytearray(1))):
-        raise InputError("there is something behind the detached header")
+        raise InputError("trailing data after the detached header")
     sealed = payload or source
     offset = (head.payload_offset if payload is None else 0) + HEADER_BYTES
     return OpenedEnvelope(head, sealed, _exactly(sealed.read, HEADER_BYTES), offset)
@@ -248,7 +248,7 @@ def _read_header(read: Read) -> Header:
 def _check_length(opened: OpenedEnvelope) -> None:
     stated = opened.header.prologue.plaintext_bytes
     if None not in (stated, opened.plaintext_bytes) and stated != opened.plaintext_bytes:
-        raise IntegrityError("the payload is cut short, or there is something behind it")
+        raise IntegrityError("the payload is truncated, or there is trailing data after it")
 
 
 def _write_synced(descriptor: int, data: bytes, offset: int) -> None:

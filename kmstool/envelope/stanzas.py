@@ -132,7 +132,7 @@ def decode(body: bytes) -> tuple[Stanza, ...]:
         stanzas.append(_checked(Stanza(kind, decode_fields(body[offset : offset + length], range(1, 11)))))
         offset += length
     if offset != len(body):
-        raise _malformed("there is something behind the recipients")
+        raise _malformed("trailing data after the recipients")
     return tuple(stanzas)
 
 
@@ -165,7 +165,7 @@ def _checked(stanza: Stanza) -> Stanza:
         and (stanza.kind != TENCENT_KMS or stanza.wrapped.isascii())
     )
     if not good:
-        raise _malformed(f"a recipient of the kind {KINDS[stanza.kind]} has fields that cannot be")
+        raise _malformed(f"a recipient of the kind {KINDS[stanza.kind]} has invalid fields")
     return stanza
 
 

@@ -171,4 +171,4 @@ def _release(failure: BaseException | None) -> None:
 
 def behind() -> IntegrityError:
     """Make the error for bytes that follow the last piece."""
-    return IntegrityError("there is something behind the payload")
+    return IntegrityError("trailing data after the payload")

@@ -132,13 +132,13 @@ def recognise(data: bytes) -> Recognised | None:
 
 
 def is_a(data: bytes, form: Form) -> bool:
-    """Tell whether some bytes are what the form says."""
+    """Return whether some bytes are what the form says."""
     recognised = recognise(data)
     return recognised is not None and recognised.form is form
 
 
 def is_taken(data: bytes) -> bool:
-    """Tell whether some bytes are something that a command takes, or that a hint leads to one with."""
+    """Return whether some bytes are something that a command takes, or that a hint leads to one with."""
     recognised = recognise(data)
     return recognised is not None and recognised.form not in _NOT_TAKEN
 

@@ -54,7 +54,7 @@ def characters(data: bytes) -> str | None:
 
 
 def is_utf16(data: bytes) -> bool:
-    """Tell whether bytes are text in UTF-16, as PowerShell and Windows write it."""
+    """Return whether bytes are text in UTF-16, as PowerShell and Windows write it."""
     return data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _unmarked(data) != "utf-8"
 
 

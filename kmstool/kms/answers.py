@@ -130,7 +130,7 @@ class Plaintext:
 
 @dataclass(frozen=True, slots=True)
 class DataKey:
-    """A data key in clear, never part of the `repr`, and as a ciphertext blob that Decrypt opens."""
+    """A data key in plaintext, never part of the `repr`, and as a ciphertext blob that Decrypt opens."""
 
     key_id: str
     plaintext: bytes = field(repr=False)
@@ -291,6 +291,6 @@ def binary(answer: Mapping[str, Any], name: str) -> bytes:
 def missing(name: str) -> ServiceError:
     """Make the error for a field that is not there."""
     return ServiceError(
-        f"KMS answered without the field {name}, or with another type",
+        f"invalid KMS response: field {name} missing or of wrong type",
         hint=GATEWAY,
     )

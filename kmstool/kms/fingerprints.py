@@ -141,7 +141,7 @@ def _in_line(line: int, error: InputError) -> InputError:
 
 
 def _same(actual: Iterable[DeviceFingerprint], expected: Iterable[DeviceFingerprint]) -> bool:
-    """Tell whether two sets are equal, in whatever order KMS gives them."""
+    """Return whether two sets are equal, in whatever order KMS gives them."""
     return {item.identity: item.description for item in actual} == {
         item.identity: item.description for item in expected
     }

@@ -29,7 +29,7 @@ from kmstool.server.vault import Vault
 
 
 def writes(action: str, params: Mapping[str, Any]) -> bool:
-    """Tell whether a request may write to the store: a data key that KMS does not keep does not, for one."""
+    """Return whether a request may write to the store: a data key that KMS does not keep does not, for one."""
     return action in ACTIONS and protocol.changes(action, params)
 
 

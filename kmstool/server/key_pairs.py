@@ -27,7 +27,7 @@ def make(algorithm: str) -> bytes:
 
 
 def is_key_pair(algorithm: str, material: bytes, *, trusted: bool = False) -> bool:
-    """Tell whether bytes are a key pair of an algorithm; see `rsa.load_private_key` for `trusted`."""
+    """Return whether bytes are a key pair of an algorithm; see `rsa.load_private_key` for `trusted`."""
     try:
         return keys.from_pkcs8(material, trusted=trusted).kind == _KINDS[algorithm]
     except InputError:

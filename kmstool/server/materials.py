@@ -28,7 +28,7 @@ def algorithm_of(usage: str, region: Region) -> str:
 
 
 def offered(usage: str, region: Region) -> bool:
-    """Tell whether a region makes such keys: the Chinese ones in regions of the profile SM only."""
+    """Return whether a region makes such keys: the Chinese ones in regions of the profile SM only."""
     return usage == SYMMETRIC or (usage in ASYMMETRIC and (ASYMMETRIC[usage] != "SM2" or region.profile == "SM"))
 
 
@@ -42,7 +42,7 @@ def make(algorithm: str) -> bytes:
 
 
 def is_material(algorithm: str, material: bytes, *, trusted: bool = False) -> bool:
-    """Tell whether bytes can be material of an algorithm; see `rsa.load_private_key` for `trusted`."""
+    """Return whether bytes can be material of an algorithm; see `rsa.load_private_key` for `trusted`."""
     if algorithm in _BYTES:
         return len(material) == _BYTES[algorithm]
     from kmstool.server import key_pairs  # noqa: PLC0415 - as in `make`

@@ -109,7 +109,7 @@ def into_keyring(name: str, root: RootKey) -> None:
     """Keep a root key in the keyring; raise `AccessError` unless it is there afterwards."""
     keychain.write(_SERVICE, name, root.line)
     if from_keyring(name) != root.key:
-        raise AccessError("the keyring does not give back what was written")
+        raise AccessError("the keyring did not return the value just stored")
 
 
 def out_of_keyring(name: str) -> None:

@@ -109,7 +109,7 @@ def publish(folder: Path, former: str, *, staged: bool) -> None:
 
 
 def is_in_place(folder: Path, key: bytes) -> bool:
-    """Tell whether the key file has its usual name already."""
+    """Return whether the key file has its usual name already."""
     try:
         return protection.from_file(folder / ROOT_KEY_FILE) == key
     except (AccessError, IntegrityError):
@@ -172,7 +172,7 @@ def _settle_keyring(row: StoreRow) -> None:
 
 
 def _keeps(row: StoreRow, name: str) -> bool:
-    """Tell whether the keyring has the root key of a row under this name."""
+    """Return whether the keyring has the root key of a row under this name."""
     if row.protection != words.KEYRING:
         return False
     try:

@@ -45,7 +45,7 @@ _TABLES: tuple[KeyTable[Any], ...] = (cmks.TABLE, white_box_keys.TABLE, data_key
 
 
 def writes(action: str) -> bool:
-    """Tell whether an action changes something."""
+    """Return whether an action changes something."""
     return action == "ModifyResourceTags"
 
 

@@ -67,7 +67,7 @@ class Vault:
         return Vault(self.store_id, secrets.token_bytes(KEY_BYTES), self._fingerprint_key)
 
     def owns(self, row: StoreRow) -> bool:
-        """Tell whether a store's row holds these keys; raise `IntegrityError` if it does and was altered."""
+        """Return whether a store's row holds these keys; raise `IntegrityError` if it does and was altered."""
         if row.store_key != self._wrapped:
             return False
         self.seals.check("store", (*row.values, row.seal))
@@ -114,7 +114,7 @@ class Vault:
 
 
 def fits(row: StoreRow, root_key: bytes) -> bool:
-    """Tell whether a root key is the one of a store's row, by its canary."""
+    """Return whether a root key is the one of a store's row, by its canary."""
     try:
         aead.unseal(words.AES_256, root_key, row.canary, aead.encode_parts(b"canary", row.store_id))
     except IntegrityError:

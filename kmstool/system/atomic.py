@@ -97,7 +97,7 @@ def _check_folder(folder: Path, path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Take a file away, on disk too when this returns; one that is not there is no fault. Raises `OutputError`."""
+    """Remove a file durably; a missing file is not an error. Raises `OutputError`."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -207,7 +207,7 @@ def _check_target(path: Path, within: int | None, *, replace: bool) -> None:
 
 
 def _is_plain_link(path: Path, mode: int) -> bool:
-    """Tell whether it is a link that may be replaced: not /dev/stdout, nor one to a device, pipe or socket."""
+    """Return whether it is a link that may be replaced: not /dev/stdout, nor one to a device, pipe or socket."""
     if not stat.S_ISLNK(mode) or os.path.realpath(path.parent) == "/dev":
         return False
     try:

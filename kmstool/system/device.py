@@ -1,4 +1,4 @@
-"""What makes this device the one that it is: its origin, from which white-box keys derive its fingerprint.
+"""Device identity: its origin, from which white-box keys derive its fingerprint.
 
 The operating system's id of the machine, or a secret that the user gives to a container. An
 origin is to be kept like a private key, for it opens what is bound to the device.

@@ -71,7 +71,7 @@ def recover(folder: Path) -> None:
 
 
 def is_current(descriptor: int, folder: Path) -> bool:
-    """Tell whether an open folder is the one that has this name now."""
+    """Return whether an open folder is the one that has this name now."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(folder))
     except FileNotFoundError:

@@ -35,7 +35,7 @@ def packed(host: str) -> bytes | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine itself: localhost, 127.0.0.0/8 and ::1 (RFC 6890)."""
+    """Return whether a host is this machine itself: localhost, 127.0.0.0/8 and ::1 (RFC 6890)."""
     address = packed(host)
     if address is None:
         return host.lower() == "localhost"

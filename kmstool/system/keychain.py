@@ -1,7 +1,7 @@
 """Secrets in the keyring of the operating system, and never in anything that only looks like one.
 
 The backend is taken from a list of classes: with `keyrings.alt` installed, the `keyring`
-package would silently choose a file in clear. Every access has a time limit, because
+package would silently choose a file in plaintext. Every access has a time limit, because
 a locked keyring may wait for a dialogue that nobody sees.
 """
 
@@ -62,7 +62,7 @@ def probe() -> str:
     kept = read(service, name)
     delete(service, name)
     if kept != canary:
-        raise _unusable("it does not give back what was written")
+        raise _unusable("it did not return the value just stored")
     return backend_name()
 
 

@@ -45,7 +45,7 @@ def new_name() -> str:
 
 
 def is_temporary(name: str) -> bool:
-    """Tell whether `new_name` could have made it."""
+    """Return whether `new_name` could have made it."""
     return _NAME.fullmatch(name) is not None
 
 

@@ -68,7 +68,7 @@ def _flushed(descriptor: int) -> bool:
 
 
 def syncs(folder: Path) -> bool:
-    """Tell whether a folder can be brought to disk. Raises `OSError` for a fault."""
+    """Return whether a folder can be brought to disk. Raises `OSError` for a fault."""
     descriptor = open_folder(folder)
     try:
         return sync(descriptor)

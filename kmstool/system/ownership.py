@@ -209,7 +209,7 @@ def _trusted() -> set[int]:
 
 
 def _is_unmapped(user: int) -> bool:
-    """Tell whether it stands for users outside of this user namespace, such as the host's root in a sandbox."""
+    """Return whether it stands for users outside of this user namespace, such as the host's root in a sandbox."""
     if user != _OVERFLOW_USER:
         return False
     try:

@@ -111,7 +111,7 @@ def read(data: bytes) -> KeyFile:
 
 
 def is_ours(data: bytes) -> bool:
-    """Tell whether this is a key file of the embedded KMS, raw or in base64, and not one of Tencent Cloud."""
+    """Return whether this is a key file of the embedded KMS, raw or in base64, and not one of Tencent Cloud."""
     try:
         return _raw(data).startswith(MAGIC)
     except InputError:
@@ -129,7 +129,7 @@ def _raw(data: bytes) -> bytes:
         raw = b""
     if not raw.startswith(MAGIC):
         raise InputError(
-            "this is no key file of the embedded KMS",
+            "this is no key file of the local KMS",
             reason=Reason.VENDOR_LIBRARY_NEEDED,
         )
     return raw

@@ -70,7 +70,7 @@ class Changes:
             published.enter_context(self.noted(f"write {path}"))
 
     def removed(self, path: Place) -> None:
-        """Take a file away, on disk too when this returns, or an object."""
+        """Remove a file durably. or an object."""
         with self.noted(f"remove {path}"):
             if isinstance(path, ObjectUrl):
                 objects.remove(path)

@@ -45,7 +45,7 @@ def bind(key: KeyPlace, devices: Sequence[DeviceFingerprint]) -> DeviceChange:
 
 
 def unbind(key: KeyPlace, identities: Sequence[str]) -> DeviceChange:
-    """Plan to bind a key to some devices no longer; raise `NotFoundError` for one that it is not bound to."""
+    """Plan to unbind devices from a key; raise `NotFoundError` for one that it is not bound to."""
     return plan_change(key, lambda before: fingerprints.removed(before, identities))
 
 

@@ -104,7 +104,7 @@ def refuse_spared(target: Place, spared: Collection[Path]) -> None:
         except OSError:
             continue
         if same:
-            raise InputError(f"{target} is input and output")
+            raise InputError(f"{target} is both input and output")
 
 
 @dataclass(slots=True)

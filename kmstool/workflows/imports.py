@@ -60,7 +60,7 @@ class ImportTarget:
 
 @dataclass(frozen=True, slots=True)
 class NewMaterial:
-    """Material that is made here; it is sent when its backup, in clear or under a passphrase, is on disk."""
+    """Material that is made here; it is sent when its backup, in plaintext or under a passphrase, is on disk."""
 
     backup: Path
     passphrase: bytes | None = field(default=None, repr=False)
@@ -173,7 +173,7 @@ def read_parameters(folder: Path) -> Parameters:
 
 
 def is_backup(data: bytes) -> bool:
-    """Tell whether the bytes are material under a passphrase, as `make_material` writes it."""
+    """Return whether the bytes are material under a passphrase, as `make_material` writes it."""
     return documents.is_a(_BACKUP, data)
 
 

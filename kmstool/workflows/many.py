@@ -70,7 +70,7 @@ class Task(Protocol):
 
 
 def ends_all(error: KmsToolError) -> bool:
-    """Tell whether no other item can do better: KMS cannot be reached, throttles, or takes no credential."""
+    """Return whether no other item can do better: KMS cannot be reached, throttles, or takes no credential."""
     code = error.kms_code or ""
     in_words = code.startswith(("RequestLimitExceeded", "AuthFailure"))
     return isinstance(error, NetworkError) or in_words or beta.concerns_all(code)

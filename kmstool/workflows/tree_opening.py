@@ -138,7 +138,7 @@ class TreeOpener:
         return Outcome(path, digest, BELONGS if belongs else "", kept=kept)
 
     def _is_there(self, name: str, envelope: OpenedEnvelope, sealed: TreeFile) -> bool:
-        """Tell whether the file is there already: as long as the header says, and not older than its envelope.
+        """Return whether the file is there already: as long as the header says, and not older than its envelope.
 
         Files appear when their last byte was verified. What is in one now is taken on trust.
         """

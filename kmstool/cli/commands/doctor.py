@@ -97,7 +97,7 @@ def _folders(session: Session) -> Finding:
 def _profile(session: Session) -> Finding:
     profile = session.profile()
     if _in_process(session, profile):
-        return GOOD, f"{profile.name}: the embedded KMS, in process, store {session.local_folder}"
+        return GOOD, f"{profile.name}: the local KMS, in process, store {session.local_folder}"
     provider = session.connections.provider(profile)
     return GOOD, f"{profile.name}: {provider.get().masked_id} from {provider.source}"
 
@@ -175,11 +175,11 @@ def _leftovers(session: Session) -> Finding:
     from kmstool.cli import file_checks
 
     secrets = _of_tccli(session.environment.home / ".tccli") if session.environment.home else []
-    notes = ["secrets in clear: " + ", ".join(secrets)] if secrets else []
+    notes = ["secrets in plaintext: " + ", ".join(secrets)] if secrets else []
     if left := file_checks.left(session):
         notes.append("of commands that were killed, removed by the next that writes there: " + ", ".join(left))
     if not notes:
-        return GOOD, "no secrets of tccli lie in clear in this home, and no command left temporary files"
+        return GOOD, "no secrets of tccli lie in plaintext in this home, and no command left temporary files"
     return NOTE, "; ".join(notes)
 
 

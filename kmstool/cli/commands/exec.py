@@ -136,7 +136,7 @@ def _files(words: tuple[str, ...]) -> dict[str, str]:
             # What stands there may be a secret, so that it is not repeated.
             raise UsageError(
                 f"--env {name}=... names no file",
-                hint=f"give the file of a ciphertext blob: --env {name}=@FILE; plain values need no kmstool",
+                hint=f"give the file of a ciphertext blob: --env {name}=@FILE; for plaintext values use env directly",
             )
         if name in files:
             raise UsageError(f"two secrets for {name}", hint="a variable holds one; give them two names")

@@ -74,8 +74,8 @@ def import_material(session: Session, wanted: ImportMaterialWords) -> None:
     """Bring your own key: give a key its material.
 
     FILE holds the 16 bytes of a key in an SM region or the 32 of one in a FIPS region, or
-    is a backup of --generate. KMS never gives material back, and takes no other for this
-    key: without a copy, all that the key encrypted is lost when KMS loses the material.
+    is a backup of --generate. KMS never returns the material and accepts no other for this
+    key: without a backup, everything it encrypted is lost when KMS loses the material.
     """
     from kmstool.workflows import imports
 

@@ -47,7 +47,7 @@ class SignWords(outputs.Destination):
 @options.key_option
 @algorithm_option
 @click.option("--digest", "digesting", type=Choice(["auto", "never", "always"]),
-              help="Digest here; else auto, which does over 4,096 bytes.")  # fmt: skip
+              help="Hash locally: auto (over 4,096 bytes), always, never.")  # fmt: skip
 @type_option
 @id_option
 @click.option("--raw", is_flag=True, help="Write bytes to stdout in place of base64.")

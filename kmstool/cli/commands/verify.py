@@ -69,7 +69,7 @@ def verify(session: Session, wanted: VerifyWords) -> None:
 
     if wanted.local != (wanted.public_key is not None) or (wanted.local and wanted.key):
         raise UsageError("give --local with --public-key, or --key", hint="get it: kmstool public-key KEY > pub.pem")
-    written = inputs.read(wanted.signature, MAX_SIGNATURE_BYTES, "a signature of {size} bytes is none", "").data
+    written = inputs.read(wanted.signature, MAX_SIGNATURE_BYTES, "a signature cannot be {size} bytes long", "").data
     if wanted.public_key is not None:
         known = key_files.public_key(session, wanted.public_key)
     else:

@@ -59,7 +59,7 @@ def open_input(name: str | None) -> Iterator[int]:
     than wait for a terminal that nobody named.
     """
     if name == "":
-        raise UsageError("an empty name is no file", hint="is a variable not set? - means stdin")
+        raise UsageError("an empty name is no file", hint="is a shell variable unset? use - for stdin")
     if name is None and sys.stdin.isatty():
         raise UsageError(
             "no FILE was named and stdin is a terminal", hint="name a file, pipe data in, or say - to type"
@@ -173,13 +173,13 @@ def _readable(name: str | None) -> Iterator[None]:
 def refuse_same(out: str, inode: tuple[int, int] | None) -> None:
     """Raise `UsageError` for an output that is the input, given by device and inode, and for one without a name."""
     if out == "":
-        raise UsageError("an empty name is no file", hint="is a variable not set? - means stdout")
+        raise UsageError("an empty name is no file", hint="is a shell variable unset? use - for stdout")
     try:
         status = os.stat(out)
     except OSError:
         return
     if inode == (status.st_dev, status.st_ino):
-        raise UsageError(f"{out} is input and output", hint="write to another file and rename it afterwards")
+        raise UsageError(f"{out} is both input and output", hint="write to another file and rename it afterwards")
 
 
 def spare(out: str | None, *names: str) -> None:
@@ -203,7 +203,7 @@ def not_for_terminals(ways: str = "a pipe") -> OutputError:
 
 
 def is_text(data: bytes) -> bool:
-    """Tell whether a terminal can show the bytes as they are."""
+    """Return whether a terminal can show the bytes as they are."""
     try:
         return all(char.isprintable() or char in "\t\r\n" for char in data.decode())
     except UnicodeDecodeError:

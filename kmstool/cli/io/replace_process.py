@@ -41,7 +41,7 @@ keep_option = click.option(
 
 
 def is_withheld(name: str) -> bool:
-    """Tell whether a variable is a secret of kmstool's own, which no command gets unless it is to."""
+    """Return whether a variable is a secret of kmstool's own, which no command gets unless it is to."""
     return _WITHHELD.fullmatch(name) is not None
 
 

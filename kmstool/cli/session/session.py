@@ -130,7 +130,7 @@ class Session(Prompts):
 
     @property
     def local_folder(self) -> Path:
-        """Where the embedded KMS keeps its store."""
+        """Where the local KMS keeps its store."""
         return self.environment.local_folder
 
     @property
@@ -161,7 +161,7 @@ class Session(Prompts):
         return self.connections.region(profile)
 
     def local_kms(self, region: str | None = None) -> EmbeddedKms:
-        """Open the embedded KMS of this machine."""
+        """Open the local KMS of this machine."""
         return self.connections.local_kms(region)
 
     def transport(self, region: str | None = None, profile: str | None = None) -> Transport:
@@ -214,8 +214,8 @@ class Session(Prompts):
         chosen = choose_profile(Environment(self.environ))
         if chosen.name != name:
             self.warn(
-                f"the environment comes before it: commands use {chosen.name} here, "
-                f"unless its variables are unset or --profile {name} is given"
+                f"environment variables take precedence: commands will use {chosen.name}; "
+                f"unset them or pass --profile {name}"
             )
 
     def _waits(self) -> Waits | None:

@@ -42,7 +42,7 @@ _DIGITS_PER_TABLE = 16
 
 
 def contains(x: int, y: int) -> bool:
-    """Tell whether (x, y) is a point of the curve, both coordinates reduced."""
+    """Return whether (x, y) is a point of the curve, both coordinates reduced."""
     return 0 <= x < P and 0 <= y < P and (y * y - (x * x + A) * x - B) % P == 0
 
 

@@ -57,7 +57,7 @@ class BetaClient:
         return Plaintext(answers.text(answer, "keyId"), answers.binary(answer, "plaintext"), answer)
 
     def generate_data_key(self, key_id: str, key_spec: str, encryption_context: Context) -> DataKey:
-        """Make a data key, `AES_256` (32 bytes) or `AES_128` (16 bytes), in clear and encrypted."""
+        """Make a data key, `AES_256` (32 bytes) or `AES_128` (16 bytes), in plaintext and encrypted."""
         params = {"keyId": key_id, "keySpec": key_spec}
         answer = self._transport.call(
             "GenerateDataKey", params | context_field("encryptionContext", encryption_context)

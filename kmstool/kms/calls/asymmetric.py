@@ -38,7 +38,7 @@ class AsymmetricActions(Caller):
         return KeySignature(answers.binary(answer, "Signature"), answer)
 
     def verify(self, key_id: str, algorithm: str, message: bytes, signature: bytes, *, is_digest: bool) -> bool:
-        """Tell whether KMS finds a signature good."""
+        """Return whether KMS finds a signature good."""
         params = _message(key_id, algorithm, message, is_digest=is_digest)
         answer = self._call("VerifyByAsymmetricKey", params | {"SignatureValue": protocol.encode(signature)})
         return answers.boolean(answer, "SignatureValid")

@@ -59,7 +59,7 @@ class CipherActions(Caller):
         return ReEncryptedBlob(key_id, source_key_id, moved, changed, answer)
 
     def generate_data_key(self, key_id: str, key_spec: str, encryption_context: Context) -> DataKey:
-        """Make a data key, `AES_256` (32 bytes) or `AES_128` (16 bytes), in clear and encrypted."""
+        """Make a data key, `AES_256` (32 bytes) or `AES_128` (16 bytes), in plaintext and encrypted."""
         params = {"KeyId": key_id, "KeySpec": key_spec}
         answer = self._call("GenerateDataKey", params | context_field("EncryptionContext", encryption_context))
         plaintext = answers.binary(answer, "Plaintext")

@@ -58,7 +58,7 @@ class DataKeyActions(Caller):
         description: str = "",
         tags: Mapping[str, str] | None = None,
     ) -> CreatedDataKey:
-        """Let KMS make a data key of 1 to 1,024 bytes and keep it."""
+        """Generate a data key of 1 to 1,024 bytes and store it in KMS."""
         params = {"KeyId": key_id, "NumberOfBytes": byte_count, "IsHostedByKms": 1}
         params |= context_field("EncryptionContext", encryption_context)
         answer = self._call("GenerateDataKey", params | _naming(name, description, tags))
@@ -107,7 +107,7 @@ class DataKeyActions(Caller):
         return (_data_key(item) for item in items)
 
     def data_key_plaintext(self, data_key_id: str) -> Plaintext:
-        """Return a data key in clear."""
+        """Return a data key in plaintext."""
         answer = self._call("GetDataKeyPlaintext", {"DataKeyId": data_key_id})
         return Plaintext("", answers.binary(answer, "Plaintext"), answer)
 

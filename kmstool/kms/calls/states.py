@@ -56,9 +56,9 @@ class LifecycleActions(Caller):
         return answer
 
     def bind(self, key_id: str, product: str, resource: str) -> Mapping[str, Any]:
-        """Note that a cloud product's resource uses a key."""
+        """Record that a cloud resource uses a key."""
         return self._call("BindCloudResource", {"KeyId": key_id, "ProductId": product, "ResourceId": resource})
 
     def unbind(self, key_id: str, product: str, resource: str) -> Mapping[str, Any]:
-        """Note that a cloud product's resource no longer uses a key."""
+        """Record that a cloud resource no longer uses a key."""
         return self._call("UnbindCloudResource", {"KeyId": key_id, "ProductId": product, "ResourceId": resource})

@@ -167,7 +167,7 @@ class WhiteBoxActions(Caller):
         return self._call("OverwriteWhiteBoxDeviceFingerprints", {"KeyId": key_id, "DeviceFingerprints": devices})
 
     def white_box_service_enabled(self) -> bool:
-        """Tell whether there are white-box keys in this region and the account has bought them."""
+        """Return whether there are white-box keys in this region and the account has bought them."""
         return answers.boolean(self._call("DescribeWhiteBoxServiceStatus", {}), "ServiceEnabled")
 
 

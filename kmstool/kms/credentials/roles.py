@@ -67,7 +67,7 @@ def from_tke(environ: Mapping[str, str], sts: Sts) -> Provider | None:
 
 
 def is_pod(environ: Mapping[str, str]) -> bool:
-    """Tell whether the variables of a pod on TKE that has an identity are all set."""
+    """Return whether the variables of a pod on TKE that has an identity are all set."""
     return all(environ.get(name) for name in _TKE)
 
 

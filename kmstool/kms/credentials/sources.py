@@ -44,7 +44,7 @@ def choose_profile(environment: Environment, name: str | None = None) -> Profile
         return profile
     if profiles.folder is None:
         raise NoHomeError
-    raise AccessError("no profile and no credentials: which KMS is meant is not known", reason=Reason.NO_CREDENTIALS)
+    raise AccessError("no profile or credentials configured", reason=Reason.NO_CREDENTIALS)
 
 
 def _profile_of_tool(environment: Environment, home: Path) -> Profile | None:

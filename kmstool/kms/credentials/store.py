@@ -1,6 +1,6 @@
 """Where `auth login` keeps the credentials of a profile: keyring, encrypted file, or white-box ciphertext.
 
-Never in clear, and never in another place than the one that was chosen.
+Never in plaintext, and never in another place than the one that was chosen.
 """
 
 from __future__ import annotations

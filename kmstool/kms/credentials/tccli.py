@@ -73,7 +73,7 @@ class TccliProfile:
 
 
 def exists(home: Path, name: str, environ: Mapping[str, str]) -> bool:
-    """Tell whether tccli has a login under this name, or its settings in a pod that has an identity."""
+    """Return whether tccli has a login under this name, or its settings in a pod that has an identity."""
     folder = home / ".tccli"
     return os.path.exists(folder / f"{name}.credential") or (
         os.path.exists(folder / f"{name}.configure") and roles.is_pod(environ)

@@ -168,7 +168,7 @@ class Connection:
 
 
 def _stands(sock: Any) -> bool:
-    """Tell whether the service has not closed a connection.
+    """Return whether the service has not closed a connection.
 
     Nothing is awaited on it, so that anything to be read is its end. Once a request is on
     its way, a closed connection leaves it unknown whether the service has acted.

@@ -55,7 +55,7 @@ class Deadline:
         return self._clock() + min(timeout, self._longest - self.spent)
 
     def allows(self, pause: float) -> bool:
-        """Tell whether there is time for another try after a pause."""
+        """Return whether there is time for another try after a pause."""
         return self.spent + pause <= self._max_wait
 
     def renew(self) -> None:

@@ -51,7 +51,7 @@ class Endpoint:
             raise InputError(f"{shown} is no endpoint", hint=hint) from error
         loopback = hosts.is_loopback(parts.hostname or "") and "@" not in parts.netloc
         if parts.scheme == "http" and not loopback:
-            raise InputError(f"{shown} would send secrets in clear", hint="use https; http is for loopback only")
+            raise InputError(f"{shown} would send secrets in plaintext", hint="use https; http is for loopback only")
         plain = not parts.query and not parts.fragment and parts.path in ("", "/")
         authority = hosts.parts(parts.netloc)
         if parts.scheme not in _PORTS or not plain or not authority:

@@ -28,7 +28,7 @@ _REASONS = (
     (ConnectionError, "the connection was closed without an answer"),
     (UnicodeError, "the name is not known"),
 )
-# What a server that speaks in clear makes of a greeting in TLS.
+# What a server that speaks in plaintext makes of a greeting in TLS.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE")
 
 

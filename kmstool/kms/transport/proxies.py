@@ -95,7 +95,7 @@ def _of_system(scheme: str, host: str) -> Proxy | None:
 
 
 def _matches(entry: str, host: str, port: int) -> bool:
-    """Tell whether an entry of NO_PROXY means a host: `*`, a name with all below it, an address, or a range of them."""
+    """Return whether an entry of NO_PROXY means a host: `*`, a name with all below it, an address, or a range of them."""
     if entry == "*":
         return True
     entry, ports = _without_port(entry)

@@ -172,7 +172,7 @@ class RetryingTransport:
         return RETRIES_OF_NOBODY if self._retries is None and isinstance(failure, NobodyThereError) else retries
 
     def _must_look(self, verdict: Verdict, action: str, params: Mapping[str, Any], *, lost: bool) -> bool:
-        """Tell whether to see first what became of a request."""
+        """Return whether to see first what became of a request."""
         if verdict in (Verdict.UNKNOWN, Verdict.UNREADABLE) and not protocol.is_repeatable(action, params):
             return True
         # After a lost answer the refusal may come of what the request before did itself.

@@ -108,7 +108,7 @@ def _load_file(tls: ssl.SSLContext, path: str) -> None:
 
 
 def _is_hashed(folder: str) -> bool:
-    """Tell whether a folder has certificates under the names that OpenSSL looks for."""
+    """Return whether a folder has certificates under the names that OpenSSL looks for."""
     try:
         with os.scandir(folder) as entries:
             return any(_HASHED.fullmatch(entry.name) for entry in entries)

@@ -37,7 +37,7 @@ def sign(call: Call) -> dict[str, Any]:
 
 
 def verify(call: Call) -> dict[str, Any]:
-    """Tell whether a signature is good."""
+    """Return whether a signature is good."""
     cmk = cmks.usable(call, call.params["KeyId"])
     key = _private_key(call, cmk)
     algorithm, digest = _digest(call, key)

@@ -50,7 +50,7 @@ def re_encrypt(call: Call) -> dict[str, Any]:
 
 
 def generate_data_key(call: Call) -> dict[str, Any]:
-    """Make a data key and return it both in clear and encrypted; keep it if that is asked for."""
+    """Make a data key and return it both in plaintext and encrypted; keep it if that is asked for."""
     cmk = cmks.usable(call, call.params["KeyId"])
     hosted = choice(call, "IsHostedByKms")
     text = _context(call, "EncryptionContext")

@@ -104,7 +104,7 @@ def update_description(call: Call) -> dict[str, Any]:
 
 
 def get_plaintext(call: Call) -> dict[str, Any]:
-    """Hand out a data key in clear, or wrapped for the caller."""
+    """Hand out a data key in plaintext, or wrapped for the caller."""
     data_key = rows.usable(call, call.params["DataKeyId"])
     if data_key.context and "U27" in call.assumed:
         raise refuse("InvalidParameterValue", f"the data key {data_key.data_key_id} has an encryption context")

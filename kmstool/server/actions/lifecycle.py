@@ -73,7 +73,7 @@ def disable_rotation(call: Call) -> dict[str, Any]:
 
 
 def get_rotation_status(call: Call) -> dict[str, Any]:
-    """Tell whether a key is rotated."""
+    """Return whether a key is rotated."""
     return {"KeyRotationEnabled": cmks.usable(call, call.params["KeyId"]).rotate_days > 0}
 
 
@@ -89,7 +89,7 @@ def rotate_key(call: Call) -> dict[str, Any]:
 
 
 def bind(call: Call) -> dict[str, Any]:
-    """Note that a cloud resource uses a key; this also ends the expiry of imported material."""
+    """Record that a cloud resource uses a key; this also ends the expiry of imported material."""
     cmk = cmks.usable(call, call.params["KeyId"])
     users = cmks.bindings(call, cmk)
     more = [] if _resource(call) in users else [_resource(call)]
@@ -98,7 +98,7 @@ def bind(call: Call) -> dict[str, Any]:
 
 
 def unbind(call: Call) -> dict[str, Any]:
-    """Note that a cloud resource no longer uses a key."""
+    """Record that a cloud resource no longer uses a key."""
     cmk = cmks.usable(call, call.params["KeyId"])
     users = cmks.bindings(call, cmk)
     if _resource(call) not in users:

@@ -106,7 +106,7 @@ def tags(call: Call) -> NewTags:
 
 
 def tagged(call: Call, key_id: str, digest: bytes) -> bool:
-    """Tell whether a key has what TagFilters ask for: each name, with one of the values where there are any."""
+    """Return whether a key has what TagFilters ask for: each name, with one of the values where there are any."""
     filters = call.params.get("TagFilters")
     if not filters:
         return True

@@ -153,7 +153,7 @@ def describe_devices(call: Call) -> dict[str, Any]:
 
 
 def describe_service(call: Call) -> dict[str, Any]:
-    """Tell whether this region has white-box keys."""
+    """Return whether this region has white-box keys."""
     return {"ServiceEnabled": call.region.name in WHITE_BOX}
 
 

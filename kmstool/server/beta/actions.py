@@ -43,7 +43,7 @@ def decrypt(call: Call) -> dict[str, Any]:
 
 
 def generate_data_key(call: Call) -> dict[str, Any]:
-    """Make a data key and return it both in clear and encrypted."""
+    """Make a data key and return it both in plaintext and encrypted."""
     key, text = _usable(call, call.params["keyId"]), requests.context_text(call.action, call.params)
     plaintext = secrets.token_bytes(_data_key_bytes(call))
     return {

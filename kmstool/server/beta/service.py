@@ -26,7 +26,7 @@ class EmbeddedBeta:
 
 
 def writes(action: str) -> bool:
-    """Tell whether an action may write to the store."""
+    """Return whether an action may write to the store."""
     return action in beta.ACTIONS and beta.ACTIONS[action].writes
 
 

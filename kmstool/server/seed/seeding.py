@@ -1,7 +1,7 @@
 """Keys from a text file and back: fixed ids, versions, aliases and states, for tests that repeat.
 
 The file is TOML, one `[[key]]`, `[[white-box-key]]` or `[[beta-key]]` table a key (docs/local-kms.md shows every field). With its
-material the file is a secret in clear; that is what a fixture is for.
+material the file is a secret in plaintext; that is what a fixture is for.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def apply(kms: EmbeddedKms, text: str) -> list[Cmk | WhiteBoxKey | BetaKey]:
 
 
 def export(kms: EmbeddedKms, *, plaintext: bool) -> str:
-    """Return all keys of all regions as a seed file; with `plaintext` their material too, in clear."""
+    """Return all keys of all regions as a seed file; with `plaintext` their material too, in plaintext."""
     with kms.transaction(write=False) as transaction:
         added = cmks.TABLE.select(transaction, "ORDER BY rowid")
         tables = [_table(transaction, cmk, plaintext=plaintext) for cmk in added]

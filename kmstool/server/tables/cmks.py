@@ -136,7 +136,7 @@ def unseal(transaction: Transaction, cmk: Cmk, blob: blobs.Blob, context: str) -
 
 
 def has_material(transaction: Transaction, cmk: Cmk) -> bool:
-    """Tell whether there is any version; an imported key may have lost its only one."""
+    """Return whether there is any version; an imported key may have lost its only one."""
     return transaction.db.execute("SELECT 1 FROM material WHERE key_id = ?", (cmk.key_id,)).fetchone() is not None
 
 

@@ -1,8 +1,8 @@
 """The database of the embedded KMS: one SQLite file that several processes may use at once.
 
 A rollback journal and not WAL, because SQLite before 3.51.3 can corrupt a WAL database
-that two processes write; `synchronous=EXTRA` and `BEGIN IMMEDIATE`, so that what was
-acknowledged survives a kill and no update is lost. It knows nothing of keys.
+that two processes write; `synchronous=EXTRA` and `BEGIN IMMEDIATE`, so that
+acknowledged changes survive a crash and no update is lost. It knows nothing of keys.
 """
 
 from __future__ import annotations

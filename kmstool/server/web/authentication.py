@@ -56,12 +56,12 @@ def check_head(request: HttpRequest, lookup: Lookup, max_skew: int = claims.MAX_
 
 
 def is_web_identity(call: SignedCall) -> bool:
-    """Tell whether a call is the one that may show a web identity token in place of a signature."""
+    """Return whether a call is the one that may show a web identity token in place of a signature."""
     return call.action == sts.WEB_IDENTITY and call.version == sts.VERSION
 
 
 def is_addressed_by_loopback(request: HttpRequest) -> bool:
-    """Tell whether the Host is a loopback one.
+    """Return whether the Host is a loopback one.
 
     What needs no signature is given to such requests only: a web page could ask for it
     under a name of its own that leads here.

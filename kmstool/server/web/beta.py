@@ -52,7 +52,7 @@ class BetaService:
         return SignedCall(action, VERSION, region or requests.region_of(fields), own, secret_id)
 
     def reads(self, call: SignedCall) -> bool:
-        """Tell whether a call only reads."""
+        """Return whether a call only reads."""
         return not service.writes(call.action)
 
     def perform(self, kms: EmbeddedKms, call: SignedCall) -> Mapping[str, Any]:

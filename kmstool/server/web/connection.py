@@ -115,7 +115,7 @@ class Connection(asyncio.BufferedProtocol):
     # What the server asks and tells.
 
     def is_from_own_user(self) -> bool:
-        """Tell whether the client is a process of the user that serves."""
+        """Return whether the client is a process of the user that serves."""
         return self._transport is not None and peers.is_own(self._transport.get_extra_info("socket"))
 
     @property

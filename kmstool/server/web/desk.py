@@ -29,7 +29,7 @@ class Service(Protocol):
     """An API over the store: what each of its calls does, and how it answers."""
 
     def reads(self, call: SignedCall) -> bool:
-        """Tell whether a call only reads."""
+        """Return whether a call only reads."""
         ...
 
     def perform(self, kms: EmbeddedKms, call: SignedCall) -> Mapping[str, Any]:

@@ -99,7 +99,7 @@ class HttpServer:
             connection.end_overdue(now)
 
     def _make_room(self) -> bool:
-        """Tell whether one more connection may come; when all places are taken, another one gives way to it.
+        """Return whether one more connection may come; when all places are taken, another one gives way to it.
 
         Otherwise whoever opens all and sends nothing locks everybody out.
         """

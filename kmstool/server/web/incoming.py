@@ -69,7 +69,7 @@ class Incoming:
         """When the head, and after it the body, has to be there; it means nothing before the first byte."""
 
     def __bool__(self) -> bool:
-        """Tell whether a request has begun."""
+        """Return whether a request has begun."""
         return bool(self._buffer) or self._head is not None
 
     def add(self, data: memoryview) -> None:

@@ -43,7 +43,7 @@ def authenticate(request: HttpRequest, lookup: Lookup, *, lenient: bool, max_ske
 
 
 def is_form(request: HttpRequest) -> bool:
-    """Tell whether a request says that its body is a form."""
+    """Return whether a request says that its body is a form."""
     return limits.media_type(request) == limits.FORM
 
 

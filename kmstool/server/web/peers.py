@@ -23,7 +23,7 @@ _WORD = struct.Struct("=I")
 
 
 def is_own(near: Any) -> bool:
-    """Tell whether the other end of a connected socket belongs to the user of this process; true if nobody can tell.
+    """Return whether the other end of a connected socket belongs to the user of this process; true if nobody can tell.
 
     Root is no exception: as another user's process it is refused, and what root serves is for
     root. A TCP connection that is not wholly open any more belongs to nobody: the kernel shows

@@ -21,7 +21,7 @@ class CurrentServices:
     """The KMS of 2019, STS and the tag service, as `desk.Service`."""
 
     def reads(self, call: SignedCall) -> bool:
-        """Tell whether a call only reads."""
+        """Return whether a call only reads."""
         if _is_for_tags(call):
             return not tag_service.writes(call.action)
         if call.version == sts.VERSION:

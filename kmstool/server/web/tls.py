@@ -26,7 +26,7 @@ class TlsSide:
         """Whether what came was no TLS."""
 
     def __bool__(self) -> bool:
-        """Tell whether bytes wait to be taken apart."""
+        """Return whether bytes wait to be taken apart."""
         return self._arrived.pending > 0
 
     def add(self, data: memoryview) -> None:

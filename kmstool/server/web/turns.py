@@ -35,7 +35,7 @@ class Turns:
         self._end = 0.0
 
     def is_free(self, *, first: bool) -> bool:
-        """Tell whether a worker may do a piece at once; it must queue otherwise."""
+        """Return whether a worker may do a piece at once; it must queue otherwise."""
         if self._first or (self._last and not first):
             return False
         if not self._under_way:

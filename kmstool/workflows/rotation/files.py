@@ -111,7 +111,7 @@ def changed_content(file: PlannedFile, content: Content, replacements: Sequence[
 
 
 def find_state(file: PlannedFile, entry: Entry) -> State | None:
-    """Tell whether a file has its old content (READY) or its new one (DONE), None for anything else."""
+    """Return whether a file has its old content (READY) or its new one (DONE), None for anything else."""
     target = content_at(file.target or file.path)
     if file.kind is Kind.ENVELOPE:
         return _header_state(target, entry)

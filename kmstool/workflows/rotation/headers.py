@@ -76,7 +76,7 @@ def rearmored(data: bytes, head: bytes) -> bytes:
 
 
 def is_between(head: bytes, old: bytes, new: bytes) -> bool:
-    """Tell whether a header is what a crash leaves while `new` is put in the place of `old`: some of both lists."""
+    """Return whether a header is what a crash leaves while `new` is put in the place of `old`: some of both lists."""
     try:
         here, before, after = header.parse(head), header.parse(old), header.parse(new)
     except InputError:

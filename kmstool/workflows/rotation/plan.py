@@ -97,7 +97,7 @@ class ScanOptions:
         return next((rule.context for rule in self.contexts if fnmatch.fnmatch(path, rule.glob)), "")
 
     def wants(self, path: str) -> bool:
-        """Tell whether a file is looked into."""
+        """Return whether a file is looked into."""
         wanted = not self.include or any(fnmatch.fnmatch(path, glob) for glob in self.include)
         return wanted and not any(fnmatch.fnmatch(path, glob) for glob in self.exclude)
 

@@ -72,7 +72,7 @@ def find_old_tokens(data: bytes, *, encoded: bool = False, anywhere: bool = True
 
 
 def is_text(data: bytes) -> bool:
-    """Tell whether blobs are looked for in a file of this content."""
+    """Return whether blobs are looked for in a file of this content."""
     return len(data) <= MAX_TEXT_BYTES and b"\0" not in data
 
 

@@ -9,6 +9,6 @@ from kmstool.cli.params import Choice
 
 MAX_INPUT_BYTES = 65536
 algorithm_option = click.option(
-    "--algorithm", type=Choice(words.RSA_ALGORITHMS), help="Padding of RSA; OAEP SHA-256 if not said."
+    "--algorithm", type=Choice(words.RSA_ALGORITHMS), help="RSA padding (default: OAEP with SHA-256)."
 )
 raw_option = click.option("--raw", is_flag=True, help="Write the ciphertext as bytes, not base64.")

@@ -48,7 +48,7 @@ def decrypt(session: Session, wanted: DecryptWords) -> None:
     from kmstool.crypto.keys import RsaPublicKey
     from kmstool.forms import ciphertexts
 
-    source = inputs.read(wanted.file, MAX_INPUT_BYTES, "a ciphertext of {size} bytes is none", "")
+    source = inputs.read(wanted.file, MAX_INPUT_BYTES, "a ciphertext cannot be {size} bytes long", "")
     client, key_id = session.key(wanted.key)
     public_key = client.public_key(key_id).public_key
     kind, name = public_key.kind, inputs.shown(wanted.file)

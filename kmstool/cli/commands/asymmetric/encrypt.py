@@ -38,7 +38,7 @@ class EncryptWords(outputs.Destination):
 
 @click.command(cls=options.Command, example="kmstool asymmetric encrypt --public-key pub.pem secret.txt > secret.enc")
 @options.key_option
-@click.option("--public-key", metavar="FILE", help="Public key; with it no KMS is needed.")
+@click.option("--public-key", metavar="FILE", help="Encrypt with this public key, offline.")
 @algorithm_option
 @raw_option
 @trim_newline_option
@@ -77,7 +77,7 @@ def _encrypted(key: PublicKey, algorithm: EncryptionAlgorithm | None, plaintext:
     from kmstool.crypto.sm2 import encryption
 
     if not plaintext:
-        raise InputError("the plaintext is empty", hint="KMS does not decrypt what holds nothing")
+        raise InputError("the plaintext is empty", hint="KMS cannot decrypt an empty plaintext")
     if isinstance(key, RsaPublicKey):
         return rsa.encrypt(key.key, algorithm or words.RSA_ALGORITHMS[0], plaintext)
     if not isinstance(key, Sm2PublicKey) or algorithm:

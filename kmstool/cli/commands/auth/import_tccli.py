@@ -52,8 +52,8 @@ def import_tccli(session: Session, wanted: ImportTccliWords) -> None:
     The credential, the role that it is for, region and endpoints. A profile that stands
     for the role of the CVM is taken over as that, and nothing is kept.
 
-    The file of tccli holds the credential in clear and is not touched: delete it when all
-    works.
+    The file of tccli holds the credential in plaintext and is not touched: delete it once
+    kmstool works.
     """
     from kmstool.kms.credentials import tccli
 
@@ -68,7 +68,9 @@ def import_tccli(session: Session, wanted: ImportTccliWords) -> None:
     credential = source.base().get()
     profile = _taken_over(session, source, name, wanted.store)
     keep(session, credential, profile, wanted.passphrase_file, verify=not wanted.no_verify)
-    session.note(f"{session.home / '.tccli' / wanted.source}.credential still holds the SecretKey in clear: delete it")
+    session.note(
+        f"{session.home / '.tccli' / wanted.source}.credential still holds the SecretKey in plaintext: delete it"
+    )
 
 
 def _take_over_role(session: Session, source: TccliProfile, wanted: ImportTccliWords) -> None:

@@ -132,4 +132,4 @@ def try_provider(session: Session, profile: Profile, provider: Provider) -> None
     except AccessError as error:
         if not (error.kms_code or "").startswith("UnauthorizedOperation"):
             raise
-        session.note("the credential is good, but may not ask for the status of KMS")
+        session.note("the credential is valid but lacks permission for GetServiceStatus")

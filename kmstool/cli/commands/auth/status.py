@@ -32,7 +32,7 @@ def status(session: Session, *, offline: bool) -> None:
     answer: Answer = {"Profile": profile.name, "Region": region, "Endpoint": endpoint or ""}
     if profile.is_local and not endpoint:
         session.served_local = True
-        answer |= {"Kind": "none", "Source": "none needed: the embedded KMS, in process"}
+        answer |= {"Kind": "none", "Source": "none needed: the local KMS, in process"}
     else:
         answer |= _credential(session, profile)
         answer |= {"Tried": False} if offline else _tried(session, profile)

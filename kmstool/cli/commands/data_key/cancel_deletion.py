@@ -1,4 +1,4 @@
-"""`kmstool data-key cancel-deletion`: keep data keys that were to be destroyed."""
+"""`kmstool data-key cancel-deletion`: cancel the scheduled deletion of data keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @names_argument
 @pass_session
 def cancel_deletion(session: Session, names: tuple[KeyAddress, ...]) -> None:
-    """Keep data keys that were to be destroyed.
+    """Cancel the scheduled deletion of data keys.
 
     They stay disabled.
     """

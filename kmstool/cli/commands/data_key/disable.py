@@ -1,4 +1,4 @@
-"""`kmstool data-key disable`: disable data keys, so that KMS hands them out no longer."""
+"""`kmstool data-key disable`: disable data keys; KMS stops releasing them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @names_argument
 @pass_session
 def disable(session: Session, names: tuple[KeyAddress, ...]) -> None:
-    """Disable data keys, so that KMS hands them out no longer.
+    """Disable data keys; KMS stops releasing them.
 
     Of several of a region all are disabled or none. A copy of the blob, as it is in every envelope,
     opens all the same while the key (CMK) does.

@@ -1,4 +1,4 @@
-"""`kmstool data-key generate`: let KMS make a data key and keep it."""
+"""`kmstool data-key generate`: generate a data key and store it in KMS."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class GenerateWords(ContextWords, outputs.Destination):
 @click.option("--force", is_flag=True, help="Replace an existing output file.")
 @takes(GenerateWords)
 def generate(session: Session, wanted: GenerateWords) -> None:
-    """Let KMS make a data key and keep it.
+    """Generate a data key and store it in KMS.
 
     Prints its id. The bytes are shown nowhere; -o writes them to a file, and kmstool
     data-key plaintext hands them out whenever they are needed. A context belongs to the

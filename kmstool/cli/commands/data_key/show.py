@@ -1,4 +1,4 @@
-"""`kmstool data-key show`: show all that KMS says of a data key."""
+"""`kmstool data-key show`: show a data key's details."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @name_argument
 @pass_session
 def show(session: Session, name: KeyAddress) -> None:
-    """Show all that KMS says of a data key."""
+    """Show a data key's details."""
     client, data_key_id = session.data_key(name)
     data_key = client.describe_data_key(data_key_id)
     outputs.print_answer(

@@ -54,20 +54,23 @@ class EncryptWords(ContextWords, outputs.FileNamed):
     type=PUBLIC_KEY,
     multiple=True,
     metavar="[REGION:KEYID=]FILE",
-    help="Public key of one who can open it, in KMS or by a file; repeatable. No KMS is asked.",
+    help="Add a recipient by public key, without contacting KMS (repeatable).",
 )
-@click.option(
-    "--data-key", type=KEY, metavar="NAME", help="Encrypt with this data key that KMS keeps; its key can open it."
-)
+@click.option("--data-key", type=KEY, metavar="NAME", help="Use this KMS-hosted data key as the file key.")
 @options.encryption_context_option
 @options.shield_option
-@options.pairs_option("--aad", "facts", noun="fact", text="Fact of the file, bound to it, not sent to KMS; repeatable.")
+@options.pairs_option(
+    "--aad",
+    "facts",
+    noun="fact",
+    text="Additional authenticated data stored in the header, never sent to KMS (repeatable).",
+)
 @click.option(
     "--suite", type=Choice(recipients.SUITES), default=recipients.SUITES[0], show_default=True, help="Cipher."
 )
 @click.option("-a", "--armor", is_flag=True, help="Write text (PEM) in place of binary data.")
 @options.file_target("--detached", callback=options.not_empty_file, help="Write the header to a file of its own.")
-@click.option("--reserve", is_flag=True, help="Leave room for a rewrap in place, also in small files.")
+@click.option("--reserve", is_flag=True, help="Reserve header space so that rewrap can work in place.")
 @click.option(
     "-r", "--recursive", is_flag=True, help="FILE is a folder; every regular file in it is encrypted into OUT."
 )

@@ -32,7 +32,7 @@ def inspect(session: Session, file: str | None, detached: str | None) -> None:
         facts = _facts(opened.envelope)
     outputs.print_answer(session, facts, lambda: _print_facts(session, facts))
     if facts["LengthConsistent"] is False:
-        raise IntegrityError("the file is cut short, or has something behind its payload")
+        raise IntegrityError("the file is truncated, or has trailing data after its payload")
 
 
 def _facts(opened: OpenedEnvelope) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class RewrapWords:
     multiple=True,
     required=True,
     metavar="KEY",
-    help="New recipient; repeatable. The old ones go.",
+    help="New recipient (repeatable); replaces all existing ones.",
 )
 @click.option(
     "--from",
@@ -75,8 +75,8 @@ def rewrap(session: Session, wanted: RewrapWords) -> None:
     """Give envelopes other recipients.
 
     The payload is not touched. Where the header has room, the file is changed in place,
-    else a copy replaces it; a crash leaves the old or the new one. This takes nothing back:
-    an old copy of the file still opens with the old keys.
+    else a copy replaces it; a crash leaves the old or the new one. This does not revoke
+    access: earlier copies still open with the old keys.
 
     Anybody who can write a file can put a foreign secret in place of its data key. What is
     moved with --server-side is therefore opened and compared with the payload before it is

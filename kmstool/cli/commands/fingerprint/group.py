@@ -18,7 +18,7 @@ COMMANDS = {
         "kmstool.cli.commands.fingerprint.template:template",
         "Print a CSV list of devices, empty or of a white-box key.",
     ),
-    "unbind": ("kmstool.cli.commands.fingerprint.unbind:unbind", "Bind a white-box key to some devices no longer."),
+    "unbind": ("kmstool.cli.commands.fingerprint.unbind:unbind", "Unbind devices from a white-box key."),
 }
 
 

@@ -15,7 +15,7 @@ def show(session: Session) -> None:
     """Print the fingerprint of this device.
 
     It comes from the machine's id or, where KMSTOOL_DEVICE_SECRET is set, from that
-    secret, which containers need. It may be sent and published: it opens nothing.
+    secret, which containers need. It is not secret and can be shared.
     """
     from kmstool.system import device
     from kmstool.whitebox import binding

@@ -1,4 +1,4 @@
-"""`kmstool fingerprint unbind`: bind a white-box key to some devices no longer."""
+"""`kmstool fingerprint unbind`: unbind devices from a white-box key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @identities_argument
 @pass_session
 def unbind(session: Session, key: KeyAddress, identities: tuple[str, ...]) -> None:
-    """Bind a white-box key to some devices no longer.
+    """Unbind devices from a white-box key.
 
     The others stay bound. What was downloaded for a device goes on opening there.
     """

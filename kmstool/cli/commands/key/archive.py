@@ -1,4 +1,4 @@
-"""`kmstool key archive`: let a key decrypt, and encrypt nothing new."""
+"""`kmstool key archive`: make a key decrypt-only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @options.key_argument
 @pass_session
 def archive(session: Session, key: KeyAddress) -> None:
-    """Let a key decrypt, and encrypt nothing new."""
+    """Make a key decrypt-only."""
     client, key_id = session.key(key)
     answer = client.archive_key(key_id)
     done(session, answer, f"the key {key_id} only decrypts now; kmstool key unarchive takes that back")

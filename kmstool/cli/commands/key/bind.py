@@ -1,4 +1,4 @@
-"""`kmstool key bind`: note that a cloud product's resource uses a key."""
+"""`kmstool key bind`: record that a cloud resource uses a key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @resource_option
 @pass_session
 def bind(session: Session, key: KeyAddress, product: str, resource: str) -> None:
-    """Note that a cloud product's resource uses a key.
+    """Record that a cloud resource uses a key.
 
     The key can then not be disabled, archived or deleted, and imported material does
     not expire.

@@ -1,4 +1,4 @@
-"""`kmstool key cancel-deletion`: keep keys that were to be destroyed; they stay disabled."""
+"""`kmstool key cancel-deletion`: cancel scheduled deletion; keys stay disabled."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @options.keys_argument
 @pass_session
 def cancel_deletion(session: Session, keys: tuple[KeyAddress, ...]) -> None:
-    """Keep keys that were to be destroyed; they stay disabled."""
+    """Cancel scheduled deletion; keys stay disabled."""
 
     def cancel(client: KmsClient, key_id: str) -> tuple[Mapping[str, Any], str]:
         answer = client.cancel_deletion(key_id)

@@ -27,7 +27,7 @@ class CreateWords:
 @click.command(cls=options.Command, example="kmstool key create --alias demo")
 @click.option("--alias", required=True, metavar="NAME", help="Name of the key: 1 to 60 letters, digits, - and _.")
 @click.option("--usage", type=Usage(), default="symmetric", show_default=True, help="What the key is for.")
-@click.option("--external", is_flag=True, help="The key material will be imported.")
+@click.option("--external", is_flag=True, help="Create without key material, to import your own (BYOK).")
 @click.option("--description", default="", metavar="TEXT", help="Free text, at most 1,024 bytes.")
 @options.pairs_option("--tag", "tags", noun="tag", text="Tag of the key; repeatable.")
 @takes(CreateWords)

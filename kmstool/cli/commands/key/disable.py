@@ -1,4 +1,4 @@
-"""`kmstool key disable`: disable keys, so that nothing can be done with them."""
+"""`kmstool key disable`: disable keys; they can no longer be used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @options.keys_argument
 @pass_session
 def disable(session: Session, keys: tuple[KeyAddress, ...]) -> None:
-    """Disable keys, so that nothing can be done with them.
+    """Disable keys; they can no longer be used.
 
     Of several keys of a region all are disabled or none.
     """

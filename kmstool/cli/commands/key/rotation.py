@@ -1,4 +1,4 @@
-"""`kmstool key rotation`: turn the yearly rotation of a key on or off, or show it."""
+"""`kmstool key rotation`: enable, disable or show automatic rotation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 )
 @pass_session
 def rotation(session: Session, mode: str, key: KeyAddress, days: int | None) -> None:
-    """Turn the yearly rotation of a key on or off, or show it."""
+    """Enable, disable or show automatic rotation."""
     if days is not None and mode != "on":
         raise UsageError(f"--days goes with on, not with {mode}")
     client, key_id = session.key(key)

@@ -1,4 +1,4 @@
-"""`kmstool key show`: show all that KMS says of a key."""
+"""`kmstool key show`: show a key's details."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @options.key_argument
 @pass_session
 def show(session: Session, key: KeyAddress) -> None:
-    """Show all that KMS says of a key."""
+    """Show a key's details."""
     address = session.connections.key(key)
     metadata = address.client.describe_key(address.key_id)
     answer = {"KeyMetadata": dict(metadata.answer)}
@@ -31,7 +31,7 @@ def show(session: Session, key: KeyAddress) -> None:
 
 
 def _users(session: Session, address: KeyPlace, named: str | None) -> str:
-    """Return what binds a key: no action of the API tells, and of the embedded KMS in process the store does."""
+    """Return what binds a key: no action of the API tells, and of the local KMS in process the store does."""
     profile = session.profile(named)
     if not profile.is_local or session.endpoint(profile):
         return "KMS does not tell; it refuses to disable or delete a key that a cloud product uses"

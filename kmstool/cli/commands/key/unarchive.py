@@ -1,4 +1,4 @@
-"""`kmstool key unarchive`: put an archived key to full use again."""
+"""`kmstool key unarchive`: restore an archived key to normal use."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ if TYPE_CHECKING:
 @options.key_argument
 @pass_session
 def unarchive(session: Session, key: KeyAddress) -> None:
-    """Put an archived key to full use again."""
+    """Restore an archived key to normal use."""
     client, key_id = session.key(key)
     done(session, client.cancel_archive(key_id), f"the key {key_id} is enabled")

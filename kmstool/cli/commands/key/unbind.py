@@ -1,4 +1,4 @@
-"""`kmstool key unbind`: note that a cloud product's resource no longer uses a key."""
+"""`kmstool key unbind`: record that a cloud resource no longer uses a key."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ if TYPE_CHECKING:
 @resource_option
 @pass_session
 def unbind(session: Session, key: KeyAddress, product: str, resource: str) -> None:
-    """Note that a cloud product's resource no longer uses a key."""
+    """Record that a cloud resource no longer uses a key."""
     client, key_id = session.key(key)
     done(session, client.unbind(key_id, product, resource), f"{product} {resource} no longer uses the key {key_id}")

@@ -1,4 +1,4 @@
-"""`kmstool local assume`: choose what the embedded KMS does where the cloud does not tell what it does."""
+"""`kmstool local assume`: choose what the local KMS does where the cloud does not tell what it does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kmstool local clock`: move the embedded KMS's clock."""
+"""`kmstool local clock`: move the local KMS's clock."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from kmstool.cli.session.session import Session, pass_session
 @click.argument("value", required=False)
 @pass_session
 def clock(session: Session, operation: str, value: str | None) -> None:
-    """Move the embedded KMS's clock.
+    """Move the local KMS's clock.
 
     With "advance 8d" (s, m, h, d, w), "set 2027-01-31T08:00:00Z" or "reset". Deletion
-    windows, rotation and expiry go by this clock, and what falls due happens at once:
-    keys whose window ends are destroyed. Going back does not undo that.
+    windows, rotation and expiry follow this clock. Anything that becomes due happens
+    immediately, such as the destruction of keys; moving the clock back does not undo it.
     """
     from kmstool.errors import UsageError
     from kmstool.server import admin

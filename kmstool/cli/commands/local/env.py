@@ -1,4 +1,4 @@
-"""`kmstool local env`: print lines that point tccli and the SDKs at it."""
+"""`kmstool local env`: print shell exports for tccli and the SDKs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from kmstool.cli.session.session import Session, pass_session
 @click.command(cls=options.Command, example="kmstool local env")
 @pass_session
 def env(session: Session) -> None:
-    """Print lines that point tccli and the SDKs at it.
+    """Print shell exports for tccli and the SDKs.
 
-    They are export lines for a shell and hold an API key of the embedded KMS, which opens
+    They are export lines for a shell and hold an API key of the local KMS, which opens
     nothing else. tccli knows no variable for the endpoint: give it --endpoint
     "$KMSTOOL_ENDPOINT", or it asks Tencent Cloud. Of a server with TLS they name the certificates to
     trust, which tccli cannot be told: serve it without.

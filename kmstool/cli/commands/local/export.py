@@ -19,7 +19,7 @@ class ExportWords(outputs.Destination):
 
 
 @click.command(cls=options.Command, example="kmstool local export --plaintext -o seed.toml")
-@click.option("--plaintext", is_flag=True, help="With the key material, in clear.")
+@click.option("--plaintext", is_flag=True, help="Include plaintext key material.")
 @options.output_options
 @takes(ExportWords)
 def export(session: Session, wanted: ExportWords) -> None:
@@ -32,4 +32,4 @@ def export(session: Session, wanted: ExportWords) -> None:
     text = seeds.export(session.local_kms(), plaintext=wanted.plaintext)
     outputs.write_result(session, {"Seed": text}, text.encode(), wanted)
     if wanted.plaintext:
-        session.note("this holds every key in clear: anyone who reads it can decrypt")
+        session.note("this holds every key in plaintext: anyone who reads it can decrypt")

@@ -1,4 +1,4 @@
-"""The clock of the embedded KMS, in words."""
+"""The clock of the local KMS, in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kmstool local restore`: put a copy in place of the store's whole content."""
+"""`kmstool local restore`: replace the store with a backup."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kmstool.cli.session.session import Session, pass_session
 @click.argument("file")
 @pass_session
 def restore(session: Session, file: str) -> None:
-    """Put a copy in place of the store's whole content.
+    """Replace the store with a backup.
 
     A root key that the store had and the copy does not need goes with the next use: other
     copies that open with it need a copy of it too.

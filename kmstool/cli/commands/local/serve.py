@@ -1,4 +1,4 @@
-"""`kmstool local serve`: serve the embedded KMS over HTTP on this machine."""
+"""`kmstool local serve`: serve the local KMS over HTTP on this machine."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class ServeWords:
 @click.option("--web-identity", is_flag=True, help="Give keys for the tokens of local credentials token.")
 @takes(ServeWords)
 def serve(session: Session, wanted: ServeWords) -> None:
-    """Serve the embedded KMS over HTTP on this machine.
+    """Serve the local KMS over HTTP on this machine.
 
     tccli and every Tencent SDK can use it: kmstool local env tells them how. It ends
     on Ctrl-C or SIGTERM, after the requests that have begun. Whoever has no API key of it gets

@@ -30,10 +30,10 @@ valid_to_option = click.option(
     "--valid-to",
     type=END,
     metavar="TIME",
-    help="Let KMS destroy the material then: 365d, 2027-01-31, Unix seconds; else it is valid for ever.",
+    help="When the material expires (365d, 2027-01-31, Unix seconds); default: never.",
 )
 check_option = click.option(
-    "--check", "blob", metavar="FILE", help="A ciphertext blob of before that must open afterwards."
+    "--check", "blob", metavar="FILE", help="Verify the import by decrypting this existing ciphertext blob."
 )
 encoding_option = input_files.input_encoding_option(words.ENCODINGS, "raw")
 params_option = options.folder_option("--params", "folder", required=True, help="What kmstool material params made.")

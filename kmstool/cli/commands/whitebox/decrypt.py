@@ -118,7 +118,7 @@ def _put_together(key_file: str, iv: str, ciphertext: bytes, *, raw: bool) -> Bu
     iv_text = os.fsencode(iv)
     if iv.startswith("@"):
         iv_text = inputs.read(
-            iv[1:], MAX_TEXT_BYTES, "an IV of {size} bytes is none", "it has 16 bytes, in base64"
+            iv[1:], MAX_TEXT_BYTES, "an IV cannot be {size} bytes long", "it has 16 bytes, in base64"
         ).data
     if not raw:
         ciphertext = bundles.from_text(ciphertext, "the ciphertext", "CipherText")

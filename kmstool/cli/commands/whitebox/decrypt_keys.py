@@ -21,6 +21,6 @@ def tell_devices(session: Session, key: DecryptKey) -> None:
         session.note(f"the key file opens on {key.devices} device{'s' if key.devices > 1 else ''}, and nowhere else")
     else:
         session.warn(
-            "the key file is bound to no device: whoever has it can decrypt and recover the key; "
+            "the key file is bound to no device: anyone holding it can decrypt and extract the key; "
             "bind devices first (kmstool fingerprint bind)"
         )

@@ -24,7 +24,7 @@ COMMANDS = {
     "exec": ("kmstool.cli.commands.whitebox.exec:exec_", "Run a command with a decrypted secret in its environment."),
     "list": ("kmstool.cli.commands.whitebox.list:list_", "List all white-box keys of the region."),
     "renew": ("kmstool.cli.commands.whitebox.renew:renew", "Move a bundle to another white-box key, in its place."),
-    "show": ("kmstool.cli.commands.whitebox.show:show", "Show what KMS says of a white-box key."),
+    "show": ("kmstool.cli.commands.whitebox.show:show", "Show a white-box key's details."),
 }
 
 

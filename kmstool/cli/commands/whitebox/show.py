@@ -1,4 +1,4 @@
-"""`kmstool whitebox show`: show what KMS says of a white-box key."""
+"""`kmstool whitebox show`: show a white-box key's details."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @options.key_argument
 @pass_session
 def show(session: Session, key: KeyAddress) -> None:
-    """Show what KMS says of a white-box key."""
+    """Show a white-box key's details."""
     client, key_id = session.white_box_key(key)
     metadata = client.describe_white_box_key(key_id)
     outputs.print_answer(

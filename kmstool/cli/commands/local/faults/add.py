@@ -1,4 +1,4 @@
-"""`kmstool local faults add`: add a rule; it holds from the next request on."""
+"""`kmstool local faults add`: add a fault rule; takes effect with the next request."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class AddWords:
 @click.option("--http-status", type=click.IntRange(100, 599), metavar="STATUS", help="Answer with this HTTP status.")
 @takes(AddWords)
 def add(session: Session, wanted: AddWords) -> None:
-    """Add a rule; it holds from the next request on."""
+    """Add a fault rule; takes effect with the next request."""
     from kmstool.server import admin
     from kmstool.server.tables.faults import FaultRule
 

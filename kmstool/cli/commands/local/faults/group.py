@@ -7,7 +7,7 @@ import click
 from kmstool.cli.lazy import LazyGroup
 
 COMMANDS = {
-    "add": ("kmstool.cli.commands.local.faults.add:add", "Add a rule; it holds from the next request on."),
+    "add": ("kmstool.cli.commands.local.faults.add:add", "Add a fault rule; takes effect with the next request."),
     "clear": ("kmstool.cli.commands.local.faults.clear:clear", "Remove all rules."),
     "list": ("kmstool.cli.commands.local.faults.list:list_", "List the rules."),
 }
