@@ -329,7 +329,7 @@ def test_facts_are_bound_to_the_file_and_not_sent_to_kms() -> None:
     assert json.loads(done("inspect", "plain.kte", "--query", "Aad")) == {"ticket": "OPS-1", "a": "ü"}
     data = Path("plain.kte").read_bytes()
     Path("changed.kte").write_bytes(with_checksum(data.replace(b"OPS-1", b"OPS-2")))
-    fails(5, "not the one of this payload", "decrypt", "changed.kte")
+    fails(5, "wrong data key or context", "decrypt", "changed.kte")
     fails(3, "at most 8,192", "encrypt", "plain", "--key", "demo", "--aad", "a=" + "b" * 8200, "-o", "large.kte")
 
 
@@ -511,7 +511,7 @@ def test_a_detached_header() -> None:
     fails(2, "not detached", "decrypt", "payload", "--detached", "plain.kte", "-o", "opened")
     piped = done("encrypt", "--key", "demo", "--detached", "piped.kteh", stdin=text)
     assert done("decrypt", "--detached", "piped.kteh", stdin=piped) == text
-    fails(5, "not the one of this payload", "decrypt", "payload", "--detached", "piped.kteh", "-o", "opened")
+    fails(5, "wrong data key or context", "decrypt", "payload", "--detached", "piped.kteh", "-o", "opened")
     assert not Path("opened").exists()
 
 

@@ -98,7 +98,7 @@ def test_the_hint_says_that_spelling_counts() -> None:
     [
         (("--context", "a=b", "--context-text", TEXT), "two ways"),
         (("--context", TEXT, "--context", "a=b"), "all of it"),
-        (("--context-text", ""), "variable not set"),
+        (("--context-text", ""), "variable unset"),
     ],
 )
 def test_two_contexts_are_one_too_many(words: tuple[str, ...], said: str) -> None:

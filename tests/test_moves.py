@@ -103,7 +103,7 @@ def test_what_is_not_known_of_a_detached_header_is_said(kms: EmbeddedKms) -> Non
         done("encrypt", "plain", "--key", "demo", "-o", f"{name}.bin", "--detached", f"{name}.kteh")
     ran = envelope("rewrap", *MOVE, "a.kteh", "b.kteh")
     assert ran.stderr.count(b"it is not known whether its data key fits") == 1
-    fails(5, "not the one of this payload", "rewrap", "a.kteh", "--server-side", "--from", "other", "--to", "demo",
+    fails(5, "wrong data key or context", "rewrap", "a.kteh", "--server-side", "--from", "other", "--to", "demo",
           "--payload", "b.bin")  # fmt: skip
     fails(5, "are no data key", "rewrap", *MOVE, around(b"eleven byte", kms, "demo", detached=True))
     ran = envelope("rewrap", "a.kteh", "--server-side", "--from", "other", "--to", "demo", "--payload", "a.bin")

@@ -71,7 +71,7 @@ def test_nothing_is_replaced_unless_it_was_asked_for(s3: ObjectStore) -> None:
     assert s3.get("folder/big.kte") == b"old"
     done("encrypt", "--key", "demo", "big", "-o", f"{URL}.kte", "--force")
     assert done("decrypt", f"{URL}.kte", "-o", "-") == DATA
-    fails(2, "is input and output", "decrypt", f"{URL}.kte", "-o", f"{URL}.kte", "--force")
+    fails(2, "is both input and output", "decrypt", f"{URL}.kte", "-o", f"{URL}.kte", "--force")
 
 
 @pytest.mark.parametrize("damage", ["cut", "altered"])

@@ -99,7 +99,7 @@ def test_every_cut_and_extension_is_refused(kind: int) -> None:
         with pytest.raises(InputError):
             stanzas.decode(data[:size])
     for behind in (b"\0", b"\0" * 6, data):
-        with pytest.raises(InputError, match="behind the recipients"):
+        with pytest.raises(InputError, match="data after the recipients"):
             stanzas.decode(data + behind)
 
 

@@ -191,7 +191,7 @@ def spare(out: str | None, *names: str) -> None:
         return
     for name in names:
         if is_url(out) and is_url(name) and parse_place(out) == parse_place(name):
-            raise UsageError(f"{out} is input and output", hint="write to another object")
+            raise UsageError(f"{out} is both input and output", hint="write to another object")
         with suppress(OSError):
             status = os.stat(0 if name == STDIN else name)
             refuse_same(out, (status.st_dev, status.st_ino))
