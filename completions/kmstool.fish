@@ -23,7 +23,7 @@ function __kmstool_command --no-scope-shadowing
                 'import-material'\t'Bring your own key: give a key its material.' \
                 'init'\t'Set up kmstool on this machine.' \
                 'key'\t'Create, list, name, disable and rotate keys.' \
-                'local'\t'Look after the embedded KMS.' \
+                'local'\t'Manage the local KMS.' \
                 'material'\t'Bring your own key step by step.' \
                 'migrate'\t'Move ciphertexts out of the KMS of 2017.' \
                 'profile'\t'Choose which KMS, region, key and credentials to use.' \
@@ -52,7 +52,7 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
         case 'kmstool asymmetric decrypt'
             set options '--key'\t'Key id, alias or REGION:NAME; default: the profile\'s key.' \
-                '--algorithm'\t'Padding of RSA; OAEP SHA-256 if not said.' \
+                '--algorithm'\t'RSA padding (default: OAEP with SHA-256).' \
                 '--ciphertext-format'\t'Encoding of an SM2 ciphertext.' \
                 '-o'\t'Output file; "-" for stdout.' \
                 '--out'\t'Output file; "-" for stdout.' \
@@ -66,8 +66,8 @@ function __kmstool_command --no-scope-shadowing
                 '--out'
         case 'kmstool asymmetric encrypt'
             set options '--key'\t'Key id, alias or REGION:NAME; default: the profile\'s key.' \
-                '--public-key'\t'Public key; with it no KMS is needed.' \
-                '--algorithm'\t'Padding of RSA; OAEP SHA-256 if not said.' \
+                '--public-key'\t'Encrypt with this public key, offline.' \
+                '--algorithm'\t'RSA padding (default: OAEP with SHA-256).' \
                 '--raw'\t'Write the ciphertext as bytes, not base64.' \
                 '--trim-newline'\t'Drop exactly one newline at the end.' \
                 '-o'\t'Output file; "-" for stdout.' \
@@ -165,17 +165,17 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
         case 'kmstool data-key'
             set commands 'blob'\t'Print a data key as a ciphertext blob.' \
-                'cancel-deletion'\t'Keep data keys that were to be destroyed.' \
-                'disable'\t'Disable data keys, so that KMS hands them out no longer.' \
+                'cancel-deletion'\t'Cancel the scheduled deletion of data keys.' \
+                'disable'\t'Disable data keys; KMS stops releasing them.' \
                 'enable'\t'Enable data keys.' \
-                'generate'\t'Let KMS make a data key and keep it.' \
+                'generate'\t'Generate a data key and store it in KMS.' \
                 'import'\t'Let KMS keep a data key that you have.' \
                 'list'\t'List the data keys of the region.' \
                 'plaintext'\t'Write the bytes of a data key.' \
                 'rename'\t'Give a data key another name.' \
                 'schedule-deletion'\t'Let KMS destroy disabled data keys after some days.' \
                 'set-description'\t'Replace the description of a data key.' \
-                'show'\t'Show all that KMS says of a data key.'
+                'show'\t'Show a data key\'s details.'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool data-key blob'
@@ -286,7 +286,7 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool digest'
             set options '--algorithm'\t'sm2 is SM3 with key and user id.' \
                 '--public-key'\t'Public key: PEM, DER, base64 or a bare SM2 point.' \
-                '--id'\t'User id of SM2, if it is not the usual one.' \
+                '--id'\t'SM2 user ID (default 1234567812345678).' \
                 '--raw'\t'Write bytes in place of hex.' \
                 '-o'\t'Output file; "-" for stdout.' \
                 '--out'\t'Output file; "-" for stdout.' \
@@ -357,17 +357,17 @@ function __kmstool_command --no-scope-shadowing
                 '--out'
         case 'kmstool envelope encrypt'
             set options '--key'\t'Key that can open it; repeatable. Default: the profile\'s.' \
-                '--public-key'\t'Public key of one who can open it, in KMS or by a file; repeatable. No KMS is asked.' \
-                '--data-key'\t'Encrypt with this data key that KMS keeps; its key can open it.' \
+                '--public-key'\t'Add a recipient by public key, without contacting KMS (repeatable).' \
+                '--data-key'\t'Use this KMS-hosted data key as the file key.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '--shield-dek'\t'Have KMS encrypt the response to this process, hiding it from TLS-inspecting proxies.' \
-                '--aad'\t'Fact of the file, bound to it, not sent to KMS; repeatable.' \
+                '--aad'\t'Additional authenticated data stored in the header, never sent to KMS (repeatable).' \
                 '--suite'\t'Cipher.' \
                 '-a'\t'Write text (PEM) in place of binary data.' \
                 '--armor'\t'Write text (PEM) in place of binary data.' \
                 '--detached'\t'Write the header to a file of its own.' \
-                '--reserve'\t'Leave room for a rewrap in place, also in small files.' \
+                '--reserve'\t'Reserve header space so that rewrap can work in place.' \
                 '-r'\t'FILE is a folder; every regular file in it is encrypted into OUT.' \
                 '--recursive'\t'FILE is a folder; every regular file in it is encrypted into OUT.' \
                 '--dek-per-file'\t'With --recursive: ask KMS for a data key for each file.' \
@@ -419,7 +419,7 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
             set valued '--detached'
         case 'kmstool envelope rewrap'
-            set options '--to'\t'New recipient; repeatable. The old ones go.' \
+            set options '--to'\t'New recipient (repeatable); replaces all existing ones.' \
                 '--from'\t'Open or move only what is under this key; repeatable.' \
                 '--identity'\t'RSA private key in PEM that opens them; repeatable.' \
                 '--server-side'\t'With --from: KMS re-encrypts the data key, which needs no right to decrypt.' \
@@ -477,7 +477,7 @@ function __kmstool_command --no-scope-shadowing
                 'list'\t'List the devices that a white-box key is bound to.' \
                 'show'\t'Print the fingerprint of this device.' \
                 'template'\t'Print a CSV list of devices, empty or of a white-box key.' \
-                'unbind'\t'Bind a white-box key to some devices no longer.'
+                'unbind'\t'Unbind devices from a white-box key.'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool fingerprint bind'
@@ -508,7 +508,7 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
         case 'kmstool import-material'
             set options '--algorithm'\t'How the material is wrapped.' \
-                '--valid-to'\t'Let KMS destroy the material then: 365d, 2027-01-31, Unix seconds; else it is valid for ever.' \
+                '--valid-to'\t'When the material expires (365d, 2027-01-31, Unix seconds); default: never.' \
                 '--generate'\t'Make the material here, in place of FILE.' \
                 '--backup'\t'With --generate: where to keep it; never over another file.' \
                 '--encrypt-backup'\t'With --generate: keep it under a passphrase. Implied by --passphrase-file.' \
@@ -516,7 +516,7 @@ function __kmstool_command --no-scope-shadowing
                 '--weak'\t'Take a new passphrase of less than 8 characters too.' \
                 '--input-encoding'\t'How the bytes in FILE are written.' \
                 '--trim-newline'\t'Drop exactly one newline at the end.' \
-                '--check'\t'A ciphertext blob of before that must open afterwards.' \
+                '--check'\t'Verify the import by decrypting this existing ciphertext blob.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '-h'\t'Show this message and exit.' \
@@ -544,23 +544,23 @@ function __kmstool_command --no-scope-shadowing
                 '--passphrase-file' \
                 '--whitebox'
         case 'kmstool key'
-            set commands 'archive'\t'Let a key decrypt, and encrypt nothing new.' \
-                'bind'\t'Note that a cloud product\'s resource uses a key.' \
-                'cancel-deletion'\t'Keep keys that were to be destroyed; they stay disabled.' \
+            set commands 'archive'\t'Make a key decrypt-only.' \
+                'bind'\t'Record that a cloud resource uses a key.' \
+                'cancel-deletion'\t'Cancel scheduled deletion; keys stay disabled.' \
                 'create'\t'Create a key and print its id.' \
-                'disable'\t'Disable keys, so that nothing can be done with them.' \
+                'disable'\t'Disable keys; they can no longer be used.' \
                 'enable'\t'Enable keys.' \
                 'list'\t'List all keys of the region.' \
                 'rename'\t'Give a key another alias.' \
                 'replace'\t'Give the alias of an asymmetric key to a new key.' \
                 'rotate'\t'Give a key new material now; older blobs stay readable.' \
-                'rotation'\t'Turn the yearly rotation of a key on or off, or show it.' \
+                'rotation'\t'Enable, disable or show automatic rotation.' \
                 'schedule-deletion'\t'Let KMS destroy disabled keys after some days.' \
                 'set-description'\t'Replace the description of a key.' \
-                'show'\t'Show all that KMS says of a key.' \
+                'show'\t'Show a key\'s details.' \
                 'tag'\t'List, set and remove the tags of a key.' \
-                'unarchive'\t'Put an archived key to full use again.' \
-                'unbind'\t'Note that a cloud product\'s resource no longer uses a key.' \
+                'unarchive'\t'Restore an archived key to normal use.' \
+                'unbind'\t'Record that a cloud resource no longer uses a key.' \
                 'usages'\t'List the key usages that the region offers.'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -580,7 +580,7 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool key create'
             set options '--alias'\t'Name of the key: 1 to 60 letters, digits, - and _.' \
                 '--usage'\t'What the key is for.' \
-                '--external'\t'The key material will be imported.' \
+                '--external'\t'Create without key material, to import your own (BYOK).' \
                 '--description'\t'Free text, at most 1,024 bytes.' \
                 '--tag'\t'Tag of the key; repeatable.' \
                 '-h'\t'Show this message and exit.' \
@@ -660,16 +660,16 @@ function __kmstool_command --no-scope-shadowing
         case 'kmstool local'
             set commands 'assume'\t'Choose what to assume where the cloud does not tell.' \
                 'backup'\t'Write a copy of the store, also while it is in use.' \
-                'clock'\t'Move the embedded KMS\'s clock.' \
+                'clock'\t'Move the local KMS\'s clock.' \
                 'credentials'\t'Make, list and delete the API keys of the served KMS.' \
-                'env'\t'Print lines that point tccli and the SDKs at it.' \
+                'env'\t'Print shell exports for tccli and the SDKs.' \
                 'export'\t'Write all keys as a seed file.' \
                 'faults'\t'Make the served KMS fail on purpose, to test its clients.' \
                 'protect'\t'Choose where the root key of the store is kept.' \
                 'reset'\t'Destroy the store and every key in it.' \
-                'restore'\t'Put a copy in place of the store\'s whole content.' \
+                'restore'\t'Replace the store with a backup.' \
                 'seed'\t'Add keys with fixed ids and states from a TOML file.' \
-                'serve'\t'Serve the embedded KMS over HTTP on this machine.' \
+                'serve'\t'Serve the local KMS over HTTP on this machine.' \
                 'status'\t'Show the store, its protection, clock and regions.'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -710,7 +710,7 @@ function __kmstool_command --no-scope-shadowing
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool local export'
-            set options '--plaintext'\t'With the key material, in clear.' \
+            set options '--plaintext'\t'Include plaintext key material.' \
                 '-o'\t'Output file; "-" for stdout.' \
                 '--out'\t'Output file; "-" for stdout.' \
                 '--force'\t'Replace an existing output file.' \
@@ -719,7 +719,7 @@ function __kmstool_command --no-scope-shadowing
             set valued '-o' \
                 '--out'
         case 'kmstool local faults'
-            set commands 'add'\t'Add a rule; it holds from the next request on.' \
+            set commands 'add'\t'Add a fault rule; takes effect with the next request.' \
                 'clear'\t'Remove all rules.' \
                 'list'\t'List the rules.'
             set options '-h'\t'Show this message and exit.' \
@@ -813,8 +813,8 @@ function __kmstool_command --no-scope-shadowing
                 '--out'
         case 'kmstool material upload'
             set options '--params'\t'What kmstool material params made.' \
-                '--valid-to'\t'Let KMS destroy the material then: 365d, 2027-01-31, Unix seconds; else it is valid for ever.' \
-                '--check'\t'A ciphertext blob of before that must open afterwards.' \
+                '--valid-to'\t'When the material expires (365d, 2027-01-31, Unix seconds); default: never.' \
+                '--check'\t'Verify the import by decrypting this existing ciphertext blob.' \
                 '--context'\t'Encryption context, bound to the data; repeatable.' \
                 '--context-text'\t'The context as the exact text that KMS got from another program.' \
                 '-h'\t'Show this message and exit.' \
@@ -1045,10 +1045,10 @@ function __kmstool_command --no-scope-shadowing
                 '--help'\t'Show this message and exit.'
         case 'kmstool sign'
             set options '--key'\t'Key id, alias or REGION:NAME; default: the profile\'s key.' \
-                '--algorithm'\t'Signature algorithm; else the key\'s first.' \
-                '--digest'\t'Digest here; else auto, which does over 4,096 bytes.' \
+                '--algorithm'\t'Signature algorithm (default: the key\'s preferred one).' \
+                '--digest'\t'Hash locally: auto (over 4,096 bytes), always, never.' \
                 '--message-type'\t'What FILE holds.' \
-                '--id'\t'User id of SM2, if it is not the usual one.' \
+                '--id'\t'SM2 user ID (default 1234567812345678).' \
                 '--raw'\t'Write bytes to stdout in place of base64.' \
                 '-o'\t'Output file; "-" for stdout.' \
                 '--out'\t'Output file; "-" for stdout.' \
@@ -1067,9 +1067,9 @@ function __kmstool_command --no-scope-shadowing
                 '--key'\t'Key id, alias or REGION:NAME; default: the profile\'s key.' \
                 '--local'\t'Verify on this machine, without KMS or network.' \
                 '--public-key'\t'Public key: PEM, DER, base64 or a bare SM2 point.' \
-                '--algorithm'\t'Signature algorithm; else the key\'s first.' \
+                '--algorithm'\t'Signature algorithm (default: the key\'s preferred one).' \
                 '--message-type'\t'What FILE holds.' \
-                '--id'\t'User id of SM2, if it is not the usual one.' \
+                '--id'\t'SM2 user ID (default 1234567812345678).' \
                 '--signature-format'\t'Its encoding.' \
                 '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
@@ -1095,7 +1095,7 @@ function __kmstool_command --no-scope-shadowing
                 'exec'\t'Run a command with a decrypted secret in its environment.' \
                 'list'\t'List all white-box keys of the region.' \
                 'renew'\t'Move a bundle to another white-box key, in its place.' \
-                'show'\t'Show what KMS says of a white-box key.'
+                'show'\t'Show a white-box key\'s details.'
             set options '-h'\t'Show this message and exit.' \
                 '--help'\t'Show this message and exit.'
         case 'kmstool whitebox bundle'
