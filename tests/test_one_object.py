@@ -24,6 +24,7 @@ key show demo
 key usages
 key rename old older
 key set-description older text
+key tag older
 key rotation on demo
 key rotate demo
 key archive older
@@ -147,7 +148,7 @@ completion bash
 """
 
 # What they print is not theirs, or they need a server or another program's files.
-NOT_HERE = {"exec", "whitebox exec", "local serve", "local env", "auth import-tccli"}
+NOT_HERE = {"exec", "whitebox exec", "local serve", "local env", "auth import-tccli", "shell"}
 
 
 def path_of(line: str) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kmstool.workflows.many import Workers
 
 _PIECE_BYTES = 65536
+_BEGIN = '{"Results": ['
 
 
 @dataclass(frozen=True)
@@ -85,21 +86,19 @@ def run(session: Session, wanted: BatchWords, name: BatchOperation) -> None:
         progress.job(session, title, noun="lines", goes_on=False) as job,
     ):
         session.wrote_bytes = True
-        if one_object:
-            print('{"Results": [', end="")
         runner = None if pool is None else _runner(session, pool, name, wanted.key_name)
         for line in run_batch(_lines(pieces), operations[name], in_flight=wanted.in_flight, runner=runner):
             session.deadline.renew()
             fields = dict(line.fields) if line.error is None else {"error": error_fields(line.error)}
             if line.line_id is not None:
                 fields = {"id": line.line_id, **fields}
-            separator = ("," if job.done else "") + "\n" if one_object else ""
+            separator = ("," if job.done else _BEGIN) + "\n" if one_object else ""
             text = json.dumps(fields, ensure_ascii=not is_utf8(sys.stdout.encoding))
             print(separator + text, end="" if one_object else "\n", flush=True)
             job.advance()
             failed += line.error is not None
     if one_object:
-        print(f'\n], "Lines": {job.done}, "Failed": {failed}}}')
+        print(("" if job.done else _BEGIN) + f'\n], "Lines": {job.done}, "Failed": {failed}}}')
     if failed:
         raise PartialError(f"{failed:,} of {job.done:,} lines failed")
     session.note(f"{job.done:,} lines are done")
