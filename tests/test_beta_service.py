@@ -332,7 +332,7 @@ def test_a_store_of_before_gets_the_table_and_keeps_its_keys(kms: EmbeddedKms) -
 @pytest.mark.parametrize("column", [f.name for f in beta_keys.BetaKey.__dataclass_fields__.values()])
 def test_an_altered_row_is_damage(old: Beta, column: str) -> None:
     key_id = old.create()
-    with sqlite3.connect(old.kms.store.path) as db:
+    with contextlib.closing(sqlite3.connect(old.kms.store.path)) as db, db:
         value = db.execute(f"SELECT {column} FROM beta_key").fetchone()[0]
         changed = value + 1 if isinstance(value, int) else value + b"x" if isinstance(value, bytes) else f"{value}x"
         changed = SHANGHAI if column == "region" else changed
