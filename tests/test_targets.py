@@ -67,7 +67,7 @@ WORDS = {
     "encrypt": ("--key", "a", "in"),
     "envelope decrypt": ("in.kte",),
     "envelope encrypt": ("--key", "a", "in"),
-    "envelope import-legacy": ("--blob", "blob", "--key", "a", "--cipher", "sm4", "--raw", "in"),
+    "envelope import-legacy": ("--blob", "blob", "--key", "a", "in"),
     "import-material": ("--key", "a", "--generate"),
     "local export": (),
     "local serve": ("--port", "0"),
