@@ -515,7 +515,7 @@ def test_a_web_identity_is_believed_without_a_signature(server: Server) -> None:
         ("AssumeRole", {**ROLE, "DurationSeconds": "soon"}, "InvalidParameter"),
         ("AssumeRole", {**ROLE, "DurationSeconds": [1]}, "InvalidParameter"),
         ("AssumeRoleWithWebIdentity", ROLE, "MissingParameter"),
-        ("GetCallerIdentity", {}, "InvalidAction"),
+        ("GetFederationToken", {"Name": "a", "Policy": "{}"}, "InvalidAction"),
         ("GenerateRandom", {"NumberOfBytes": 8}, "InvalidAction"),
     ],
 )

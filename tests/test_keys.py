@@ -728,7 +728,13 @@ def test_usages_have_a_short_name_and_the_apis(kms: EmbeddedKms) -> None:
     for short, usage in words.USAGES.items():
         assert cmk_rules.usage_of(short) == cmk_rules.usage_of(short.upper()) == cmk_rules.usage_of(usage) == usage
         assert re.fullmatch(r"[a-z0-9-]+", short)
-    for name in ("", "encrypt_decrypt", "ALL", "rsa", "symmetric "):
+    for name, way_out in (
+        ("", "sign-sm2"),
+        ("encrypt_decrypt", "symmetric"),
+        ("ALL", "sign-sm2"),
+        ("rsa", "did you mean rsa-2048?"),
+        ("symmetric ", "did you mean symmetric?"),
+    ):
         with pytest.raises(ArgumentError) as caught:
             cmk_rules.usage_of(name)
-        assert "sign-sm2" in (caught.value.hint or "")
+        assert way_out in (caught.value.hint or "")

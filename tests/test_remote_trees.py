@@ -67,7 +67,7 @@ def test_what_is_missing_extra_or_cut_is_told(s3: ObjectStore) -> None:
         s3.put(f"sealed/extra{end}", s3.get(f"sealed/b{end}"))
         s3.client.delete_object(Bucket="bucket", Key=f"sealed/a{end}")
     errors = fails(9, "", "verify", "-r", URL)
-    assert "sub/a.kte: the payload is cut short" in errors
+    assert "sub/a.kte: the payload is truncated" in errors
     assert "extra.kte: it is extra" in errors
     assert "a: it is missing" in errors
 

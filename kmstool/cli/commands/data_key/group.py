@@ -10,14 +10,14 @@ COMMANDS = {
     "blob": ("kmstool.cli.commands.data_key.blob:blob", "Print a data key as a ciphertext blob."),
     "cancel-deletion": (
         "kmstool.cli.commands.data_key.cancel_deletion:cancel_deletion",
-        "Keep data keys that were to be destroyed.",
+        "Cancel the scheduled deletion of data keys.",
     ),
     "disable": (
         "kmstool.cli.commands.data_key.disable:disable",
-        "Disable data keys, so that KMS hands them out no longer.",
+        "Disable data keys; KMS stops releasing them.",
     ),
     "enable": ("kmstool.cli.commands.data_key.enable:enable", "Enable data keys."),
-    "generate": ("kmstool.cli.commands.data_key.generate:generate", "Let KMS make a data key and keep it."),
+    "generate": ("kmstool.cli.commands.data_key.generate:generate", "Generate a data key and store it in KMS."),
     "import": ("kmstool.cli.commands.data_key.import_:import_", "Let KMS keep a data key that you have."),
     "list": ("kmstool.cli.commands.data_key.list:list_", "List the data keys of the region."),
     "plaintext": ("kmstool.cli.commands.data_key.plaintext:plaintext", "Write the bytes of a data key."),
@@ -30,7 +30,7 @@ COMMANDS = {
         "kmstool.cli.commands.data_key.set_description:set_description",
         "Replace the description of a data key.",
     ),
-    "show": ("kmstool.cli.commands.data_key.show:show", "Show all that KMS says of a data key."),
+    "show": ("kmstool.cli.commands.data_key.show:show", "Show a data key's details."),
 }
 
 

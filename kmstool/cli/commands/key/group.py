@@ -7,14 +7,14 @@ import click
 from kmstool.cli.lazy import LazyGroup
 
 COMMANDS = {
-    "archive": ("kmstool.cli.commands.key.archive:archive", "Let a key decrypt, and encrypt nothing new."),
-    "bind": ("kmstool.cli.commands.key.bind:bind", "Note that a cloud product's resource uses a key."),
+    "archive": ("kmstool.cli.commands.key.archive:archive", "Make a key decrypt-only."),
+    "bind": ("kmstool.cli.commands.key.bind:bind", "Record that a cloud resource uses a key."),
     "cancel-deletion": (
         "kmstool.cli.commands.key.cancel_deletion:cancel_deletion",
-        "Keep keys that were to be destroyed; they stay disabled.",
+        "Cancel scheduled deletion; keys stay disabled.",
     ),
     "create": ("kmstool.cli.commands.key.create:create", "Create a key and print its id."),
-    "disable": ("kmstool.cli.commands.key.disable:disable", "Disable keys, so that nothing can be done with them."),
+    "disable": ("kmstool.cli.commands.key.disable:disable", "Disable keys; they can no longer be used."),
     "enable": ("kmstool.cli.commands.key.enable:enable", "Enable keys."),
     "list": ("kmstool.cli.commands.key.list:list_", "List all keys of the region."),
     "rename": ("kmstool.cli.commands.key.rename:rename", "Give a key another alias."),
@@ -25,7 +25,7 @@ COMMANDS = {
     "rotate": ("kmstool.cli.commands.key.rotate:rotate", "Give a key new material now; older blobs stay readable."),
     "rotation": (
         "kmstool.cli.commands.key.rotation:rotation",
-        "Turn the yearly rotation of a key on or off, or show it.",
+        "Enable, disable or show automatic rotation.",
     ),
     "schedule-deletion": (
         "kmstool.cli.commands.key.schedule_deletion:schedule_deletion",
@@ -35,10 +35,10 @@ COMMANDS = {
         "kmstool.cli.commands.key.set_description:set_description",
         "Replace the description of a key.",
     ),
-    "show": ("kmstool.cli.commands.key.show:show", "Show all that KMS says of a key."),
+    "show": ("kmstool.cli.commands.key.show:show", "Show a key's details."),
     "tag": ("kmstool.cli.commands.key.tag:tag", "List, set and remove the tags of a key."),
-    "unarchive": ("kmstool.cli.commands.key.unarchive:unarchive", "Put an archived key to full use again."),
-    "unbind": ("kmstool.cli.commands.key.unbind:unbind", "Note that a cloud product's resource no longer uses a key."),
+    "unarchive": ("kmstool.cli.commands.key.unarchive:unarchive", "Restore an archived key to normal use."),
+    "unbind": ("kmstool.cli.commands.key.unbind:unbind", "Record that a cloud resource no longer uses a key."),
     "usages": ("kmstool.cli.commands.key.usages:usages", "List the key usages that the region offers."),
 }
 
