@@ -612,8 +612,8 @@ def test_without_a_clear_yes_nothing_is_destroyed(typed: str) -> None:
     assert kmstool("key", "list", "--query", "TotalCount").out == "1\n"
 
 
-def test_a_destructive_command_goes_on_after_yes() -> None:
-    on_terminal("local", "reset", typed="y\n")
+def test_a_destructive_command_goes_on_after_the_name_is_typed() -> None:
+    on_terminal("local", "reset", typed="local\n")
     assert kmstool("key", "list", "--query", "TotalCount").out == "0\n"
 
 

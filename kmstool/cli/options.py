@@ -35,7 +35,7 @@ DATA_KEY_STATES = STATES[:3]
 def not_empty(ctx: click.Context, param: click.Parameter, value: Any, *, why: str = "it is empty") -> Any:
     """Refuse an empty value, which comes of a variable that is not set: it would be as if the option were not there."""
     if value == "":
-        raise click.BadParameter(f"{why}; is a variable not set?", ctx, param)
+        raise click.BadParameter(f"{why}; is a shell variable unset?", ctx, param)
     return value
 
 
