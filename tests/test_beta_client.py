@@ -162,11 +162,14 @@ def test_a_key_is_not_made_twice_where_it_is_not_known_whether_it_was(
 
 
 def test_a_limiter_slows_down_when_this_api_says_so(server: Served, rules: Callable[..., None]) -> None:
-    limiter = Limiter(Rate(per_second=100), sleep=lambda _: None)
+    now = [1000.0]
+    limiter = Limiter(Rate(per_second=100), clock=lambda: now[0], sleep=lambda _: None)
+    limiter.rate("ListKey")
     limited = LimitedTransport(over_http(server), limiter)
     rules(action="ListKey", code="RequestLimitExceeded")
     with pytest.raises(LimitError):
         limited.call("ListKey", {})
+    now[0] += 1
     assert limiter.rate("ListKey") < 100
 
 

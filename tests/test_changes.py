@@ -12,8 +12,8 @@ from kmstool.system.leftovers import OWN_FILES
 from kmstool.workflows.changes import Change, Changes, DryRun
 
 PACKAGE = Path(__file__).parents[1] / "kmstool"
-ASK = {"cli/console.py", "cli/session/prompts.py"}
-"""What chooses the object that all changes go through, and what asks for a confirmation."""
+ASK = {"cli/clusters.py", "cli/console.py", "cli/plaintexts.py", "cli/session/prompts.py"}
+"""What starts workers, chooses the object that all changes go through, tells of newlines, and asks to confirm."""
 NAME = min(OWN_FILES)
 
 
@@ -37,7 +37,7 @@ def test_changes_are_made(tmp_path: Path, kms: EmbeddedKms) -> None:
     with changes.folder(tmp_path / "folder", [NAME]) as contents:
         contents[NAME] = b"text"
     assert (tmp_path / "folder" / NAME).read_bytes() == b"text"
-    assert changes.transport(kms) is kms
+    assert changes.transport(kms).call("GenerateRandom", {"NumberOfBytes": 3})["Plaintext"]
     assert (changes.run(lambda: 1, "count"), changes.make(lambda: 2, "count"), changes.trial(lambda: 3)) == (1, 2, 3)
 
 

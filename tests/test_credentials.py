@@ -46,7 +46,7 @@ ROLE_PATH = "/latest/meta-data/cam/security-credentials/"
 
 
 def status(*arguments: str, **environ: str) -> dict[str, str]:
-    found: dict[str, str] = kmstool("auth", "status", *arguments, "--format", "json", **environ).json
+    found: dict[str, str] = kmstool("auth", "status", "--offline", *arguments, "--format", "json", **environ).json
     return found
 
 

@@ -82,8 +82,8 @@ def test_what_a_locale_cannot_show_is_escaped(
     shown = speaking("key", "show", made, "--query", "KeyMetadata.Description").stdout
     assert shown == "naïve 中文 €\n".encode(encoding, "backslashreplace")
     missing = speaking("decrypt", "nö-中", exit_code=3).stderr
-    assert missing == "kmstool: error: cannot read nö-中: no such file or directory\n".encode(
-        encoding, "backslashreplace"
+    assert missing.startswith(
+        "kmstool: error: cannot read nö-中: no such file or directory\n".encode(encoding, "backslashreplace")
     )
 
 
@@ -94,7 +94,7 @@ def test_bytes_that_are_not_utf8_name_files_and_no_values(speaking: Speaking, wo
     kmstool("key", "create", "--alias", "demo")
     blob = speaking("encrypt", "--key", "demo", word).stdout
     assert kmstool("decrypt", stdin=blob).stdout == b"data"
-    refused = speaking("key", "describe", "demo", word, exit_code=3)
+    refused = speaking("key", "set-description", "demo", word, exit_code=3)
     assert "the value of Description holds bytes that are not UTF-8" in refused.err
 
 

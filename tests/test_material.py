@@ -725,7 +725,7 @@ def test_material_of_an_unknown_length_is_not_made(kms: EmbeddedKms, tmp_path: P
     unknown = dataclasses.replace(KmsClient(kms).describe_key(external(kms)), type=3)
     wanted = ImportMaterialWords(
         key=None, algorithm="", valid_to=None, generate=True, backup=str(tmp_path / "backup"), encrypt_backup=False,
-        passphrase_file=None, input_encoding="raw", blob=None, context={}, context_text=None, file=None,
+        passphrase_file=None, input_encoding="raw", blob=None, context={}, context_text=None, trim_newline=False, file=None,
     )  # fmt: skip
     target = ImportTarget(KmsClient(kms), unknown, "ap-guangzhou")
     with pytest.raises(ArgumentError, match="how long"):

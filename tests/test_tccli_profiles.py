@@ -53,7 +53,7 @@ def login_of(server: Served) -> dict[str, str]:
 
 
 def status(**environ: str) -> dict[str, Any]:
-    found: dict[str, Any] = kmstool("auth", "status", "--format", "json", **environ).json
+    found: dict[str, Any] = kmstool("auth", "status", "--offline", "--format", "json", **environ).json
     return found
 
 

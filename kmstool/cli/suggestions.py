@@ -72,7 +72,7 @@ COMMANDS = {
     "GetPublicKey": "public-key",
     "ImportDataKey": "data-key import",
     "ImportKeyMaterial": "import-material",
-    "ListAlgorithms": "key algorithms",
+    "ListAlgorithms": "key usages",
     "ListDataKeyDetail": "data-key list",
     "ListDataKeys": "data-key list",
     "ListKeyDetail": "key list",

@@ -15,6 +15,11 @@ def text(question: str) -> str:
     return _answer(f"{question}: ")
 
 
+def line(question: str) -> str:
+    """Ask for a line of text, which may be empty."""
+    return _asked(f"{question}: ")
+
+
 def secret(question: str, *, twice: bool = False) -> str:
     """Ask for a line that is not shown, and with `twice` for the same once more."""
     while True:

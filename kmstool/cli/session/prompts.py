@@ -59,7 +59,7 @@ class Prompts(Console):
             return
         terminal.tell(printable(f"{action}."))
         for subject in subjects:
-            if questions.text(f"Type {subject.name} to go on") != subject.name:
+            if questions.line(f"Type {subject.name} to go on") != subject.name:
                 raise UsageError("nothing was done", hint=f"what was typed is not {subject.name}")
 
     def store_passphrase(self) -> bytes:
