@@ -384,7 +384,7 @@ def test_what_was_cut_short_is_not_written(large_envelope: str) -> None:
         assert piped.exit_code in (3, 5)
         assert piped.stdout == bytes(len(piped.stdout))
     Path("cut.kte").write_bytes(data + b"\0")
-    fails(5, "behind it", "decrypt", "cut.kte", "-o", "opened")
+    fails(5, "trailing data after it", "decrypt", "cut.kte", "-o", "opened")
     envelope("decrypt", stdin=data + b"\0", exit_code=5)
     assert sorted(os.listdir()) == ["cut.kte", "large", "large.kte"]
 

@@ -57,7 +57,7 @@ REASONS: Mapping[Reason, str | By] = {
     Reason.DEADLINE_PASSED: "give it more: --max-wait SECONDS",
     Reason.DEVICE_NOT_BOUND: "this device is not bound to the white-box key: bind the fingerprint that kmstool fingerprint "
     "prints here, then download the decrypt key anew",
-    Reason.DEVICE_UNNAMED: "make a secret that stays with it, kmstool random {characters}, and give it in KMSTOOL_DEVICE_SECRET",
+    Reason.DEVICE_UNNAMED: "generate a persistent secret (kmstool random {characters}) and set KMSTOOL_DEVICE_SECRET",
     Reason.DEVICES_CHANGED: "see what became of it: kmstool fingerprint list {key}",
     Reason.DIGEST_SIZE: "make it with kmstool digest, by {digest}",
     Reason.FILE_EXISTS: "choose another name, or add --force to replace it",
@@ -83,7 +83,7 @@ REASONS: Mapping[Reason, str | By] = {
     Reason.NO_PUBLIC_KEY: "give PEM, DER, base64 of DER or, for SM2, the point in hexadecimal; from KMS: kmstool public-key KEY",
     Reason.NO_SIGNATURE: "give what kmstool sign made: DER or r and s, as bytes, base64 or hexadecimal",
     Reason.NO_BUNDLE: "make the folder with kmstool whitebox bundle",
-    Reason.NO_CREDENTIALS: "for the embedded KMS run kmstool init --local once, or add --profile local; "
+    Reason.NO_CREDENTIALS: "for the local KMS run kmstool init --local once, or add --profile local; "
     "for Tencent Cloud run kmstool auth login, or set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY",
     Reason.NO_ENVELOPE: "give a file that kmstool envelope encrypt made",
     Reason.NO_FITTING_KEY: "name the key or a profile that reaches one of them, or a private key with --identity",
@@ -120,8 +120,8 @@ REASONS: Mapping[Reason, str | By] = {
     Reason.ROOT_KEY_NOT_IN_KEYRING: "unlock the keyring that has it; without it the keys are lost, and kmstool local reset begins anew",
     Reason.SERVER_MISSING: "start it: kmstool local serve",
     Reason.SOCKET_TAKEN: "choose another --socket",
-    Reason.STORE_DAMAGED: "restore a copy (kmstool local restore FILE), or begin anew: kmstool local reset",
-    Reason.STORE_FILE_DAMAGED: "move it away and restore a copy: kmstool local restore FILE; or begin anew: kmstool local reset",
+    Reason.STORE_DAMAGED: "restore a copy (kmstool local restore FILE), or start over with kmstool local reset",
+    Reason.STORE_FILE_DAMAGED: "move it away and restore a copy: kmstool local restore FILE; or start over with kmstool local reset",
     Reason.STORE_SERVED: "stop kmstool local serve first",
     Reason.STORE_SERVED_ALREADY: "see where: kmstool local env; or set KMSTOOL_LOCAL_HOME",
 }

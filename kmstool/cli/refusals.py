@@ -67,7 +67,7 @@ ABOUT: tuple[tuple[tuple[str, ...], str], ...] = (
     (("a range can", "is not within the"), "a range FIRST-LAST counts bytes of the plaintext from 0, in a file and not in a pipe"),
     (("data key for",), "make one for it: kmstool data-key generate"),
     (("is a folder", "of a folder have no armor"), "add --recursive for a folder"),
-    (("is input and output",), "write to another file and rename it afterwards"),
+    (("both input and output",), "write to another file and rename it afterwards"),
     (("regular file, which alone",), "name a file that is no link and no pipe"),
     (("empty text",), "leave it out of the plan: --exclude GLOB"),
     (("the keys are in",), "name two keys of one region; migrate moves between regions: kmstool migrate plan"),
