@@ -21,7 +21,7 @@ class ManPages(BuildHookInterface[Any]):
         from kmstool.cli.generated import man  # noqa: PLC0415 - of the tree that is built
 
         self._folder = TemporaryDirectory()
-        man.write(Path(self._folder.name))
+        man.write(Path(self._folder.name), man.pages())
         for page in sorted(Path(self._folder.name, "man").iterdir()):
             build_data["shared_data"][str(page)] = f"share/man/man{page.suffix[1:]}/{page.name}"
 

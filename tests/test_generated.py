@@ -147,7 +147,7 @@ def offered(shell: Shell, folder: Path, expected: Mapping[str, set[str]], cwd: P
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the man pages, which lie in no repository: the wheel is built with them."""
     folder = tmp_path_factory.mktemp("generated")
-    man.write(folder)
+    man.write(folder, man.render())
     return folder / "man"
 
 
@@ -333,3 +333,16 @@ def test_the_first_page_explains_every_exit_code_and_page(pages: Path) -> None:
         assert f" {code} " in listed
     for name in completion.commands(main.root):
         assert f"kmstool-{name}(1)" in shown
+
+
+def test_pages_are_made_where_there_is_click_alone() -> None:
+    """A wheel is built in an environment of its own, which has what builds it and no crypto library."""
+    script = (
+        "import sys\n"
+        "for name in ('cryptography', 'jmespath', 'keyring', 'platformdirs', 'prompt_toolkit', 'rich', 'certifi'):\n"
+        "    sys.modules[name] = None\n"
+        "from kmstool.cli.generated import man\n"
+        "print(len(man.pages()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert int(done.stdout) == sum(name.startswith("man/") for name in man.render())

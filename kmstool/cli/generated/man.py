@@ -25,15 +25,17 @@ _SPECIAL = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "
 
 def render(root: click.Command = main.root) -> dict[str, str]:
     """Return the text of every completion file and man page by its path below the project."""
-    commands = list(_walk("kmstool", root, None))
-    pages = {f"man/{_page(ctx)}.1": _man(ctx) for ctx in commands}
-    pages |= {f"man/kmstool-{name}.7": _topic_page(name, topic) for name, topic in topics.TOPICS.items()}
-    return {**completion.files(commands), **pages}
+    return {**completion.files(list(_walk("kmstool", root, None))), **pages(root)}
 
 
-def write(folder: Path) -> None:
-    """Write everything that `render` returns below the folder, and remove the pages of commands that are gone."""
-    texts = render()
+def pages(root: click.Command = main.root) -> dict[str, str]:
+    """Return the text of every man page by its path below the project; it takes click alone."""
+    found = {f"man/{_page(ctx)}.1": _man(ctx) for ctx in _walk("kmstool", root, None)}
+    return found | {f"man/kmstool-{name}.7": _topic_page(name, topic) for name, topic in topics.TOPICS.items()}
+
+
+def write(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write these texts below the folder, and remove the pages of commands that are gone."""
     for path in sorted((folder / "man").glob("kmstool*.[17]")):
         if f"man/{path.name}" not in texts:
             path.unlink()
@@ -225,4 +227,4 @@ def _roff(text: str) -> str:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1] if sys.argv[1:] else "."))
+    write(Path(sys.argv[1] if sys.argv[1:] else "."), render())

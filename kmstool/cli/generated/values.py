@@ -7,7 +7,6 @@ from typing import Literal
 
 import click
 
-from kmstool import signing
 from kmstool.api import protocol
 from kmstool.cli.params import KEY
 from kmstool.server.regions import REGIONS
@@ -33,6 +32,9 @@ def fixed(param: click.Parameter, path: str) -> tuple[str, ...]:
     if _REGIONS & set(param.opts):
         return tuple(REGIONS)
     if param.opts[-1] == "--algorithm":
+        # It brings a crypto library, which is not there where a wheel is built: man pages need none of this.
+        from kmstool import signing
+
         return tuple(signing.ALGORITHMS)
     if param.metavar == "ACTION" or (path, param.name) == ("kmstool api", "action"):
         return tuple(sorted(protocol.actions()))
