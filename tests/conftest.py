@@ -29,9 +29,10 @@ ON_TERMINAL = (sys.executable, "-S", "-c", TERMINAL, "sh", "-c")
 # The same for the program, whose arguments follow.
 PROGRAM_ON_TERMINAL = (*ON_TERMINAL, 'stty cols 80 rows 24; exec "$@"', "sh", *PROGRAM)
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell lets its jobs in the background ignore Ctrl-C, and so would all that they start.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell lets its jobs in the background ignore Ctrl-C, and nohup the end of the terminal; all that they start would too.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
 
 @pytest.fixture(autouse=True)
