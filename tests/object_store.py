@@ -48,7 +48,7 @@ class Wire:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        for one in (self._socket, *self._ends):
+        for one in (self._socket, *list(self._ends)):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
@@ -61,8 +61,16 @@ class Wire:
             except OSError:
                 return
             self._ends += [client, server]
-            for source, target, there in ((client, server, True), (server, client, False)):
-                threading.Thread(target=self._pass, args=(source, target, there), daemon=True).start()
+            threading.Thread(target=self._carry, args=(client, server), daemon=True).start()
+
+    def _carry(self, client: socket.socket, server: socket.socket) -> None:
+        back = threading.Thread(target=self._pass, args=(server, client, False), daemon=True)
+        back.start()
+        self._pass(client, server, True)
+        back.join()
+        for one in (client, server):
+            one.close()
+            self._ends.remove(one)
 
     def _pass(self, source: socket.socket, target: socket.socket, there: bool) -> None:
         with suppress(OSError):

@@ -171,8 +171,7 @@ def _is_raw(terminal: int) -> bool:
 def _shows(screen: IO[bytes], shown: bytearray, seconds: float, wanted: bytes | None = None, start: int = 0) -> bool:
     """Collect what a terminal shows until that holds what is wanted, or everybody has closed it; tell which."""
     while wanted is None or shown.find(wanted, start) < 0:
-        ready, _, _ = select.select([screen], [], [], seconds)
-        assert ready, bytes(shown)
+        assert _is_readable(screen, seconds), bytes(shown)
         try:
             part = screen.read(4096)
         except OSError:
@@ -342,10 +341,17 @@ def _never_another_program() -> Iterator[None]:
         os.execve = before
 
 
+def _is_readable(file: IO[bytes], seconds: float) -> bool:
+    """Wait until something can be read, also by a process that has more files open than `select` knows."""
+    waiting = select.poll()
+    waiting.register(file, select.POLLIN)
+    return bool(waiting.poll(seconds * 1000))
+
+
 def _ended(child: int, timeout: float) -> int:
     """Return the status of a child when it has ended, or kill it."""
     with open(os.pidfd_open(child), "rb", closefd=True) as watched:
-        ready, _, _ = select.select([watched], [], [], timeout)
+        ready = _is_readable(watched, timeout)
     if not ready:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)

@@ -747,7 +747,7 @@ def test_options_before_variables_before_the_profile(closed_port: int) -> None:
 def test_an_endpoint_means_the_network_for_the_local_profile_too(server: Server) -> None:
     """It then signs with the key of its own store, which the server of another store does not know."""
     assert status("--profile", "local")["Source"].startswith("none needed")
-    assert kmstool("auth", "status", "--profile", "local", "--endpoint", server.endpoint).out
+    assert kmstool("auth", "status", "--offline", "--profile", "local", "--endpoint", server.endpoint).out
     done = kmstool("random", "8", "--profile", "local", "--endpoint", server.endpoint, exit_code=4)
     assert "AuthFailure.SecretIdNotFound" in done.err
     environ = {"KMSTOOL_LOCAL_HOME": str(server.folder / "store"), "KMSTOOL_ENDPOINT": server.endpoint}
@@ -1202,7 +1202,7 @@ def test_secrets_that_are_typed_are_not_shown(home: Path) -> None:
     assert SECRET_KEY not in shown
     assert passphrase not in shown
     dialogue = [("Passphrase of the credential of the profile cloud:", passphrase)]
-    shown = on_terminal("auth", "status", dialogue=dialogue).out
+    shown = on_terminal("auth", "status", "--offline", dialogue=dialogue).out
     assert passphrase not in shown
     assert "AKIDcana" in shown
 

@@ -30,8 +30,8 @@ def render(root: click.Command = main.root) -> dict[str, str]:
 
 def pages(root: click.Command = main.root) -> dict[str, str]:
     """Return the text of every man page by its path below the project; it takes click alone."""
-    found = {f"man/{_page(ctx)}.1": _man(ctx) for ctx in _walk("kmstool", root, None)}
-    return found | {f"man/kmstool-{name}.7": _topic_page(name, topic) for name, topic in topics.TOPICS.items()}
+    texts = {f"man/{_page(ctx)}.1": _man(ctx) for ctx in _walk("kmstool", root, None)}
+    return texts | {f"man/kmstool-{name}.7": _topic_page(name, topic) for name, topic in topics.TOPICS.items()}
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> None:
