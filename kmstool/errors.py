@@ -215,6 +215,10 @@ class PartialError(KmsToolError):
     exit_code = 9
 
 
+class WorkersKilledError(KmsToolError):
+    """Every worker that took a piece of work was killed."""
+
+
 class DryRunDone(BaseException):
     """Ends a command that was only to show what it would change; no error, so that nothing handles it as one."""
 

@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 
 from kmstool.envelope import header
-from kmstool.errors import ArgumentError, KmsToolError, NetworkError
+from kmstool.errors import ArgumentError, KmsToolError, NetworkError, WorkersKilledError
 from kmstool.server.app import EmbeddedKms
 from kmstool.workflows import clusters
 from kmstool.workflows.clusters import Cluster, check_address, perform
 from kmstool.workflows.connections import connect
 from kmstool.workflows.grouping import TOGETHER, Grouped
-from kmstool.workflows.many import Outcome, Workers, WorkersKilledError, run_many
+from kmstool.workflows.many import Outcome, Workers, run_many
 from tests.dask_cluster import DaskCluster, dask_cluster
 from tests.envelopes import tree_of
 from tests.program import TIMEOUT_SECONDS, kmstool, started, until

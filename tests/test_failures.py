@@ -89,6 +89,7 @@ def test_each_of_several_has_its_own_way_out(reached: dict[str, str]) -> None:
     assert hints == [
         f"kmstool: hint: disable it first: kmstool key disable {key}",
         "kmstool: hint: see what there is: kmstool key list",
+        "kmstool: hint: correct what is said of each of them, then run the same command again",
     ]
 
 

@@ -15,9 +15,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from kmstool.errors import ArgumentError, InputError, KmsToolError, NetworkError, Reason, UnreachableError
+from kmstool.errors import (
+    ArgumentError,
+    InputError,
+    KmsToolError,
+    NetworkError,
+    Reason,
+    UnreachableError,
+    WorkersKilledError,
+)
 from kmstool.workflows.keeping import forget
-from kmstool.workflows.many import Workers, WorkersKilledError
+from kmstool.workflows.many import Workers
 
 LOCAL = "local:"
 MAX_PROCESSES = 256

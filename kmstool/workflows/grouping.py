@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from kmstool.errors import KmsToolError
-from kmstool.workflows.many import Workers, WorkersKilledError
+from kmstool.errors import KmsToolError, WorkersKilledError
+from kmstool.workflows.many import Workers
 
 TOGETHER = 16
 

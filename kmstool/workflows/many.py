@@ -18,7 +18,7 @@ from typing import NoReturn, Protocol
 
 from kmstool.api import beta
 from kmstool.envelope.workers import threads_for
-from kmstool.errors import KmsToolError, NetworkError
+from kmstool.errors import KmsToolError, NetworkError, WorkersKilledError
 from kmstool.workflows.keeping import forget, kept
 
 THREADS = 8
@@ -105,10 +105,6 @@ class Workers(Executor):
     def on_each(self, function: Callable[[], object]) -> None:
         """Call a function once in every process; raise the error of one that fails."""
         raise NotImplementedError
-
-
-class WorkersKilledError(KmsToolError):
-    """Every worker that took a piece of work was killed."""
 
 
 def run_many(
