@@ -161,7 +161,7 @@ def test_its_files_are_a_source_of_credentials_for_kmstool(run: Run, server: Any
     given = server.variables
     words = ("secretId", given["TENCENTCLOUD_SECRET_ID"], "secretKey", given["TENCENTCLOUD_SECRET_KEY"])
     assert run("configure", "set", *words, "region", "ap-singapore").exit_code == 0
-    found = kmstool("auth", "status", "--format", "json").json
+    found = kmstool("auth", "status", "--offline", "--format", "json").json
     assert (found["Profile"], found["Region"]) == ("tccli", "ap-singapore")
     assert len(kmstool("random", "8", "--endpoint", server.endpoint).out) == 17
 
