@@ -214,7 +214,7 @@ def rotate(shell: Shell, tree: Path, kills: int) -> None:
     )
     check(rest_of(tree) == rest and payloads_of(tree) == payloads, "every other byte is as it was")
     for key in OLD:
-        shell.run("key", "disable", key)
+        shell.run("key", "disable", key, "--yes")
     check(plaintexts(shell, moved) == secrets, "with the old keys disabled every blob opens")
     for path in sorted(tree.glob("envelopes-*/*.kte")):
         header = path.with_name(f"{path.name}-header")
