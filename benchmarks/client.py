@@ -39,6 +39,33 @@ def serving(folder: Path, *options: str) -> Iterator[dict[str, str]]:
             process.terminate()
 
 
+def run(environ: Mapping[str, str], *arguments: str, stdin: bytes = b"") -> bytes:
+    """Run kmstool and return its stdout; exit unless it succeeds."""
+    ran = subprocess.run([*KMSTOOL, *arguments], env=environ, input=stdin, capture_output=True, check=False)
+    if ran.returncode:
+        sys.exit(f"{arguments}: exit {ran.returncode}: {ran.stderr.decode()[-3000:]}")
+    return ran.stdout
+
+
+@contextlib.contextmanager
+def stored(*aliases: str) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Give a folder that is gone afterwards, and the environment of a store in it with keys of these names."""
+    with tempfile.TemporaryDirectory() as name:
+        environ = {**os.environ, "HOME": name, "KMSTOOL_LOCAL_HOME": f"{name}/store", "KMSTOOL_PROFILE": "local"}
+        for alias in aliases:
+            run(environ, "key", "create", "--alias", alias)
+        yield Path(name), environ
+
+
+def make_blobs(environ: Mapping[str, str], folder: Path, count: int) -> None:
+    """Make a folder of files, each a blob under the key old."""
+    lines = "".join('{"plaintext": "secret"}\n' for _ in range(count))
+    answers = run(environ, "batch", "encrypt", "--key", "old", "--rate", "100000", stdin=lines.encode()).splitlines()
+    folder.mkdir()
+    for number, answer in enumerate(answers):
+        (folder / f"{number}.blob").write_text(json.loads(answer)["ciphertext"])
+
+
 def measure(command: list[str], given: Path, environ: Mapping[str, str]) -> tuple[float, float]:
     """Return wall and processor time of one run in seconds; exit unless it prints a ciphertext."""
     with given.open("rb") as stdin, tempfile.TemporaryFile() as stdout:

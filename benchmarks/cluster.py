@@ -12,27 +12,22 @@ import argparse
 import filecmp
 import json
 import os
-import re
 import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from client import KMSTOOL, serving
+from client import make_blobs, run, serving, stored
 
 _LARGE = 8
 """Files that hold half of the bytes."""
 
 
-def run(environ: dict[str, str], *arguments: str, stdin: bytes = b"") -> tuple[float, str]:
+def timed(environ: dict[str, str], *arguments: str) -> tuple[float, str]:
     """Run kmstool and return its seconds and its stdout; exit unless it succeeds."""
     begun = time.perf_counter()
-    ran = subprocess.run([*KMSTOOL, *arguments], env=environ, input=stdin, capture_output=True, check=False)
-    if ran.returncode:
-        sys.exit(f"{arguments}: {ran.stderr.decode()[-3000:]}")
-    return time.perf_counter() - begun, ran.stdout.decode()
+    printed = run(environ, *arguments)
+    return time.perf_counter() - begun, printed.decode()
 
 
 def make_tree(folder: Path, files: int, size: int) -> None:
@@ -75,7 +70,7 @@ def compare_trees(folder: Path, environ: dict[str, str], options: argparse.Names
     for name, words in steps.items():
         seconds, outputs = [], []
         for which, more in (("without", ()), ("with", dask)):
-            took, text = run(environ, "envelope", *(word.format(which) for word in words), *more)
+            took, text = timed(environ, "envelope", *(word.format(which) for word in words), *more)
             seconds.append(took)
             outputs.append(text)
         if outputs[0] != outputs[1]:
@@ -98,24 +93,23 @@ def compare_trees(folder: Path, environ: dict[str, str], options: argparse.Names
     ]
     if names[0] != names[1] or sizes[0] != sizes[1]:
         sys.exit("the envelopes have other names or sizes")
-    _, text = run(environ, "envelope", "verify", "-r", "sealed-with", "--key", "new", "--format", "json")
+    text = run(environ, "envelope", "verify", "-r", "sealed-with", "--key", "new", "--format", "json")
     print(f"rewrapped by workers and valid: {json.loads(text)['Files']}")
 
 
 def measure_quota(folder: Path, environ: dict[str, str], items: int, quota: int) -> None:
     """Move blobs by four workers over a KMS that answers after 40 ms, and print the part of the quota that they use."""
-    lines = "".join('{"plaintext": "secret"}\n' for _ in range(items))
-    _, blobs = run(environ, "batch", "encrypt", "--key", "old", stdin=lines.encode())
-    (folder / "blobs").mkdir()
-    for number, blob in enumerate(re.findall(r'"ciphertext": "([^"]+)"', blobs)):
-        (folder / "blobs" / f"{number}.blob").write_text(blob)
     run(environ, "local", "faults", "add", "--delay", "40ms")
-    plan = str(folder / "plan.json")
+    taken = []
     with serving(folder, "--quota", str(quota)) as served:
-        run(served, "rotate", "plan", "--from", "old", "--to", "new", "--no-probe", str(folder / "blobs"), "-o", plan)
-        words = ("rotate", "apply", plan, "--rate", str(quota), "--verify", "none", "--dask", "local:4")
-        seconds, _ = run(served, *words, "--workers", "32", "--format", "json")
-    start, _ = run(environ, *words)
+        # One item takes as long as the start and the end of the workers.
+        for count in (1, items):
+            blobs, plan = folder / f"blobs-{count}", str(folder / f"{count}.json")
+            make_blobs(environ, blobs, count)
+            run(served, "rotate", "plan", "--from", "old", "--to", "new", "--no-probe", str(blobs), "-o", plan)
+            words = ("--rate", str(quota), "--verify", "none", "--workers", "32", "--dask", "local:4")
+            taken.append(timed(served, "rotate", "apply", plan, *words)[0])
+    start, seconds = taken
     busy = seconds - start
     print(
         f"{items} items by 4 workers in {seconds:.1f} s, of which {start:.1f} s are the start and end of the workers:"
@@ -132,11 +126,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=0)
     parser.add_argument("--quota", type=int, default=300)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        environ = {**os.environ, "HOME": name, "KMSTOOL_LOCAL_HOME": f"{name}/store", "KMSTOOL_PROFILE": "local"}
-        for alias in ("old", "new"):
-            run(environ, "key", "create", "--alias", alias)
+    with stored("old", "new") as (folder, environ):
         if options.files:
             compare_trees(folder, environ, options)
         if options.items:

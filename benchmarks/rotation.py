@@ -8,24 +8,14 @@ refused. Usage: rotation.py [--items N] [--quota RATE]
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from client import KMSTOOL, serving
-
-
-def run(environ: dict[str, str], *arguments: str, stdin: bytes = b"") -> bytes:
-    """Run kmstool and return its stdout; exit unless it succeeds."""
-    ran = subprocess.run([*KMSTOOL, *arguments], env=environ, input=stdin, capture_output=True, check=False)
-    if ran.returncode:
-        sys.exit(f"{arguments}: {ran.stderr.decode()}")
-    return ran.stdout
+from client import KMSTOOL, make_blobs, run, serving, stored
 
 
 def main() -> None:
@@ -34,16 +24,8 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=6000)
     parser.add_argument("--quota", type=int, default=300)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        environ = {**os.environ, "HOME": name, "KMSTOOL_LOCAL_HOME": f"{name}/store", "KMSTOOL_PROFILE": "local"}
-        for alias in ("old", "new"):
-            run(environ, "key", "create", "--alias", alias)
-        lines = "".join('{"plaintext": "secret"}\n' for _ in range(options.items))
-        blobs = run(environ, "batch", "encrypt", "--key", "old", stdin=lines.encode()).decode()
-        (folder / "tree").mkdir()
-        for number, blob in enumerate(re.findall(r'"ciphertext": "([^"]+)"', blobs)):
-            (folder / "tree" / f"{number}.blob").write_text(blob)
+    with stored("old", "new") as (folder, environ):
+        make_blobs(environ, folder / "tree", options.items)
         run(environ, "local", "faults", "add", "--delay", "40ms")
         print(f"{'processes':>10}{'items/s':>10}{'of quota':>10}{'calls':>8}{'refused':>9}")
         with serving(folder, "--quota", str(options.quota)) as served:

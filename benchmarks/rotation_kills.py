@@ -13,18 +13,16 @@ import argparse
 import base64
 import hashlib
 import json
-import os
 import random
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from client import KMSTOOL
+from client import KMSTOOL, run, stored
 
 BLOB = re.compile(rb"[0-9A-Za-z+/=]{4,}(?:-k-[0-9A-Za-z+/=]+){2}")
 ENCODED = re.compile(rb"(?<=: )[0-9A-Za-z+/]{80,}={0,2}(?=\n)")
@@ -37,19 +35,13 @@ KILL_SECONDS = (0.3, 2.5)
 class Shell:
     """Runs kmstool as a user would, against a served KMS whose log it counts."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, environ: dict[str, str]) -> None:
+        self.folder, self.environ = folder, environ
         self.log = folder / "kms.log"
-        self.environ = {
-            **os.environ, "HOME": str(folder), "KMSTOOL_LOCAL_HOME": f"{folder}/store", "KMSTOOL_PROFILE": "local",
-        }  # fmt: skip
 
-    def run(self, *words: str, stdin: bytes = b"", code: int = 0) -> bytes:
-        """Return what a command prints; exit unless it ends with this code."""
-        ran = subprocess.run([*KMSTOOL, *words], env=self.environ, input=stdin, capture_output=True, check=False)
-        if ran.returncode != code:
-            sys.exit(f"{words}: exit {ran.returncode}: {ran.stderr.decode()}")
-        return ran.stdout
+    def run(self, *words: str, stdin: bytes = b"") -> bytes:
+        """Return what a command prints; exit unless it succeeds."""
+        return run(self.environ, *words, stdin=stdin)
 
     def calls(self, action: str) -> int:
         """Return how many calls of an action the KMS performed."""
@@ -177,11 +169,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        shell, tree = Shell(Path(name)), Path(name) / "tree"
+    with stored(*OLD, NEW) as (folder, environ):
+        shell, tree = Shell(folder, environ), folder / "tree"
         tree.mkdir()
-        for alias in (*OLD, NEW):
-            shell.run("key", "create", "--alias", alias)
         with shell.serving():
             make_tree(shell, tree)
             rotate(shell, tree, options.kills)

@@ -116,8 +116,8 @@ def journal_bytes(folder: Path, count: int) -> int:
     """Write a journal as a job does, and return its size."""
     path = folder / f"{count}.journal"
     journal = Journal(path, "0" * 32, write=True)
-    # Its size is what counts here, and not whether it outlives this machine.
-    journal._db.execute("PRAGMA synchronous=OFF")  # noqa: SLF001
+    # A job has no such setting: its size is what counts here, and not whether it outlives this machine.
+    journal._db.execute("PRAGMA synchronous=OFF")  # noqa: SLF001 - no job may have it
     before: list[str] = []
     for start in range(0, count, _TOGETHER):
         ready = [entry(planned(number)) for number in range(start, min(count, start + _TOGETHER))]

@@ -6,6 +6,7 @@ Looked for only once something is wrong; nothing here is imported before that.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import click
 
@@ -116,8 +117,8 @@ def _commands(word: str, ctx: click.Context) -> list[str]:
     """Return the commands that an unknown word may stand for, each from the root; those that differ in spelling first."""
     from kmstool.api import protocol
 
-    group, spelled = ctx.command, near.folded(word)
-    assert isinstance(group, click.Group)  # noqa: S101 - who else looks for a command
+    # Only a group looks for a command.
+    group, spelled = cast("click.Group", ctx.command), near.folded(word)
     before = ctx.command_path.split(" ")[1:]
     own = {name: " ".join((*before, name)) for name in group.commands}
     verb = next((verb for verb in VERBS.get(word.lower(), ()) if verb in own), None)

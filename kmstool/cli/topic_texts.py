@@ -45,7 +45,7 @@ KEYS = (
         "demo": "Its alias.",
         "alias/demo": "The alias, and nothing else: for aliases that look like an id.",
         "ap-singapore:demo": "A key of another region.",
-        "profile/work/demo": "A key of another profile, which has its own credentials.",
+        "profile/staging/demo": "A key of another profile, which has its own credentials.",
     },
     (
         "A name that fits several keys is refused, with the candidates (exit code 2). Data keys and white-box keys are named "

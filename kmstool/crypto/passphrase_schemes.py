@@ -23,6 +23,8 @@ from kmstool.errors import InputError
 
 # Seconds of work. A file that asks for more was made to keep its reader busy.
 _MAX_ITERATIONS = 10_000_000
+# A longer number is not repeated in an error: nobody could read it.
+_SHOWN_BITS = 64
 # Of scrypt N · r · p: 256 MiB if p is 1. OpenSSL itself opens nothing beyond an eighth of that.
 _MAX_SCRYPT_WORK = 1 << 21
 
@@ -232,7 +234,8 @@ def _read_scrypt(parameters: der.Reader, key_bytes: int) -> Derivation:
     # Each by itself first: the product of three numbers out of a file takes time too.
     if max(n, r, p) > _MAX_SCRYPT_WORK or n * r * p > _MAX_SCRYPT_WORK:
         raise InputError("the encrypted private key asks for too much memory or time of scrypt")
-    if n < 2 or n & (n - 1) or not r or not p or n.bit_length() > 16 * r:  # noqa: PLR2004 - RFC 7914 section 2
+    # RFC 7914, section 2: N is a power of two, larger than 1 and less than 2 to the power of 128 · r / 8.
+    if n <= 1 or n & (n - 1) or not r or not p or n.bit_length() > 16 * r:
         raise InputError(_MALFORMED)
     return _Scrypt(salt, n, r, p)
 
@@ -242,7 +245,7 @@ def _iterations(parameters: der.Reader) -> int:
     if not 1 <= iterations <= _MAX_ITERATIONS:
         raise InputError(
             f"the encrypted private key asks for {iterations} iterations"
-            if iterations.bit_length() <= 64  # noqa: PLR2004 - what can be read
+            if iterations.bit_length() <= _SHOWN_BITS
             else "the encrypted private key asks for too many iterations"
         )
     return iterations

@@ -44,7 +44,7 @@ def _paged(command: Sequence[str], text: str) -> bool:
 
     sys.stdout.flush()
     try:
-        pager = subprocess.Popen(command, stdin=subprocess.PIPE, env={**_USUAL, **os.environ})  # noqa: S603 - the user's own
+        pager = subprocess.Popen(command, stdin=subprocess.PIPE, env={**_USUAL, **os.environ})  # noqa: S603 - PAGER, by words and without a shell
     except OSError:
         return False
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -55,7 +55,7 @@ def _run(command: list[str], environ: Mapping[str, str]) -> int:
     former = signal.signal(signal.SIGINT, heard)
     try:
         memory.reopen_for_child()
-        with subprocess.Popen(command, env=environ) as process:  # noqa: S603 - what the user typed
+        with subprocess.Popen(command, env=environ) as process:  # noqa: S603 - the line is the user's own
             memory.close()
             code = process.wait()
     except OSError as error:
