@@ -46,9 +46,9 @@ class Reason(Enum):
     HEADER_MISSING = auto()
     KEY_ROTATES = auto()  # key
     KEY_UNKNOWN = auto()  # region, profile
-    LEGACY_NOT_BASE64 = auto()
     LEGACY_ZEROS = auto()
     MANIFEST_UNREADABLE = auto()
+    NOT_BASE64 = auto()
     MATERIAL_ENCODING = auto()  # encoding
     MATERIAL_SIZE = auto()  # bytes
     MATERIAL_UNWRAPPED = auto()  # bytes

@@ -730,7 +730,7 @@ READERS_ALLOWED: dict[str, set[str]] = {
     # What belongs to kmstool or to the kernel, and is always a regular file.
     "api/protocol.py": {"Path(__file__).with_name('actions.json').read_bytes"},
     "cli/completion_files.py": {"folder / SHELLS[shell].read_text"},
-    "cli/commands/completion.py": {"file.read_bytes", "zshrc.read_text"},
+    "cli/commands/completion.py": {"file.read_bytes", "zshrc.read_bytes"},
     "cli/known_names.py": {"folder / 'stamp'.read_text"},
     "system/device.py": {"path.read_text"},
     "system/ownership.py": {"Path('/proc/self/status').read_bytes", "Path('/proc/self/uid_map').read_text"},

@@ -172,5 +172,14 @@ def test_it_is_installed_where_the_shell_looks_once(shell: str, home: Path) -> N
     assert before.count("_kmstool kmstool") == (shell == "zsh")
 
 
+@pytest.mark.parametrize("former", [b"alias ll='ls -l'\r\nsetopt auto_cd\r\n", "# 中文\n".encode("gbk"), b"\xff"])
+def test_the_start_of_zsh_keeps_every_byte(former: bytes, home: Path) -> None:
+    (home / ".zshrc").write_bytes(former)
+    kmstool("completion", "zsh", "--install")
+    after = (home / ".zshrc").read_bytes()
+    assert after.startswith(former)
+    assert b"compdef _kmstool kmstool\n" in after
+
+
 def test_a_shell_has_to_be_named() -> None:
     assert "kmstool completion bash --install" in kmstool("completion", exit_code=2).err

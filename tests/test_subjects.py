@@ -1,7 +1,17 @@
 """Before anybody is asked, what a change is about is looked up and shown; what destroys wants the name to be typed."""
 
+import os
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
+from kmstool.api.cmk_rules import KeyAddress
+from kmstool.cli.session.session import Session
+from kmstool.cli.subjects import About
+from kmstool.kms.client import KmsClient
+from kmstool.kms.names import find_key_id
+from kmstool.server.app import EmbeddedKms
 from tests.program import kmstool, on_terminal
 
 DUMB = {"TERM": "dumb"}
@@ -80,3 +90,23 @@ def test_profiles_and_credentials_are_shown() -> None:
     kmstool("profile", "set", "work", "--region", "ap-shanghai")
     assert "ap-shanghai" in on_terminal("profile", "remove", "work", dialogue=[("Type work", "work")], **DUMB).out
     assert "work" not in kmstool("profile", "list").out
+
+
+def test_what_was_confirmed_is_changed_and_not_what_has_its_name_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While somebody reads the question, a colleague gives the alias to another key."""
+    shown = kmstool("key", "show", "demo", "--query", "KeyMetadata.KeyId").out.strip()
+
+    def confirm(_: object, __: str, about: About, *, typed: bool = False) -> None:
+        about()
+        with closing(EmbeddedKms(Path(os.environ["HOME"], ".local/share/kmstool/local"))) as kms:
+            client = KmsClient(kms)
+            client.update_alias(shown, "former")
+            client.update_alias(find_key_id(client, KeyAddress.parse("other")), "demo")
+
+    monkeypatch.setattr(Session, "confirm", confirm)
+    kmstool("key", "disable", "demo")
+    states = {
+        alias: kmstool("key", "show", alias, "--query", "KeyMetadata.KeyState").out.strip()
+        for alias in ("former", "demo")
+    }
+    assert states == {"former": "Disabled", "demo": "Enabled"}

@@ -75,7 +75,7 @@ FORMATS = (
 SCRIPTING = (
     "Results go to stdout, notes and errors to stderr. Every failure has an exit code of its own (kmstool help exit-codes).",
     {
-        "--no-input": "Never ask; what is missing is an error. A pipe as stdin or CI=true have the same effect.",
+        "--no-input": "Never ask; what is missing is an error. CI=true, or no terminal, has the same effect.",
         "--yes": "Confirm what is destroyed or replaced; without a terminal it is needed.",
         "--quiet": "Print no notes; warnings and errors stay.",
         "--format json, --query": "Stable names to take values from.",

@@ -25,7 +25,7 @@ SECTIONS = {
 """The groups of commands in the first help; what is in none of them comes last."""
 SIGNALS = {
     129: "Ended by a hang-up (SIGHUP).",
-    130: "Interrupted (SIGINT), or a question was left without an answer.",
+    130: "Interrupted (SIGINT).",
     141: "The reader of the output went away; no message is printed.",
     143: "Asked to end (SIGTERM).",
 }

@@ -21,7 +21,7 @@ TrailingZeros = Literal["keep", "strip-block", "refuse"]
 
 def decode(data: bytes) -> bytes:
     """Return the bytes of the sample's base64; white space is passed over, all else refused with `InputError`."""
-    return formats.read_base64(data, "the legacy data", reason=Reason.LEGACY_NOT_BASE64)
+    return formats.read_base64(data, "the legacy data", reason=Reason.NOT_BASE64)
 
 
 def decrypt(cipher: Cipher, dek: bytes, data: bytes, trailing_zeros: TrailingZeros) -> bytes:

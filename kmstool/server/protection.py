@@ -133,7 +133,7 @@ def _not_in_keyring() -> AccessError:
 
 
 def _stretched(parameters: str, passphrase: bytes) -> bytes:
-    damaged = IntegrityError("the passphrase parameters of the store are damaged")
+    damaged = IntegrityError("the passphrase parameters of the store are damaged", reason=Reason.STORE_DAMAGED)
     cost, _, encoded = parameters.rpartition(" ")
     try:
         salt = protocol.decode(encoded)

@@ -191,7 +191,7 @@ def key_of(data: bytes) -> bytes:
     return next((value for value in values if key_file.is_ours(value)), data)
 
 
-def from_text(data: bytes, name: str, field: str = "") -> bytes:
+def from_text(data: bytes, name: str, field: str = "", reason: Reason | None = None) -> bytes:
     """Return the bytes of base64 or hexadecimal text, or of that in the field of an answer.
 
     Both IV and ciphertext are whole blocks, which tells the two apart. Raises `InputError` for other text.
@@ -200,7 +200,7 @@ def from_text(data: bytes, name: str, field: str = "") -> bytes:
         return b""
     *values, _ = encodings.readings(data, field)
     if not values:
-        raise InputError(f"{name} is not base64")
+        raise InputError(f"{name} is not base64", reason=reason)
     # The last one is that of base64, which what is malformed is meant to be.
     return next((value for value in values if len(value) % words.BLOCK_BYTES == 0), values[-1])
 

@@ -47,7 +47,7 @@ def completion(session: Session, shell: str | None, install: bool, refresh: bool
 
 
 def _install(session: Session, shell: str, text: str) -> None:
-    file = completion_files.place_of(shell, os.environ, session.home)
+    file = completion_files.place_of(shell, session.environ, session.home)
     _put(session, file, text.encode())
     if shell == "zsh":
         _extend_zshrc(session, file)
@@ -65,10 +65,11 @@ def _put(session: Session, file: Path, data: bytes) -> None:
 
 def _extend_zshrc(session: Session, file: Path) -> None:
     zshrc = completion_files.zshrc_of(session.environ, session.home)
-    former = zshrc.read_text("utf-8") if zshrc.is_file() else ""
-    if completion_files.ZSHRC_MARK in former:
+    # As bytes: whatever its encoding and its line ends are, they stay.
+    former = zshrc.read_bytes() if zshrc.is_file() else b""
+    if completion_files.ZSHRC_MARK.encode() in former:
         session.note(f"{zshrc} loads it already")
         return
-    text = former + "\n" * (former[-1:] not in ("", "\n")) + completion_files.zshrc_lines(file)
-    session.changes.run(lambda: completion_files.put(zshrc, text.encode()), f"write {zshrc}")
+    data = former + b"\n" * (former[-1:] not in (b"", b"\n")) + os.fsencode(completion_files.zshrc_lines(file))
+    session.changes.run(lambda: completion_files.put(zshrc, data), f"write {zshrc}")
     session.note(f"added the lines to {zshrc} that load it")

@@ -54,6 +54,7 @@ class Session(Prompts):
         self.shield = False
         self.served_local = False
         self._rate: tuple[float | None, float] | None = None
+        self._resolved: dict[tuple[object, KeyAddress], tuple[KmsClient, str]] = {}
 
     @cached_property
     def environment(self) -> Environment:
@@ -174,15 +175,22 @@ class Session(Prompts):
 
     def key(self, address: KeyAddress | None) -> tuple[KmsClient, str]:
         """Resolve the address of a key, or the profile's own; return its id with the client to reach it."""
-        return _pair(self.connections.key(address or self.default_key()))
+        return self._once(self.connections.key, address or self.default_key())
 
     def data_key(self, address: KeyAddress) -> tuple[KmsClient, str]:
         """Resolve the address of a data key that KMS keeps; return its id with the client to reach it."""
-        return _pair(self.connections.data_key(address))
+        return self._once(self.connections.data_key, address)
 
     def white_box_key(self, address: KeyAddress) -> tuple[KmsClient, str]:
         """Resolve the address of a white-box key; return its id with the client to reach it."""
-        return _pair(self.connections.white_box_key(address))
+        return self._once(self.connections.white_box_key, address)
+
+    def _once(self, find: Callable[[KeyAddress], KeyPlace], address: KeyAddress) -> tuple[KmsClient, str]:
+        """Resolve a name once a run: what was shown and confirmed is changed, and no key that has the alias since."""
+        if (find, address) not in self._resolved:
+            place = find(address)
+            self._resolved[find, address] = place.client, place.key_id
+        return self._resolved[find, address]
 
     def default_key(self) -> KeyAddress:
         """Return the address of the profile's own key, else of one that is picked; raise `UsageError` without both."""
@@ -232,10 +240,6 @@ class Session(Prompts):
 
             transport = ShieldingTransport(transport)
         return transport
-
-
-def _pair(resolved: KeyPlace) -> tuple[KmsClient, str]:
-    return resolved.client, resolved.key_id
 
 
 def pass_session(function: Callable[..., None]) -> Callable[..., None]:

@@ -59,6 +59,8 @@ def show(session: Session, wanted: StatusWords) -> None:
         outputs.print_answer(session, current.answer(), partial(_print, current))
         if not wanted.watch or not current.left:
             return
+        # Each look is an object of its own where JSON is asked for: there may be no last one.
+        session.tell_answers()
         time.sleep(_WATCH_SECONDS)
 
 

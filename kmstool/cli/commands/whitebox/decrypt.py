@@ -15,7 +15,7 @@ from kmstool.cli.commands.whitebox.bundles import read_bundle, require_mac_optio
 from kmstool.cli.io import inputs, outputs
 from kmstool.cli.params import Choice
 from kmstool.cli.session.session import Session, takes
-from kmstool.errors import UsageError
+from kmstool.errors import Reason, UsageError
 from kmstool.words import Cipher
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _put_together(key_file: str, iv: str, ciphertext: bytes, *, raw: bool) -> Bu
             iv[1:], MAX_TEXT_BYTES, "an IV cannot be {size} bytes long", "it has 16 bytes, in base64"
         ).data
     if not raw:
-        ciphertext = bundles.from_text(ciphertext, "the ciphertext", "CipherText")
+        ciphertext = bundles.from_text(ciphertext, "the ciphertext", "CipherText", Reason.NOT_BASE64)
     too_long = f"the key file has {{size}} bytes; none has more than {bundles.MAX_KEY_BYTES:,}"
     data = bundles.key_of(inputs.read(key_file, bundles.MAX_KEY_BYTES, too_long, "", secret=True).data)
     return bundles.Bundle(
