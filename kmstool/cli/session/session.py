@@ -188,8 +188,8 @@ class Session(Prompts):
     def _once(self, find: Callable[[KeyAddress], KeyPlace], address: KeyAddress) -> tuple[KmsClient, str]:
         """Resolve a name once a run: what was shown and confirmed is changed, and no key that has the alias since."""
         if (find, address) not in self._resolved:
-            place = find(address)
-            self._resolved[find, address] = place.client, place.key_id
+            key = find(address)
+            self._resolved[find, address] = key.client, key.key_id
         return self._resolved[find, address]
 
     def default_key(self) -> KeyAddress:
