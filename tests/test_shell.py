@@ -236,6 +236,11 @@ def test_the_history_is_its_owners_and_holds_no_secret(demo: None) -> None:
         ("!echo s3cret", False),
         ("key list; echo s3cret", False),
         (" key list", False),
+        ("exec --env A=@blob -- curl -H 'Authorization: Bearer s3cret' host", False),
+        ("kmstool exec --env A=@blob -- mysql -ps3cret", False),
+        ("exec --env PASSWORD=s3cret -- true", False),
+        ("whitebox exec --env A=@blob -- mysql -ps3cret", False),
+        ("'exec' -- mysql -ps3cret", False),
         ("", False),
     ],
 )

@@ -26,7 +26,7 @@ def shell(session: Session) -> None:
 
     use PROFILE [REGION] goes on with another profile, cd DIR in another folder; exit,
     quit and Ctrl-D end the session. Ctrl-C ends a command. The history, in a file that only you can
-    read, has commands of kmstool alone, and none that begins with a space.
+    read, has commands of kmstool alone, none with exec and none that begins with a space.
 
     Without a terminal the lines come from stdin, and the exit code is that of the last.
     """

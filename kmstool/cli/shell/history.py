@@ -1,7 +1,7 @@
 """The history of interactive sessions: commands of kmstool, one a line, in a file that its owner alone can read.
 
 No option of kmstool holds a secret, and `api` refuses one, but by then it is on the line. What other programs are given
-there, or a command by `<<<`, can be one too. Such lines are not kept.
+there, those of `exec` too, or a command by `<<<`, can be one as well. Such lines are not kept.
 """
 
 from __future__ import annotations
@@ -63,6 +63,9 @@ def is_kept(text: str) -> bool:
     line = lines.read(text)
     words = line.words[1:] if line.words[:1] == ("kmstool",) else line.words
     if text[:1].isspace() or not text.isprintable() or not words or any(sign in text for sign in _OTHER_PROGRAMS):
+        return False
+    if "exec" in words:
+        # What follows is the line of another program, and variables for it.
         return False
     if words[0] == "api":
         return not any("{" in word for word in words)
